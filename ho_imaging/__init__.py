@@ -1,0 +1,1 @@
+"""Reads radiographs, outlines heterotopic ossification, measures every nodule and grades each study."""

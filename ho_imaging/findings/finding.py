@@ -1,0 +1,79 @@
+"""What findings hands on: nodules with their measures, and the anatomy they are graded against.
+
+Points and contours are (row, column) in source pixels, pixel centres at whole numbers. Every ``*_mm`` is ``None``
+when the film has no believable spacing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.vocabulary import Side, SpacingBasis, Structure
+
+__all__ = ["Anatomy", "Finding", "Joint"]
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """A hip joint as seen on the film: centre and radius of the femoral head (or of the implant's)."""
+
+    side: Side
+    center_px: Point
+    radius_px: float
+    radius_mm: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """Native bone, implants and joints of one film.
+
+    ``masks`` are bool on the prepared grid, (rows, columns), for pelvis, femur, femoral head, implant and body.
+    ``pixel_mm`` is the side of a prepared pixel in mm with its ``basis`` (which may have become ``anatomical``).
+    """
+
+    masks: Mapping[Structure, NDArray[np.bool_]]
+    joints: tuple[Joint, ...]
+    pixel_mm: float | None
+    basis: SpacingBasis
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One ectopic nodule on one film.
+
+    ``contours_px``: closed outlines, each an (n, 2) array, outer ones and holes. ``confidence``: calibrated
+    probability that this is ectopic bone. ``density_ratio``: its brightness over its surround relative to the
+    patient's own cortical bone (1.0 as bright as cortex), ``None`` where no cortex can be sampled. ``joined_to``:
+    native structures it touches on this film. ``long_axis_px`` ends are ``long_axis_ends_px``.
+    ``mask``: bool on the prepared grid, the nodule alone.
+    """
+
+    id: str
+    sop_instance_uid: str
+    side: Side
+    contours_px: tuple[NDArray[np.float64], ...]
+    centroid_px: Point
+    long_axis_ends_px: tuple[Point, Point]
+    short_axis_ends_px: tuple[Point, Point]
+    area_px: float
+    area_mm2: float | None
+    long_axis_px: float
+    long_axis_mm: float | None
+    short_axis_px: float
+    short_axis_mm: float | None
+    mean_probability: float
+    confidence: float
+    density_ratio: float | None
+    nearest_bone: Structure | None
+    distance_to_bone_mm: float | None
+    distance_to_joint_mm: float | None
+    distance_to_joint_radii: float | None
+    periarticular: bool | None
+    joined_to: tuple[Structure, ...]
+    mask: NDArray[np.bool_]

@@ -1,0 +1,1 @@
+"""Prepared film in, probability map per structure out."""

@@ -1,0 +1,37 @@
+"""What the network hands on: a probability map per structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.preparing.prepared import Prepared
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["ModelIdentity", "Prediction"]
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which weights made a prediction; ``sha256`` is of the weights file, in hex."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Probability maps on the prepared grid.
+
+    ``probabilities[structure]``: (rows, columns) float32 in [0, 1], calibrated; maps overlap. ``thresholds`` gives
+    the operating threshold of each structure.
+    """
+
+    prepared: Prepared
+    probabilities: Mapping[Structure, NDArray[np.float32]]
+    thresholds: Mapping[Structure, float]
+    model: ModelIdentity

@@ -1,0 +1,75 @@
+"""What reading hands on: one film as it is meant to be seen, with millimetres and their basis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
+
+__all__ = ["QualityFlag", "Radiograph", "Sourced", "Spacing"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sourced(Generic[T]):
+    """A value and where it was read: a DICOM keyword such as ``ViewPosition``, ``"caller"`` or ``"none"``."""
+
+    value: T
+    source: str
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Size of one pixel in mm, row then column, in the patient plane as far as that is known.
+
+    ``row_mm`` and ``column_mm`` are ``None`` exactly when ``basis`` is ``NONE``. ``magnification`` is the factor the
+    detector pitch was divided by (1.0 or more), ``None`` when unknown: lengths then read 10 to 25 % long.
+    """
+
+    row_mm: float | None
+    column_mm: float | None
+    basis: SpacingBasis
+    source: str
+    magnification: float | None = None
+
+
+@dataclass(frozen=True)
+class QualityFlag:
+    """Something a reader of the result should know about the film.
+
+    ``code`` is a stable snake_case word (``polarity_contradicts_pixels``, ``spacing_missing``, ``lossy_compression``);
+    ``message`` a sentence without patient data.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """One film (one frame).
+
+    ``pixels`` has shape (rows, columns), float32 in [0, 1], row 0 at the top as stored, bone bright: stored values
+    after Modality LUT, VOI LUT and presentation polarity (DICOM PS3.4 N.2), scaled to the range of the output.
+    ``padding`` marks pixels that are no image (Pixel Padding Value), bool, same shape, or ``None``.
+    ``path`` is the file as the caller gave it, ``None`` for data in memory.
+    """
+
+    pixels: NDArray[np.float32]
+    padding: NDArray[np.bool_] | None
+    spacing: Spacing
+    region: Sourced[Region]
+    view: Sourced[View]
+    laterality: Sourced[Laterality]
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    frame: int
+    path: str | None
+    modality: str
+    quality: tuple[QualityFlag, ...] = ()

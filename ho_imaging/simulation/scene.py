@@ -1,0 +1,48 @@
+"""What the simulator's anatomy hands to its physics: how many millimetres of what each ray passes, and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Material", "Scene"]
+
+
+class Material(StrEnum):
+    """What a ray can pass. Bone is fully mineralised cortex; trabecular bone counts as a fraction of it in muscle."""
+
+    FAT = "fat"
+    MUSCLE = "muscle"
+    BONE = "bone"
+    TITANIUM = "titanium"
+    STEEL = "steel"
+    """Stainless steel and cobalt-chromium alike."""
+    CONTRAST = "contrast"
+    """Barium- or zirconium-loaded bone cement and contrast medium, as mm of 10 % BaSO4 in acrylic or water."""
+    PLASTIC = "plastic"
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A patient in front of a detector, projected along rays, before any X-ray physics.
+
+    ``thickness_mm[material]``: (rows, columns) float32, mm of material along the ray to that pixel; missing materials
+    are absent. ``masks[name]``: bool, same shape, exact projections: ``ho``, ``pelvis``, ``femur``, ``femoral_head``,
+    ``other_bone``, ``implant``, ``body`` and ``mimic_<kind>``; side-wise ones carry ``_left`` / ``_right``.
+    ``pixel_mm``: pixel pitch at the detector. ``magnification``: detector over the plane of the hip joints.
+    Row 0 is cranial, column 0 the patient's right in AP. ``truth`` is plain JSON-able data (nodules, sides, pose).
+    """
+
+    thickness_mm: Mapping[Material, NDArray[np.float32]]
+    masks: Mapping[str, NDArray[np.bool_]]
+    pixel_mm: float
+    magnification: float
+    region: str
+    view: str
+    laterality: str
+    truth: Mapping[str, Any] = field(default_factory=dict)
