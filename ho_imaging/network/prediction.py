@@ -28,10 +28,12 @@ class Prediction:
     """Probability maps on the prepared grid.
 
     ``probabilities[structure]``: (rows, columns) float32 in [0, 1], calibrated; maps overlap. ``thresholds`` gives
-    the operating threshold of each structure.
+    the operating threshold of each structure. ``scope_probability``: calibrated probability that the film is of the
+    kind the model was made for, ``None`` from a model without that judgement.
     """
 
     prepared: Prepared
     probabilities: Mapping[Structure, NDArray[np.float32]]
     thresholds: Mapping[Structure, float]
     model: ModelIdentity
+    scope_probability: float | None = None

@@ -1,0 +1,52 @@
+"""Where the network runs, and in which number format."""
+
+from __future__ import annotations
+
+import platform
+from typing import Literal
+
+import torch
+
+from ho_imaging.errors import ModelError
+
+__all__ = ["choose_device", "choose_dtype"]
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Give the torch device for a name; ``"auto"`` is CUDA, then MPS, then the CPU."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"{name!r} is no device", remedy="use auto, cpu, cuda, cuda:N or mps") from error
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(device.type, False):
+        raise ModelError(f"device {name!r} is not available here", remedy="use device auto or cpu")
+    return device
+
+
+def choose_dtype(device: torch.device, precision: Literal["auto", "float32", "bfloat16"] = "auto") -> torch.dtype:
+    """Give the number format: bfloat16 where the device computes it fast, float32 elsewhere."""
+    if precision == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and _cpu_has_bf16()
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 itself (AVX512-BF16, AMX); emulated, it is slower than float32."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
+        return False
+    if hasattr(torch.cpu, "get_capabilities"):
+        found = torch.cpu.get_capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    # Before torch 2.10 the same question has a private name.
+    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(ask and ask())

@@ -1,0 +1,318 @@
+"""Models on disk: ``NAME/model.toml``, ``NAME/weights.safetensors`` and ``NAME/MODEL_CARD.md``.
+
+``model.toml`` says everything a program must know to use the weights as they were trained; the weights are read only
+when their sha256 is the one it states, and never through pickle. A file ``DEFAULT`` beside the models names the one
+that is used when none is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from ho_imaging.errors import ModelError
+from ho_imaging.network.devices import choose_device, choose_dtype
+from ho_imaging.network.prediction import ModelIdentity
+from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.vocabulary import Structure
+
+__all__ = [
+    "MODELS_VARIABLE",
+    "Calibration",
+    "Model",
+    "ModelDescription",
+    "PreparationContract",
+    "find_model",
+    "load_model",
+    "read_description",
+    "save_model",
+]
+
+logger = logging.getLogger(__name__)
+
+MODELS_VARIABLE = "HO_IMAGING_MODELS"
+"""Environment variable naming a folder of models that is searched first."""
+
+WEIGHTS_FILE = "weights.safetensors"
+DESCRIPTION_FILE = "model.toml"
+CARD_FILE = "MODEL_CARD.md"
+MAX_WEIGHTS_BYTES = 512 * 1024**2
+MAX_DESCRIPTION_BYTES = 1024**2
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PreparationContract(_Strict):
+    """How a film must be prepared for these weights: the names are those of `ho_imaging.preparing`."""
+
+    pixel_mm: Annotated[float, Field(gt=0.05, lt=10.0)] = 0.6
+    normalisation: str = "robust"
+
+
+class Calibration(_Strict):
+    """Platt's correction of a logit: ``probability = sigmoid(logit / temperature + bias)``."""
+
+    temperature: Annotated[float, Field(gt=0.01, lt=100.0)] = 1.0
+    bias: Annotated[float, Field(gt=-50.0, lt=50.0)] = 0.0
+
+
+class ModelDescription(_Strict):
+    """The contents of ``model.toml``.
+
+    ``structures`` are the maps in the order of the network's channels; ``thresholds`` the operating threshold of each
+    on the calibrated probability. ``scope_threshold`` is the scope probability below which a film is out of scope;
+    0 means the model has no such gate. ``finding_confidence`` holds named coefficients for the findings stage.
+    """
+
+    name: Annotated[str, Field(pattern=_NAME.pattern)]
+    version: Annotated[str, Field(min_length=1, max_length=64)]
+    sha256: Annotated[str, Field(pattern="[0-9a-f]{64}")]
+    architecture: Architecture
+    preparation: PreparationContract
+    structures: Annotated[tuple[Structure, ...], Field(min_length=1)]
+    thresholds: dict[Structure, Annotated[float, Field(gt=0.0, lt=1.0)]]
+    calibration: dict[Structure, Calibration]
+    scope_threshold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    scope_calibration: Calibration = Calibration()
+    finding_confidence: dict[str, float] = Field(default_factory=dict)
+    training: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @field_validator("structures")
+    @classmethod
+    def _no_structure_twice(cls, structures: tuple[Structure, ...]) -> tuple[Structure, ...]:
+        if len(set(structures)) != len(structures):
+            raise ValueError("a structure is named twice")
+        return structures
+
+    def model_post_init(self, _context: object) -> None:
+        """Check that every structure has its threshold and calibration."""
+        for name, given in (("thresholds", set(self.thresholds)), ("calibration", set(self.calibration))):
+            if given != set(self.structures):
+                raise ValueError(f"{name} must name exactly the structures {[str(s) for s in self.structures]}")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Weights ready to run, with what they need to be used rightly. Safe to share between threads."""
+
+    net: UNet
+    description: ModelDescription
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What results say about the weights."""
+        return ModelIdentity(self.description.name, self.description.version, self.description.sha256)
+
+
+def load_model(name_or_path: str | Path = "default", *, device: str = "auto", precision: Precision = "auto") -> Model:
+    """Load a model for inference.
+
+    Parameters
+    ----------
+    name_or_path
+        A model's name, ``"default"``, or the path of a model folder.
+    device
+        ``"auto"`` (CUDA, then Apple's MPS, then the CPU) or a torch device such as ``"cuda:1"``.
+    precision
+        ``"auto"`` takes bfloat16 where the device computes it fast, float32 elsewhere.
+
+    Raises
+    ------
+    ModelError
+        No such model, a damaged or foreign file, or a device that is not there.
+
+    """
+    folder = find_model(name_or_path)
+    description = read_description(folder)
+    weights = _checked_weights(folder / WEIGHTS_FILE, description.sha256)
+    return _build(folder, description, weights, device=device, precision=precision)
+
+
+def find_model(name_or_path: str | Path = "default") -> Path:
+    """Give the folder of a model: an explicit path, or a name looked up in the folders of models.
+
+    Looked through in this order: the folder named by the environment variable ``HO_IMAGING_MODELS``, the models the
+    installed package carries, and ``models/`` of a source checkout.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or "/" in text or os.sep in text:
+        folder = Path(name_or_path)
+        if not (folder / DESCRIPTION_FILE).is_file():
+            raise ModelError(f"has no {DESCRIPTION_FILE}", path=folder, remedy="give the folder of a model")
+        return folder
+    if not _NAME.fullmatch(text):
+        raise ModelError(f"{text!r} is no model name", remedy="use letters, digits, dots, dashes and underscores")
+    searched = list(_model_folders())
+    for models in searched:
+        name = _default_name(models) if text == "default" else text
+        if name is not None and (models / name / DESCRIPTION_FILE).is_file():
+            return models / name
+    where = ", ".join(str(models) for models in searched) or "no folder of models exists"
+    raise ModelError(
+        f"no model named {text!r} (looked in: {where})",
+        remedy=f"install the package with its models, set {MODELS_VARIABLE}, or give the path of a model folder",
+    )
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """Read and check ``model.toml`` of a model folder."""
+    path = folder / DESCRIPTION_FILE
+    try:
+        if path.stat().st_size > MAX_DESCRIPTION_BYTES:
+            raise ModelError("is too large to be a model description", path=path, remedy="fetch the model again")
+        return ModelDescription.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", path=path, remedy="fetch the model again") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"is not valid TOML: {error}", path=path, remedy="fetch the model again") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "model.toml"
+        raise ModelError(
+            f"does not describe a model: {where}: {first['msg']}", path=path, remedy="use a model of this version"
+        ) from error
+
+
+def save_model(
+    folder: Path,
+    net: UNet,
+    *,
+    name: str,
+    version: str,
+    structures: tuple[Structure, ...],
+    preparation: PreparationContract | None = None,
+    thresholds: Mapping[Structure, float] | None = None,
+    calibration: Mapping[Structure, Calibration] | None = None,
+    scope_threshold: float = 0.0,
+    scope_calibration: Calibration | None = None,
+    finding_confidence: Mapping[str, float] | None = None,
+    training: Mapping[str, str | int | float | bool] | None = None,
+    card: str = "",
+) -> ModelDescription:
+    """Write a model folder: weights (not folded, float32), ``model.toml`` with their sha256, and the model card."""
+    weights = save({key: tensor.detach().cpu().contiguous() for key, tensor in net.state_dict().items()})
+    description = ModelDescription(
+        name=name,
+        version=version,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        architecture=net.architecture,
+        preparation=preparation or PreparationContract(),
+        structures=structures,
+        thresholds=dict.fromkeys(structures, 0.5) | dict(thresholds or {}),
+        calibration={s: Calibration() for s in structures} | dict(calibration or {}),
+        scope_threshold=scope_threshold,
+        scope_calibration=scope_calibration or Calibration(),
+        finding_confidence=dict(finding_confidence or {}),
+        training=dict(training or {}),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    (folder / DESCRIPTION_FILE).write_text(_to_toml(description.model_dump(mode="json")), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card or f"# {name} {version}\n", encoding="utf-8")
+    return description
+
+
+def _model_folders() -> Iterator[Path]:
+    stated = os.environ.get(MODELS_VARIABLE)
+    if stated:
+        yield Path(stated)
+    package = Path(str(resources.files("ho_imaging")))
+    for folder in (package / "_models", package.parent / "models"):
+        if folder.is_dir():
+            yield folder
+
+
+def _default_name(models: Path) -> str | None:
+    try:
+        name = (models / "DEFAULT").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    if not _NAME.fullmatch(name):
+        raise ModelError("does not name a model", path=models / "DEFAULT", remedy="write one model's name into it")
+    return name
+
+
+def _checked_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    """Read the weights once, and hand on exactly the bytes whose sha256 was checked."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_WEIGHTS_BYTES:
+            raise ModelError(f"holds {size} bytes, more than any model here", path=path, remedy="fetch the model again")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", path=path, remedy="fetch the model again") from error
+    found = hashlib.sha256(raw).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"has sha256 {found}, but {DESCRIPTION_FILE} states {sha256}",
+            path=path,
+            remedy="the file is damaged or from another version: fetch the model again",
+        )
+    try:
+        tensors: dict[str, torch.Tensor] = load(raw)
+    except SafetensorError as error:
+        raise ModelError(f"is not a safetensors file: {error}", path=path, remedy="fetch the model again") from error
+    return tensors
+
+
+def _build(
+    folder: Path,
+    description: ModelDescription,
+    weights: Mapping[str, torch.Tensor],
+    *,
+    device: str,
+    precision: Precision,
+) -> Model:
+    chosen = choose_device(device)
+    dtype = choose_dtype(chosen, precision)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+        raise ModelError("weights are not all finite", path=folder / WEIGHTS_FILE, remedy="export the model again")
+    net = UNet(description.architecture, len(description.structures))
+    try:
+        net.load_state_dict(dict(weights), strict=True)
+    except RuntimeError as error:
+        raise ModelError(
+            f"weights do not fit the architecture in {DESCRIPTION_FILE}",
+            path=folder / WEIGHTS_FILE,
+            remedy="both files must come from the same export",
+        ) from error
+    net = fold_batch_norm(net.eval().requires_grad_(False)).to(device=chosen, dtype=dtype)
+    logger.info("model %s %s on %s in %s", description.name, description.version, chosen, dtype)
+    return Model(net=net, description=description, device=chosen, dtype=dtype)
+
+
+def _to_toml(values: Mapping[str, Any], prefix: str = "") -> str:
+    """Write nested tables of scalars and lists as TOML; JSON's strings, numbers and lists are TOML's too."""
+    lines = [
+        f"{json.dumps(key) if not re.fullmatch('[A-Za-z0-9_-]+', key) else key} = {json.dumps(value)}"
+        for key, value in values.items()
+        if not isinstance(value, Mapping)
+    ]
+    text = "\n".join(lines) + "\n" if lines else ""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            header = f"{prefix}{key}"
+            text += f"\n[{header}]\n" + _to_toml(value, f"{header}.")
+    return text
