@@ -1,0 +1,248 @@
+"""People's bones: a statistical shape model of pelvis and femur (LLP26, 26 people), sampled and measured.
+
+Coordinates are the patient's, in mm: x to the patient's left, y to the back, z to the head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Mesh", "Sphere", "Skeleton", "fit_sphere", "sample_skeleton"]
+
+Points = NDArray[np.float64]
+
+_HEAD_FIT_TOLERANCE_MM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A closed surface. ``vertices`` float64 (n, 3) in mm; ``faces`` int (m, 3), outward by the right-hand rule."""
+
+    vertices: Points
+    faces: NDArray[np.int64]
+
+    def moved(self, vertices: Points) -> Mesh:
+        """Return the same surface with other vertex positions."""
+        return Mesh(vertices, self.faces)
+
+    def normals(self) -> Points:
+        """Unit vertex normals, outward, area-weighted over the faces that meet there; (n, 3)."""
+        corners = self.vertices[self.faces]
+        face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        sums = np.stack(
+            [
+                np.bincount(self.faces.ravel(), np.repeat(face_normals[:, axis], 3), minlength=len(self.vertices))
+                for axis in range(3)
+            ],
+            axis=1,
+        )
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.asarray(sums / np.maximum(lengths, 1e-12))
+
+    def mirrored(self, x_plane_mm: float) -> Mesh:
+        """Mirror about the sagittal plane ``x = x_plane_mm``; faces are turned so that normals stay outward."""
+        vertices = self.vertices.copy()
+        vertices[:, 0] = 2.0 * x_plane_mm - vertices[:, 0]
+        return Mesh(vertices, self.faces[:, ::-1])
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """A ball fitted to a joint surface, in mm."""
+
+    center: tuple[float, float, float]
+    radius_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """One sampled person in neutral pose: bones, joints and the vertices that carry landmarks.
+
+    ``landmarks[name]`` indexes a vertex of the bone it lies on (see ``_landmark_vertices``), on the left side; the right
+    femur mirrors the left one, and the pelvis has both.
+    """
+
+    pelvis: Mesh
+    femur_left: Mesh
+    femur_right: Mesh
+    head_left: Sphere
+    head_right: Sphere
+    femur_landmarks: dict[str, int]
+    pelvis_landmarks_left: dict[str, int]
+    pelvis_landmarks_right: dict[str, int]
+    x_middle_mm: float
+    head_vertices: NDArray[np.int64]
+
+
+def fit_sphere(points: Points) -> Sphere:
+    """Least-squares sphere through ``points`` (n, 3), solved as a linear system in centre and offset."""
+    design = np.c_[2.0 * points, np.ones(len(points))]
+    solution = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)[0]
+    center = solution[:3]
+    radius = float(np.sqrt(solution[3] + center @ center))
+    return Sphere((float(center[0]), float(center[1]), float(center[2])), radius)
+
+
+@lru_cache(maxsize=1)
+def _arrays() -> dict[str, NDArray[np.float64]]:
+    source = resources.files("ho_imaging.simulation") / "data" / "llp26.npz"
+    with source.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        return {
+            name: file[name].astype(np.int64 if name.endswith("faces") else np.float64)
+            for name in file.files
+            if name.startswith(("pelvis", "femur"))
+        }
+
+
+@lru_cache(maxsize=1)
+def _head_vertices() -> NDArray[np.int64]:
+    """Find the vertices of the articular part of the mean femoral head by trimmed sphere fits."""
+    mean = _arrays()["femur_mean"]
+    near_top = mean[:, 2] > mean[:, 2].max() - 40.0
+    medial = mean[:, 0] < mean[mean[:, 2] > mean[:, 2].max() - 60.0, 0].mean()
+    selected = near_top & medial
+    for _ in range(30):
+        head = fit_sphere(mean[selected])
+        off_surface = np.abs(np.linalg.norm(mean - head.center, axis=1) - head.radius_mm)
+        selected = (off_surface < _HEAD_FIT_TOLERANCE_MM) & (mean[:, 2] > head.center[2] - 15.0)
+    return np.flatnonzero(selected)
+
+
+@lru_cache(maxsize=1)
+def _acetabulum_vertices() -> NDArray[np.int64]:
+    pelvis, head = _arrays()["pelvis_mean"], fit_sphere(_arrays()["femur_mean"][_head_vertices()])
+    return np.flatnonzero(np.linalg.norm(pelvis - head.center, axis=1) < head.radius_mm + 9.0)
+
+
+def _furthest(points: Points, allowed: NDArray[np.bool_], direction: tuple[float, float, float]) -> int:
+    reach = np.where(allowed, points @ np.asarray(direction), -np.inf)
+    return int(np.argmax(reach))
+
+
+@lru_cache(maxsize=1)
+def _landmark_vertices() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Landmark vertices (femur, pelvis left, pelvis right), found on the mean shape, valid for every sample."""
+    femur, pelvis = _arrays()["femur_mean"], _arrays()["pelvis_mean"]
+    head = np.asarray(fit_sphere(femur[_head_vertices()]).center)
+    x_middle = float(0.5 * (pelvis[:, 0].min() + pelvis[:, 0].max()))
+    rel = femur - head
+    everywhere = np.ones(len(femur), dtype=bool)
+    below = (rel[:, 2] > -85.0) & (rel[:, 2] < -35.0)
+    femur_marks = {
+        "greater_trochanter_tip": _furthest(femur, rel[:, 0] > 25.0, (0.25, 0.2, 1.0)),
+        "greater_trochanter_lateral": _furthest(femur, rel[:, 2] > -60.0, (1.0, 0.0, 0.1)),
+        "lesser_trochanter": _furthest(femur, below & (rel[:, 0] < 30.0), (-1.0, 0.8, 0.0)),
+        "proximal_shaft_lateral": _furthest(femur, (rel[:, 2] < -75.0) & (rel[:, 2] > -110.0), (1.0, 0.0, 0.0)),
+        "proximal_shaft_medial": _furthest(femur, (rel[:, 2] < -85.0) & (rel[:, 2] > -130.0), (-1.0, 0.0, 0.0)),
+        "lateral_epicondyle": _furthest(femur, rel[:, 2] < -350.0, (1.0, 0.0, 0.0)),
+        "medial_epicondyle": _furthest(femur, rel[:, 2] < -350.0, (-1.0, 0.0, 0.0)),
+        "distal_end": _furthest(femur, everywhere, (0.0, 0.0, -1.0)),
+    }
+
+    def pelvis_marks(side: float) -> dict[str, int]:
+        # Work on the left; the right half is looked at mirrored.
+        points = pelvis.copy()
+        points[:, 0] = x_middle + side * (points[:, 0] - x_middle)
+        rel = points - head
+        near = np.linalg.norm(rel, axis=1)
+        lateral = points[:, 0] > x_middle + 15.0
+        return {
+            "acetabular_rim": _furthest(points, (near < 42.0) & (rel[:, 2] > 5.0) & lateral, (1.0, 0.0, 0.5)),
+            "supraacetabular": _furthest(points, (rel[:, 2] > 30.0) & (rel[:, 2] < 50.0) & lateral, (1.0, -0.2, 0.0)),
+            "iliac_wing": _furthest(points, (rel[:, 2] > 60.0) & (rel[:, 2] < 85.0) & lateral, (1.0, 0.2, 0.0)),
+            "anterior_inferior_spine": _furthest(
+                points, (rel[:, 2] > 18.0) & (rel[:, 2] < 48.0) & (near < 62.0) & lateral, (0.3, -1.0, 0.0)
+            ),
+            "anterior_superior_spine": _furthest(points, (rel[:, 2] > 60.0) & lateral, (0.3, -1.0, 0.0)),
+            "ischial_tuberosity": _furthest(points, lateral, (0.3, 0.3, -1.0)),
+            "pubis": _furthest(points, (rel[:, 2] < 5.0) & lateral & (points[:, 0] < x_middle + 60.0), (0.0, -1.0, 0.2)),
+        }
+
+    return femur_marks, pelvis_marks(1.0), pelvis_marks(-1.0)
+
+
+def sample_skeleton(
+    rng: np.random.Generator,
+    *,
+    modes: slice = slice(0, 25),
+    spread: float = 1.0,
+    asymmetry: float = 0.25,
+) -> Skeleton:
+    """Sample a person: Gaussian weights on the shape modes, clipped at 2.5 standard deviations.
+
+    Parameters
+    ----------
+    rng
+        Source of all randomness.
+    modes
+        Which of the 25 modes vary; training, validation and test can be kept apart by it.
+    spread
+        Standard deviation of the weights; 1.0 is the spread of the 26 people.
+    asymmetry
+        Standard deviation of what the right femur's weights differ by from the left's.
+
+    """
+    arrays = _arrays()
+    count = len(arrays["pelvis_modes"])
+    weights = np.zeros(count)
+    weights[modes] = np.clip(rng.normal(0.0, spread, count), -2.5, 2.5)[modes]
+    right_weights = np.zeros(count)
+    right_weights[modes] = (weights + rng.normal(0.0, asymmetry, count))[modes]
+    size = 1.0 + 0.05 * float(np.clip(rng.normal(), -2.0, 2.0))
+
+    def shape(bone: str, by: NDArray[np.float64]) -> Points:
+        return np.asarray(size * (arrays[f"{bone}_mean"] + np.tensordot(by, arrays[f"{bone}_modes"], axes=1)))
+
+    pelvis = shape("pelvis", weights)
+    x_middle = float(0.5 * (pelvis[:, 0].min() + pelvis[:, 0].max()))
+    pelvis_mesh = Mesh(pelvis, arrays["pelvis_faces"])
+    femur_marks, left_marks, right_marks = _landmark_vertices()
+    socket_left = fit_sphere(pelvis[_acetabulum_vertices()])
+
+    def seated(femur: Points, socket: Sphere) -> tuple[Mesh, Sphere]:
+        head = fit_sphere(femur[_head_vertices()])
+        # Weight bearing leaves the head a little high in its socket; half of the offset stays visible as joint space.
+        target = np.asarray(socket.center) + rng.normal(0.0, 0.6, 3) + (0.0, 0.0, 0.8)
+        return Mesh(femur + (target - head.center), arrays["femur_faces"]), Sphere(
+            (float(target[0]), float(target[1]), float(target[2])), head.radius_mm
+        )
+
+    femur_left, head_left = seated(shape("femur", weights), socket_left)
+    mirrored_socket = _mirrored_socket(pelvis_mesh, x_middle)
+    femur_right, head_right_mirrored = seated(shape("femur", right_weights), mirrored_socket)
+    center = head_right_mirrored.center
+    return Skeleton(
+        pelvis=pelvis_mesh,
+        femur_left=femur_left,
+        femur_right=femur_right.mirrored(x_middle),
+        head_left=head_left,
+        head_right=Sphere((2.0 * x_middle - center[0], center[1], center[2]), head_right_mirrored.radius_mm),
+        femur_landmarks=femur_marks,
+        pelvis_landmarks_left=left_marks,
+        pelvis_landmarks_right=right_marks,
+        x_middle_mm=x_middle,
+        head_vertices=_head_vertices(),
+    )
+
+
+@lru_cache(maxsize=1)
+def _right_acetabulum_vertices() -> NDArray[np.int64]:
+    """Find the right socket on the mean pelvis: vertices nearest to the mirrored left socket."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415  (only when a skeleton is sampled)
+
+    pelvis = _arrays()["pelvis_mean"]
+    x_middle = 0.5 * (pelvis[:, 0].min() + pelvis[:, 0].max())
+    mirrored = pelvis[_acetabulum_vertices()].copy()
+    mirrored[:, 0] = 2.0 * x_middle - mirrored[:, 0]
+    return np.unique(cKDTree(pelvis).query(mirrored)[1])
+
+
+def _mirrored_socket(pelvis: Mesh, x_middle_mm: float) -> Sphere:
+    """Fit the right socket and give it in the mirrored (left) frame, in which the right femur is built."""
+    socket = fit_sphere(pelvis.vertices[_right_acetabulum_vertices()])
+    return Sphere((2.0 * x_middle_mm - socket.center[0], socket.center[1], socket.center[2]), socket.radius_mm)
