@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ho_imaging.network.prediction import ModelIdentity, Prediction
 
 if TYPE_CHECKING:
-    from ho_imaging.network.model_store import Model, load_model
     from ho_imaging.network.inference import predict
+    from ho_imaging.network.model_store import Model, load_model
 
 __all__ = ["Model", "ModelIdentity", "Prediction", "load_model", "predict"]
 

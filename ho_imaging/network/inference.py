@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ho_imaging.errors import UsageError
 from ho_imaging.network.model_store import Calibration, Model, ModelDescription
 from ho_imaging.network.prediction import Prediction
+from ho_imaging.network.unet import UNet
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["DEFAULT_MAX_PIXELS", "predict", "predict_logits"]
+__all__ = ["DEFAULT_MAX_PIXELS", "calibrate", "predict", "predict_logits"]
 
 DEFAULT_MAX_PIXELS = 4 * 1024**2
 """A film up to this size goes through the network at once (about 1 GB in float32); a larger one in tiles."""
@@ -41,17 +42,17 @@ def predict(
         Average with the prediction of the mirrored film: twice the time, slightly smoother outlines.
 
     """
-    logits, scope = predict_logits(model, prepared.pixels, prepared.valid, max_pixels=max_pixels)
+    logits, scope = predict_logits(model.net, prepared.pixels, prepared.valid, max_pixels=max_pixels)
     if flip:
         mirrored, mirrored_scope = predict_logits(
-            model, prepared.pixels[:, ::-1], prepared.valid[:, ::-1], max_pixels=max_pixels
+            model.net, prepared.pixels[:, ::-1], prepared.valid[:, ::-1], max_pixels=max_pixels
         )
         logits = np.asarray((logits + mirrored[:, :, ::-1]) / 2, dtype=np.float32)
         scope = (scope + mirrored_scope) / 2
     description = model.description
     probabilities: dict[Structure, NDArray[np.float32]] = {}
     for structure, logit in zip(description.structures, logits, strict=True):
-        probability = _calibrated(logit, description.calibration[structure])
+        probability = calibrate(logit, description.calibration[structure])
         probability[~prepared.valid] = 0.0
         probabilities[structure] = probability
     return Prediction(
@@ -64,26 +65,27 @@ def predict(
 
 
 def predict_logits(
-    model: Model, pixels: NDArray[np.float32], valid: NDArray[np.bool_], *, max_pixels: int = DEFAULT_MAX_PIXELS
+    net: UNet, pixels: NDArray[np.float32], valid: NDArray[np.bool_], *, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[NDArray[np.float32], float]:
     """Give the raw logits of a film: (structures, rows, columns) float32, and the scope logit.
 
+    ``net`` is in evaluation mode; its weights say on which device and in which number format it runs.
     ``pixels`` is (rows, columns) float32 in [0, 1], ``valid`` bool of the same shape.
     """
     if pixels.ndim != 2 or pixels.shape != valid.shape or 0 in pixels.shape:
         raise UsageError(f"pixels {pixels.shape} and valid {valid.shape} must be one film of the same shape")
     rows, columns = pixels.shape
     if rows * columns <= max_pixels:
-        return _run(model, pixels, valid)
-    stride = model.net.architecture.stride
+        return _run(net, pixels, valid)
+    stride = net.architecture.stride
     # Tiles start on multiples of the stride, so that every tile samples the film on the same grid as the whole would.
     tile, overlap = (math.ceil(size / stride) * stride for size in (TILE, OVERLAP))
-    logits = np.zeros((len(model.description.structures), rows, columns), dtype=np.float32)
+    logits = np.zeros((net.structures, rows, columns), dtype=np.float32)
     total = np.zeros((rows, columns), dtype=np.float32)
     scope, scope_weight = 0.0, 0.0
     for row, column in product(_starts(rows, tile, overlap), _starts(columns, tile, overlap)):
         window = np.s_[row : min(row + tile, rows), column : min(column + tile, columns)]
-        tile_logits, tile_scope = _run(model, pixels[window], valid[window])
+        tile_logits, tile_scope = _run(net, pixels[window], valid[window])
         height, width = tile_logits.shape[1:]
         weight = np.outer(
             _ramp(height, overlap, open_start=row == 0, open_end=row + tile >= rows),
@@ -97,16 +99,17 @@ def predict_logits(
     return logits / total, scope / max(scope_weight, 1.0)
 
 
-def _run(model: Model, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
+def _run(net: UNet, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
     """One pass over a film or tile, padded with pixels that are not valid to a multiple of the stride."""
     rows, columns = pixels.shape
-    stride = model.net.architecture.stride
+    stride = net.architecture.stride
     padded = np.zeros((2, math.ceil(rows / stride) * stride, math.ceil(columns / stride) * stride), dtype=np.float32)
     padded[0, :rows, :columns] = np.where(valid, pixels, 0.0)
     padded[1, :rows, :columns] = valid
-    batch = torch.from_numpy(padded)[None].to(device=model.device, dtype=model.dtype)
+    weights = net.head.weight
+    batch = torch.from_numpy(padded)[None].to(device=weights.device, dtype=weights.dtype)
     with torch.inference_mode():
-        output = model.net(batch.contiguous(memory_format=torch.channels_last))
+        output = net(batch.contiguous(memory_format=torch.channels_last))
         logits = output.structures[0, :, :rows, :columns].float().cpu().contiguous().numpy()
         return logits, float(output.scope[0])
 
@@ -138,9 +141,10 @@ def _ramp(length: int, overlap: int, *, open_start: bool, open_end: bool) -> NDA
 def _scope_probability(description: ModelDescription, scope: float) -> float | None:
     if description.scope_threshold == 0.0:
         return None
-    return float(_calibrated(np.array([scope], dtype=np.float32), description.scope_calibration)[0])
+    return float(calibrate(np.array([scope], dtype=np.float32), description.scope_calibration)[0])
 
 
-def _calibrated(logit: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
+def calibrate(logit: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
+    """Give calibrated probabilities for logits."""
     scaled = np.clip(logit / calibration.temperature + calibration.bias, -30.0, 30.0)
     return np.asarray(1.0 / (1.0 + np.exp(-scaled)), dtype=np.float32)

@@ -96,6 +96,7 @@ class UNet(nn.Module):
     def __init__(self, architecture: Architecture, structures: int) -> None:
         super().__init__()
         self.architecture = architecture
+        self.structures = structures
         widths = architecture.widths
         levels = range(len(widths) - 1)
         self.stem = _ConvNorm(INPUT_CHANNELS, widths[0], size=5, stride=2)

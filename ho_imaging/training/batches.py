@@ -1,0 +1,119 @@
+"""Training batches, each a pure function of seed and step, so that a run can stop and go on anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from ho_imaging.training.augmentation import CropPlan, change_picture, cut_crop
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, read_case
+from ho_imaging.training.config import TrainingConfig
+from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["Batch", "StepBatches", "nodule_weights"]
+
+
+class Batch(NamedTuple):
+    """Crops and their truth.
+
+    ``films``: (batch, 2, size, size) float32, film and valid mask. ``bits``: (batch, size, size) uint8 masks.
+    ``ho_weight``: (batch, size, size) float16 weight of HO pixels. ``scope``: (batch,) float32, 1 in scope.
+    """
+
+    films: torch.Tensor
+    bits: torch.Tensor
+    ho_weight: torch.Tensor
+    scope: torch.Tensor
+
+
+class StepBatches(Dataset[Batch]):
+    """``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``."""
+
+    def __init__(self, cases: Sequence[Path], config: TrainingConfig, make_film: FilmMaker, steps: int) -> None:
+        self._cases = list(cases)
+        self._config = config
+        self._make_film = make_film
+        self._steps = steps
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:
+        data = self._config.data
+        rng = np.random.default_rng([self._config.run.seed, step])
+        shares = np.array(data.crop_size_shares) / sum(data.crop_size_shares)
+        size = int(rng.choice(data.crop_sizes, p=shares))
+        count = max(1, data.pixels_per_batch // size**2)
+        crops: list[Film] = []
+        scopes: list[bool] = []
+        while len(crops) < count:
+            case = read_case(self._cases[int(rng.integers(len(self._cases)))])
+            film = self._make_film(case, rng)
+            for _ in range(min(data.crops_per_film, count - len(crops))):
+                crops.append(change_picture(cut_crop(film, self._plan(film, size, rng)), rng))
+                scopes.append(case.info.scope)
+        return self._collate(crops, scopes)
+
+    def _plan(self, film: Film, size: int, rng: np.random.Generator) -> CropPlan:
+        data = self._config.data
+        rows, columns = film.bits.shape
+        smallest, largest = np.log(data.scale_range)
+        scale = float(np.exp(rng.uniform(smallest, largest)))
+        ho = (film.bits >> MASK_BITS[Structure.HO] & 1).astype(np.uint8)
+        if ho.any() and rng.random() < data.ho_share:
+            center = _point_in_a_nodule(ho, rng) + rng.uniform(-0.35, 0.35, 2) * size / scale
+        else:
+            reach = np.array([rows, columns]) - size / scale
+            # A crop larger than the film is centred on it, give or take.
+            center = np.array([rows, columns]) / 2 + rng.uniform(-0.5, 0.5, 2) * np.maximum(reach, 0.15 * size)
+        return CropPlan(
+            center=(float(center[0]), float(center[1])),
+            size=size,
+            rotation_deg=float(rng.uniform(-data.rotation_deg, data.rotation_deg)),
+            scale=scale,
+            mirrored=bool(rng.random() < data.flip_share),
+        )
+
+    def _collate(self, crops: Sequence[Film], scopes: Sequence[bool]) -> Batch:
+        loss = self._config.loss
+        films = np.stack([np.stack([crop.pixels, crop.valid]).astype(np.float32) for crop in crops])
+        bits = np.stack([crop.bits for crop in crops])
+        small_px = loss.small_nodule_area_mm2 / self._config.preparation.pixel_mm**2
+        weights = np.stack([nodule_weights(crop.bits, small_px, loss.small_nodule_max_weight) for crop in crops])
+        return Batch(
+            torch.from_numpy(films),
+            torch.from_numpy(bits),
+            torch.from_numpy(weights),
+            torch.tensor(scopes, dtype=torch.float32),
+        )
+
+
+def nodule_weights(bits: NDArray[np.uint8], small_area_px: float, max_weight: float) -> NDArray[np.float16]:
+    """Weight of each pixel in the HO loss: in nodules smaller than ``small_area_px``, the root of the ratio of areas.
+
+    Without it a nodule of 5 mm counts a hundredth of one of 5 cm, though both are findings.
+    """
+    ho = (bits >> MASK_BITS[Structure.HO] & 1).astype(np.uint8)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(ho, connectivity=8)
+    areas = statistics[:, cv2.CC_STAT_AREA].astype(np.float64)
+    weights = np.clip(np.sqrt(small_area_px / np.maximum(areas, 1.0)), 1.0, max_weight)
+    weights[0] = 1.0
+    weighted = weights[labels]
+    weighted[bits >> IGNORE_BIT & 1 == 1] = 0.0
+    return np.asarray(weighted, dtype=np.float16)
+
+
+def _point_in_a_nodule(ho: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a point in a nodule chosen by nodule, not by area, so small ones come as often as large ones."""
+    count, _, statistics, centroids = cv2.connectedComponentsWithStats(ho, connectivity=8)
+    chosen = int(rng.integers(1, count))
+    spread = statistics[chosen, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] / 2
+    return np.asarray(centroids[chosen][::-1] + rng.uniform(-1.0, 1.0, 2) * spread, dtype=np.float64)

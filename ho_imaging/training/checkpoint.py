@@ -1,0 +1,101 @@
+"""A training run's state in one file, written whole or not at all, without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ho_imaging.errors import ReadError
+
+__all__ = ["Average", "Progress", "read_average", "restore", "write_checkpoint"]
+
+
+@dataclass
+class Progress:
+    """How far a run has come; ``seconds`` counts training time over all resumptions."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_score: float = -1.0
+    validations_without_better: int = 0
+
+
+class Average:
+    """Exponential moving average of a network's weights and buffers (Polyak averaging), which is what is exported."""
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {key: value.detach().clone() for key, value in net.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, step: int) -> None:
+        """Move towards the network's weights; the first steps move faster, so that the start is soon forgotten."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        now = net.state_dict()
+        floats = [key for key, value in self.state.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.state[key] for key in floats], [now[key] for key in floats], 1 - decay)
+        for key in self.state.keys() - set(floats):
+            self.state[key].copy_(now[key])
+
+
+def write_checkpoint(
+    path: Path, net: nn.Module, average: Average, optimiser: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Write all a run needs to go on; a reader sees the old file or the new one, never a part."""
+    tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
+    tensors |= {f"average.{key}": value for key, value in average.state.items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+    tensors["random"] = torch.get_rng_state()
+    metadata = {"progress": json.dumps(asdict(progress))}
+    raw = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=metadata)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def restore(path: Path, net: nn.Module, average: Average, optimiser: torch.optim.Optimizer) -> Progress:
+    """Put a run back to where its checkpoint was written."""
+    tensors, progress = _read(path)
+    try:
+        net.load_state_dict(_part(tensors, "net."))
+        average.state = _part(tensors, "average.")
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in _part(tensors, "optimiser.").items():
+            index, name = key.split(".", 1)
+            states.setdefault(int(index), {})[name] = value
+        optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (RuntimeError, ValueError) as error:
+        raise ReadError("is a checkpoint of another network", path=path, remedy="train into an empty folder") from error
+    torch.set_rng_state(tensors["random"].to(torch.uint8))
+    return progress
+
+
+def read_average(path: Path) -> tuple[dict[str, Tensor], Progress]:
+    """Give the averaged weights of a checkpoint, and how far it had come."""
+    tensors, progress = _read(path)
+    return _part(tensors, "average."), progress
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Progress]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            progress = Progress(**json.loads((file.metadata() or {})["progress"]))
+            return {key: file.get_tensor(key) for key in file.keys()}, progress  # noqa: SIM118  # the file is no mapping
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ReadError(f"is not a checkpoint: {error}", path=path, remedy="delete it and start again") from error
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

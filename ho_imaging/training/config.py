@@ -1,0 +1,133 @@
+"""What a training run is made of, as a TOML file; one file, with the cases it names, gives the weights again."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ho_imaging.errors import UsageError
+from ho_imaging.network.model_store import PreparationContract
+from ho_imaging.network.unet import Architecture
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["DataConfig", "LossConfig", "OptimiserConfig", "RunConfig", "TrainingConfig", "load_config"]
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RunConfig(_Strict):
+    """How long to train and how often to look. Times count training time, over all resumptions together."""
+
+    seed: int = 0
+    minutes: Positive | None = None
+    """Budget; the learning rate follows the share of it that is spent. With ``steps``, the first to end counts."""
+    steps: Count | None = None
+    checkpoint_minutes: Positive = 3.0
+    validate_minutes: Positive = 10.0
+    validation_films: Count = 40
+    patience: Count | None = None
+    """Stop after this many validations without a better score; ``None`` never stops early."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 2
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads for the network; 0 takes all cores."""
+
+
+class DataConfig(_Strict):
+    """Where cases come from and how crops are cut from their films."""
+
+    cases: Path
+    """Folder of ``case_*.safetensors``; a relative path counts from the configuration file."""
+    crop_sizes: Annotated[tuple[Annotated[int, Field(ge=64, le=2048)], ...], Field(min_length=1)] = (384, 640)
+    crop_size_shares: tuple[Share, ...] = (0.85, 0.15)
+    pixels_per_batch: Count = 8 * 384 * 384
+    """Each batch holds as many crops of its size as this allows, so that steps take the same time."""
+    crops_per_film: Count = 2
+    """Crops cut from one simulated film: more cost less simulation, fewer give more varied batches."""
+    ho_share: Share = 0.6
+    """Share of crops, of films that show HO, that are cut around a nodule."""
+    rotation_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 10.0
+    scale_range: tuple[Positive, Positive] = (0.8, 1.25)
+    flip_share: Share = 0.5
+
+
+class OptimiserConfig(_Strict):
+    """AdamW with a linear warm-up and a cosine to the end, and a running average of the weights."""
+
+    learning_rate: Positive = 2e-3
+    final_share: Share = 0.01
+    warmup_share: Share = 0.04
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.02
+    clip_norm: Positive = 5.0
+    ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.997
+
+
+class LossConfig(_Strict):
+    """How much each part of the loss counts; see `ho_imaging.training.losses`."""
+
+    structures: dict[Structure, Annotated[float, Field(ge=0.0)]] = Field(
+        default_factory=lambda: {
+            Structure.HO: 3.0,
+            Structure.PELVIS: 1.0,
+            Structure.FEMUR: 1.0,
+            Structure.FEMORAL_HEAD: 1.0,
+            Structure.IMPLANT: 0.7,
+            Structure.BODY: 0.3,
+        }
+    )
+    hard_pixels: Annotated[float, Field(ge=0.0)] = 0.3
+    """Weight of the hardest HO pixels' cross-entropy."""
+    hard_pixel_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    scope: Annotated[float, Field(ge=0.0)] = 0.2
+    small_nodule_area_mm2: Positive = 400.0
+    """HO pixels count more in nodules smaller than this, by the root of the ratio of areas."""
+    small_nodule_max_weight: Annotated[float, Field(ge=1.0)] = 5.0
+
+
+class TrainingConfig(_Strict):
+    """A whole training run."""
+
+    data: DataConfig
+    run: RunConfig = RunConfig()
+    network: Architecture = Architecture()
+    preparation: PreparationContract = PreparationContract()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    loss: LossConfig = LossConfig()
+
+    def model_post_init(self, _context: object) -> None:
+        """Check what concerns several fields at once."""
+        if len(self.data.crop_sizes) != len(self.data.crop_size_shares) or sum(self.data.crop_size_shares) <= 0:
+            raise ValueError("crop_sizes and crop_size_shares must have the same length, with shares above zero")
+        if any(size % self.network.stride for size in self.data.crop_sizes):
+            raise ValueError(f"crop_sizes must be multiples of {self.network.stride}")
+        if self.data.scale_range[0] > self.data.scale_range[1]:
+            raise ValueError("scale_range must go from small to large")
+
+    @property
+    def structures(self) -> tuple[Structure, ...]:
+        """The maps to train, in channel order."""
+        return tuple(self.loss.structures)
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read a training configuration; unknown keys and values out of range are errors."""
+    try:
+        config = TrainingConfig.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", path=path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"is not valid TOML: {error}", path=path) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UsageError(f"{where}: {first['msg']}", path=path, remedy="correct the configuration") from error
+    cases = (Path(path).parent / config.data.cases).resolve()
+    return config.model_copy(update={"data": config.data.model_copy(update={"cases": cases})})

@@ -1,0 +1,285 @@
+"""The training loop: it keeps to a budget of minutes or steps and can be stopped and gone on with at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.network.devices import choose_device, choose_dtype
+from ho_imaging.network.unet import UNet
+from ho_imaging.training.batches import Batch, StepBatches
+from ho_imaging.training.cases import list_cases
+from ho_imaging.training.checkpoint import Average, Progress, restore, write_checkpoint
+from ho_imaging.training.config import OptimiserConfig, TrainingConfig, load_config
+from ho_imaging.training.films import FilmMaker, simulate_film
+from ho_imaging.training.losses import training_loss
+from ho_imaging.training.validation import (
+    ValidationFilm,
+    film_logits,
+    inference_net,
+    make_validation_films,
+    score_films,
+)
+
+__all__ = ["BEST_FILE", "LAST_FILE", "LOG_FILE", "TrainingError", "learning_rate", "train"]
+
+logger = logging.getLogger(__name__)
+
+LAST_FILE = "last.safetensors"
+BEST_FILE = "best.safetensors"
+LOG_FILE = "log.jsonl"
+CONFIG_FILE = "config.toml"
+
+LOG_SECONDS = 30.0
+ENDLESS_STEPS = 10**9
+MAX_BAD_STEPS = 20
+
+
+class TrainingError(HOImagingError, RuntimeError):
+    """The training cannot go on."""
+
+
+def train(
+    config_path: Path,
+    out_dir: Path,
+    max_minutes: float | None = None,
+    resume: bool = True,
+    *,
+    make_film: FilmMaker = simulate_film,
+) -> Progress:
+    """Train a network as a configuration says, and leave its checkpoints and log in a folder.
+
+    Parameters
+    ----------
+    config_path
+        TOML, see `ho_imaging.training.config`.
+    out_dir
+        Gets ``last.safetensors`` (to go on with), ``best.safetensors`` (best on validation), ``log.jsonl`` and a copy
+        of the configuration.
+    max_minutes
+        Overrides the configuration's budget. It counts the time of all resumptions together.
+    resume
+        Go on from ``out_dir/last.safetensors`` if it is there; otherwise the folder must not hold a run.
+    make_film
+        How a case becomes a film.
+
+    """
+    config = load_config(config_path)
+    minutes = max_minutes if max_minutes is not None else config.run.minutes
+    if minutes is None and config.run.steps is None:
+        raise UsageError("states neither minutes nor steps", path=config_path, remedy="set run.minutes or run.steps")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    if (out_dir / LAST_FILE).exists() and not resume:
+        raise UsageError("already holds a run", path=out_dir, remedy="resume it or choose an empty folder")
+    copied = out_dir / CONFIG_FILE
+    if not (copied.exists() and copied.samefile(config_path)):
+        shutil.copyfile(config_path, copied)
+    return _Run(config, out_dir, minutes, make_film).run()
+
+
+def learning_rate(config: OptimiserConfig, share: float) -> float:
+    """Give the learning rate at a share of the budget in [0, 1]: linear warm-up, then a cosine to the final share."""
+    if share < config.warmup_share:
+        return config.learning_rate * max(share / config.warmup_share, 1e-3)
+    down = (min(share, 1.0) - config.warmup_share) / (1.0 - config.warmup_share)
+    low = config.learning_rate * config.final_share
+    return low + (config.learning_rate - low) * 0.5 * (1.0 + math.cos(math.pi * down))
+
+
+@dataclass
+class _Tally:
+    """Sums between two log lines."""
+
+    started: float
+    steps: int = 0
+    crops: int = 0
+    waited: float = 0.0
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+class _Run:
+    """The state of one call of `train`."""
+
+    def __init__(self, config: TrainingConfig, out_dir: Path, minutes: float | None, make_film: FilmMaker) -> None:
+        self.began = time.monotonic()
+        self.config = config
+        self.out_dir = out_dir
+        self.minutes = minutes
+        self.make_film = make_film
+        self.device = choose_device()
+        self.dtype = choose_dtype(self.device)
+        torch.manual_seed(config.run.seed)
+        torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
+        self.net = UNet(config.network, len(config.structures))
+        self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
+        self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, fused=True)
+        self.average = Average(self.net, config.optimiser.ema_decay)
+        self.progress = Progress()
+        last = out_dir / LAST_FILE
+        if last.exists():
+            self.progress = restore(last, self.net, self.average, self.optimiser)
+            logger.info("going on from step %d after %.1f minutes", self.progress.step, self.progress.seconds / 60)
+        self.seconds_before = self.progress.seconds
+        self.bad_steps = 0
+
+    def run(self) -> Progress:
+        run = self.config.run
+        cases = list_cases(self.config.data.cases, "train")
+        if not cases:
+            raise UsageError("holds no training cases", path=self.config.data.cases, remedy="simulate cases first")
+        films = make_validation_films(self.config.data.cases, run.validation_films, run.seed, self.make_film)
+        logger.info("%d training cases, %d validation films, %s %s", len(cases), len(films), self.device, self.dtype)
+        checkpointed = validated = self._seconds()
+        tally = _Tally(time.monotonic())
+        for batch, waited in self._batches(cases):
+            share = self._share()
+            if share >= 1.0:
+                break
+            self._step(batch, share, tally)
+            tally.waited += waited
+            if time.monotonic() - tally.started > LOG_SECONDS:
+                self._log_training(tally, share)
+                tally = _Tally(time.monotonic())
+            if self._seconds() - validated > run.validate_minutes * 60:
+                if self._validate(films):
+                    break
+                validated = checkpointed = self._seconds()
+            elif self._seconds() - checkpointed > run.checkpoint_minutes * 60:
+                self._checkpoint(LAST_FILE)
+                checkpointed = self._seconds()
+        if tally.steps:
+            self._log_training(tally, self._share())
+        self._validate(films)
+        return self.progress
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.began
+
+    def _share(self) -> float:
+        """How much of the budget is spent, by whichever of time and steps is further on."""
+        by_time = self._seconds() / (self.minutes * 60) if self.minutes is not None else 0.0
+        by_steps = self.progress.step / self.config.run.steps if self.config.run.steps is not None else 0.0
+        return max(by_time, by_steps)
+
+    def _batches(self, cases: list[Path]) -> Iterator[tuple[Batch, float]]:
+        """Yield batches from the step reached on, each with the seconds it was waited for."""
+        steps = self.config.run.steps or ENDLESS_STEPS
+        workers = self.config.run.workers
+        loader = DataLoader(
+            StepBatches(cases, self.config, self.make_film, steps),
+            batch_size=None,
+            sampler=range(self.progress.step, steps),
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            worker_init_fn=_one_thread if workers else None,
+        )
+        batches = iter(loader)
+        while True:
+            asked = time.monotonic()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch, time.monotonic() - asked
+
+    def _step(self, batch: Batch, share: float, tally: _Tally) -> None:
+        self.net.train()
+        rate = learning_rate(self.config.optimiser, share)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        batch = Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
+        low_precision = (
+            torch.autocast(self.device.type, torch.bfloat16)
+            if self.dtype is torch.bfloat16
+            else contextlib.nullcontext()
+        )
+        with low_precision:
+            output = self.net(batch.films.contiguous(memory_format=torch.channels_last))
+        loss, parts = training_loss(output, batch, self.config.loss)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        norm = float(torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.optimiser.clip_norm))
+        if math.isfinite(norm):
+            self.optimiser.step()
+            self.average.update(self.net, self.progress.step)
+            self.bad_steps = 0
+        else:
+            self.bad_steps += 1
+            logger.warning("step %d has no finite gradient and is left out", self.progress.step)
+            if self.bad_steps >= MAX_BAD_STEPS:
+                raise TrainingError(
+                    f"{MAX_BAD_STEPS} steps in a row without a finite gradient",
+                    path=self.out_dir,
+                    remedy="lower optimiser.learning_rate and go on from the last checkpoint",
+                )
+        self.progress.step += 1
+        tally.steps += 1
+        tally.crops += len(batch.films)
+        for name, value in {"loss": float(loss.detach()), "norm": norm, **parts}.items():
+            tally.sums[name] += value
+
+    def _log_training(self, tally: _Tally, share: float) -> None:
+        seconds = time.monotonic() - tally.started
+        means = {name: round(value / tally.steps, 5) for name, value in tally.sums.items()}
+        self._log(
+            "train",
+            share=round(share, 4),
+            learning_rate=learning_rate(self.config.optimiser, share),
+            crops_per_s=round(tally.crops / seconds, 2),
+            waited_share=round(tally.waited / seconds, 3),
+            **means,
+        )
+
+    def _validate(self, films: list[ValidationFilm]) -> bool:
+        """Score the averaged weights, keep the best, write a checkpoint; True when it is time to stop."""
+        net = inference_net(
+            self.average.state, self.config.network, len(self.config.structures), self.device, self.dtype
+        )
+        scores = score_films(films, film_logits(net, films), self.config.structures)
+        self._log("validate", **{name: round(value, 4) for name, value in scores.items() if math.isfinite(value)})
+        better = scores["score"] > self.progress.best_score
+        self.progress.validations_without_better = 0 if better else self.progress.validations_without_better + 1
+        if better:
+            self.progress.best_score = scores["score"]
+            self._checkpoint(BEST_FILE)
+        self._checkpoint(LAST_FILE)
+        patience = self.config.run.patience
+        return patience is not None and self.progress.validations_without_better >= patience
+
+    def _checkpoint(self, name: str) -> None:
+        self.progress.seconds = self._seconds()
+        write_checkpoint(self.out_dir / name, self.net, self.average, self.optimiser, self.progress)
+
+    def _log(self, event: str, **values: float) -> None:
+        line = {"event": event, "step": self.progress.step, "minutes": round(self._seconds() / 60, 2), **values}
+        logger.info("%s", json.dumps(line))
+        with (self.out_dir / LOG_FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _parameter_groups(net: UNet, config: OptimiserConfig) -> list[dict[str, object]]:
+    """Decay the weights of convolutions only; shrinking biases and normalisation helps nothing."""
+    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _one_thread(_worker: int) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

@@ -1,0 +1,164 @@
+"""Pure scores of detection and segmentation: lesions against candidates, FROC, AUROC, Dice.
+
+A candidate is a connected group of pixels above a threshold, scored by its highest probability. It finds a lesion when
+it covers at least a tenth of the lesion's area, and is a false alarm when less than a tenth of its own area lies on any
+lesion; where the truth is open it is neither. Sensitivity at a rate of false alarms a film follows FROC analysis
+(Chakraborty 1989); its mean at 1/8, 1/4, 1/2, 1, 2, 4 and 8 is the competition performance metric of LUNA16
+(Setio et al. 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+__all__ = [
+    "CPM_RATES",
+    "FilmLesions",
+    "Froc",
+    "auroc",
+    "cpm",
+    "dice",
+    "froc",
+    "match_lesions",
+    "sensitivity_at",
+]
+
+CPM_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+MIN_OVERLAP = 0.1
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class FilmLesions:
+    """What was found on one film.
+
+    ``lesion_scores``: for each true lesion the best score of a candidate that finds it, ``-inf`` where none does.
+    ``lesion_areas_mm2``: same length. ``false_alarm_scores``: scores of the candidates that are none of a lesion.
+    """
+
+    lesion_scores: NDArray[np.float64]
+    lesion_areas_mm2: NDArray[np.float64]
+    false_alarm_scores: NDArray[np.float64]
+
+    @property
+    def film_score(self) -> float:
+        """The highest score of any candidate, 0 without one."""
+        scores = [*self.lesion_scores[np.isfinite(self.lesion_scores)], *self.false_alarm_scores]
+        return float(max(scores, default=0.0))
+
+    @property
+    def has_lesion(self) -> bool:
+        """Whether the film shows a lesion."""
+        return bool(len(self.lesion_scores))
+
+
+@dataclass(frozen=True, eq=False)
+class Froc:
+    """One operating point for each score, from strict to lenient; starts at nothing found."""
+
+    thresholds: NDArray[np.float64]
+    false_alarms_per_film: NDArray[np.float64]
+    sensitivity: NDArray[np.float64]
+
+
+def match_lesions(
+    probability: NDArray[np.float32],
+    truth: Mask,
+    *,
+    pixel_mm: float,
+    ignore: Mask | None = None,
+    threshold: float = 0.2,
+    min_area_mm2: float = 6.0,
+) -> FilmLesions:
+    """Match candidates of a probability map with the lesions of a mask; both (rows, columns).
+
+    Lesions and candidates below ``min_area_mm2`` do not count. Candidates that lie by half or more on ``ignore``
+    are no false alarms.
+    """
+    min_px = min_area_mm2 / pixel_mm**2
+    lesions, lesion_px = _components(truth, min_px)
+    candidates, candidate_px = _components(probability >= threshold, min_px)
+    overlap = np.zeros((len(lesion_px) + 1, len(candidate_px) + 1), dtype=np.int64)
+    np.add.at(overlap, (lesions, candidates), 1)
+    peaks = np.zeros(len(candidate_px) + 1, dtype=np.float64)
+    np.maximum.at(peaks, candidates, probability.astype(np.float64))
+    finds = overlap[1:, 1:] >= MIN_OVERLAP * lesion_px[:, None]
+    scores = np.where(finds, peaks[None, 1:], -np.inf)
+    # Every pixel of the mask counts as truth here, also lesions too small to be asked for.
+    on_truth = np.bincount(candidates[truth], minlength=len(peaks))[1:]
+    on_open = np.bincount(candidates[ignore], minlength=len(peaks))[1:] if ignore is not None else 0 * on_truth
+    false_alarm = ~finds.any(axis=0) & (on_truth < MIN_OVERLAP * candidate_px) & (on_open < 0.5 * candidate_px)
+    return FilmLesions(
+        lesion_scores=scores.max(axis=1, initial=-np.inf),
+        lesion_areas_mm2=np.asarray(lesion_px * pixel_mm**2, dtype=np.float64),
+        false_alarm_scores=peaks[1:][false_alarm],
+    )
+
+
+def froc(films: Sequence[FilmLesions], *, areas_mm2: tuple[float, float] = (0.0, np.inf)) -> Froc:
+    """Give the free-response curve over films, for lesions with ``low <= area < high``; false alarms count always."""
+    low, high = areas_mm2
+    lesions = _joined([film.lesion_scores[_between(film.lesion_areas_mm2, low, high)] for film in films])
+    alarms = _joined([film.false_alarm_scores for film in films])
+    found = lesions[np.isfinite(lesions)]
+    thresholds = np.unique(np.concatenate([found, alarms]))[::-1]
+    count_found = np.array([(found >= threshold).sum() for threshold in thresholds])
+    count_alarms = np.array([(alarms >= threshold).sum() for threshold in thresholds])
+    return Froc(
+        thresholds=np.concatenate([[np.inf], thresholds]),
+        false_alarms_per_film=np.concatenate([[0.0], count_alarms / max(len(films), 1)]),
+        sensitivity=np.concatenate([[0.0], count_found / max(len(lesions), 1)]),
+    )
+
+
+def sensitivity_at(curve: Froc, false_alarms_per_film: float) -> float:
+    """Give the highest sensitivity reached with at most that many false alarms a film."""
+    allowed = curve.false_alarms_per_film <= false_alarms_per_film
+    return float(curve.sensitivity[allowed].max())
+
+
+def cpm(curve: Froc) -> float:
+    """Give the mean sensitivity at 1/8 to 8 false alarms a film."""
+    return float(np.mean([sensitivity_at(curve, rate) for rate in CPM_RATES]))
+
+
+def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float:
+    """Give the probability that a positive scores above a negative, ties by half (Mann-Whitney); NaN without both."""
+    label = np.asarray(labels, dtype=bool)
+    positives, negatives = int(label.sum()), int((~label).sum())
+    if not positives or not negatives:
+        return float("nan")
+    ranks = rankdata(np.asarray(scores, dtype=np.float64))
+    return float((ranks[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def dice(found: Mask, truth: Mask) -> float:
+    """Give the Dice coefficient of two masks; 1 when both are empty."""
+    total = int(found.sum()) + int(truth.sum())
+    return 1.0 if total == 0 else 2.0 * int((found & truth).sum()) / total
+
+
+def _components(mask: Mask, min_px: float) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Label the 8-connected groups of at least ``min_px`` from 1; give labels and the area of each group."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = statistics[:, cv2.CC_STAT_AREA].astype(np.int64)
+    kept = areas >= min_px
+    kept[0] = False
+    renumbered = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    return renumbered[labels], areas[kept]
+
+
+def _between(areas: NDArray[np.float64], low: float, high: float) -> Mask:
+    return (areas >= low) & (areas < high)
+
+
+def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.empty(0), *parts])

@@ -1,0 +1,102 @@
+"""How good the averaged weights are, on the same simulated films every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ho_imaging.errors import UsageError
+from ho_imaging.network.inference import predict_logits
+from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_cases, read_case
+from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.training.scoring import auroc, cpm, froc, match_lesions, sensitivity_at
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["FilmLogits", "ValidationFilm", "film_logits", "inference_net", "make_validation_films", "score_films"]
+
+
+class ValidationFilm(NamedTuple):
+    """A film of the validation set and what its case says about it."""
+
+    info: CaseInfo
+    film: Film
+
+
+@dataclass(frozen=True, eq=False)
+class FilmLogits:
+    """What the network said of a film: (structures, rows, columns) float32 logits and the scope logit."""
+
+    structures: NDArray[np.float32]
+    scope: float
+
+
+def make_validation_films(folder: Path, count: int, seed: int, make_film: FilmMaker) -> list[ValidationFilm]:
+    """Make the films of the first ``count`` validation cases, the same for the same seed."""
+    films = []
+    for index, path in enumerate(list_cases(folder, "val")[:count]):
+        case = read_case(path)
+        films.append(ValidationFilm(case.info, make_film(case, np.random.default_rng([seed, 2**32 + index]))))
+    if not films:
+        raise UsageError("holds no validation cases", path=folder, remedy='simulate cases with split "val"')
+    return films
+
+
+def inference_net(
+    state: Mapping[str, Tensor], architecture: Architecture, structures: int, device: torch.device, dtype: torch.dtype
+) -> UNet:
+    """Build the network as it will be used: evaluation mode, normalisation folded, in its number format."""
+    net = UNet(architecture, structures)
+    net.load_state_dict(dict(state))
+    return fold_batch_norm(net.eval().requires_grad_(False)).to(device=device, dtype=dtype)
+
+
+def film_logits(net: UNet, films: Sequence[ValidationFilm]) -> list[FilmLogits]:
+    """Run the network over whole films."""
+    return [FilmLogits(*predict_logits(net, film.pixels, film.valid)) for _, film in films]
+
+
+def score_films(
+    films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], structures: Sequence[Structure]
+) -> dict[str, float]:
+    """Give the scores of a set of films.
+
+    ``score`` is the mean of the HO Dice and the HO competition performance metric; ``dice_<structure>`` pools the
+    pixels of all films at a probability of one half; ``froc_1`` is the lesion sensitivity at one false alarm a film.
+    """
+    scores: dict[str, float] = {}
+    ho_open = [(film.bits >> IGNORE_BIT & 1).astype(bool) for _, film in films]
+    for channel, structure in enumerate(structures):
+        overlap = total = 0
+        for (_, film), given, is_open in zip(films, logits, ho_open, strict=True):
+            counts = film.valid & ~is_open if structure is Structure.HO else film.valid
+            truth = (film.bits >> MASK_BITS[structure] & 1).astype(bool) & counts
+            found = (given.structures[channel] > 0) & counts
+            overlap += int((truth & found).sum())
+            total += int(truth.sum()) + int(found.sum())
+        scores[f"dice_{structure}"] = 2 * overlap / total if total else 1.0
+    if Structure.HO in structures:
+        channel = list(structures).index(Structure.HO)
+        matched = [
+            match_lesions(
+                np.where(film.valid, 1 / (1 + np.exp(-given.structures[channel])), 0.0).astype(np.float32),
+                (film.bits >> MASK_BITS[Structure.HO] & 1).astype(bool) & film.valid & ~is_open,
+                pixel_mm=info.pixel_mm,
+                ignore=is_open,
+            )
+            for (info, film), given, is_open in zip(films, logits, ho_open, strict=True)
+        ]
+        curve = froc(matched)
+        scores["cpm"] = cpm(curve)
+        scores["froc_1"] = sensitivity_at(curve, 1.0)
+        scores["film_auroc"] = auroc([film.film_score for film in matched], [film.has_lesion for film in matched])
+        scores["score"] = (scores["dice_ho"] + scores["cpm"]) / 2
+    scores["scope_auroc"] = auroc([given.scope for given in logits], [info.scope for info, _ in films])
+    return scores
