@@ -109,7 +109,7 @@ class UNet(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 1) for i in levels)
         self.decoders = nn.ModuleList(_ConvNorm(widths[i], widths[i]) for i in levels)
         # Four sub-pixels for each structure bring the stem's half resolution back to the film's.
-        self.head = nn.Conv2d(widths[0], 4 * structures, 3, padding=1)
+        self.head = nn.Conv2d(widths[0], 4 * structures, 1)
         self.scope_hidden = nn.Conv2d(widths[-1], 64, 1)
         self.scope_out = nn.Linear(64, 1)
 

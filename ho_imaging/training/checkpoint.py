@@ -1,4 +1,7 @@
-"""A training run's state in one file, written whole or not at all, without pickle."""
+"""A training run's state in one file, written whole or not at all, without pickle.
+
+It holds no state of random generators: after the weights' first values every draw is a function of seed and step.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,6 @@ def write_checkpoint(
     tensors |= {f"average.{key}": value for key, value in average.state.items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
-    tensors["random"] = torch.get_rng_state()
     metadata = {"progress": json.dumps(asdict(progress))}
     raw = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=metadata)
     part = path.with_suffix(".part")
@@ -70,15 +72,22 @@ def restore(path: Path, net: nn.Module, average: Average, optimiser: torch.optim
     tensors, progress = _read(path)
     try:
         net.load_state_dict(_part(tensors, "net."))
-        average.state = _part(tensors, "average.")
+        averaged = _part(tensors, "average.")
+        if averaged.keys() != average.state.keys():
+            raise ValueError("names differ")
+        for key, value in averaged.items():
+            average.state[key].copy_(value)
+        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
         states: dict[int, dict[str, Tensor]] = {}
         for key, value in _part(tensors, "optimiser.").items():
             index, name = key.split(".", 1)
-            states.setdefault(int(index), {})[name] = value
+            like = parameters[int(index)]
+            # In the memory layout of its parameter, as the optimiser itself would have made it.
+            laid_out = torch.empty_like(like, requires_grad=False).copy_(value) if value.shape == like.shape else value
+            states.setdefault(int(index), {})[name] = laid_out
         optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise ReadError("is a checkpoint of another network", path=path, remedy="train into an empty folder") from error
-    torch.set_rng_state(tensors["random"].to(torch.uint8))
     return progress
 
 

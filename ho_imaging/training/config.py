@@ -44,7 +44,7 @@ class RunConfig(_Strict):
 class DataConfig(_Strict):
     """Where cases come from and how crops are cut from their films."""
 
-    cases: Path
+    cases: Path = Path("cases")
     """Folder of ``case_*.safetensors``; a relative path counts from the configuration file."""
     crop_sizes: Annotated[tuple[Annotated[int, Field(ge=64, le=2048)], ...], Field(min_length=1)] = (384, 640)
     crop_size_shares: tuple[Share, ...] = (0.85, 0.15)
@@ -95,7 +95,7 @@ class LossConfig(_Strict):
 class TrainingConfig(_Strict):
     """A whole training run."""
 
-    data: DataConfig
+    data: DataConfig = DataConfig()
     run: RunConfig = RunConfig()
     network: Architecture = Architecture()
     preparation: PreparationContract = PreparationContract()
@@ -117,8 +117,11 @@ class TrainingConfig(_Strict):
         return tuple(self.loss.structures)
 
 
-def load_config(path: Path) -> TrainingConfig:
-    """Read a training configuration; unknown keys and values out of range are errors."""
+def load_config(path: Path, *, cases_dir: Path | None = None) -> TrainingConfig:
+    """Read a training configuration; unknown keys and values out of range are errors.
+
+    ``cases_dir`` stands in for the folder of cases the file names.
+    """
     try:
         config = TrainingConfig.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
@@ -129,5 +132,5 @@ def load_config(path: Path) -> TrainingConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise UsageError(f"{where}: {first['msg']}", path=path, remedy="correct the configuration") from error
-    cases = (Path(path).parent / config.data.cases).resolve()
+    cases = cases_dir if cases_dir is not None else Path(path).parent / config.data.cases
     return config.model_copy(update={"data": config.data.model_copy(update={"cases": cases})})

@@ -59,6 +59,7 @@ def train(
     max_minutes: float | None = None,
     resume: bool = True,
     *,
+    cases_dir: Path | None = None,
     make_film: FilmMaker = simulate_film,
 ) -> Progress:
     """Train a network as a configuration says, and leave its checkpoints and log in a folder.
@@ -74,11 +75,13 @@ def train(
         Overrides the configuration's budget. It counts the time of all resumptions together.
     resume
         Go on from ``out_dir/last.safetensors`` if it is there; otherwise the folder must not hold a run.
+    cases_dir
+        Folder of cases, in place of the one the configuration names.
     make_film
-        How a case becomes a film.
+        How a case becomes a film; importable by name, for worker processes.
 
     """
-    config = load_config(config_path)
+    config = load_config(config_path, cases_dir=cases_dir)
     minutes = max_minutes if max_minutes is not None else config.run.minutes
     if minutes is None and config.run.steps is None:
         raise UsageError("states neither minutes nor steps", path=config_path, remedy="set run.minutes or run.steps")
@@ -126,7 +129,7 @@ class _Run:
         torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
         self.net = UNet(config.network, len(config.structures))
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
-        self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, fused=True)
+        self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, foreach=True)
         self.average = Average(self.net, config.optimiser.ema_decay)
         self.progress = Progress()
         last = out_dir / LAST_FILE
@@ -186,6 +189,8 @@ class _Run:
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             worker_init_fn=_one_thread if workers else None,
+            # Forked workers hang when the parent has already run threads of OpenMP or OpenCV.
+            multiprocessing_context="spawn" if workers else None,
         )
         batches = iter(loader)
         while True:

@@ -29,8 +29,9 @@ def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Ten
     valid = batch.films[:, 1]
     total = output.scope.new_zeros((), dtype=torch.float32)
     parts: dict[str, float] = {}
-    for channel, (structure, weight) in enumerate(config.structures.items()):
-        logits = output.structures[:, channel].float()
+    # Unbound at once: indexing channel by channel would fill a whole gradient for each.
+    maps = output.structures.float().unbind(1)
+    for logits, (structure, weight) in zip(maps, config.structures.items(), strict=True):
         target = (batch.bits >> MASK_BITS[structure] & 1).to(torch.float32)
         counts = valid * batch.ho_weight.float() if structure is Structure.HO else valid
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * counts

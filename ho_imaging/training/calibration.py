@@ -1,0 +1,68 @@
+"""Turn logits into probabilities that mean what they say, and choose the thresholds to draw outlines at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from ho_imaging.network.model_store import Calibration
+
+__all__ = ["best_dice_threshold", "fit_platt", "scope_cut"]
+
+FloatArray = NDArray[np.floating[Any]]
+Mask = NDArray[np.bool_]
+
+
+def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
+    """Fit ``sigmoid(logit / temperature + bias)`` by maximum likelihood (Platt 1999; Guo et al. 2017).
+
+    ``logits`` and ``labels`` are (n,). With one class only there is nothing to fit, and the logits stay as they are.
+    """
+    x = np.asarray(logits, dtype=np.float64)
+    y = np.asarray(labels, dtype=np.float64)
+    if len(x) == 0 or y.min() == y.max():
+        return Calibration()
+
+    def cost(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        slope = np.exp(parameters[0])
+        z = slope * x + parameters[1]
+        wrong = expit(z) - y
+        likelihood = float(np.mean(np.logaddexp(0.0, z) - y * z))
+        # A weak pull to no change keeps the fit finite where the classes separate perfectly.
+        pull = 1e-4 * float(parameters @ parameters)
+        gradient = np.array([np.mean(wrong * x) * slope, np.mean(wrong)]) + 2e-4 * parameters
+        return likelihood + pull, gradient
+
+    fitted = minimize(cost, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-3.0, 3.0), (-20.0, 20.0)]).x
+    return Calibration(temperature=float(np.exp(-fitted[0])), bias=float(fitted[1]))
+
+
+def best_dice_threshold(probabilities: FloatArray, labels: Mask) -> float:
+    """Give the threshold, in steps of 0.01 from 0.05 to 0.95, with the highest Dice; 0.5 without truth.
+
+    Of equally good ones the middle, so that a small shift on other films costs least.
+    """
+    if not labels.any():
+        return 0.5
+    edges = np.arange(0.05, 0.951, 0.01)
+    bins = np.append(edges, np.inf)
+    found = np.histogram(probabilities, bins)[0][::-1].cumsum()[::-1]
+    right = np.histogram(probabilities[labels], bins)[0][::-1].cumsum()[::-1]
+    scores = 2 * right / np.maximum(found + int(labels.sum()), 1)
+    return round(float(np.median(edges[scores >= scores.max() - 1e-9])), 3)
+
+
+def scope_cut(probabilities: FloatArray, in_scope: Mask, *, kept: float = 0.99) -> float:
+    """Give the scope probability that keeps a share of the films in scope; 0, which means no gate, without others."""
+    if in_scope.all() or not in_scope.any():
+        return 0.0
+    lowest_kept = float(np.quantile(probabilities[in_scope], 1.0 - kept))
+    # Halfway to the nearest film out of scope below it leaves room on both sides.
+    others = probabilities[~in_scope]
+    below = others[others < lowest_kept]
+    cut = (lowest_kept + float(below.max())) / 2 if len(below) else lowest_kept
+    return float(np.clip(cut, 0.01, 0.9))

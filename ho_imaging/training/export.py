@@ -1,0 +1,143 @@
+"""From a training run to a model folder: averaged weights, calibration, thresholds and a model card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ho_imaging.network.devices import choose_device, choose_dtype
+from ho_imaging.network.inference import calibrate
+from ho_imaging.network.model_store import Calibration, ModelDescription, save_model
+from ho_imaging.network.unet import UNet
+from ho_imaging.training.calibration import best_dice_threshold, fit_platt, scope_cut
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
+from ho_imaging.training.checkpoint import read_average
+from ho_imaging.training.config import load_config
+from ho_imaging.training.films import FilmMaker, simulate_film
+from ho_imaging.training.loop import BEST_FILE
+from ho_imaging.training.validation import (
+    FilmLogits,
+    ValidationFilm,
+    film_logits,
+    inference_net,
+    make_validation_films,
+    score_films,
+)
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["export_model"]
+
+SAMPLES_PER_FILM = 20_000
+
+
+def export_model(
+    config_path: Path,
+    run_dir: Path,
+    folder: Path,
+    *,
+    version: str,
+    cases_dir: Path | None = None,
+    checkpoint: str = BEST_FILE,
+    calibration_films: int = 100,
+    make_film: FilmMaker = simulate_film,
+) -> ModelDescription:
+    """Write a run's averaged weights as the model ``folder.name``.
+
+    Calibration and thresholds are fitted on films of the validation cases, exposed anew. The configuration goes with
+    the model as ``training.toml``. ``cases_dir`` stands in for the folder of cases the configuration names.
+    """
+    config = load_config(config_path, cases_dir=cases_dir)
+    state, progress = read_average(run_dir / checkpoint)
+    films = make_validation_films(config.data.cases, calibration_films, config.run.seed + 1, make_film)
+    device = choose_device()
+    # Calibrated in the number format that most users will run.
+    tested = inference_net(state, config.network, len(config.structures), device, choose_dtype(device))
+    logits = film_logits(tested, films)
+    calibration, thresholds = _calibrate_structures(films, logits, config.structures, config.run.seed)
+    scope_logits = np.array([given.scope for given in logits], dtype=np.float32)
+    in_scope = np.array([info.scope for info, _ in films])
+    scope_calibration = fit_platt(scope_logits, in_scope)
+    scores = score_films(films, logits, config.structures)
+    net = UNet(config.network, len(config.structures))
+    net.load_state_dict(state)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(config_path, folder / "training.toml")
+    return save_model(
+        folder,
+        net,
+        name=folder.name,
+        version=version,
+        structures=config.structures,
+        preparation=config.preparation,
+        thresholds=thresholds,
+        calibration=calibration,
+        scope_threshold=scope_cut(calibrate(scope_logits, scope_calibration), in_scope),
+        scope_calibration=scope_calibration,
+        training={
+            "seed": config.run.seed,
+            "steps": progress.step,
+            "minutes": round(progress.seconds / 60, 1),
+            "torch": torch.__version__.split("+")[0],
+        },
+        card=_card(folder.name, version, len(films), scores, thresholds),
+    )
+
+
+def _calibrate_structures(
+    films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], structures: Sequence[Structure], seed: int
+) -> tuple[dict[Structure, Calibration], dict[Structure, float]]:
+    rng = np.random.default_rng(seed)
+    calibration: dict[Structure, Calibration] = {}
+    thresholds: dict[Structure, float] = {}
+    for channel, structure in enumerate(structures):
+        samples, truths = [], []
+        for (_, film), given in zip(films, logits, strict=True):
+            counts = film.valid
+            if structure is Structure.HO:
+                counts = counts & (film.bits >> IGNORE_BIT & 1 == 0)
+            chosen = _sample(counts, rng)
+            samples.append(given.structures[channel].ravel()[chosen])
+            truths.append((film.bits.ravel()[chosen] >> MASK_BITS[structure] & 1).astype(bool))
+        sample, truth = np.concatenate(samples), np.concatenate(truths)
+        calibration[structure] = fit_platt(sample, truth)
+        thresholds[structure] = best_dice_threshold(calibrate(sample, calibration[structure]), truth)
+    return calibration, thresholds
+
+
+def _sample(counts: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw some of the pixels that count, as flat indices."""
+    where = np.flatnonzero(counts)
+    return where if len(where) <= SAMPLES_PER_FILM else rng.choice(where, SAMPLES_PER_FILM, replace=False)
+
+
+def _card(
+    name: str, version: str, films: int, scores: Mapping[str, float], thresholds: Mapping[Structure, float]
+) -> str:
+    rows = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items() if np.isfinite(value))
+    cuts = "\n".join(f"| {structure} | {value:.2f} |" for structure, value in thresholds.items())
+    return f"""# {name} {version}
+
+Outlines heterotopic ossification, pelvis, femur, femoral heads, implants and the body on radiographs of hip and pelvis.
+
+**For research only.** Trained on simulated radiographs; the scores below are on simulated films as well and say
+nothing about patients.
+
+## Scores on {films} simulated validation films
+
+These films also chose the checkpoint, the calibration and the thresholds.
+
+| score | value |
+| --- | --- |
+{rows}
+
+## Thresholds on the calibrated probability
+
+| structure | threshold |
+| --- | --- |
+{cuts}
+"""

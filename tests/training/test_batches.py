@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ho_imaging.training.batches import StepBatches, nodule_weights
+from ho_imaging.training.cases import list_cases
+from ho_imaging.training.config import load_config
+
+
+def batches(toy_config, toy_film_maker):
+    config = load_config(toy_config)
+    return StepBatches(list_cases(config.data.cases, "train"), config, toy_film_maker, 100)
+
+
+def test_a_batch_has_the_documented_shapes(toy_config, toy_film_maker):
+    batch = batches(toy_config, toy_film_maker)[0]
+    assert batch.films.shape == (4, 2, 64, 64)
+    assert batch.films.dtype == torch.float32
+    assert batch.bits.shape == batch.ho_weight.shape == (4, 64, 64)
+    assert batch.scope.shape == (4,)
+    assert set(batch.films[:, 1].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_a_step_gives_the_same_batch_every_time_and_another_gives_another(toy_config, toy_film_maker):
+    first, again, other = (batches(toy_config, toy_film_maker)[step] for step in (7, 7, 8))
+    for one, two in zip(first, again, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+    assert not torch.equal(first.films, other.films)
+
+
+def test_crops_favour_nodules(toy_config, toy_film_maker):
+    """Of crops from films with HO most show some: they are cut around nodules."""
+    shown = [
+        (batch.bits & 1).flatten(1).any(1)[batch.scope == 1]
+        for batch in map(batches(toy_config, toy_film_maker).__getitem__, range(20))
+    ]
+    assert torch.cat(shown).float().mean() > 0.6
+
+
+def test_small_nodules_weigh_by_the_root_of_their_area():
+    bits = np.zeros((60, 60), dtype=np.uint8)
+    bits[5:15, 5:15] = 1  # 100 px
+    bits[30:50, 30:50] = 1  # 400 px
+    bits[55:57, 5:7] = 1  # 4 px, at the limit
+    bits[50:60, 50:60] = 64
+    weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0)
+    assert weights[10, 10] == 2.0
+    assert weights[40, 40] == 1.0
+    assert weights[55, 5] == 5.0
+    assert weights[20, 50] == 1.0
+    assert (weights[50:, 50:] == 0).all()

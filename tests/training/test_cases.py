@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from ho_imaging.errors import ReadError
+from ho_imaging.simulation.scene import Material
+from ho_imaging.training.cases import MASK_BITS, list_cases, read_case, read_case_info, write_case
+from ho_imaging.vocabulary import Structure
+
+
+def test_a_case_comes_back(tmp_path, make_toy_case):
+    case = make_toy_case(3, "val")
+    path = tmp_path / "case_0003.safetensors"
+    write_case(path, case, truth={"nodules": [{"area_mm2": 12.5}]})
+    back = read_case(path)
+    assert back.info == case.info == read_case_info(path)
+    assert set(back.thickness_mm) == {Material.MUSCLE, Material.BONE}
+    np.testing.assert_array_equal(back.thickness_mm[Material.BONE], case.thickness_mm[Material.BONE])
+    np.testing.assert_array_equal(back.bits, case.bits)
+    assert [path.name for path in tmp_path.iterdir()] == ["case_0003.safetensors"]
+
+
+def test_bits_are_the_documented_ones(make_toy_case):
+    assert {str(s): bit for s, bit in MASK_BITS.items()} == {
+        "ho": 0,
+        "pelvis": 1,
+        "femur": 2,
+        "femoral_head": 3,
+        "implant": 4,
+        "body": 5,
+    }
+    case = make_toy_case(0)
+    np.testing.assert_array_equal(case.mask(Structure.FEMORAL_HEAD), case.bits & 8 != 0)
+
+
+def test_splits_are_told_apart(toy_cases):
+    assert [p.name for p in list_cases(toy_cases, "val")] == ["case_0006.safetensors", "case_0007.safetensors"]
+    assert len(list_cases(toy_cases, "train")) == 6
+    assert len(list_cases(toy_cases)) == 8
+    assert list_cases(toy_cases, "test") == []
+
+
+MASKS = np.zeros((4, 5), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata"),
+    [
+        ({"masks": MASKS}, None),
+        ({"masks": MASKS}, {"case": "no json"}),
+        ({"masks": MASKS}, {"case": json.dumps({"pixel_mm": -1})}),
+        ({"masks": MASKS, "thickness_cheese": MASKS.astype(np.float16)}, {"case": '{"pixel_mm": 0.6}'}),
+        ({"masks": MASKS, "thickness_bone": np.zeros((4, 4), np.float16)}, {"case": '{"pixel_mm": 0.6}'}),
+        ({"masks": MASKS.astype(np.int32)}, {"case": '{"pixel_mm": 0.6}'}),
+        ({"masks": np.zeros((1, 9000), np.uint8)}, {"case": '{"pixel_mm": 0.6}'}),
+        ({"thickness_bone": MASKS.astype(np.float16)}, {"case": '{"pixel_mm": 0.6}'}),
+    ],
+)
+def test_what_is_no_case_is_refused(tmp_path, tensors, metadata):
+    path = tmp_path / "case_bad.safetensors"
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(ReadError, match="case_bad"):
+        read_case(path)
+
+
+def test_a_file_cut_short_is_refused(toy_cases):
+    path = toy_cases / "case_0000.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ReadError, match="not a case file"):
+        read_case(path)

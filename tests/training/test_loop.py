@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.network import load_model
+from ho_imaging.network.model_store import read_description
+from ho_imaging.training import loop, train
+from ho_imaging.training.config import OptimiserConfig, load_config
+from ho_imaging.training.evaluate import evaluate_cases
+from ho_imaging.training.export import export_model
+from ho_imaging.training.loop import LAST_FILE, LOG_FILE, learning_rate
+
+
+def log_of(out_dir):
+    return [json.loads(line) for line in (out_dir / LOG_FILE).read_text().splitlines()]
+
+
+def with_steps(config_path, steps):
+    text = config_path.read_text().replace("steps = 12", f"steps = {steps}")
+    config_path.write_text(text)
+
+
+def test_training_learns_and_the_result_can_be_used(tmp_path, toy_config, toy_film_maker):
+    """Bright discs are easy: a tiny network finds most of them within seconds."""
+    with_steps(toy_config, 300)
+    progress = train(toy_config, tmp_path / "run", make_film=toy_film_maker)
+    assert progress.step == 300
+    scores = log_of(tmp_path / "run")[-1]
+    assert scores["event"] == "validate"
+    assert scores["dice_femoral_head"] > 0.8
+    assert scores["dice_body"] > 0.9
+    assert scores["dice_ho"] > 0.5
+
+    export_model(toy_config, tmp_path / "run", tmp_path / "toy-1", version="1.0", make_film=toy_film_maker)
+    description = read_description(tmp_path / "toy-1")
+    assert description.training["steps"] == 300
+    assert description.scope_threshold > 0
+    evaluation = evaluate_cases(
+        load_model(tmp_path / "toy-1"), toy_config.parent / "cases", split="val", make_film=toy_film_maker
+    )
+    assert evaluation.films == 2
+    assert evaluation.lesions > 0
+    assert evaluation.median_dice["femoral_head"] > 0.8
+    assert math.isnan(evaluation.median_dice["implant"])
+    assert json.loads(json.dumps(evaluation.to_dict()))["median_dice"]["implant"] is None
+
+
+def test_a_run_cut_in_two_gives_the_same_weights(tmp_path, toy_config, toy_film_maker, monkeypatch):
+    whole = tmp_path / "whole"
+    train(toy_config, whole, make_film=toy_film_maker)
+    cut = tmp_path / "cut"
+
+    class KilledError(Exception):
+        pass
+
+    real_step = loop._Run._step
+
+    def step_then_die(self, *args):
+        if self.progress.step == 7:
+            self._checkpoint(LAST_FILE)
+            raise KilledError
+        real_step(self, *args)
+
+    monkeypatch.setattr(loop._Run, "_step", step_then_die)
+    with pytest.raises(KilledError):
+        train(toy_config, cut, make_film=toy_film_maker)
+    monkeypatch.setattr(loop._Run, "_step", real_step)
+    assert train(toy_config, cut, make_film=toy_film_maker).step == 12
+    one, other = load_file(whole / LAST_FILE), load_file(cut / LAST_FILE)
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_workers_give_the_batches_one_process_gives(tmp_path, toy_config, monkeypatch):
+    # Workers are fresh processes that import the film maker by name.
+    shutil.copyfile(Path(__file__).with_name("conftest.py"), tmp_path / "toys_for_workers.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    toy_film = importlib.import_module("toys_for_workers").toy_film
+    with_steps(toy_config, 4)
+    train(toy_config, tmp_path / "alone", make_film=toy_film)
+    toy_config.write_text(toy_config.read_text().replace("workers = 0", "workers = 2"))
+    train(toy_config, tmp_path / "helped", make_film=toy_film)
+    one, other = (load_file(tmp_path / name / LAST_FILE) for name in ("alone", "helped"))
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_a_budget_of_minutes_ends_the_run(tmp_path, toy_config, toy_film_maker):
+    with_steps(toy_config, 1_000_000)
+    progress = train(toy_config, tmp_path / "run", max_minutes=0.03, make_film=toy_film_maker)
+    assert 0 < progress.step < 1_000_000
+    assert progress.seconds >= 0.03 * 60
+    again = train(toy_config, tmp_path / "run", max_minutes=0.03, make_film=toy_film_maker)
+    assert again.step == progress.step
+
+
+def test_the_learning_rate_rises_then_falls():
+    config = OptimiserConfig(learning_rate=1.0, warmup_share=0.1, final_share=0.01)
+    assert learning_rate(config, 0.0) == pytest.approx(1e-3)
+    assert learning_rate(config, 0.05) == pytest.approx(0.5)
+    assert learning_rate(config, 0.1) == pytest.approx(1.0)
+    assert learning_rate(config, 0.55) == pytest.approx((1.0 + 0.01) / 2)
+    assert learning_rate(config, 1.0) == learning_rate(config, 1.2) == pytest.approx(0.01)
+
+
+def test_a_finished_folder_is_not_overwritten(tmp_path, toy_config, toy_film_maker):
+    with_steps(toy_config, 1)
+    train(toy_config, tmp_path / "run", make_film=toy_film_maker)
+    with pytest.raises(UsageError, match="already holds a run"):
+        train(toy_config, tmp_path / "run", resume=False, make_film=toy_film_maker)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, toy_config, toy_film_maker):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LAST_FILE).write_bytes(b"\x80\x04N.")
+    with pytest.raises(ReadError, match="not a checkpoint"):
+        train(toy_config, tmp_path / "run", make_film=toy_film_maker)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("workers = 0", "wrokers = 0", "wrokers"),
+        ("crop_sizes = [64]", "crop_sizes = [70]", "multiples of 8"),
+        ("crop_size_shares = [1.0]", "crop_size_shares = [0.5, 0.5]", "same length"),
+        ("learning_rate = 0.01", "learning_rate = -1", "learning_rate"),
+        ("steps = 12", "steps =", "TOML"),
+    ],
+)
+def test_configurations_are_read_strictly(toy_config, old, new, named):
+    toy_config.write_text(toy_config.read_text().replace(old, new))
+    with pytest.raises(UsageError, match=named):
+        load_config(toy_config)
+
+
+def test_a_run_needs_an_end(tmp_path, toy_config):
+    toy_config.write_text(toy_config.read_text().replace("steps = 12", ""))
+    with pytest.raises(UsageError, match="neither minutes nor steps"):
+        train(toy_config, tmp_path / "run")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from ho_imaging.network.unet import Output
+from ho_imaging.training.batches import Batch
+from ho_imaging.training.config import LossConfig
+from ho_imaging.training.losses import soft_dice_loss, training_loss
+from ho_imaging.vocabulary import Structure
+
+ONLY_HO = LossConfig(structures={Structure.HO: 1.0}, hard_pixels=0.0, scope=0.0)
+
+
+def a_batch(bits, *, valid=None, weight=None):
+    bits = torch.as_tensor(bits, dtype=torch.uint8)[None]
+    valid = torch.ones(bits.shape) if valid is None else torch.as_tensor(valid, dtype=torch.float32)[None]
+    weight = torch.ones(bits.shape) if weight is None else torch.as_tensor(weight, dtype=torch.float32)[None]
+    return Batch(torch.stack([torch.zeros_like(valid), valid], 1), bits, weight.half(), torch.ones(1))
+
+
+def test_soft_dice_of_known_maps():
+    target = torch.zeros(100, 100)
+    target[:50] = 1
+    logits = torch.where(torch.arange(100)[None] < 50, 50.0, -50.0).expand(100, 100)  # half of it, and as much beside
+    assert float(soft_dice_loss(logits, target, torch.ones(100, 100))) == pytest.approx(
+        1 - (2 * 2500 + 50) / (10_000 + 50), abs=1e-5
+    )
+    assert float(soft_dice_loss(100 * (target - 0.5), target, torch.ones(100, 100))) == pytest.approx(0, abs=1e-5)
+
+
+def test_cross_entropy_of_an_undecided_map_is_ln_2():
+    batch = a_batch([[1, 0], [0, 0]])
+    loss, _ = training_loss(Output(torch.zeros(1, 1, 2, 2), torch.zeros(1)), batch, ONLY_HO)
+    dice_part = 1 - (2 * 0.5 + 50) / (2.0 + 1.0 + 50)
+    assert float(loss) == pytest.approx(math.log(2) + dice_part, rel=1e-5)
+
+
+@pytest.mark.parametrize("hidden", ["valid", "weight"])
+def test_hidden_pixels_move_nothing(hidden):
+    shown = [[1.0, 1.0], [0.0, 1.0]]
+    batch = a_batch([[1, 0], [1, 0]], **{hidden: shown})
+    logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    training_loss(Output(logits, torch.zeros(1)), batch, LossConfig(structures={Structure.HO: 1.0}))[0].backward()
+    assert float(logits.grad[0, 0, 1, 0]) == 0.0
+    assert (logits.grad[0, 0].flatten()[[0, 1, 3]] != 0).all()
+
+
+def test_the_hardest_pixel_is_pushed_hardest():
+    config = LossConfig(structures={Structure.HO: 1.0}, hard_pixels=1.0, hard_pixel_share=0.01, scope=0.0)
+    logits = torch.full((1, 1, 10, 10), -4.0)
+    logits[0, 0, 3, 3] = 4.0  # a confident false alarm
+    logits.requires_grad_(True)
+    training_loss(Output(logits, torch.zeros(1)), a_batch(torch.zeros(10, 10)), config)[0].backward()
+    assert float(logits.grad[0, 0, 3, 3]) > 0.9
+
+
+def test_gradient_descent_on_the_loss_draws_the_masks():
+    bits = torch.zeros(32, 32, dtype=torch.uint8)
+    bits[8:16, 8:16] |= 1
+    bits[4:28, 4:28] |= 1 << 5
+    config = LossConfig(structures={Structure.HO: 1.0, Structure.BODY: 1.0})
+    logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.5)
+    for _ in range(60):
+        optimiser.zero_grad()
+        training_loss(Output(logits, torch.zeros(1)), a_batch(bits), config)[0].backward()
+        optimiser.step()
+    assert torch.equal(logits[0, 0] > 0, (bits & 1) > 0)
+    assert torch.equal(logits[0, 1] > 0, (bits >> 5 & 1) > 0)
