@@ -20,10 +20,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
-from ho_imaging.simulation.scene import Material
+from ho_imaging.simulation.scene import Material, Scene
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["IGNORE_BIT", "MASK_BITS", "Case", "CaseInfo", "list_cases", "read_case", "read_case_info", "write_case"]
+__all__ = [
+    "IGNORE_BIT",
+    "MASK_BITS",
+    "Case",
+    "CaseInfo",
+    "case_from_scene",
+    "list_cases",
+    "read_case",
+    "read_case_info",
+    "write_case",
+]
 
 MASK_BITS: Mapping[Structure, int] = MappingProxyType(
     {
@@ -68,6 +78,26 @@ class Case(NamedTuple):
     def mask(self, structure: Structure) -> NDArray[np.bool_]:
         """Give the exact mask of a structure, (rows, columns) bool."""
         return (self.bits >> MASK_BITS[structure] & 1).astype(bool)
+
+
+def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: bool = True) -> Case:
+    """Give the case of a simulated scene; its mask ``ignore``, where there is one, marks where truth is open."""
+    bits = np.zeros(next(iter(scene.thickness_mm.values())).shape, dtype=np.uint8)
+    for name, bit in [*MASK_BITS.items(), ("ignore", IGNORE_BIT)]:
+        mask = scene.masks.get(str(name))
+        if mask is not None:
+            bits |= mask.astype(np.uint8) << bit
+    info = CaseInfo(
+        pixel_mm=scene.pixel_mm,
+        magnification=scene.magnification,
+        region=scene.region,
+        view=scene.view,
+        laterality=scene.laterality,
+        anatomy_seed=anatomy_seed,
+        split=split,
+        scope=scope,
+    )
+    return Case(info, dict(scene.thickness_mm), bits)
 
 
 def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None) -> None:

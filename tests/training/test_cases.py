@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from ho_imaging.errors import ReadError
-from ho_imaging.simulation.scene import Material
-from ho_imaging.training.cases import MASK_BITS, list_cases, read_case, read_case_info, write_case
+from ho_imaging.simulation.scene import Material, Scene
+from ho_imaging.training.cases import MASK_BITS, case_from_scene, list_cases, read_case, read_case_info, write_case
 from ho_imaging.vocabulary import Structure
 
 
@@ -35,6 +35,18 @@ def test_bits_are_the_documented_ones(make_toy_case):
     }
     case = make_toy_case(0)
     np.testing.assert_array_equal(case.mask(Structure.FEMORAL_HEAD), case.bits & 8 != 0)
+
+
+def test_a_scene_becomes_a_case():
+    ho, ignore = np.zeros((2, 4, 5), dtype=bool)
+    ho[1, 2] = ho[2, 2] = ignore[2, 2] = True
+    bone = np.full((4, 5), 7.0, dtype=np.float32)
+    masks = {"ho": ho, "ignore": ignore, "body": np.ones((4, 5), dtype=bool), "mimic_phlebolith": ho}
+    scene = Scene({Material.BONE: bone}, masks, 0.6, 1.15, "pelvis", "ap", "bilateral")
+    case = case_from_scene(scene, anatomy_seed=4, split="test", scope=False)
+    assert (case.bits[1, 2], case.bits[2, 2], case.bits[0, 0]) == (0b0100001, 0b1100001, 0b0100000)
+    assert (case.info.magnification, case.info.split, case.info.scope) == (1.15, "test", False)
+    np.testing.assert_array_equal(case.thickness_mm[Material.BONE], bone)
 
 
 def test_splits_are_told_apart(toy_cases):
