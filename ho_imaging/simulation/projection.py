@@ -16,8 +16,6 @@ from ho_imaging.simulation.shape_model import Mesh, Points
 
 __all__ = ["Camera", "path_through", "path_through_volume"]
 
-_CELLS_PER_BATCH = 2_000_000
-
 
 @dataclass(frozen=True)
 class Camera:
@@ -53,8 +51,9 @@ def path_through(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Length in mm of each pixel's ray inside a closed mesh; and the mean of a vertex weight over the surfaces hit.
 
-    Each face adds its depth where the ray leaves the body and takes it off where the ray enters. A ray through an edge
-    counts for exactly one of the two faces, since both test the edge with the same arithmetic.
+    Each face adds its depth where the ray leaves the body and takes it off where the ray enters. Faces are filled row by
+    row between their two edges; a shared edge is crossed at the same column from both sides, and spans are half open,
+    so no ray slips through an edge or counts twice.
 
     Parameters
     ----------
@@ -73,69 +72,76 @@ def path_through(
     """
     rows, columns = camera.shape
     rc = camera.project(mesh.vertices)
-    inverse_depth = 1.0 / mesh.vertices[:, 1]
-    faces = mesh.faces
-    corners = rc[faces]
-    low = np.ceil(corners.min(axis=1)).astype(np.int64)
-    high = np.floor(corners.max(axis=1)).astype(np.int64)
-    np.clip(low, 0, None, out=low)
-    high = np.minimum(high, np.array([rows - 1, columns - 1]))
-    extent = high - low + 1
-    hit = np.flatnonzero((extent > 0).all(axis=1))
-    depth_sum = np.zeros(rows * columns)
-    weight_sum = np.zeros(rows * columns) if weights is not None else None
-    count = np.zeros(rows * columns) if weights is not None else None
-    box = 2 ** np.ceil(np.log2(np.maximum(extent[hit].max(axis=1), 1))).astype(np.int64)
-    for side in np.unique(box):
-        members = hit[box == side]
-        batch = max(1, _CELLS_PER_BATCH // int(side * side))
-        offsets = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), axis=-1).reshape(-1, 2)
-        for start in range(0, len(members), batch):
-            chosen = members[start : start + batch]
-            cells = low[chosen, None, :] + offsets[None]
-            inside, bary, facing = _cover(rc, faces[chosen], cells)
-            inside &= (cells <= high[chosen, None, :]).all(axis=2)
-            which, cell = np.nonzero(inside)
-            index = cells[which, cell, 0] * columns + cells[which, cell, 1]
-            share = bary[which, cell]
-            corner = faces[chosen[which]]
-            depth = 1.0 / (share * inverse_depth[corner]).sum(axis=1)
-            depth_sum += np.bincount(index, depth * facing[which], minlength=rows * columns)
-            if weights is not None and weight_sum is not None and count is not None:
-                weight_sum += np.bincount(index, (share * weights[corner]).sum(axis=1), minlength=rows * columns)
-                count += np.bincount(index, minlength=rows * columns)
+    face, row, column = _fill(rc, mesh.faces, camera.shape)
+    index = row * columns + column
+    corners = rc[mesh.faces]
+    inverse_depth, facing = _plane(corners, 1.0 / mesh.vertices[mesh.faces, 1])
+    depth = facing[face] / _at(inverse_depth, face, row, column)
+    depth_sum = np.bincount(index, depth, minlength=rows * columns)
     r = (np.arange(rows) - camera.center_rc[0])[:, None] * camera.pixel_mm
     c = (np.arange(columns) - camera.center_rc[1])[None, :] * camera.pixel_mm
     obliquity = np.sqrt(1.0 + (r**2 + c**2) / camera.source_detector_mm**2)
     path = np.maximum(depth_sum.reshape(rows, columns) * obliquity, 0.0).astype(np.float32)
-    if weight_sum is None or count is None:
+    if weights is None:
         return path, None
-    return path, (weight_sum / np.maximum(count, 1.0)).reshape(rows, columns).astype(np.float32)
+    weight = _at(_plane(corners, weights[mesh.faces])[0], face, row, column)
+    count = np.bincount(index, minlength=rows * columns)
+    mean = np.bincount(index, weight, minlength=rows * columns) / np.maximum(count, 1)
+    return path, mean.reshape(rows, columns).astype(np.float32)
 
 
-def _cover(
-    rc: Points, faces: NDArray[np.int64], cells: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-    """Which cells each projected face covers, with barycentric shares, and +1 for faces seen from inside, else -1."""
-    r, c = cells[..., 0], cells[..., 1]
-    sides = []
-    for first, second in ((1, 2), (2, 0), (0, 1)):
-        a, b = faces[:, first], faces[:, second]
-        lower, upper = np.minimum(a, b), np.maximum(a, b)
-        p, q = rc[lower], rc[upper]
-        edge = (q[:, None, 1] - p[:, None, 1]) * (r - p[:, None, 0]) - (q[:, None, 0] - p[:, None, 0]) * (
-            c - p[:, None, 1]
-        )
-        forward = (a == lower)[:, None]
-        # The canonical edge decides "left of"; a face that runs along it backwards takes exactly the rest.
-        sides.append((np.where(forward, edge, -edge), np.where(forward, edge > 0, ~(edge > 0))))
-    positive = sides[0][1] & sides[1][1] & sides[2][1]
-    negative = ~sides[0][1] & ~sides[1][1] & ~sides[2][1]
-    areas = np.stack([side[0] for side in sides], axis=-1)
-    total = areas.sum(axis=-1)
-    facing = np.where(total[:, 0] > 0, 1.0, -1.0)
-    inside = np.where(total[:, :1] > 0, positive, negative) & (total != 0)
-    return inside, areas / np.where(total == 0, 1.0, total)[..., None], facing
+def _fill(
+    rc: Points, faces: NDArray[np.int64], shape: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Face, row and column of every pixel centre covered by every projected face."""
+    row_of = rc[faces][:, :, 0]
+    first = np.maximum(np.ceil(row_of.min(axis=1)).astype(np.int64), 0)
+    last = np.minimum(np.ceil(row_of.max(axis=1)).astype(np.int64) - 1, shape[0] - 1)
+    face, row = _expand(first, last)
+    low = np.full(len(face), np.inf)
+    high = np.full(len(face), -np.inf)
+    for one, other in ((0, 1), (1, 2), (2, 0)):
+        # Always from the lower vertex number to the higher: both faces at an edge do the same arithmetic.
+        p = rc[np.minimum(faces[:, one], faces[:, other])]
+        q = rc[np.maximum(faces[:, one], faces[:, other])]
+        rise = q[:, 0] - p[:, 0]
+        slope = np.divide(q[:, 1] - p[:, 1], rise, out=np.zeros(len(faces)), where=rise != 0)
+        crossed = (np.minimum(p[face, 0], q[face, 0]) <= row) & (row < np.maximum(p[face, 0], q[face, 0]))
+        at = p[face, 1] + (row - p[face, 0]) * slope[face]
+        low = np.where(crossed, np.minimum(low, at), low)
+        high = np.where(crossed, np.maximum(high, at), high)
+    spanned = np.isfinite(low)
+    face, row, low, high = face[spanned], row[spanned], low[spanned], high[spanned]
+    left = np.clip(np.ceil(low), 0, shape[1]).astype(np.int64)
+    right = np.clip(np.ceil(high), 0, shape[1]).astype(np.int64) - 1
+    span, column = _expand(left, right)
+    return face[span], row[span], column
+
+
+def _expand(first: NDArray[np.int64], last: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List the whole numbers of every range ``first..last`` (inclusive), with the range each belongs to."""
+    lengths = np.maximum(last - first + 1, 0)
+    owner = np.repeat(np.arange(len(first)), lengths)
+    starts = np.cumsum(lengths) - lengths
+    return owner, np.arange(len(owner)) - starts[owner] + first[owner]
+
+
+def _plane(corners: Points, values: Points) -> tuple[Points, NDArray[np.float64]]:
+    """Linear function of (row, column) through each face's corner values, (m, 3); and each face's facing, +1 or -1."""
+    u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    twice_area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    safe = np.where(np.abs(twice_area) < 1e-12, 1.0, twice_area)
+    du, dv = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
+    by_row = (du * v[:, 1] - dv * u[:, 1]) / safe
+    by_column = (dv * u[:, 0] - du * v[:, 0]) / safe
+    constant = values[:, 0] - by_row * corners[:, 0, 0] - by_column * corners[:, 0, 1]
+    return np.stack([constant, by_row, by_column], axis=1), np.where(twice_area > 0, -1.0, 1.0)
+
+
+def _at(
+    plane: Points, face: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    return np.asarray(plane[face, 0] + plane[face, 1] * row + plane[face, 2] * column)
 
 
 def path_through_volume(

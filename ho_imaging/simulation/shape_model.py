@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Mesh", "Sphere", "Skeleton", "fit_sphere", "sample_skeleton"]
+__all__ = ["Mesh", "Skeleton", "Sphere", "fit_sphere", "lumbar_spine", "sample_skeleton"]
 
 Points = NDArray[np.float64]
 
@@ -88,15 +88,47 @@ def fit_sphere(points: Points) -> Sphere:
     return Sphere((float(center[0]), float(center[1]), float(center[2])), radius)
 
 
-@lru_cache(maxsize=1)
-def _arrays() -> dict[str, NDArray[np.float64]]:
-    source = resources.files("ho_imaging.simulation") / "data" / "llp26.npz"
+def _load(name: str, bones: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+    source = resources.files("ho_imaging.simulation") / "data" / name
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         return {
-            name: file[name].astype(np.int64 if name.endswith("faces") else np.float64)
-            for name in file.files
-            if name.startswith(("pelvis", "femur"))
+            key: file[key].astype(np.int64 if key.endswith("faces") else np.float64)
+            for key in file.files
+            if key.startswith(bones)
         }
+
+
+@lru_cache(maxsize=1)
+def _arrays() -> dict[str, NDArray[np.float64]]:
+    return _load("llp26.npz", ("pelvis", "femur"))
+
+
+@lru_cache(maxsize=1)
+def _lumbar() -> dict[str, NDArray[np.float64]]:
+    return _load("lumbar.npz", ("l3", "l4", "l5"))
+
+
+def lumbar_spine(rng: np.random.Generator, skeleton: Skeleton) -> list[Mesh]:
+    """L5 to L3 stacked on the sacrum of a neutral skeleton, with lordosis, a little scoliosis and varying discs."""
+    arrays = _lumbar()
+    pelvis = skeleton.pelvis.vertices
+    middle = np.abs(pelvis[:, 0] - skeleton.x_middle_mm) < 14.0
+    # The promontory: the highest point of the sacrum's front edge.
+    top = pelvis[middle][np.argmax((pelvis[middle] @ np.array([0.0, -0.6, 1.0])))]
+    size = float(np.clip(rng.normal(1.28, 0.06), 1.12, 1.45))
+    position = np.array([skeleton.x_middle_mm, top[1] + 17.0, top[2] + rng.uniform(1.0, 6.0)])
+    lean, bow = rng.normal(18.0, 6.0), rng.normal(0.0, 2.5)
+    spine = []
+    for name in ("l5", "l4", "l3"):
+        a, b = np.deg2rad(lean), np.deg2rad(bow)
+        about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+        about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+        turn = about_y @ about_x
+        spine.append(Mesh(position + size * arrays[f"{name}_mean"] @ turn.T, arrays[f"{name}_faces"].astype(np.int64)))
+        position = position + turn @ np.array([0.0, 0.0, size * rng.uniform(27.5, 30.5)])
+        lean -= rng.uniform(8.0, 16.0)
+        bow *= 1.6
+    return spine
 
 
 @lru_cache(maxsize=1)

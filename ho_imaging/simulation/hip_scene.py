@@ -1,0 +1,300 @@
+"""A hip or pelvis film's scene: one sampled person in front of the detector, with all truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.simulation.body import project_body, sample_habitus
+from ho_imaging.simulation.bones import (
+    BoneLayer,
+    femur_structure,
+    pelvis_structure,
+    project_bone,
+    sample_bone_quality,
+)
+from ho_imaging.simulation.growth import Growth, grow_about_hip
+from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
+from ho_imaging.simulation.mimics import Mimic, sample_mimics
+from ho_imaging.simulation.pose import Hip, pose_skeleton
+from ho_imaging.simulation.projection import Camera
+from ho_imaging.simulation.scene import Material, Scene
+from ho_imaging.simulation.shape_model import lumbar_spine, sample_skeleton
+from ho_imaging.vocabulary import Laterality, Region, Side, View
+
+__all__ = ["HipPlan", "sample_hip_scene"]
+
+_MARROW_FAT = 0.55
+"""Share of fat in adult marrow, by volume; yellow and red marrow mixed (ICRP 70)."""
+
+_FRINGE_MM = 0.04
+"""Mineral, as mm of cortex, below which a nodule leaves no trace at all."""
+
+GRADES = ("0", "I", "II", "III", "IV")
+_GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
+"""How often each class is planned on a side of a film that is to show heterotopic ossification."""
+
+
+@dataclass(frozen=True)
+class HipPlan:
+    """What to ask of a scene; ``None`` leaves it to chance.
+
+    ``grades``: Brooker class planned on the right and the left. ``view``: ``ap`` or ``frog_leg``. ``region``: ``pelvis`` (both
+    hips) or ``hip`` (one). ``modes``: first and last (exclusive) of the shape modes that vary.
+    """
+
+    grades: tuple[str, str] | None = None
+    view: View | None = None
+    region: Region | None = None
+    side: Side | None = None
+    pixel_mm: float = 0.6
+    modes: tuple[int, int] = (0, 25)
+    clutter: bool = True
+
+
+def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:
+    """Sample a person and project them; the same seed and plan give the same scene to the last bit."""
+    plan = plan or HipPlan()
+    rng = np.random.default_rng(seed)
+    region = plan.region or Region(rng.choice([Region.PELVIS, Region.HIP], p=[0.62, 0.38]))
+    view = plan.view or View(rng.choice([View.AP, View.FROG_LEG], p=[0.88, 0.12]))
+    shown = plan.side or Side(rng.choice([Side.LEFT, Side.RIGHT]))
+    has_ho = bool(rng.random() < 0.72)
+    chosen = rng.choice(len(GRADES), 2, p=_GRADE_SHARE) if has_ho else np.zeros(2, dtype=int)
+    grades = plan.grades or (GRADES[int(chosen[0])], GRADES[int(chosen[1])])
+
+    skeleton = sample_skeleton(rng, modes=slice(*plan.modes))
+    distance = float(rng.uniform(1000.0, 1200.0))
+    magnification = float(np.clip(rng.normal(1.15, 0.04), 1.06, 1.30))
+    hip_plane = distance / magnification
+    camera, center = _frame(rng, region, shown, plan.pixel_mm, distance, hip_plane)
+    posed = pose_skeleton(rng, skeleton, view=view.value, hip_plane_y_mm=hip_plane, center_mm=center)
+    quality = sample_bone_quality(rng)
+    sockets = (np.asarray(skeleton.head_left.center), np.asarray(skeleton.head_right.center))
+    pelvis_layer = project_bone(
+        camera, posed.pelvis, *pelvis_structure(skeleton.pelvis.vertices, *sockets, quality), rng, quality.texture
+    )
+    layers: dict[Side, BoneLayer] = {}
+    implants: list[tuple[Hip, Implant]] = []
+    neutral = {
+        Side.LEFT: (skeleton.femur_left, skeleton.head_left),
+        Side.RIGHT: (skeleton.femur_right, skeleton.head_right),
+    }
+    for hip in posed.hips:
+        femur, head = neutral[hip.side]
+        vertices = femur.vertices.copy()
+        if hip.side is Side.RIGHT:  # structure is described on the left femur
+            vertices[:, 0] = 2.0 * head.center[0] - vertices[:, 0]
+        structure = femur_structure(vertices, np.asarray(head.center), quality)
+        implant = _sample_implant(rng, camera, hip) if plan.clutter else None
+        if implant is not None:
+            implants.append((hip, implant))
+        shown_femur = resect_head(hip.femur, hip) if implant is not None and implant.replaces_head else hip.femur
+        layers[hip.side] = project_bone(camera, shown_femur, *structure, rng, quality.texture)
+
+    other_bone = np.zeros(camera.shape, dtype=bool)
+    spine_layers = []
+    for vertebra in lumbar_spine(rng, skeleton):
+        placed = vertebra.moved(posed.place(vertebra.vertices))
+        count = len(placed.vertices)
+        structure = (np.full(count, 0.6 * quality.cortex), np.full(count, 0.13 * quality.spongiosa))
+        spine_layers.append(project_bone(camera, placed, *structure, rng, quality.texture))
+        other_bone |= spine_layers[-1].mask
+
+    middle_x = 0.5 * (posed.hips[0].head_center[0] + posed.hips[1].head_center[0])
+    spread = np.ptp(posed.pelvis.vertices[:, 0])
+    crotch_z = float(posed.hips[0].head_center[2]) - rng.uniform(55.0, 80.0)
+    body = project_body(
+        camera,
+        rng,
+        sample_habitus(rng),
+        plane_y_mm=hip_plane,
+        pelvis_half_width_mm=float(0.5 * spread),
+        crotch_z_mm=crotch_z,
+        middle_x_mm=float(middle_x),
+        shafts=tuple(hip.shaft for hip in posed.hips),
+    )
+    hip_pixel_mm = plan.pixel_mm / magnification
+    growths: list[tuple[Hip, Growth]] = []
+    for hip, grade in zip(posed.hips, grades, strict=True):
+        visible = _on_film(camera, hip)
+        growth = grow_about_hip(
+            rng,
+            camera,
+            hip,
+            posed.pelvis.vertices,
+            pelvis_layer.mask,
+            layers[hip.side].mask,
+            body.mask,
+            grade if visible else "0",
+            hip_pixel_mm,
+        )
+        if visible:
+            growths.append((hip, growth))
+
+    bones = [pelvis_layer, *layers.values(), *spine_layers]
+    mineral = sum((layer.mineral_mm for layer in bones), np.zeros(camera.shape, np.float32))
+    occupied = sum((layer.occupied_mm for layer in bones), np.zeros(camera.shape, np.float32))
+    marrow = np.maximum(occupied - mineral, 0.0)
+    ho_mask = np.zeros(camera.shape, dtype=bool)
+    ho_mineral = np.zeros(camera.shape, np.float32)
+    nodules_truth: list[dict[str, Any]] = []
+    for hip, growth in growths:
+        for nodule in growth.nodules:
+            ho_mineral += nodule.mineral_mm
+            ho_mask |= nodule.mask
+            if nodule.mask.any():
+                nodules_truth.append(_nodule_truth(hip, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
+    mineral = mineral + ho_mineral
+    mimics = sample_mimics(rng, camera, posed.hips) if plan.clutter else []
+    for mimic in mimics:
+        if mimic.material is Material.BONE:
+            mineral = mineral + mimic.thickness_mm
+    bone = np.asarray(mineral, dtype=np.float32)
+    # Between trabeculae lies marrow, part fat; what heterotopic bone leaves free stays muscle.
+    fat = (body.fat_mm + _MARROW_FAT * marrow).astype(np.float32)
+    muscle = np.maximum(body.muscle_mm - bone - _MARROW_FAT * marrow, 0.0).astype(np.float32)
+    thickness = {Material.FAT: fat, Material.MUSCLE: muscle, Material.BONE: bone}
+    foreign = [implant.thickness_mm for _, implant in implants]
+    foreign += [{mimic.material: mimic.thickness_mm} for mimic in mimics if mimic.material is not Material.BONE]
+    for layer in foreign:
+        for material, path in layer.items():
+            thickness[material] = thickness[material] + path if material in thickness else path
+    masks = _masks(camera, posed.hips, pelvis_layer, layers, ho_mask, body.mask, [i for _, i in implants], mimics)
+    masks["other_bone"] = other_bone
+    # Where truth is open: a nodule's last faint fringe, and what no ray tells apart from metal.
+    masks["ignore"] = ((ho_mineral > _FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
+    return Scene(
+        thickness_mm=thickness,
+        masks=masks,
+        pixel_mm=plan.pixel_mm,
+        magnification=magnification,
+        region=region.value,
+        view=view.value,
+        laterality=Laterality.BILATERAL.value if region is Region.PELVIS else shown.value,
+        truth={
+            "seed": seed,
+            "source_detector_mm": distance,
+            "nodules": nodules_truth,
+            "sides": [
+                {
+                    "side": hip.side.value,
+                    "brooker": growth.grade,
+                    "gap_mm": growth.gap_mm,
+                    "head_center_rc": [float(v) for v in camera.project(hip.head_center[None])[0]],
+                    "head_radius_mm": hip.head_radius_mm,
+                }
+                for hip, growth in growths
+            ],
+            "implants": [{"side": hip.side.value, "kind": implant.kind} for hip, implant in implants],
+            "mimics": sorted({mimic.kind for mimic in mimics}),
+            "bone_quality": {"cortex": quality.cortex, "spongiosa": quality.spongiosa},
+        },
+    )
+
+
+def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Implant | None:
+    """One hip in five carries metal: heterotopic ossification is most often looked for after surgery."""
+    if rng.random() > 0.22:
+        return None
+    kind = str(rng.choice(IMPLANT_KINDS, p=[0.36, 0.12, 0.12, 0.10, 0.10, 0.06, 0.08, 0.06]))
+    implant = implant_for(rng, camera, hip, kind)
+    return implant if implant.mask.any() else None
+
+
+def _frame(
+    rng: np.random.Generator, region: Region, shown: Side, pixel_mm: float, distance: float, hip_plane: float
+) -> tuple[Camera, tuple[float, float]]:
+    """Detector size and where the hips stand before it: centred loosely, as on real films."""
+    if region is Region.PELVIS:
+        height, width = rng.uniform(330.0, 400.0), rng.uniform(400.0, 440.0)
+        center = (float(rng.normal(0.0, 10.0)), float(rng.normal(-28.0, 22.0)))
+    else:
+        height, width = rng.uniform(270.0, 400.0), rng.uniform(200.0, 300.0)
+        # One hip in the middle: the joint lies about 88 mm from the midline, the patient's left at larger x.
+        side = 1.0 if shown is Side.LEFT else -1.0
+        center = (-side * 88.0 + float(rng.normal(0.0, 16.0)), float(rng.normal(15.0, 28.0)))
+    shape = (round(height / pixel_mm), round(width / pixel_mm))
+    axis = (shape[0] / 2 + rng.normal(0.0, 12.0) / pixel_mm, shape[1] / 2 + rng.normal(0.0, 12.0) / pixel_mm)
+    to_axis = hip_plane / distance * pixel_mm
+    center = (
+        center[0] + (shape[1] / 2 - axis[1]) * to_axis,
+        center[1] - (shape[0] / 2 - axis[0]) * to_axis,
+    )
+    return Camera(shape, pixel_mm, distance, (float(axis[0]), float(axis[1]))), center
+
+
+def _on_film(camera: Camera, hip: Hip) -> bool:
+    """Whether the joint lies on the film with room round it."""
+    row, column = camera.project(hip.head_center[None])[0]
+    room = 1.1 * hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
+    return bool(room < row < camera.shape[0] - room and room < column < camera.shape[1] - room)
+
+
+def _masks(
+    camera: Camera,
+    hips: tuple[Hip, Hip],
+    pelvis: BoneLayer,
+    femurs: dict[Side, BoneLayer],
+    ho: NDArray[np.bool_],
+    body: NDArray[np.bool_],
+    implants: list[Implant],
+    mimics: list[Mimic],
+) -> dict[str, NDArray[np.bool_]]:
+    rows, columns = np.mgrid[0 : camera.shape[0], 0 : camera.shape[1]]
+    heads = {}
+    for hip in hips:
+        row, column = camera.project(hip.head_center[None])[0]
+        radius = hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
+        heads[hip.side] = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+    pelvis_mask, femur_mask = pelvis.mask.copy(), femurs[Side.LEFT].mask | femurs[Side.RIGHT].mask
+    implant_mask = np.zeros(camera.shape, dtype=bool)
+    for implant in implants:
+        implant_mask |= implant.mask
+    by_kind: dict[str, NDArray[np.bool_]] = {}
+    for mimic in mimics:
+        name = f"mimic_{mimic.kind}"
+        by_kind[name] = by_kind[name] | mimic.mask if name in by_kind else mimic.mask
+        # An osteophyte is part of its bone: that is what tells it from ectopic bone.
+        if mimic.bone == "pelvis":
+            pelvis_mask |= mimic.mask
+        elif mimic.bone == "femur":
+            femur_mask |= mimic.mask
+    return {
+        **by_kind,
+        "ho": ho,
+        "pelvis": pelvis_mask,
+        "femur": femur_mask,
+        "femur_left": femurs[Side.LEFT].mask,
+        "femur_right": femurs[Side.RIGHT].mask,
+        "femoral_head": heads[Side.LEFT] | heads[Side.RIGHT],
+        "femoral_head_left": heads[Side.LEFT],
+        "femoral_head_right": heads[Side.RIGHT],
+        "implant": implant_mask,
+        "body": body,
+    }
+
+
+def _nodule_truth(hip: Hip, kind: str, maturity: float, nodule: Any, pixel_mm: float) -> dict[str, Any]:
+    from skimage.measure import label, regionprops  # noqa: PLC0415  (only when truth is written)
+
+    positions = nodule.volume.positions()
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    extent = max((region.feret_diameter_max for region in regionprops(label(nodule.mask))), default=0.0)
+    rows, columns = np.nonzero(nodule.mask)
+    return {
+        "side": hip.side.value,
+        "kind": kind,
+        "maturity": round(maturity, 4),
+        "volume_mm3": round(nodule.volume.volume_mm3, 2),
+        "extent_3d_mm": round(float(np.linalg.norm(high - low)), 2),
+        "area_mm2": round(float(nodule.mask.sum()) * pixel_mm**2, 3),
+        "long_axis_mm": round(float(extent) * pixel_mm, 3),
+        "mean_mineral_mm": round(float(nodule.mineral_mm[nodule.mask].mean()), 4),
+        "centroid_rc": [round(float(rows.mean()), 2), round(float(columns.mean()), 2)],
+        "joined_to_pelvis": nodule.joined_to_pelvis,
+        "joined_to_femur": nodule.joined_to_femur,
+    }

@@ -1,0 +1,311 @@
+"""What looks like ectopic bone and is not: each kind drawn as mm of material, with its own mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.simulation.ossification import grow
+from ho_imaging.simulation.pose import Hip
+from ho_imaging.simulation.projection import Camera, path_through_volume
+from ho_imaging.simulation.scene import Material
+from ho_imaging.simulation.shape_model import Points
+from ho_imaging.simulation.solids import smooth_noise_2d
+
+__all__ = ["Mimic", "sample_mimics"]
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Mimic:
+    """One mimic: ``kind``, its ``material`` and mm of it along each ray; ``bone`` names the bone it is a part of, if any."""
+
+    kind: str
+    material: Material
+    thickness_mm: Image
+    bone: str | None = None
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where it shows."""
+        return np.asarray(self.thickness_mm > 0.15)
+
+
+def sample_mimics(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Sample a usual film's share of mimics; each kind comes on its own chance."""
+    mimics: list[Mimic] = []
+    chances = (
+        (_phleboliths, 0.40),
+        (_arterial, 0.22),
+        (_node, 0.10),
+        (_granuloma, 0.10),
+        (_ossicle, 0.08),
+        (_contrast, 0.06),
+        (_staples, 0.10),
+        (_clips, 0.08),
+        (_electrode, 0.08),
+        (_buttons, 0.07),
+        (_tubing, 0.08),
+    )
+    for draw, chance in chances:
+        if rng.random() < chance:
+            mimics.extend(draw(rng, camera, hips))
+    for hip in hips:
+        if rng.random() < 0.30:
+            mimics.extend(_outgrowths(rng, camera, hip))
+    return [mimic for mimic in mimics if mimic.mask.any()]
+
+
+def _hip(rng: np.random.Generator, hips: tuple[Hip, Hip]) -> Hip:
+    return hips[int(rng.integers(2))]
+
+
+def _scale(camera: Camera, y_mm: float) -> float:
+    """Pixels a mm at a depth."""
+    return camera.magnification(y_mm) / camera.pixel_mm
+
+
+def _stamp(camera: Camera, center_rc: Points, radius_px: float, profile: object = None) -> tuple[slice, slice, Image, Image] | None:
+    """Pixel window about a point with row and column offsets from it; ``None`` off the film."""
+    reach = int(np.ceil(radius_px)) + 2
+    r0, c0 = int(round(center_rc[0])) - reach, int(round(center_rc[1])) - reach
+    r1, c1 = r0 + 2 * reach + 1, c0 + 2 * reach + 1
+    if r1 <= 0 or c1 <= 0 or r0 >= camera.shape[0] or c0 >= camera.shape[1]:
+        return None
+    rows, columns = slice(max(r0, 0), min(r1, camera.shape[0])), slice(max(c0, 0), min(c1, camera.shape[1]))
+    dr = (np.arange(rows.start, rows.stop) - center_rc[0])[:, None].astype(np.float32)
+    dc = (np.arange(columns.start, columns.stop) - center_rc[1])[None, :].astype(np.float32)
+    return rows, columns, dr, dc
+
+
+def _bead(rng: np.random.Generator, camera: Camera, image: Image, center_rc: Points, radius_mm: float, px_a_mm: float, density: float, hollow: float) -> None:
+    """Add a smooth round calcification, denser at its rim by ``hollow`` (0 solid, 1 shell)."""
+    window = _stamp(camera, center_rc, 1.5 * radius_mm * px_a_mm)
+    if window is None:
+        return
+    rows, columns, dr, dc = window
+    angle = np.arctan2(dr, dc)
+    stretch = 1.0 + 0.18 * np.cos(2.0 * (angle + rng.uniform(0.0, np.pi))) + 0.05 * np.cos(3.0 * (angle + rng.uniform(0.0, 6.3)))
+    radius = np.hypot(dr, dc) / px_a_mm / stretch
+    outer = 2.0 * np.sqrt(np.clip(radius_mm**2 - radius**2, 0.0, None))
+    inner = 2.0 * np.sqrt(np.clip((0.65 * radius_mm) ** 2 - radius**2, 0.0, None))
+    image[rows, columns] += density * (outer - hollow * inner)
+
+
+def _phleboliths(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    image = np.zeros(camera.shape, np.float32)
+    for _ in range(int(rng.integers(1, 7))):
+        hip = _hip(rng, hips)
+        inward = -hip.outward
+        position = hip.head_center + np.array([inward * rng.uniform(22.0, 55.0), rng.uniform(0.0, 40.0), rng.uniform(-35.0, 18.0)])
+        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.0, 3.4), _scale(camera, float(position[1])),
+              rng.uniform(0.25, 0.75), rng.uniform(0.0, 1.0))  # fmt: skip
+    return [Mimic("phlebolith", Material.BONE, image)]
+
+
+def _arterial(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Tram tracks and plaques along the femoral and iliac arteries."""
+    image = np.zeros(camera.shape, np.float32)
+    chosen = hips if rng.random() < 0.6 else (_hip(rng, hips),)
+    for hip in chosen:
+        inward = -hip.outward
+        knots = hip.head_center + np.array(
+            [
+                [inward * rng.uniform(42.0, 62.0), -30.0, rng.uniform(85.0, 130.0)],
+                [inward * rng.uniform(16.0, 30.0), -45.0, 35.0],
+                [inward * rng.uniform(2.0, 16.0), -50.0, -12.0],
+                [inward * rng.uniform(6.0, 20.0), -45.0, -80.0],
+                [inward * rng.uniform(15.0, 35.0), -20.0, -190.0],
+            ]
+        )
+        t = np.linspace(0.0, 4.0, 500)
+        from scipy.interpolate import CubicSpline  # noqa: PLC0415  (rare)
+
+        path = camera.project(CubicSpline(np.arange(5), knots)(t))
+        path += np.stack([2.5 * np.sin(3.1 * t + rng.uniform(0, 6)), 2.5 * np.sin(2.3 * t + rng.uniform(0, 6))], 1) / camera.pixel_mm
+        tangent = np.gradient(path, axis=0)
+        normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
+        half = rng.uniform(2.8, 4.8) / camera.pixel_mm
+        start, stop = np.sort(rng.uniform(0.0, 1.0, 2))
+        for sign in (-1.0, 1.0):
+            on = smooth_noise_2d(rng, (500, 4), (rng.uniform(5.0, 40.0), 4.0))[:, 0] > rng.uniform(-0.6, 0.9)
+            on &= (np.linspace(0, 1, 500) > start - 0.15) & (np.linspace(0, 1, 500) < stop + 0.15)
+            layer = np.zeros(camera.shape, np.float32)
+            line = path + sign * half * normal
+            for k in np.flatnonzero(on[:-1]):
+                a, b = line[k], line[k + 1]
+                cv2.line(layer, _fixed(a), _fixed(b), 1.0, max(1, round(rng.uniform(0.8, 2.2) / camera.pixel_mm)), cv2.LINE_AA, 4)
+            grain = np.clip(1.0 + 0.5 * smooth_noise_2d(rng, camera.shape, max(1.5 / camera.pixel_mm, 1.0)), 0.1, 2.5)
+            image += cv2.GaussianBlur(layer, (0, 0), 0.6) * grain * np.float32(rng.uniform(0.4, 2.2))
+    return [Mimic("arterial_calcification", Material.BONE, image)]
+
+
+def _fixed(rc: Points) -> tuple[int, int]:
+    """(column, row) in sixteenths of a pixel, as OpenCV's ``shift=4`` wants; bounded so that it fits."""
+    return int(np.clip(rc[1] * 16, -1e6, 1e6)), int(np.clip(rc[0] * 16, -1e6, 1e6))
+
+
+def _node(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Calcified lymph node: a mulberry of grains along the iliac or inguinal chain."""
+    image = np.zeros(camera.shape, np.float32)
+    for _ in range(int(rng.integers(1, 3))):
+        hip = _hip(rng, hips)
+        center = hip.head_center + np.array([-hip.outward * rng.uniform(0.0, 55.0), -30.0, rng.uniform(-30.0, 110.0)])
+        size = rng.uniform(3.0, 7.0)
+        for _ in range(int(rng.integers(6, 22))):
+            position = center + rng.normal(0.0, 0.5 * size, 3)
+            _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.6, 1.6), _scale(camera, float(position[1])),
+                  rng.uniform(0.2, 0.7), 0.0)  # fmt: skip
+    return [Mimic("calcified_node", Material.BONE, image)]
+
+
+def _granuloma(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Old injection sites in the buttock: eggshell rings, high and lateral, behind the ilium."""
+    image = np.zeros(camera.shape, np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        hip = _hip(rng, hips)
+        position = hip.head_center + np.array([hip.outward * rng.uniform(-30.0, 55.0), 60.0, rng.uniform(45.0, 130.0)])
+        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(2.5, 8.0), _scale(camera, float(position[1])),
+              rng.uniform(0.08, 0.25), rng.uniform(0.85, 1.0))  # fmt: skip
+    return [Mimic("injection_granuloma", Material.BONE, image)]
+
+
+def _ossicle(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Os acetabuli: a smooth corticated ossicle right at the lateral rim of the socket."""
+    hip = _hip(rng, hips)
+    length = rng.uniform(4.0, 10.0)
+    direction = np.array([hip.outward * 0.75, rng.normal(0.0, 0.2), 0.66])
+    center = hip.head_center + (hip.head_radius_mm + 4.0 + 0.4 * length) * direction / np.linalg.norm(direction)
+    along = np.array([hip.outward * 0.66, 0.0, -0.75])
+    path = center + np.linspace(-0.3, 0.3, 5)[:, None] * length * along
+    volume = grow(rng, path, np.full(5, 0.3 * length), maturity=1.0, roughness=0.25)
+    return [Mimic("os_acetabuli", Material.BONE, path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm))]
+
+
+def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimic]:
+    """Osteophytes at the joint's margin and enthesophytes where tendons insert: short, continuous with their bone."""
+    sites = (
+        ("osteophyte", "pelvis", hip.pelvis_marks["acetabular_rim"], np.array([hip.outward, 0.0, -0.4])),
+        ("osteophyte", "femur", hip.head_center + 0.8 * hip.head_radius_mm * np.array([hip.outward, 0.0, 0.6]), np.array([hip.outward, 0.0, 0.9])),
+        ("osteophyte", "femur", hip.head_center + 0.95 * hip.head_radius_mm * np.array([-hip.outward * 0.5, 0.0, -0.85]), np.array([-hip.outward, 0.0, -0.6])),
+        ("enthesophyte", "femur", hip.femur_marks["greater_trochanter_tip"], np.array([hip.outward * 0.2, 0.0, 1.0])),
+        ("enthesophyte", "femur", hip.femur_marks["greater_trochanter_lateral"], np.array([hip.outward, 0.0, 0.6])),
+        ("enthesophyte", "femur", hip.femur_marks["lesser_trochanter"], np.array([-hip.outward, 0.0, 0.7])),
+        ("enthesophyte", "pelvis", hip.pelvis_marks["ischial_tuberosity"], np.array([hip.outward, 0.0, -0.8])),
+        ("enthesophyte", "pelvis", hip.pelvis_marks["anterior_superior_spine"], np.array([hip.outward, 0.0, -0.3])),
+        ("enthesophyte", "pelvis", hip.pelvis_marks["iliac_wing"], np.array([hip.outward, 0.0, 0.5])),
+    )  # fmt: skip
+    found = []
+    for kind, bone, start, direction in sites:
+        if rng.random() > 0.3:
+            continue
+        direction = direction / np.linalg.norm(direction) + rng.normal(0.0, 0.2, 3)
+        length = rng.uniform(2.5, 7.5)
+        path = start + np.linspace(-0.3, 1.0, 6)[:, None] * length * direction
+        radii = rng.uniform(1.4, 2.8) * np.linspace(1.2, 0.35, 6)
+        volume = grow(rng, path, radii, maturity=1.0, roughness=0.3)
+        projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
+        found.append(Mimic(kind, Material.BONE, projected, bone))
+    return found
+
+
+def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Contrast medium in bowel or bladder: smooth, pooled, in the middle of the pelvis."""
+    middle = 0.5 * (hips[0].head_center + hips[1].head_center) + np.array([rng.normal(0.0, 30.0), -20.0, rng.uniform(-10.0, 120.0)])
+    row, column = camera.project(middle[None])[0]
+    r, c = np.mgrid[0 : camera.shape[0], 0 : camera.shape[1]].astype(np.float32)
+    px = _scale(camera, float(middle[1]))
+    distance = np.hypot((r - row) / (px * rng.uniform(8.0, 38.0)), (c - column) / (px * rng.uniform(8.0, 45.0)))
+    field = 1.0 - distance + 0.25 * smooth_noise_2d(rng, camera.shape, 14.0 * px, octaves=2)
+    pool = np.sqrt(np.clip(field, 0.0, None)) * rng.uniform(1.0, 10.0)
+    return [Mimic("contrast_medium", Material.CONTRAST, cv2.GaussianBlur(pool.astype(np.float32), (0, 0), 1.0))]
+
+
+def _line(camera: Camera, points_rc: Points, width_mm: float, thickness_mm: float) -> Image:
+    layer = np.zeros(camera.shape, np.float32)
+    pixels = max(1, round(width_mm / camera.pixel_mm))
+    for a, b in zip(points_rc[:-1], points_rc[1:], strict=True):
+        cv2.line(layer, _fixed(a), _fixed(b), 1.0, pixels, cv2.LINE_AA, 4)
+    return np.asarray(cv2.GaussianBlur(layer, (0, 0), 0.5) * np.float32(thickness_mm), dtype=np.float32)
+
+
+def _staples(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """A row of skin staples along an incision beside the hip."""
+    hip = _hip(rng, hips)
+    start = camera.project((hip.head_center + np.array([hip.outward * rng.uniform(10.0, 60.0), 40.0, rng.uniform(0.0, 70.0)]))[None])[0]
+    angle = rng.normal(0.0, 0.35)
+    step = rng.uniform(6.0, 12.0) / camera.pixel_mm
+    image = np.zeros(camera.shape, np.float32)
+    half = 3.3 / camera.pixel_mm
+    for k in range(int(rng.integers(5, 22))):
+        center = start + k * step * np.array([np.cos(angle), np.sin(angle)]) + rng.normal(0.0, 1.0, 2)
+        across = np.array([-np.sin(angle), np.cos(angle)]) * half + rng.normal(0.0, 0.5, 2)
+        legs = rng.uniform(0.1, 1.0) * half * np.array([np.cos(angle), np.sin(angle)])
+        image += _line(camera, np.stack([center - across + legs, center - across, center + across, center + across + legs]), 0.6, 0.6)
+    return [Mimic("staples", Material.STEEL, image)]
+
+
+def _clips(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Vascular clips: short bright V's and bars along the vessels."""
+    image = np.zeros(camera.shape, np.float32)
+    hip = _hip(rng, hips)
+    for _ in range(int(rng.integers(1, 9))):
+        position = hip.head_center + np.array([-hip.outward * rng.uniform(-20.0, 60.0), -20.0, rng.uniform(-60.0, 90.0)])
+        center = camera.project(position[None])[0]
+        arm = rng.normal(0.0, 1.0, 2)
+        arm *= rng.uniform(2.0, 4.5) / camera.pixel_mm / np.linalg.norm(arm)
+        other = arm * 0.9 + rng.normal(0.0, 0.25, 2) * np.linalg.norm(arm)
+        image += _line(camera, np.stack([center + arm, center, center + other]), 0.8, 0.8)
+    return [Mimic("clips", Material(rng.choice([Material.TITANIUM, Material.STEEL])), image)]
+
+
+def _electrode(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """ECG electrode with its wire, on the skin."""
+    rows, columns = camera.shape
+    center = np.array([rng.uniform(0.0, 0.6) * rows, rng.uniform(0.05, 0.95) * columns])
+    image = np.zeros(camera.shape, np.float32)
+    cv2.circle(image, _fixed(center), int(rng.uniform(2.5, 4.5) / camera.pixel_mm * 16), rng.uniform(0.5, 1.5), -1, cv2.LINE_AA, 4)
+    t = np.linspace(0.0, 1.0, 60)[:, None]
+    end = np.array([rng.uniform(-0.2, 0.2) * rows, rng.uniform(0.0, 1.0) * columns])
+    sag = np.array([rng.normal(0.0, 0.2) * rows, rng.normal(0.0, 0.2) * columns])
+    image += _line(camera, center + t * (end - center) + 4 * t * (1 - t) * sag, rng.uniform(0.8, 1.6), rng.uniform(0.2, 0.6))
+    return [Mimic("electrode", Material.STEEL, image)]
+
+
+def _buttons(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Buttons, snaps, coins and zips."""
+    image = np.zeros(camera.shape, np.float32)
+    rows, columns = camera.shape
+    material = Material(rng.choice([Material.PLASTIC, Material.STEEL, Material.TITANIUM]))
+    thickness = rng.uniform(2.0, 4.0) if material is Material.PLASTIC else rng.uniform(0.4, 1.6)
+    if rng.random() < 0.3:
+        a = np.array([rng.uniform(0.2, 0.7) * rows, columns * rng.uniform(0.4, 0.6)])
+        step = np.array([2.6, rng.normal(0.0, 0.3)]) / camera.pixel_mm
+        for k in range(int(rng.integers(12, 45))):
+            shift = np.array([0.0, (1.2 if k % 2 else -1.2) / camera.pixel_mm])
+            image += _line(camera, np.stack([a + k * step + shift, a + k * step + 2.2 * shift]), 1.2, thickness)
+        return [Mimic("zip", material, image)]
+    for _ in range(int(rng.integers(1, 4))):
+        center = np.array([rng.uniform(0.05, 0.95) * rows, rng.uniform(0.05, 0.95) * columns])
+        radius = rng.uniform(4.0, 11.0) / camera.pixel_mm
+        cv2.circle(image, _fixed(center), int(radius * 16), thickness, -1, cv2.LINE_AA, 4)
+        if rng.random() < 0.6:
+            for k in range(4):
+                hole = center + 0.3 * radius * np.array([np.cos(k * np.pi / 2), np.sin(k * np.pi / 2)])
+                cv2.circle(image, _fixed(hole), max(8, int(0.12 * radius * 16)), 0.0, -1, cv2.LINE_AA, 4)
+    return [Mimic("button", material, image)]
+
+
+def _tubing(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Catheters, drains and cables: long smooth curves, some with a dense line."""
+    rows, columns = camera.shape
+    t = np.linspace(0.0, 1.0, 120)[:, None]
+    ends = rng.uniform(-0.1, 1.1, (4, 2)) * np.array([rows, columns])
+    path = (1 - t) ** 3 * ends[0] + 3 * t * (1 - t) ** 2 * ends[1] + 3 * t**2 * (1 - t) * ends[2] + t**3 * ends[3]
+    return [Mimic("tubing", Material.PLASTIC, _line(camera, path, rng.uniform(2.0, 6.0), rng.uniform(1.0, 3.5)))] + (
+        [Mimic("tubing", Material.STEEL, _line(camera, path, 0.8, rng.uniform(0.05, 0.25)))] if rng.random() < 0.5 else []
+    )

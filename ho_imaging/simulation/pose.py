@@ -1,0 +1,111 @@
+"""Patients on the table: how pelvis and femora are turned, and how they stand before the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from ho_imaging.simulation.shape_model import Mesh, Points, Skeleton
+from ho_imaging.vocabulary import Side
+
+__all__ = ["Hip", "PosedSkeleton", "pose_skeleton"]
+
+
+@dataclass(frozen=True, eq=False)
+class Hip:
+    """One hip in camera space: the femur, its joint, the landmarks where muscles attach, and what is near.
+
+    ``outward`` is +1 where the patient's outside is at larger x, else -1. ``femur_marks`` and ``pelvis_marks`` are
+    positions (3,) in mm; ``shaft`` the ends of the femoral shaft.
+    """
+
+    side: Side
+    outward: float
+    femur: Mesh
+    head_center: Points
+    head_radius_mm: float
+    femur_marks: dict[str, Points]
+    pelvis_marks: dict[str, Points]
+    shaft: tuple[Points, Points]
+    femur_tree: cKDTree
+    pelvis_tree: cKDTree
+
+
+@dataclass(frozen=True, eq=False)
+class PosedSkeleton:
+    """A person in camera space. ``neutral_femurs`` keep each femur before its pose, for structure by place."""
+
+    pelvis: Mesh
+    hips: tuple[Hip, Hip]
+    skeleton: Skeleton
+    rotation: Rotation
+    offset: Points
+
+    def place(self, points: Points) -> Points:
+        """Take points of the neutral pelvis frame to camera space."""
+        return np.asarray(self.rotation.apply(points - self._origin) + self.offset)
+
+    @property
+    def _origin(self) -> Points:
+        return 0.5 * (np.asarray(self.skeleton.head_left.center) + np.asarray(self.skeleton.head_right.center))
+
+
+def _femur_rotation(rng: np.random.Generator, view: str, outward: float) -> Rotation:
+    """Rotation of a femur about its head; flexion lifts the knee to the front, abduction moves it outward."""
+    if view == "frog_leg":
+        flexion, abduction, internal = rng.normal(32.0, 9.0), rng.normal(34.0, 8.0), rng.normal(-25.0, 8.0)
+    else:
+        flexion, abduction, internal = rng.normal(4.0, 5.0), rng.normal(2.0, 6.0), rng.normal(6.0, 11.0)
+    # Patient axes: x left, y back, z head. Forward is -y.
+    about_x = Rotation.from_euler("x", -flexion, degrees=True)
+    about_y = Rotation.from_euler("y", -outward * abduction, degrees=True)
+    about_z = Rotation.from_euler("z", -outward * internal, degrees=True)
+    return about_y * about_x * about_z
+
+
+def pose_skeleton(
+    rng: np.random.Generator, skeleton: Skeleton, *, view: str, hip_plane_y_mm: float, center_mm: tuple[float, float]
+) -> PosedSkeleton:
+    """Turn a person for a view and put the middle between the hips at ``center_mm`` (x, z) in the plane of the hips."""
+    tilt, turn, obliquity = rng.normal(0.0, 7.0), rng.normal(0.0, 4.0), rng.normal(0.0, 3.0)
+    rotation = Rotation.from_euler("xzy", [tilt, turn, obliquity], degrees=True)
+    heads = {Side.LEFT: skeleton.head_left, Side.RIGHT: skeleton.head_right}
+    origin = 0.5 * (np.asarray(heads[Side.LEFT].center) + np.asarray(heads[Side.RIGHT].center))
+    offset = np.array([center_mm[0], hip_plane_y_mm, center_mm[1]])
+
+    def place(points: Points) -> Points:
+        return np.asarray(rotation.apply(points - origin) + offset)
+
+    pelvis = skeleton.pelvis.moved(place(skeleton.pelvis.vertices))
+    pelvis_tree = cKDTree(pelvis.vertices)
+    hips = []
+    for side, outward, neutral, marks in (
+        (Side.RIGHT, -1.0, skeleton.femur_right, skeleton.pelvis_landmarks_right),
+        (Side.LEFT, 1.0, skeleton.femur_left, skeleton.pelvis_landmarks_left),
+    ):
+        head = np.asarray(heads[side].center)
+        turned = _femur_rotation(rng, view, outward).apply(neutral.vertices - head) + head
+        femur = neutral.moved(place(turned))
+        positions = {name: femur.vertices[index] for name, index in skeleton.femur_landmarks.items()}
+        shaft = (
+            0.5 * (positions["proximal_shaft_lateral"] + positions["proximal_shaft_medial"]),
+            0.5 * (positions["lateral_epicondyle"] + positions["medial_epicondyle"]),
+        )
+        hips.append(
+            Hip(
+                side=side,
+                outward=outward,
+                femur=femur,
+                head_center=place(head[None])[0],
+                head_radius_mm=heads[side].radius_mm,
+                femur_marks=positions,
+                pelvis_marks={name: pelvis.vertices[index] for name, index in marks.items()},
+                shaft=shaft,
+                femur_tree=cKDTree(femur.vertices),
+                pelvis_tree=pelvis_tree,
+            )
+        )
+    return PosedSkeleton(pelvis, (hips[0], hips[1]), skeleton, rotation, offset)
