@@ -47,7 +47,9 @@ def sample_habitus(rng: np.random.Generator) -> Habitus:
     )
 
 
-def _chord(x: NDArray[np.float64], center: NDArray[np.float64] | float, half_width: Points, half_depth: Points | float) -> NDArray[np.float64]:
+def _chord(
+    x: NDArray[np.float64], center: NDArray[np.float64] | float, half_width: Points, half_depth: Points | float
+) -> NDArray[np.float64]:
     """Half of the depth at ``x`` of an ellipse; zero outside."""
     ratio = (x - center) / np.maximum(half_width, 1e-3)
     return np.asarray(half_depth * np.sqrt(np.clip(1.0 - np.abs(ratio) ** 2.3, 0.0, None)))
@@ -94,7 +96,9 @@ def project_body(
 def _blend_union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smooth maximum: two bodies that share most of their depth."""
     sharp = 12.0
-    return np.asarray(np.maximum(first, second) + sharp * np.exp(-np.abs(first - second) / sharp) * ((first > 0) & (second > 0)) * 0.7)
+    return np.asarray(
+        np.maximum(first, second) + sharp * np.exp(-np.abs(first - second) / sharp) * ((first > 0) & (second > 0)) * 0.7
+    )
 
 
 def _trunk(
@@ -170,7 +174,9 @@ def _viscera(
         scale = rng.uniform(10.0, 34.0) / camera.pixel_mm
         field = smooth_noise_2d(rng, shape, scale, octaves=int(rng.integers(1, 3)))
         where = smooth_noise_2d(rng, shape, 80.0 / camera.pixel_mm)
-        lump = np.sqrt(np.clip(field - rng.uniform(0.5, 1.3), 0.0, None)) * np.clip(1.5 * (where + rng.uniform(-1.0, 0.6)), 0.0, 1.0)
+        lump = np.sqrt(np.clip(field - rng.uniform(0.5, 1.3), 0.0, None)) * np.clip(
+            1.5 * (where + rng.uniform(-1.0, 0.6)), 0.0, 1.0
+        )
         gas += np.float32(rng.uniform(12.0, 36.0)) * lump.astype(np.float32)
     content = smooth_noise_2d(rng, shape, 5.0 / camera.pixel_mm, octaves=3) * rng.uniform(0.5, 4.0)
     gas = np.clip((gas + content * (gas > 0.5)) * room, 0.0, 60.0).astype(np.float32)

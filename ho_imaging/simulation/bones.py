@@ -62,7 +62,9 @@ def femur_structure(vertices: Points, head_center: Points, quality: BoneQuality)
     return (cortex + 1.8 * calcar) * quality.cortex, spongiosa * quality.spongiosa
 
 
-def pelvis_structure(vertices: Points, socket_left: Points, socket_right: Points, quality: BoneQuality) -> tuple[Points, Points]:
+def pelvis_structure(
+    vertices: Points, socket_left: Points, socket_right: Points, quality: BoneQuality
+) -> tuple[Points, Points]:
     """Cortex thickness in mm and cancellous volume fraction at each pelvis vertex; denser above the sockets."""
     near = np.minimum(
         np.linalg.norm(vertices - socket_left - (0.0, 0.0, 22.0), axis=1),

@@ -42,7 +42,10 @@ _ALONG = (
     ("ischial_tuberosity", "proximal_shaft_medial", 1.0),
     ("pubis", "proximal_shaft_medial", 0.8),
 )
-_ISLAND_ONLY = (("greater_trochanter_lateral", "proximal_shaft_lateral"), ("lesser_trochanter", "proximal_shaft_medial"))
+_ISLAND_ONLY = (
+    ("greater_trochanter_lateral", "proximal_shaft_lateral"),
+    ("lesser_trochanter", "proximal_shaft_medial"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +114,9 @@ def _island(rng: np.random.Generator, camera: Camera, hip: Hip) -> Nodule | None
             radii = radius * (0.65 + 0.35 * np.sin(np.pi * t) + rng.normal(0.0, 0.08, len(path))).clip(0.3)
             maturity = _maturity(rng)
             flat = float(rng.choice([0.0, 0.0, rng.uniform(0.2, 0.6)]))
-            return _project(camera, "island", maturity, grow(rng, path, radii, maturity=maturity, flatness=flat), (False, False))
+            return _project(
+                camera, "island", maturity, grow(rng, path, radii, maturity=maturity, flatness=flat), (False, False)
+            )
     return None
 
 

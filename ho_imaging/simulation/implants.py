@@ -114,7 +114,9 @@ def _arthroplasty(rng: np.random.Generator, hip: Hip, kind: str, metal: Material
         else:
             bodies.append((metal, cup(center, opening, outer, outer - shell)))
             bodies.append((Material.PLASTIC, cup(center, opening, outer - shell, rng.uniform(14.0, 16.5))))
-        bodies.append((Material(rng.choice([Material.STEEL, Material.TITANIUM])), ball(center, rng.uniform(11.0, 16.0))))
+        bodies.append(
+            (Material(rng.choice([Material.STEEL, Material.TITANIUM])), ball(center, rng.uniform(11.0, 16.0)))
+        )
         if rng.random() < 0.35:
             for _ in range(int(rng.integers(1, 4))):
                 direction = -opening / np.linalg.norm(opening) + rng.normal(0.0, 0.3, 3)
@@ -168,7 +170,10 @@ def _sliding_screw(rng: np.random.Generator, hip: Hip, metal: Material) -> list[
 
 def _flat_plate(path: Points, metal: Material) -> list[tuple[Material, Mesh]]:
     """Approximate a plate seen edge on or flat by three thin rods side by side along the ray."""
-    return [(metal, tube(path + np.array([0.0, offset, 0.0]), np.full(len(path), 2.4), sides=12)) for offset in (-4.5, 0.0, 4.5)]
+    return [
+        (metal, tube(path + np.array([0.0, offset, 0.0]), np.full(len(path), 2.4), sides=12))
+        for offset in (-4.5, 0.0, 4.5)
+    ]
 
 
 def _neck_screws(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tuple[Material, Mesh]]:
@@ -183,7 +188,9 @@ def _neck_screws(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tu
 
 def _plate(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tuple[Material, Mesh]]:
     """Reconstruction plate along the posterior column of the acetabulum, with screws."""
-    top = hip.pelvis_marks["supraacetabular"] + np.array([-hip.outward * rng.uniform(4.0, 22.0), 12.0, rng.uniform(0.0, 25.0)])
+    top = hip.pelvis_marks["supraacetabular"] + np.array(
+        [-hip.outward * rng.uniform(4.0, 22.0), 12.0, rng.uniform(0.0, 25.0)]
+    )
     low = hip.head_center + np.array([-hip.outward * rng.uniform(8.0, 20.0), 25.0, -rng.uniform(28.0, 48.0)])
     middle = 0.5 * (top + low) + np.array([hip.outward * rng.uniform(4.0, 14.0), 8.0, 0.0])
     t = np.linspace(0.0, 1.0, 40)[:, None]

@@ -15,7 +15,7 @@ from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import smooth_noise_2d
 
-__all__ = ["Mimic", "sample_mimics"]
+__all__ = ["Mimic", "sample_mimics", "sample_objects"]
 
 Image = NDArray[np.float32]
 
@@ -47,17 +47,26 @@ def sample_mimics(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip
         (_contrast, 0.06),
         (_staples, 0.10),
         (_clips, 0.08),
-        (_electrode, 0.08),
-        (_buttons, 0.07),
-        (_tubing, 0.08),
     )
     for draw, chance in chances:
         if rng.random() < chance:
             mimics.extend(draw(rng, camera, hips))
+    for thing, chance in ((_electrode, 0.08), (_buttons, 0.07), (_tubing, 0.08)):
+        if rng.random() < chance:
+            mimics.extend(thing(rng, camera))
     for hip in hips:
         if rng.random() < 0.30:
             mimics.extend(_outgrowths(rng, camera, hip))
     return [mimic for mimic in mimics if mimic.mask.any()]
+
+
+def sample_objects(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
+    """Sample things that lie on or in any patient, wherever: electrodes, buttons, tubing."""
+    found: list[Mimic] = []
+    for draw, chance in ((_electrode, 0.2), (_buttons, 0.12), (_tubing, 0.15)):
+        if rng.random() < chance:
+            found.extend(draw(rng, camera))
+    return found
 
 
 def _hip(rng: np.random.Generator, hips: tuple[Hip, Hip]) -> Hip:
@@ -69,7 +78,9 @@ def _scale(camera: Camera, y_mm: float) -> float:
     return camera.magnification(y_mm) / camera.pixel_mm
 
 
-def _stamp(camera: Camera, center_rc: Points, radius_px: float, profile: object = None) -> tuple[slice, slice, Image, Image] | None:
+def _stamp(
+    camera: Camera, center_rc: Points, radius_px: float, profile: object = None
+) -> tuple[slice, slice, Image, Image] | None:
     """Pixel window about a point with row and column offsets from it; ``None`` off the film."""
     reach = int(np.ceil(radius_px)) + 2
     r0, c0 = int(round(center_rc[0])) - reach, int(round(center_rc[1])) - reach
@@ -82,14 +93,27 @@ def _stamp(camera: Camera, center_rc: Points, radius_px: float, profile: object 
     return rows, columns, dr, dc
 
 
-def _bead(rng: np.random.Generator, camera: Camera, image: Image, center_rc: Points, radius_mm: float, px_a_mm: float, density: float, hollow: float) -> None:
+def _bead(
+    rng: np.random.Generator,
+    camera: Camera,
+    image: Image,
+    center_rc: Points,
+    radius_mm: float,
+    px_a_mm: float,
+    density: float,
+    hollow: float,
+) -> None:
     """Add a smooth round calcification, denser at its rim by ``hollow`` (0 solid, 1 shell)."""
     window = _stamp(camera, center_rc, 1.5 * radius_mm * px_a_mm)
     if window is None:
         return
     rows, columns, dr, dc = window
     angle = np.arctan2(dr, dc)
-    stretch = 1.0 + 0.18 * np.cos(2.0 * (angle + rng.uniform(0.0, np.pi))) + 0.05 * np.cos(3.0 * (angle + rng.uniform(0.0, 6.3)))
+    stretch = (
+        1.0
+        + 0.18 * np.cos(2.0 * (angle + rng.uniform(0.0, np.pi)))
+        + 0.05 * np.cos(3.0 * (angle + rng.uniform(0.0, 6.3)))
+    )
     radius = np.hypot(dr, dc) / px_a_mm / stretch
     outer = 2.0 * np.sqrt(np.clip(radius_mm**2 - radius**2, 0.0, None))
     inner = 2.0 * np.sqrt(np.clip((0.65 * radius_mm) ** 2 - radius**2, 0.0, None))
@@ -101,7 +125,9 @@ def _phleboliths(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]
     for _ in range(int(rng.integers(1, 7))):
         hip = _hip(rng, hips)
         inward = -hip.outward
-        position = hip.head_center + np.array([inward * rng.uniform(22.0, 55.0), rng.uniform(0.0, 40.0), rng.uniform(-35.0, 18.0)])
+        position = hip.head_center + np.array(
+            [inward * rng.uniform(22.0, 55.0), rng.uniform(0.0, 40.0), rng.uniform(-35.0, 18.0)]
+        )
         _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.0, 3.4), _scale(camera, float(position[1])),
               rng.uniform(0.25, 0.75), rng.uniform(0.0, 1.0))  # fmt: skip
     return [Mimic("phlebolith", Material.BONE, image)]
@@ -126,9 +152,14 @@ def _arterial(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
         from scipy.interpolate import CubicSpline  # noqa: PLC0415  (rare)
 
         path = camera.project(CubicSpline(np.arange(5), knots)(t))
-        path += np.stack([2.5 * np.sin(3.1 * t + rng.uniform(0, 6)), 2.5 * np.sin(2.3 * t + rng.uniform(0, 6))], 1) / camera.pixel_mm
+        path += (
+            np.stack([2.5 * np.sin(3.1 * t + rng.uniform(0, 6)), 2.5 * np.sin(2.3 * t + rng.uniform(0, 6))], 1)
+            / camera.pixel_mm
+        )
         tangent = np.gradient(path, axis=0)
-        normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
+        normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / np.maximum(
+            np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6
+        )
         half = rng.uniform(2.8, 4.8) / camera.pixel_mm
         start, stop = np.sort(rng.uniform(0.0, 1.0, 2))
         for sign in (-1.0, 1.0):
@@ -138,7 +169,15 @@ def _arterial(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
             line = path + sign * half * normal
             for k in np.flatnonzero(on[:-1]):
                 a, b = line[k], line[k + 1]
-                cv2.line(layer, _fixed(a), _fixed(b), 1.0, max(1, round(rng.uniform(0.8, 2.2) / camera.pixel_mm)), cv2.LINE_AA, 4)
+                cv2.line(
+                    layer,
+                    _fixed(a),
+                    _fixed(b),
+                    1.0,
+                    max(1, round(rng.uniform(0.8, 2.2) / camera.pixel_mm)),
+                    cv2.LINE_AA,
+                    4,
+                )
             grain = np.clip(1.0 + 0.5 * smooth_noise_2d(rng, camera.shape, max(1.5 / camera.pixel_mm, 1.0)), 0.1, 2.5)
             image += cv2.GaussianBlur(layer, (0, 0), 0.6) * grain * np.float32(rng.uniform(0.4, 2.2))
     return [Mimic("arterial_calcification", Material.BONE, image)]
@@ -183,7 +222,11 @@ def _ossicle(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
     along = np.array([hip.outward * 0.66, 0.0, -0.75])
     path = center + np.linspace(-0.3, 0.3, 5)[:, None] * length * along
     volume = grow(rng, path, np.full(5, 0.3 * length), maturity=1.0, roughness=0.25)
-    return [Mimic("os_acetabuli", Material.BONE, path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm))]
+    return [
+        Mimic(
+            "os_acetabuli", Material.BONE, path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
+        )
+    ]
 
 
 def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimic]:
@@ -215,7 +258,9 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimi
 
 def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
     """Contrast medium in bowel or bladder: smooth, pooled, in the middle of the pelvis."""
-    middle = 0.5 * (hips[0].head_center + hips[1].head_center) + np.array([rng.normal(0.0, 30.0), -20.0, rng.uniform(-10.0, 120.0)])
+    middle = 0.5 * (hips[0].head_center + hips[1].head_center) + np.array(
+        [rng.normal(0.0, 30.0), -20.0, rng.uniform(-10.0, 120.0)]
+    )
     row, column = camera.project(middle[None])[0]
     r, c = np.mgrid[0 : camera.shape[0], 0 : camera.shape[1]].astype(np.float32)
     px = _scale(camera, float(middle[1]))
@@ -236,7 +281,9 @@ def _line(camera: Camera, points_rc: Points, width_mm: float, thickness_mm: floa
 def _staples(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
     """A row of skin staples along an incision beside the hip."""
     hip = _hip(rng, hips)
-    start = camera.project((hip.head_center + np.array([hip.outward * rng.uniform(10.0, 60.0), 40.0, rng.uniform(0.0, 70.0)]))[None])[0]
+    start = camera.project(
+        (hip.head_center + np.array([hip.outward * rng.uniform(10.0, 60.0), 40.0, rng.uniform(0.0, 70.0)]))[None]
+    )[0]
     angle = rng.normal(0.0, 0.35)
     step = rng.uniform(6.0, 12.0) / camera.pixel_mm
     image = np.zeros(camera.shape, np.float32)
@@ -245,7 +292,12 @@ def _staples(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
         center = start + k * step * np.array([np.cos(angle), np.sin(angle)]) + rng.normal(0.0, 1.0, 2)
         across = np.array([-np.sin(angle), np.cos(angle)]) * half + rng.normal(0.0, 0.5, 2)
         legs = rng.uniform(0.1, 1.0) * half * np.array([np.cos(angle), np.sin(angle)])
-        image += _line(camera, np.stack([center - across + legs, center - across, center + across, center + across + legs]), 0.6, 0.6)
+        image += _line(
+            camera,
+            np.stack([center - across + legs, center - across, center + across, center + across + legs]),
+            0.6,
+            0.6,
+        )
     return [Mimic("staples", Material.STEEL, image)]
 
 
@@ -254,7 +306,9 @@ def _clips(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> l
     image = np.zeros(camera.shape, np.float32)
     hip = _hip(rng, hips)
     for _ in range(int(rng.integers(1, 9))):
-        position = hip.head_center + np.array([-hip.outward * rng.uniform(-20.0, 60.0), -20.0, rng.uniform(-60.0, 90.0)])
+        position = hip.head_center + np.array(
+            [-hip.outward * rng.uniform(-20.0, 60.0), -20.0, rng.uniform(-60.0, 90.0)]
+        )
         center = camera.project(position[None])[0]
         arm = rng.normal(0.0, 1.0, 2)
         arm *= rng.uniform(2.0, 4.5) / camera.pixel_mm / np.linalg.norm(arm)
@@ -263,20 +317,30 @@ def _clips(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> l
     return [Mimic("clips", Material(rng.choice([Material.TITANIUM, Material.STEEL])), image)]
 
 
-def _electrode(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+def _electrode(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
     """ECG electrode with its wire, on the skin."""
     rows, columns = camera.shape
     center = np.array([rng.uniform(0.0, 0.6) * rows, rng.uniform(0.05, 0.95) * columns])
     image = np.zeros(camera.shape, np.float32)
-    cv2.circle(image, _fixed(center), int(rng.uniform(2.5, 4.5) / camera.pixel_mm * 16), rng.uniform(0.5, 1.5), -1, cv2.LINE_AA, 4)
+    cv2.circle(
+        image,
+        _fixed(center),
+        int(rng.uniform(2.5, 4.5) / camera.pixel_mm * 16),
+        rng.uniform(0.5, 1.5),
+        -1,
+        cv2.LINE_AA,
+        4,
+    )
     t = np.linspace(0.0, 1.0, 60)[:, None]
     end = np.array([rng.uniform(-0.2, 0.2) * rows, rng.uniform(0.0, 1.0) * columns])
     sag = np.array([rng.normal(0.0, 0.2) * rows, rng.normal(0.0, 0.2) * columns])
-    image += _line(camera, center + t * (end - center) + 4 * t * (1 - t) * sag, rng.uniform(0.8, 1.6), rng.uniform(0.2, 0.6))
+    image += _line(
+        camera, center + t * (end - center) + 4 * t * (1 - t) * sag, rng.uniform(0.8, 1.6), rng.uniform(0.2, 0.6)
+    )
     return [Mimic("electrode", Material.STEEL, image)]
 
 
-def _buttons(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+def _buttons(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
     """Buttons, snaps, coins and zips."""
     image = np.zeros(camera.shape, np.float32)
     rows, columns = camera.shape
@@ -300,12 +364,14 @@ def _buttons(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
     return [Mimic("button", material, image)]
 
 
-def _tubing(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+def _tubing(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
     """Catheters, drains and cables: long smooth curves, some with a dense line."""
     rows, columns = camera.shape
     t = np.linspace(0.0, 1.0, 120)[:, None]
     ends = rng.uniform(-0.1, 1.1, (4, 2)) * np.array([rows, columns])
     path = (1 - t) ** 3 * ends[0] + 3 * t * (1 - t) ** 2 * ends[1] + 3 * t**2 * (1 - t) * ends[2] + t**3 * ends[3]
     return [Mimic("tubing", Material.PLASTIC, _line(camera, path, rng.uniform(2.0, 6.0), rng.uniform(1.0, 3.5)))] + (
-        [Mimic("tubing", Material.STEEL, _line(camera, path, 0.8, rng.uniform(0.05, 0.25)))] if rng.random() < 0.5 else []
+        [Mimic("tubing", Material.STEEL, _line(camera, path, 0.8, rng.uniform(0.05, 0.25)))]
+        if rng.random() < 0.5
+        else []
     )

@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Mesh", "Skeleton", "Sphere", "fit_sphere", "lumbar_spine", "sample_skeleton"]
+__all__ = ["Mesh", "Skeleton", "Sphere", "fit_sphere", "load_arrays", "lumbar_spine", "sample_skeleton"]
 
 Points = NDArray[np.float64]
 
@@ -88,7 +88,8 @@ def fit_sphere(points: Points) -> Sphere:
     return Sphere((float(center[0]), float(center[1]), float(center[2])), radius)
 
 
-def _load(name: str, bones: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+def load_arrays(name: str, bones: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+    """Arrays of the named bones in one of the package's shape files; faces as int64, all else as float64."""
     source = resources.files("ho_imaging.simulation") / "data" / name
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         return {
@@ -100,12 +101,12 @@ def _load(name: str, bones: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
 
 @lru_cache(maxsize=1)
 def _arrays() -> dict[str, NDArray[np.float64]]:
-    return _load("llp26.npz", ("pelvis", "femur"))
+    return load_arrays("llp26.npz", ("pelvis", "femur"))
 
 
 @lru_cache(maxsize=1)
 def _lumbar() -> dict[str, NDArray[np.float64]]:
-    return _load("lumbar.npz", ("l3", "l4", "l5"))
+    return load_arrays("lumbar.npz", ("l3", "l4", "l5"))
 
 
 def lumbar_spine(rng: np.random.Generator, skeleton: Skeleton) -> list[Mesh]:
@@ -192,7 +193,9 @@ def _landmark_vertices() -> tuple[dict[str, int], dict[str, int], dict[str, int]
             ),
             "anterior_superior_spine": _furthest(points, (rel[:, 2] > 60.0) & lateral, (0.3, -1.0, 0.0)),
             "ischial_tuberosity": _furthest(points, lateral, (0.3, 0.3, -1.0)),
-            "pubis": _furthest(points, (rel[:, 2] < 5.0) & lateral & (points[:, 0] < x_middle + 60.0), (0.0, -1.0, 0.2)),
+            "pubis": _furthest(
+                points, (rel[:, 2] < 5.0) & lateral & (points[:, 0] < x_middle + 60.0), (0.0, -1.0, 0.2)
+            ),
         }
 
     return femur_marks, pelvis_marks(1.0), pelvis_marks(-1.0)

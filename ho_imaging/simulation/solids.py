@@ -62,7 +62,10 @@ def tube(path: Points, radii_mm: Points, sides: int = 24) -> Mesh:
         a, b = i * sides, (i + 1) * sides
         faces += [np.stack([a + j, b + j, a + k], 1), np.stack([a + k, b + j, b + k], 1)]
     first_cap, last_cap, last = n * sides, n * sides + 1, (n - 1) * sides
-    faces += [np.stack([np.full(sides, first_cap), j, k], 1), np.stack([np.full(sides, last_cap), last + k, last + j], 1)]
+    faces += [
+        np.stack([np.full(sides, first_cap), j, k], 1),
+        np.stack([np.full(sides, last_cap), last + k, last + j], 1),
+    ]
     mesh = Mesh(vertices, np.concatenate(faces).astype(np.int64))
     return mesh if _signed_volume(mesh) > 0 else Mesh(mesh.vertices, mesh.faces[:, ::-1])
 
@@ -121,7 +124,11 @@ def smooth_noise_2d(
         step = (shape[0] / max(coarse[0] - 3, 1), shape[1] / max(coarse[1] - 3, 1))
         move = np.float64([[1.0 / step[1], 0.0, 1.0 + shift[1]], [0.0, 1.0 / step[0], 1.0 + shift[0]]])
         total += amplitude * cv2.warpAffine(
-            field, move, (shape[1], shape[0]), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT
+            field,
+            move,
+            (shape[1], shape[0]),
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT,
         )
         scale_row, scale_column, amplitude = max(scale_row / 2, 1.0), max(scale_column / 2, 1.0), amplitude / 2
     return np.asarray(total / max(float(total.std()), 1e-6), dtype=np.float32)
