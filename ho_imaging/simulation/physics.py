@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
 from ho_imaging.simulation.beam import Beam, sample_beam
-from ho_imaging.simulation.detector import add_noise, blur, gaussian
+from ho_imaging.simulation.detector import add_noise, blur, enlarge
 from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.spectrum import EnergyBins, detected_bins
 
@@ -106,7 +106,7 @@ def scatter_signal(primary: Image, beam: Beam, pixel_mm: float) -> Image:
     near = cv2.GaussianBlur(born, (0, 0), 0.6 * sigma_px, borderType=cv2.BORDER_CONSTANT)
     far = cv2.GaussianBlur(born, (0, 0), 1.4 * sigma_px, borderType=cv2.BORDER_CONSTANT)
     spread = np.asarray(0.5 * near + 0.5 * far, dtype=np.float32)
-    return np.asarray(cv2.resize(spread, (columns, rows), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    return enlarge(spread, primary.shape)
 
 
 def _exposure_control(signal: Image, primary: Image) -> float:

@@ -72,26 +72,29 @@ def sample_look(rng: np.random.Generator) -> Look:
     processing: Processing = rng.choice(list(PROCESSING_SHARES), p=list(PROCESSING_SHARES.values()))
     scanned = processing == "scanned_film"
     windowed_badly = rng.random() < 0.15
-    unsharp = processing == "unsharp" or (processing == "multiscale" and rng.random() < 0.3)
+    unsharp_too = processing == "multiscale" and rng.random() < 0.25
+    unsharp = float(rng.uniform(0.2, 2.2) if processing == "unsharp" else rng.uniform(0.1, 0.8) * unsharp_too)
+    equalised = not unsharp_too and rng.random() < 0.15
+    faded = scanned or rng.random() < 0.1
     tones: tuple[ToneCurve, ...] = ("sigmoid", "gamma", "linear", "shoulder")
     return Look(
         processing=str(processing),  # type: ignore[arg-type]  # numpy gives its own string type
         detail_power=float(rng.uniform(0.6, 1.0)),
-        detail_gain=float(np.exp(rng.uniform(np.log(0.9), np.log(2.8)))),
-        fine_gain=float(rng.uniform(0.5, 1.8)),
+        detail_gain=float(np.exp(rng.uniform(np.log(0.9), np.log(2.6)))),
+        fine_gain=float(rng.uniform(0.4, 1.5)),
         latitude=float(rng.uniform(0.3, 1.0)),
         latitude_mm=float(np.exp(rng.uniform(np.log(12.0), np.log(80.0)))),
-        unsharp_amount=float(rng.uniform(0.2, 2.2)) if unsharp else 0.0,
-        unsharp_mm=float(np.exp(rng.uniform(np.log(0.6), np.log(15.0)))),
-        low_percent=float(rng.uniform(0.0, 8.0)),
-        high_percent=float(rng.uniform(98.0, 100.0)),
-        low_shift=float(rng.normal(0.0, 0.2 if windowed_badly else 0.05)),
-        high_shift=float(rng.normal(0.0, 0.25 if windowed_badly else 0.06)),
-        tone=str(rng.choice(tones, p=(0.45, 0.25, 0.15, 0.15))),  # type: ignore[arg-type]  # likewise
+        unsharp_amount=unsharp,
+        unsharp_mm=float(np.exp(rng.uniform(np.log(0.8), np.log(15.0)))),
+        low_percent=float(rng.uniform(0.0, 18.0)),
+        high_percent=float(rng.uniform(95.0, 100.0)),
+        low_shift=float(np.clip(rng.normal(0.0, 0.2 if windowed_badly else 0.06), -0.5, 0.25)),
+        high_shift=float(np.clip(rng.normal(0.05, 0.25 if windowed_badly else 0.08), -0.2, 0.6)),
+        tone=str(rng.choice(tones, p=(0.4, 0.35, 0.15, 0.1))),  # type: ignore[arg-type]  # likewise
         tone_strength=float(rng.uniform(0.3, 2.0)),
-        clahe_clip=float(rng.uniform(1.0, 4.0)) if rng.random() < 0.15 else 0.0,
-        black=float(rng.uniform(0.0, 0.12)) if scanned or rng.random() < 0.1 else 0.0,
-        white=float(rng.uniform(0.82, 1.0)) if scanned or rng.random() < 0.1 else 1.0,
+        clahe_clip=float(rng.uniform(1.0, 2.5)) if equalised else 0.0,
+        black=float(rng.uniform(0.0, 0.12)) if faded else 0.0,
+        white=float(rng.uniform(0.82, 1.0)) if faded else 1.0,
         vignetting=float(rng.uniform(-0.12, 0.15)) if scanned else 0.0,
         grain=float(rng.uniform(0.004, 0.03)) if scanned else 0.0,
         grain_mm=float(rng.uniform(0.05, 0.5)),
@@ -129,7 +132,7 @@ def develop(exposure: Exposure, rng: np.random.Generator, look: Look | None = No
 
 
 def _covered(exposure: Exposure) -> NDArray[np.bool_]:
-    """A sparse map of where something stands in the beam, for finding the window."""
+    """Map sparsely where something stands in the beam, for finding the window."""
     sparse = exposure.signal[::4, ::4]
     # Half the open field lies within 2 cm of tissue; a saturated detector shows nothing there anyway.
     limit = min(0.5 * exposure.open_field, 0.98 * exposure.beam.saturation)
@@ -141,13 +144,13 @@ def _multiscale(picture: Image, look: Look, pixel_mm: float) -> Image:
     """Split into octaves, lift faint detail, press wide differences, and put together again."""
     depth = int(np.clip(np.log2(min(picture.shape) / 8.0), 1, 8))
     levels: list[Image] = []
-    current = picture
+    current: Image = picture
     for _ in range(depth):
         smaller = cv2.pyrDown(current)
         up = cv2.pyrUp(smaller, dstsize=(current.shape[1], current.shape[0]))
         levels.append(np.asarray(current - up, dtype=np.float32))
         current = np.asarray(smaller, dtype=np.float32)
-    result = current * np.float32(look.latitude)
+    result: Image = current * np.float32(look.latitude)
     for octave in reversed(range(depth)):
         detail = levels[octave]
         width_mm = pixel_mm * 2.0 ** (octave + 1)
@@ -156,8 +159,8 @@ def _multiscale(picture: Image, look: Look, pixel_mm: float) -> Image:
         gain = look.latitude + (look.detail_gain - look.latitude) * narrow
         if width_mm < 1.5:
             gain *= look.fine_gain
-        result = cv2.pyrUp(result, dstsize=(detail.shape[1], detail.shape[0]))
-        result += np.float32(gain) * _compress(detail, look.detail_power * narrow + (1.0 - narrow))
+        up = cv2.pyrUp(result, dstsize=(detail.shape[1], detail.shape[0]))
+        result = up + np.float32(gain) * _compress(detail, look.detail_power * narrow + (1.0 - narrow))
     return np.asarray(result, dtype=np.float32)
 
 
@@ -188,9 +191,9 @@ def _tone(picture: Image, look: Look) -> Image:
         curve = np.tanh((x - 0.5) * 2.0 * strength)
         curve = (curve - curve[0]) / (curve[-1] - curve[0])
     elif look.tone == "gamma":
-        curve = x ** (0.55 + 0.5 * strength)
+        curve = x ** (0.6 + 0.6 * strength)
     elif look.tone == "shoulder":
-        curve = (1.0 - np.exp(-1.5 * strength * x)) / (1.0 - np.exp(-1.5 * strength))
+        curve = (1.0 - np.exp(-strength * x)) / (1.0 - np.exp(-strength))
     else:
         return picture
     position = picture * np.float32(1023.0)
