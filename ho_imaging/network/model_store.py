@@ -28,6 +28,7 @@ from ho_imaging.errors import ModelError
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -60,13 +61,6 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PreparationContract(_Strict):
-    """How a film must be prepared for these weights: the names are those of `ho_imaging.preparing`."""
-
-    pixel_mm: Annotated[float, Field(gt=0.05, lt=10.0)] = 0.6
-    normalisation: str = "robust"
 
 
 class Calibration(_Strict):

@@ -1,1 +1,18 @@
-"""To be filled."""
+"""Radiograph in, prepared film out: collimation, intensity, one pixel size, and the exact way back."""
+
+from ho_imaging.preparing.contract import PreparationContract
+from ho_imaging.preparing.intensity import normalise_intensity
+from ho_imaging.preparing.prepare import prepare
+from ho_imaging.preparing.prepared import GridMap, Prepared
+from ho_imaging.preparing.resample import mask_to_prepared, mask_to_source, probability_to_source
+
+__all__ = [
+    "GridMap",
+    "PreparationContract",
+    "Prepared",
+    "mask_to_prepared",
+    "mask_to_source",
+    "normalise_intensity",
+    "prepare",
+    "probability_to_source",
+]

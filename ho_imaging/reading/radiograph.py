@@ -73,3 +73,5 @@ class Radiograph:
     path: str | None
     modality: str
     quality: tuple[QualityFlag, ...] = ()
+    aspect_ratio: float = 1.0
+    """Height of a pixel over its width, for films without spacing (Pixel Aspect Ratio)."""

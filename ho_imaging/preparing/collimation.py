@@ -1,0 +1,106 @@
+"""Where a film carries an image: collimator borders, shutters and padding are found and left out.
+
+Careful by design: a strip is left out only if it is flat across its whole length, so that letters, skin or bone in it
+keep it. Air beside a patient may go (nothing is lost); anatomy may not.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ExposedArea", "find_exposed_area"]
+
+_LOOK_AT_PX = 768
+_FLAT = 0.02
+"""Spread (5th to 95th percentile) of a border strip, as a share of the film's range."""
+_CONSTANT = 0.004
+"""Difference within a shutter, which is filled with one value, as a share of the film's range."""
+_LEAST_SHARE = 0.15
+"""If less of the film than this would remain, the border was misread and all of it stays."""
+_LEAST_WEDGE = 0.004
+
+
+class ExposedArea:
+    """Rows and columns to keep (slices of the source) and, within them, which pixels carry an image."""
+
+    __slots__ = ("columns", "rows", "valid")
+
+    def __init__(self, rows: slice, columns: slice, valid: NDArray[np.bool_]) -> None:
+        self.rows = rows
+        self.columns = columns
+        self.valid = valid
+
+
+def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | None = None) -> ExposedArea:
+    """Find the exposed part of a film.
+
+    Parameters
+    ----------
+    pixels
+        (rows, columns) float32.
+    padding
+        bool, same shape, pixels the file itself calls padding; or ``None``.
+
+    Returns
+    -------
+    ExposedArea
+        ``valid`` has the shape of the kept part of the source, in source pixels.
+
+    """
+    step = max(1, -(-max(pixels.shape) // _LOOK_AT_PX))
+    small = pixels[step // 2 :: step, step // 2 :: step]
+    outside = (
+        np.zeros(small.shape, dtype=bool)
+        if padding is None
+        else np.ascontiguousarray(padding[step // 2 :: step, step // 2 :: step])
+    )
+    inside = small[~outside]
+    low, high = (float(v) for v in np.percentile(inside, [0.2, 99.8])) if inside.size else (0.0, 0.0)
+    scale = high - low
+    if not scale > 0.0:
+        return _everything(pixels.shape)
+    shutter = outside | _shutter(small, scale)
+    top, bottom = _trim(small, shutter, scale)
+    left, right = _trim(small.T, shutter.T, scale)
+    kept = ~shutter[top:bottom, left:right]
+    if kept.sum() < _LEAST_SHARE * small.size:
+        return _everything(pixels.shape)
+    rows = slice(top * step, pixels.shape[0] if bottom == small.shape[0] else bottom * step)
+    columns = slice(left * step, pixels.shape[1] if right == small.shape[1] else right * step)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    valid = cv2.resize(kept.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    if padding is not None:
+        valid &= ~padding[rows, columns]
+    return ExposedArea(rows, columns, valid)
+
+
+def _everything(shape: tuple[int, ...]) -> ExposedArea:
+    return ExposedArea(slice(0, shape[0]), slice(0, shape[1]), np.ones(shape, dtype=bool))
+
+
+def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
+    """Areas of one constant value that reach in from a corner: shutters and turned collimator wedges."""
+    found = np.zeros(small.shape, dtype=bool)
+    tolerance = _CONSTANT * scale
+    rows, columns = small.shape
+    for row, column in ((0, 0), (0, columns - 1), (rows - 1, 0), (rows - 1, columns - 1)):
+        if found[row, column]:
+            continue
+        alike = (np.abs(small - small[row, column]) <= tolerance).astype(np.uint8)
+        _, labels = cv2.connectedComponents(alike, connectivity=4)
+        area = labels == labels[row, column]
+        if area.mean() >= _LEAST_WEDGE:
+            found |= area
+    return found
+
+
+def _trim(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) -> tuple[int, int]:
+    """First and last (exclusive) row that is not a flat strip; rows are looked at from the outside in."""
+    spread = np.subtract(*np.percentile(small, [95.0, 5.0], axis=1))
+    flat = (spread < _FLAT * scale) | (shutter.mean(axis=1) > 0.995)
+    kept = np.flatnonzero(~flat)
+    if kept.size == 0:
+        return 0, len(flat)
+    return int(kept[0]), int(kept[-1]) + 1

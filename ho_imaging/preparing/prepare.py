@@ -1,0 +1,69 @@
+"""From a radiograph to what the network sees."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from ho_imaging.preparing.collimation import find_exposed_area
+from ho_imaging.preparing.contract import PreparationContract
+from ho_imaging.preparing.intensity import normalise_intensity
+from ho_imaging.preparing.prepared import Prepared
+from ho_imaging.preparing.resample import grid_for, mask_to_prepared, to_prepared
+from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.vocabulary import Region
+
+__all__ = ["ASSUMED_LONG_SIDE_MM", "prepare"]
+
+ASSUMED_LONG_SIDE_MM = MappingProxyType({Region.PELVIS: 430.0, Region.HIP: 300.0, Region.THIGH: 430.0})
+"""Usual long side of the exposed field, for films without any spacing; 400 mm elsewhere. A start, not a measure."""
+
+_ASSUMED_ELSEWHERE_MM = 400.0
+
+
+def prepare(
+    radiograph: Radiograph, contract: PreparationContract | None = None, *, assumed_pixel_mm: float | None = None
+) -> Prepared:
+    """Prepare a film: leave out what is no image, bring it to one pixel size and one intensity scale.
+
+    Parameters
+    ----------
+    radiograph
+        As read; its spacing decides the grid.
+    contract
+        What the weights were trained on.
+    assumed_pixel_mm
+        Size of a source pixel (its column direction) in mm to work with where the film has no spacing, say from the
+        size of the femoral heads; ``None`` takes a usual field size.
+
+    """
+    contract = contract or PreparationContract()
+    area = find_exposed_area(radiograph.pixels, radiograph.padding)
+    spacing = radiograph.spacing
+    aspect = radiograph.aspect_ratio
+    if spacing.row_mm is not None and spacing.column_mm is not None:
+        row_mm, column_mm, pixel_mm = spacing.row_mm, spacing.column_mm, contract.pixel_mm
+    else:
+        pixel_mm = None
+        height, width = (part.stop - part.start for part in (area.rows, area.columns))
+        long_side_mm = ASSUMED_LONG_SIDE_MM.get(radiograph.region.value, _ASSUMED_ELSEWHERE_MM)
+        column_mm = assumed_pixel_mm if assumed_pixel_mm is not None else long_side_mm / max(height * aspect, width)
+        row_mm = column_mm * aspect
+    grid = grid_for(
+        (radiograph.pixels.shape[0], radiograph.pixels.shape[1]),
+        area.rows,
+        area.columns,
+        (contract.pixel_mm / row_mm, contract.pixel_mm / column_mm),
+    )
+    whole = np.zeros(radiograph.pixels.shape, dtype=bool)
+    whole[area.rows, area.columns] = area.valid
+    valid = mask_to_prepared(whole, grid) > 0.5
+    return Prepared(
+        radiograph=radiograph,
+        pixels=normalise_intensity(to_prepared(radiograph.pixels, grid), valid),
+        valid=valid,
+        pixel_mm=pixel_mm,
+        assumed_pixel_mm=contract.pixel_mm,
+        grid=grid,
+    )

@@ -1,0 +1,73 @@
+"""Between the source grid and the prepared grid, cell by cell and back."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.preparing.prepared import GridMap
+
+__all__ = ["grid_for", "mask_to_prepared", "mask_to_source", "probability_to_source", "to_prepared"]
+
+
+def grid_for(
+    source_shape: tuple[int, int], rows: slice, columns: slice, pixel_px: tuple[float, float]
+) -> GridMap:
+    """Lay a grid over a part of the source.
+
+    Prepared cells tile the kept part exactly: ``pixel_px`` (source pixels per prepared pixel, row and column) is rounded so
+    that a whole number of cells fits.
+    """
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    shape = (max(1, round(height / pixel_px[0])), max(1, round(width / pixel_px[1])))
+    row_scale, column_scale = height / shape[0], width / shape[1]
+    return GridMap(
+        source_shape=source_shape,
+        prepared_shape=shape,
+        row_scale=row_scale,
+        row_offset=rows.start + 0.5 * row_scale - 0.5,
+        column_scale=column_scale,
+        column_offset=columns.start + 0.5 * column_scale - 0.5,
+    )
+
+
+def kept_part(grid: GridMap) -> tuple[slice, slice]:
+    """Rows and columns of the source that the grid covers."""
+    top = round(grid.row_offset - 0.5 * grid.row_scale + 0.5)
+    left = round(grid.column_offset - 0.5 * grid.column_scale + 0.5)
+    height = round(grid.row_scale * grid.prepared_shape[0])
+    width = round(grid.column_scale * grid.prepared_shape[1])
+    return slice(top, top + height), slice(left, left + width)
+
+
+def to_prepared(image: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:
+    """Resample a source image (rows, columns) float32: mean over each cell when shrinking, cubic when enlarging."""
+    rows, columns = kept_part(grid)
+    size = (grid.prepared_shape[1], grid.prepared_shape[0])
+    shrinking = grid.row_scale >= 1.0 and grid.column_scale >= 1.0
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image[rows, columns], size, interpolation=method), dtype=np.float32)
+
+
+def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
+    """Share of each prepared cell that a source mask covers, float32 in [0, 1]."""
+    rows, columns = kept_part(grid)
+    size = (grid.prepared_shape[1], grid.prepared_shape[0])
+    shrinking = grid.row_scale >= 1.0 and grid.column_scale >= 1.0
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(mask[rows, columns].astype(np.float32), size, interpolation=method), dtype=np.float32)
+
+
+def probability_to_source(probability: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:
+    """Bring a prepared map to the source grid, linearly between cell centres; 0 outside the kept part."""
+    rows, columns = kept_part(grid)
+    whole = np.zeros(grid.source_shape, np.float32)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    whole[rows, columns] = cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR)
+    return whole
+
+
+def mask_to_source(share: NDArray[np.float32], grid: GridMap) -> NDArray[np.bool_]:
+    """Bring a prepared mask or coverage to the source grid: where it is at least one half."""
+    return np.asarray(probability_to_source(share.astype(np.float32), grid) >= 0.5)

@@ -1,0 +1,192 @@
+"""The result of a study as others see it: a versioned schema, strict when read, the same bytes for the same film.
+
+Fields are only added within a major version. Lengths are in mm in the plane named by the spacing basis, points are (row,
+column) in source pixels with pixel centres at whole numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, Structure, View
+
+__all__ = [
+    "RESEARCH_USE",
+    "SCHEMA_VERSION",
+    "EvidenceResult",
+    "FindingResult",
+    "ImageResult",
+    "ModelResult",
+    "QualityFlagResult",
+    "SeverityResult",
+    "SideResult",
+    "SoftwareResult",
+    "StudyResult",
+    "StudySeverityResult",
+    "json_schema",
+]
+
+SCHEMA_VERSION = "1.0"
+
+RESEARCH_USE = (
+    "Research software. Not a medical device. Not validated on patient data. Not for diagnosis, treatment or triage."
+)
+
+PointPx = tuple[float, float]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Score = Annotated[float, Field(ge=0.0, le=100.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=True)
+
+
+class QualityFlagResult(_Part):
+    """Something a reader should know about a film."""
+
+    code: str
+    message: str
+
+
+class ImageResult(_Part):
+    """One film of the study, whatever became of it."""
+
+    sop_instance_uid: str
+    series_uid: str | None = None
+    path: str | None = None
+    frame: int = 0
+    status: Status
+    reason: str | None = None
+    rows: int | None = None
+    columns: int | None = None
+    region: Region = Region.UNKNOWN
+    region_source: str = "none"
+    view: View = View.UNKNOWN
+    view_source: str = "none"
+    laterality: Laterality = Laterality.UNKNOWN
+    laterality_source: str = "none"
+    spacing_mm: PointPx | None = None
+    """Row and column size of a pixel in mm, or null without a believable spacing."""
+    spacing_basis: SpacingBasis = SpacingBasis.NONE
+    spacing_source: str = "none"
+    magnification: float | None = None
+    scope_probability: Probability | None = None
+    quality_flags: tuple[QualityFlagResult, ...] = ()
+
+
+class FindingResult(_Part):
+    """One nodule on one film."""
+
+    id: str
+    sop_instance_uid: str
+    side: Side
+    confidence: Probability
+    mean_probability: Probability
+    area_px: NonNegative
+    area_mm2: NonNegative | None
+    long_axis_px: NonNegative
+    long_axis_mm: NonNegative | None
+    short_axis_px: NonNegative
+    short_axis_mm: NonNegative | None
+    long_axis_ends_px: tuple[PointPx, PointPx]
+    short_axis_ends_px: tuple[PointPx, PointPx]
+    centroid_px: PointPx
+    contours_px: tuple[tuple[PointPx, ...], ...]
+    density_ratio: float | None
+    nearest_bone: Structure | None
+    distance_to_bone_mm: NonNegative | None
+    distance_to_joint_mm: NonNegative | None
+    distance_to_joint_radii: NonNegative | None
+    periarticular: bool | None
+    joined_to: tuple[Structure, ...]
+
+
+class EvidenceResult(_Part):
+    """Why a side has its grade."""
+
+    sop_instance_uid: str | None
+    statement: str
+    finding_ids: tuple[str, ...]
+    joined_to_pelvis: tuple[str, ...]
+    joined_to_femur: tuple[str, ...]
+    gap_px: NonNegative | None
+    gap_mm: NonNegative | None
+    gap_ends_px: tuple[PointPx, PointPx] | None
+    spacing_basis: str
+
+
+class SideResult(_Part):
+    """Severity of one side."""
+
+    side: Side
+    system: str
+    grade: str | None
+    alternatives: tuple[str, ...]
+    score: Score | None
+    category: str | None
+    evidence: EvidenceResult
+
+
+class StudySeverityResult(_Part):
+    """The worst of the sides."""
+
+    grade: str | None
+    score: Score | None
+    category: str | None
+
+
+class SeverityResult(_Part):
+    """Each side and the study."""
+
+    sides: tuple[SideResult, ...]
+    study: StudySeverityResult
+
+
+class ModelResult(_Part):
+    """The weights that made the result."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class SoftwareResult(_Part):
+    """The program that made the result."""
+
+    name: str
+    version: str
+
+
+class StudyResult(_Part):
+    """Everything said about one study. ``status`` is ``done`` if any of its films was analysed."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    study_uid: str
+    status: Status
+    reason: str | None = None
+    images: tuple[ImageResult, ...]
+    findings: tuple[FindingResult, ...] = ()
+    severity: SeverityResult | None = None
+    model: ModelResult | None = None
+    software: SoftwareResult
+    warnings: tuple[str, ...] = ()
+    research_use: str = RESEARCH_USE
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Write the result as JSON; the same result gives the same text."""
+        return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> StudyResult:
+        """Read a result back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
+        return cls.model_validate_json(text)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of `StudyResult`, as it is written."""
+    schema = StudyResult.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
