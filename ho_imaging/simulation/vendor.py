@@ -86,12 +86,12 @@ def sample_look(rng: np.random.Generator) -> Look:
         latitude_mm=float(np.exp(rng.uniform(np.log(12.0), np.log(80.0)))),
         unsharp_amount=unsharp,
         unsharp_mm=float(np.exp(rng.uniform(np.log(0.8), np.log(15.0)))),
-        low_percent=float(rng.uniform(0.0, 18.0)),
+        low_percent=float(rng.uniform(0.0, 12.0)),
         high_percent=float(rng.uniform(95.0, 100.0)),
         low_shift=float(np.clip(rng.normal(0.0, 0.2 if windowed_badly else 0.06), -0.5, 0.25)),
         high_shift=float(np.clip(rng.normal(0.05, 0.25 if windowed_badly else 0.08), -0.2, 0.6)),
         tone=str(rng.choice(tones, p=(0.4, 0.35, 0.15, 0.1))),  # type: ignore[arg-type]  # likewise
-        tone_strength=float(rng.uniform(0.3, 2.0)),
+        tone_strength=float(rng.uniform(0.3, 1.6)),
         clahe_clip=float(rng.uniform(1.0, 2.5)) if equalised else 0.0,
         black=float(rng.uniform(0.0, 0.12)) if faded else 0.0,
         white=float(rng.uniform(0.82, 1.0)) if faded else 1.0,
@@ -175,10 +175,16 @@ def _compress(detail: Image, power: float) -> Image:
 
 
 def _window(picture: Image, covered: NDArray[np.bool_], look: Look) -> Image:
-    """Cut to the window found from the covered part: 0 and below is black, 1 and above white."""
-    low, high = np.percentile(picture[::4, ::4][covered], [look.low_percent, look.high_percent])
+    """Cut to the window found from the covered part: 0 and below is black, 1 and above white.
+
+    However a film is windowed, the middle two thirds of its covered part keep their tones: a film on which the
+    hip cannot be seen at all would be repeated, not reported.
+    """
+    percents = [look.low_percent, look.high_percent, 16.0, 84.0]
+    low, high, dark, bright = np.percentile(picture[::4, ::4][covered], percents)
     width = max(float(high - low), 0.05)
-    low, high = low + look.low_shift * width, high + look.high_shift * width
+    low = min(low + look.low_shift * width, dark)
+    high = max(high + look.high_shift * width, bright)
     scale = 1.0 / max(float(high - low), 0.05)
     return np.asarray(np.clip((picture - np.float32(low)) * np.float32(scale), 0.0, 1.0), dtype=np.float32)
 
