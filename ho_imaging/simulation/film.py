@@ -1,0 +1,119 @@
+"""From a scene to a film as an archive would store it: expose, develop, annotate, and put into whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.simulation.annotations import annotate
+from ho_imaging.simulation.beam import Beam, sample_beam
+from ho_imaging.simulation.physics import expose
+from ho_imaging.simulation.scene import Scene
+from ho_imaging.simulation.vendor import Look, develop, sample_look
+from ho_imaging.vocabulary import Laterality
+
+__all__ = ["Film", "StoredForm", "make_film", "sample_stored_form"]
+
+Photometric = Literal["MONOCHROME1", "MONOCHROME2"]
+
+
+@dataclass(frozen=True)
+class StoredForm:
+    """How tones become stored values.
+
+    ``bits_stored`` 8 to 16. ``low`` and ``high``: shares of the range of stored values that black and white are
+    given; what lies outside is left unused, and the VOI window says so.
+    """
+
+    bits_stored: int = 12
+    photometric: Photometric = "MONOCHROME2"
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Lowest and highest stored value in use."""
+        top = 2**self.bits_stored - 1
+        return round(self.low * top), round(self.high * top)
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """A film as stored, and how it came about.
+
+    ``pixels``: (rows, columns) uint16, stored values. ``window_center`` and ``window_width``: VOI window, function
+    LINEAR (DICOM PS3.3 C.11.2.1.2), that gives back the whole display range. ``display``: the same film as float32
+    in [0, 1], bone bright, before it was put into whole numbers. ``valid``: bool, False under collimation and
+    shutters. ``burned_in``: letters or lines stand in the pixels. ``beam``, ``look``: plain data.
+    """
+
+    pixels: NDArray[np.uint16]
+    bits_stored: int
+    photometric: Photometric
+    window_center: float
+    window_width: float
+    display: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    burned_in: bool
+    pixel_mm: float
+    beam: Mapping[str, Any]
+    look: Mapping[str, Any]
+
+
+def sample_stored_form(rng: np.random.Generator) -> StoredForm:
+    """Draw a depth, polarity and use of the range as found on real films."""
+    margins = rng.uniform(0.0, 0.25, 2) if rng.random() < 0.4 else np.zeros(2)
+    return StoredForm(
+        bits_stored=int(rng.choice([8, 10, 12, 14, 15, 16], p=[0.08, 0.2, 0.45, 0.15, 0.04, 0.08])),
+        photometric="MONOCHROME1" if rng.random() < 0.3 else "MONOCHROME2",
+        low=float(margins[0]),
+        high=float(1.0 - margins[1]),
+    )
+
+
+def make_film(
+    scene: Scene,
+    seed: int | np.random.Generator,
+    *,
+    beam: Beam | None = None,
+    look: Look | None = None,
+    form: StoredForm | None = None,
+    annotated: bool = True,
+) -> Film:
+    """Make a film of a scene; what is not given is drawn, and the same seed gives the same film.
+
+    ``annotated=False`` leaves out markers, text, collimation and shutters.
+    """
+    rng = np.random.default_rng(seed)
+    # Drawn whether needed or not, so that giving one setting does not change the others.
+    drawn_beam, drawn_look, drawn_form = sample_beam(rng, scene.region), sample_look(rng), sample_stored_form(rng)
+    beam, look, form = beam or drawn_beam, look or drawn_look, form or drawn_form
+    exposure = expose(scene.thickness_mm, scene.pixel_mm, rng, beam)
+    display = develop(exposure, rng, look)
+    valid = np.ones(display.shape, dtype=bool)
+    burned_in = False
+    if annotated:
+        sides = {side.value: side for side in Laterality}
+        laterality = sides.get(scene.laterality, Laterality.UNKNOWN)
+        display, valid, burned_in = annotate(display, rng, pixel_mm=scene.pixel_mm, laterality=laterality)
+    low, high = form.limits
+    tones = display if form.photometric == "MONOCHROME2" else 1.0 - display
+    pixels = np.rint(low + tones * np.float32(high - low)).astype(np.uint16)
+    return Film(
+        pixels=pixels,
+        bits_stored=form.bits_stored,
+        photometric=form.photometric,
+        # PS3.3 C.11.2.1.2: black up to center - 0.5 - (width - 1) / 2, white above center - 0.5 + (width - 1) / 2.
+        window_center=(low + high + 1) / 2.0,
+        window_width=float(high - low + 1),
+        display=display,
+        valid=valid,
+        burned_in=burned_in,
+        pixel_mm=scene.pixel_mm,
+        beam=asdict(beam),
+        look=asdict(look),
+    )
