@@ -1,0 +1,116 @@
+"""Native bone, implants and joints as the network sees them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.findings.finding import Anatomy, Joint
+from ho_imaging.network.prediction import Prediction
+from ho_imaging.preparing.prepared import Prepared
+from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
+
+__all__ = ["HEAD_DIAMETER_MM", "HEAD_DIAMETER_SD_MM", "read_anatomy", "side_of"]
+
+HEAD_DIAMETER_MM = 48.0
+HEAD_DIAMETER_SD_MM = 3.8
+"""Femoral head of adults, both sexes: women about 45 mm, men about 51 mm (pooled means of anatomical series)."""
+
+_HEAD_RADIUS_RANGE_MM = (14.0, 40.0)
+"""On the detector: the smallest adult head unmagnified to the largest under 1.3."""
+
+_SMALLEST_PART_MM2 = {Structure.PELVIS: 150.0, Structure.FEMUR: 150.0, Structure.IMPLANT: 12.0, Structure.BODY: 400.0}
+"""Specks under this area are no bone of a hip."""
+
+
+def read_anatomy(prediction: Prediction) -> Anatomy:
+    """Read bones, implant, body and joints off the probability maps.
+
+    Where the film has no spacing, millimetres come from the femoral heads if any is seen (basis ``anatomical``), which a film
+    with none cannot have.
+    """
+    prepared = prediction.prepared
+    working_mm = prepared.pixel_mm if prepared.pixel_mm is not None else prepared.assumed_pixel_mm
+    masks: dict[Structure, NDArray[np.bool_]] = {}
+    for structure in (Structure.PELVIS, Structure.FEMUR, Structure.IMPLANT, Structure.BODY):
+        above = prediction.probabilities[structure] >= prediction.thresholds.get(structure, 0.5)
+        masks[structure] = _without_specks(above, _SMALLEST_PART_MM2[structure] / working_mm**2)
+    heads = prediction.probabilities[Structure.FEMORAL_HEAD] >= prediction.thresholds.get(Structure.FEMORAL_HEAD, 0.5)
+    joints, masks[Structure.FEMORAL_HEAD] = _joints(heads, prepared, working_mm)
+    basis = prepared.radiograph.spacing.basis
+    pixel_mm = prepared.pixel_mm
+    if pixel_mm is None and joints:
+        radius_px = float(np.mean([joint.radius_px for joint in joints])) / _mean_scale(prepared)
+        pixel_mm = 0.5 * HEAD_DIAMETER_MM / radius_px
+        basis = SpacingBasis.ANATOMICAL
+    if pixel_mm is not None:
+        to_mm = pixel_mm / _mean_scale(prepared)
+        joints = tuple(Joint(joint.side, joint.center_px, joint.radius_px, joint.radius_px * to_mm) for joint in joints)
+    return Anatomy(masks=masks, joints=joints, pixel_mm=pixel_mm, basis=basis)
+
+
+def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float, ...]) -> Side:
+    """Side of the patient at a source column.
+
+    A film of one side says which; on one of both sides the patient's right is on the left of an AP film and of a frog-leg
+    film, on the right of a PA film. The midline is halfway between two joints, else the middle of the film.
+    """
+    laterality = prepared.radiograph.laterality.value
+    if laterality is Laterality.LEFT:
+        return Side.LEFT
+    if laterality is Laterality.RIGHT:
+        return Side.RIGHT
+    view = prepared.radiograph.view.value
+    if view in {View.LATERAL, View.CROSS_TABLE_LATERAL, View.AXIAL, View.OBLIQUE}:
+        return Side.UNKNOWN
+    if len(joint_columns_px) >= 2:
+        middle = 0.5 * (min(joint_columns_px) + max(joint_columns_px))
+    elif laterality is Laterality.BILATERAL:
+        middle = 0.5 * prepared.radiograph.pixels.shape[1]
+    else:
+        return Side.UNKNOWN
+    on_left = column_px < middle
+    if view is View.PA:
+        on_left = not on_left
+    return Side.RIGHT if on_left else Side.LEFT
+
+
+def _mean_scale(prepared: Prepared) -> float:
+    """Source pixels along the columns' direction per prepared pixel, the direction radii are given in."""
+    return prepared.grid.column_scale
+
+
+def _without_specks(mask: NDArray[np.bool_], least_px: float) -> NDArray[np.bool_]:
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    keep = statistics[:, cv2.CC_STAT_AREA] >= least_px
+    keep[0] = False
+    return np.asarray(keep[labels]) if count > 1 else mask
+
+
+def _joints(
+    heads: NDArray[np.bool_], prepared: Prepared, working_mm: float
+) -> tuple[tuple[Joint, ...], NDArray[np.bool_]]:
+    """Up to two round parts of plausible size, largest first, with a mask of just these."""
+    _, labels, statistics, centroids = cv2.connectedComponentsWithStats(heads.astype(np.uint8), connectivity=8)
+    found: list[tuple[float, int]] = []
+    for label in range(1, len(statistics)):
+        area = float(statistics[label, cv2.CC_STAT_AREA])
+        width, height = statistics[label, cv2.CC_STAT_WIDTH], statistics[label, cv2.CC_STAT_HEIGHT]
+        radius_mm = float(np.sqrt(area / np.pi)) * working_mm
+        # Without spacing the first look may be at any size; only shape counts then.
+        plausible = prepared.pixel_mm is None or _HEAD_RADIUS_RANGE_MM[0] <= radius_mm <= _HEAD_RADIUS_RANGE_MM[1]
+        round_enough = area >= 0.5 * width * height and max(width, height) <= 1.6 * min(width, height)
+        if plausible and round_enough and area >= 60.0:
+            found.append((area, label))
+    found.sort(reverse=True)
+    kept = [label for area, label in found[:2] if area >= 0.35 * found[0][0]]
+    mask = np.isin(labels, kept)
+    centers = [prepared.grid.points_to_source(centroids[label][::-1][None])[0] for label in kept]
+    columns = tuple(float(center[1]) for center in centers)
+    joints = []
+    for label, center in zip(kept, centers, strict=True):
+        radius_px = float(np.sqrt(statistics[label, cv2.CC_STAT_AREA] / np.pi)) * prepared.grid.column_scale
+        side = side_of(float(center[1]), prepared, columns)
+        joints.append(Joint(side, (float(center[0]), float(center[1])), radius_px, None))
+    return tuple(joints), mask

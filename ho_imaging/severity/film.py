@@ -1,0 +1,66 @@
+"""One film as the grader sees it: bones, nodules and joints of one side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.findings.anatomy import side_of
+from ho_imaging.findings.finding import Anatomy, Finding, Joint
+from ho_imaging.preparing.prepared import Prepared
+from ho_imaging.vocabulary import Laterality, Side, Structure
+
+__all__ = ["FilmReading", "SideView", "sides_shown", "view_of_side"]
+
+
+@dataclass(frozen=True, eq=False)
+class FilmReading:
+    """Everything read off one film."""
+
+    prepared: Prepared
+    anatomy: Anatomy
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SideView:
+    """One side of one film: masks are those of the film, cut at the midline; bool, prepared grid."""
+
+    side: Side
+    film: FilmReading
+    pelvis: NDArray[np.bool_]
+    femur: NDArray[np.bool_]
+    joint: Joint | None
+    findings: tuple[Finding, ...]
+
+
+def sides_shown(film: FilmReading) -> tuple[Side, ...]:
+    """Sides a film shows: those of its joints and findings, and those its laterality names."""
+    sides = {joint.side for joint in film.anatomy.joints} | {finding.side for finding in film.findings}
+    laterality = film.prepared.radiograph.laterality.value
+    if laterality is Laterality.BILATERAL:
+        sides |= {Side.LEFT, Side.RIGHT}
+    elif laterality in {Laterality.LEFT, Laterality.RIGHT}:
+        sides.add(Side(laterality.value))
+    if len(sides) > 1:
+        # With one side named, what could not be placed belongs to no side of its own.
+        sides.discard(Side.UNKNOWN)
+    return tuple(side for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if side in sides)
+
+
+def view_of_side(film: FilmReading, side: Side) -> SideView:
+    """Cut a film down to one side: columns nearer to the other side's half are left out."""
+    anatomy, grid = film.anatomy, film.prepared.grid
+    columns_px = grid.column_offset + grid.column_scale * np.arange(grid.prepared_shape[1])
+    joint_columns = tuple(joint.center_px[1] for joint in anatomy.joints)
+    here = np.array([side_of(float(c), film.prepared, joint_columns) in {side, Side.UNKNOWN} for c in columns_px])
+    return SideView(
+        side=side,
+        film=film,
+        pelvis=anatomy.masks[Structure.PELVIS] & here,
+        femur=anatomy.masks[Structure.FEMUR] & here,
+        joint=next((joint for joint in anatomy.joints if joint.side in {side, Side.UNKNOWN}), None),
+        findings=tuple(finding for finding in film.findings if finding.side in {side, Side.UNKNOWN}),
+    )
