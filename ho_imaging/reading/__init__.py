@@ -1,1 +1,18 @@
-"""To be filled."""
+"""Files in, radiographs out: true grey values, millimetres with their basis, and what the film shows by its own word."""
+
+from ho_imaging.reading.discover import Discovery, Rejected, StudyRef, discover
+from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced, Spacing
+from ho_imaging.reading.read import ImageRef, read_radiograph
+
+__all__ = [
+    "Discovery",
+    "ImageRef",
+    "QualityFlag",
+    "Radiograph",
+    "Rejected",
+    "Sourced",
+    "Spacing",
+    "StudyRef",
+    "discover",
+    "read_radiograph",
+]

@@ -1,0 +1,278 @@
+"""Body part, view and side from a file's attributes: codes first, then CS values, then free text in several languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, TypeVar
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.reading.radiograph import QualityFlag, Sourced
+from ho_imaging.vocabulary import Laterality, Region, View
+
+__all__ = ["Description", "describe"]
+
+T = TypeVar("T")
+
+
+class Description(NamedTuple):
+    """What a film shows, with where each statement was read, and contradictions found on the way."""
+
+    region: Sourced[Region]
+    view: Sourced[View]
+    laterality: Sourced[Laterality]
+    flags: tuple[QualityFlag, ...]
+
+
+# SNOMED CT and SNOMED RT codes of DICOM CID 4 and CID 4031.
+_REGION_CODES = {
+    Region.HIP: "29836001 24136001 T-15710 T-D2500 T-15000H 85050009",
+    Region.PELVIS: "816092008 118645006 12921003 T-D6000 118645006 T-12340",
+    Region.THIGH: "68367000 71341001 T-D9100 T-12710",
+    Region.KNEE: "72696002 49076000 64234005 T-D9200 T-15720 T-12730",
+    Region.LOWER_LEG: "30021000 12611008 87342007 110536004 T-D9400 T-12740 T-12750",
+    Region.ANKLE: "70258002 344001 T-15750 T-D9500",
+    Region.FOOT: "56459004 29707007 80144004 T-D9700 T-12770 T-D9800",
+    Region.SHOULDER: "16982005 85537004 T-D2220 T-15410 79601000 T-12280",
+    Region.UPPER_ARM: "40983000 85050009 T-D8200 T-12410",
+    Region.ELBOW: "16953009 76248009 127949000 T-15430 T-D8300",
+    Region.FOREARM: "14975008 62413002 23416004 T-D8500 T-12420",
+    Region.WRIST: "74670003 8205005 T-15460 T-D8600",
+    Region.HAND: "85562004 7569003 76505004 T-D8700 T-D8800",
+    Region.CHEST: "51185008 816094009 43799004 113197003 T-D3000 T-11300",
+    Region.ABDOMEN: "818981001 113345001 818983003 T-D4000",
+    Region.SPINE: "421060004 122494005 122495006 122496007 54735007 T-11500 T-11501 T-11502 T-11503 T-11600 T-11700 T-11AD0",
+    Region.HEAD: "69536005 89546000 89545001 T-D1100 T-11100 T-D1200",
+    Region.TEETH: "661005 38199008 T-D1213 T-54010",
+    Region.BREAST: "76752008 T-04000",
+    Region.WHOLE_BODY: "38266002 T-D0010",
+}
+_CODE_TO_REGION = {code: region for region, codes in _REGION_CODES.items() for code in codes.split()}
+
+_VIEW_CODES = {
+    "399348003": View.AP,
+    "R-10206": View.AP,
+    "399367004": View.AP,
+    "272479007": View.PA,
+    "R-10214": View.PA,
+    "399198007": View.LATERAL,
+    "399173006": View.LATERAL,
+    "399067008": View.LATERAL,
+    "R-10228": View.LATERAL,
+    "R-10230": View.LATERAL,
+    "R-10232": View.LATERAL,
+    "R-10236": View.LATERAL,
+}
+
+# Whole words, lower case, in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian; scripts without
+# spaces are found anywhere.
+_REGION_WORDS: tuple[tuple[Region, str], ...] = (
+    (Region.RESIDUAL_LIMB, r"residual limb|stump|amputation stump|stumpf|moignon|mu[nñ][oó]n|moncone|coto|kikut"),
+    (Region.PELVIS, r"pelvis|pelvic|becken(?:[uü]bersicht)?|b(?:ek|ek)ken|bassin|pelvi[ae]n|bacino|bacia|pelve|miednic[ay]|таз[а]?|leğen|"
+                    r"骨盤|骨盆"),
+    (Region.HIP, r"hips?|hfts?|h[uü]ft(?:e|en|gelenk)?|hueft(?:e|gelenk)?|hanche|cadera|anca|anche|quadril|heup|biodr[oa]|kal[cç]a|"
+                 r"бедренн?\w* сустав|тазобедренн\w*|coxa|coxae|acetabul\w*|股関節|髋|髋关节|髖"),
+    (Region.THIGH, r"femur|thigh|oberschenkel|cuisse|f[eé]mur|muslo|femore|coscia|coxa femoral|bovenbeen|dijbeen|ud[oa]|uyluk|бедр[оа]|大腿"),
+    (Region.KNEE, r"knees?|knie|genou|rodilla|ginocchio|joelho|kolan[oa]|diz|колен\w*|patella|膝"),
+    (Region.LOWER_LEG, r"tib(?:ia)?(?:\W?fib(?:ula)?)?|fibula|lower leg|unterschenkel|jambe|pierna|gamba|perna|onderbeen|podudzi\w*|"
+                       r"голен\w*|下腿|小腿"),
+    (Region.ANKLE, r"ankle|sprunggelenk|osg|cheville|tobillo|caviglia|tornozelo|enkel|kostk\w*|голеностоп\w*|足関節|踝"),
+    (Region.FOOT, r"foot|feet|fu(?:ss|ß)|pied|pie|piede|p[eé]|voet|stop[ay]|стоп[аы]|toes?|calcaneus|heel|ayak|足"),
+    (Region.SHOULDER, r"shoulder|schulter|[eé]paule|hombro|spalla|ombro|schouder|bark|omuz|плеч\w* сустав|clavicle|scapula|肩"),
+    (Region.UPPER_ARM, r"humerus|upper arm|oberarm|bras|brazo|braccio|bovenarm|ramienn?\w*"),
+    (Region.ELBOW, r"elbow|ellenbogen|ellbogen|coude|codo|gomito|cotovelo|elleboog|[lł]okie[cć]|dirsek|локт\w*|肘"),
+    (Region.FOREARM, r"forearm|unterarm|avant[- ]bras|antebrazo|avambraccio|antebra[cç]o|onderarm|przedrami\w*|radius|ulna|前腕|前臂"),
+    (Region.WRIST, r"wrist|handgelenk|poignet|mu[nñ]eca|polso|punho|pols|nadgarst\w*|手関節|腕关节"),
+    (Region.HAND, r"hands?|main|mano|m[aã]o|d[lł]o[nń]|fingers?|thumb|кист\w*|手"),
+    (Region.CHEST, r"chest|thorax|thor|lung|lungs|torax|t[oó]rax|poumon|torace|klatk\w*|ribs?|sternum|груд\w*|胸"),
+    (Region.ABDOMEN, r"abdomen|abd|abdominal|kub|bauch|ventre|addome|brzuch\w*|腹"),
+    (Region.SPINE, r"spine|[ctl]spine|[ctl]-spine|lumbar|cervical|thoracic spine|lws|bws|hws|wirbels[aä]ule|rachis|columna|colonna|coluna|"
+                   r"kr[eę]gos\w*|sacrum|coccyx|позвоноч\w*|脊椎|腰椎|颈椎"),
+    (Region.HEAD, r"head|skull|sch[aä]del|cr[aâ]ne|cr[aá]neo|cranio|cr[aâ]nio|schedel|czaszk\w*|sinus(?:es)?|orbit\w*|facial|череп\w*|頭"),
+    (Region.TEETH, r"teeth|tooth|dental|jaw|mandible|panoram\w*|zahn|z[aä]hne|dent(?:s|ale)?"),
+    (Region.BREAST, r"breast|mammo\w*"),
+    (Region.EXTREMITY, r"extremity|extremities|extremit[aä]t(?:en)?|ext"),
+    (Region.WHOLE_BODY, r"whole ?body|ganzk[oö]rper"),
+)  # fmt: skip
+
+_BODY_PARTS = {
+    "PELVIS": Region.PELVIS, "PELVISHIP": Region.PELVIS, "HIP": Region.HIP, "HIPS": Region.PELVIS, "BILATERALHIP": Region.PELVIS,
+    "THIGH": Region.THIGH, "FEMUR": Region.THIGH, "UPPERLEG": Region.THIGH, "UPPER LEG": Region.THIGH, "KNEE": Region.KNEE,
+    "LEG": Region.LOWER_LEG, "LOWERLEG": Region.LOWER_LEG, "LOWER LEG": Region.LOWER_LEG, "TIBIA": Region.LOWER_LEG,
+    "TIBIAFIBULA": Region.LOWER_LEG, "TIBFIB": Region.LOWER_LEG, "ARM": Region.UPPER_ARM, "THORAX": Region.CHEST,
+    "CSPINE": Region.SPINE, "TSPINE": Region.SPINE, "LSPINE": Region.SPINE, "SSPINE": Region.SPINE,
+    "LOW_EXM": Region.EXTREMITY, "LOWER EXTREMITY": Region.EXTREMITY, "EXTREMITY": Region.EXTREMITY,
+    "HAND": Region.HAND, "JAW": Region.TEETH, "MANDIBLE": Region.TEETH, "WHOLEBODY": Region.WHOLE_BODY,
+}  # fmt: skip
+
+_VIEW_WORDS: tuple[tuple[View, str], ...] = (
+    (View.FROG_LEG, r"frog(?:[- ]?legs?)?|froschstellung|lauenstein|grenouille|rana|dunn"),
+    (View.CROSS_TABLE_LATERAL, r"cross[- ]?table(?: lateral)?|shoot[- ]?through|horizontal beam|x-?table"),
+    (View.AXIAL, r"axial|axiale?|sunrise|skyline|tangential|axillary"),
+    (View.OBLIQUE, r"oblique|obl|judet|schr[aä]g|oblicua?|obliquo|obl[ií]qu\w*|skos\w*|obturator|ala"),
+    (View.PA, r"pa|p\.a\.|postero[- ]?anterior|dorsovolar|dv"),
+    (View.AP, r"ap|a\.p\.|a/p|antero[- ]?posterior|anteroposterior|face|frente|frontal|przednio[- ]?tyln\w*|прямая|正面|正位|dp|vd"),
+    (View.LATERAL, r"lat|lateral|laterale|lateralis|lateraal|seitlich|seit|profil|perfil|profilo|boczn\w*|zijdelings|yan|боков\w*|側面|侧位|ll|rl|lm|ml"),
+)  # fmt: skip
+
+_VIEW_POSITIONS = {
+    "AP": View.AP, "PA": View.PA, "LL": View.LATERAL, "RL": View.LATERAL, "LAT": View.LATERAL, "LATERAL": View.LATERAL,
+    "LLD": View.AP, "RLD": View.AP, "ML": View.LATERAL, "LM": View.LATERAL, "RLO": View.OBLIQUE, "LLO": View.OBLIQUE, "OBL": View.OBLIQUE,
+    "RAO": View.OBLIQUE, "LAO": View.OBLIQUE, "LPO": View.OBLIQUE, "RPO": View.OBLIQUE, "AXIAL": View.AXIAL, "TAN": View.AXIAL,
+    "FROG": View.FROG_LEG, "FROGLEG": View.FROG_LEG, "LAUENSTEIN": View.FROG_LEG, "XTABLE": View.CROSS_TABLE_LATERAL,
+}  # fmt: skip
+
+_SIDE_WORDS: tuple[tuple[Laterality, str], ...] = (
+    (Laterality.BILATERAL, r"bilat(?:eral)?(?:e|es)?|both|beid(?:e|er|seits|seitig)|bds|bdsts|deux|bilatéral\w*|ambos|ambas|entrambi|beide|obu\w*|"
+                           r"obie|обе\w*|両側|両|双|双侧"),
+    (Laterality.RIGHT, r"right|rt|rechts?|rechte[rsn]?|re|droite?|dte|derech[ao]|dcha|destr[ao]|dx|direit[ao]|praw\w*|sa[gğ]|прав\w*|右"),
+    (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|li|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sin|sx|esquerd[ao]|lew\w*|sol|лев\w*|左"),
+)  # fmt: skip
+_SIDE_LETTERS: tuple[tuple[Laterality, str], ...] = ((Laterality.RIGHT, r"R"), (Laterality.LEFT, r"L"))
+
+_TEXTS = (
+    "SeriesDescription",
+    "ProtocolName",
+    "AcquisitionDeviceProcessingDescription",
+    "PerformedProcedureStepDescription",
+    "ViewName",
+    "StudyDescription",
+    "RequestedProcedureDescription",
+    "ImageComments",
+)
+
+
+def describe(dataset: Dataset) -> Description:
+    """Read region, view and laterality; a statement's source is the DICOM keyword it came from, ``"none"`` if absent."""
+    flags: list[QualityFlag] = []
+    region = _region(dataset)
+    view = _view(dataset)
+    laterality = _laterality(dataset, flags)
+    if laterality.value is Laterality.UNKNOWN and region.value is Region.PELVIS and view.value in {
+        View.AP, View.PA, View.FROG_LEG, View.UNKNOWN,
+    }:  # fmt: skip
+        laterality = Sourced(Laterality.BILATERAL, f"region ({region.source})")
+    return Description(region, view, laterality, tuple(flags))
+
+
+def _compile(words: str) -> re.Pattern[str]:
+    """Whole words for alphabets, anywhere for scripts that set no spaces; underscores and digits part words too."""
+    alternatives = words.split("|")
+    spaced = [w for w in alternatives if not re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", w)]
+    unspaced = [w for w in alternatives if w not in spaced]
+    parts = []
+    if spaced:
+        parts.append(r"(?<![^\W\d_])(?:" + "|".join(spaced) + r")(?![^\W\d_])")
+    if unspaced:
+        parts.append("|".join(unspaced))
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+_REGION_PATTERNS = tuple((region, _compile(words)) for region, words in _REGION_WORDS)
+_VIEW_PATTERNS = tuple((view, _compile(words)) for view, words in _VIEW_WORDS)
+_SIDE_PATTERNS = tuple((side, _compile(words)) for side, words in _SIDE_WORDS)
+_LETTER_PATTERNS = tuple((side, re.compile(rf"(?<![^\W_]){letter}(?![^\W_])")) for side, letter in _SIDE_LETTERS)
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    value = dataset.get(keyword)
+    return "" if value is None else str(value).strip()
+
+
+def _codes(dataset: Dataset, keyword: str) -> Iterator[tuple[str, str]]:
+    for item in dataset.get(keyword) or []:
+        yield _text(item, "CodeValue"), _text(item, "CodeMeaning")
+
+
+def _region(dataset: Dataset) -> Sourced[Region]:
+    for keyword in ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence"):
+        for value, meaning in _codes(dataset, keyword):
+            found = _CODE_TO_REGION.get(value) or _search(_REGION_PATTERNS, meaning)
+            if found:
+                return Sourced(found, keyword)
+    part = _text(dataset, "BodyPartExamined")
+    if part:
+        found = _BODY_PARTS.get(part.upper()) or _search(_REGION_PATTERNS, part)
+        # "EXTREMITY" says little: a description may say which.
+        if found is not None and found is not Region.EXTREMITY:
+            return Sourced(found, "BodyPartExamined")
+    for keyword in _TEXTS:
+        named = _search(_REGION_PATTERNS, _text(dataset, keyword))
+        if named is not None and named is not Region.EXTREMITY:
+            return Sourced(named, keyword)
+    if part:
+        general = _BODY_PARTS.get(part.upper()) or _search(_REGION_PATTERNS, part)
+        return Sourced(general or Region.OTHER, "BodyPartExamined")
+    return Sourced(Region.UNKNOWN, "none")
+
+
+def _view(dataset: Dataset) -> Sourced[View]:
+    for value, meaning in _codes(dataset, "ViewCodeSequence"):
+        modifiers = " ".join(
+            meaning
+            for item in dataset.get("ViewCodeSequence") or []
+            for _, meaning in _codes(item, "ViewModifierCodeSequence")
+        )
+        special = _search(_VIEW_PATTERNS[:2], f"{meaning} {modifiers}")
+        found = special or _VIEW_CODES.get(value) or _search(_VIEW_PATTERNS, meaning)
+        if found:
+            return Sourced(found, "ViewCodeSequence")
+    position = _text(dataset, "ViewPosition")
+    texts = [(keyword, _text(dataset, keyword)) for keyword in _TEXTS]
+    for keyword, text in texts:
+        # A frog-leg or cross-table film is often filed as AP or lateral: the more exact word counts.
+        special = _search(_VIEW_PATTERNS[:2], text)
+        if special:
+            return Sourced(special, keyword)
+    if position:
+        found = _VIEW_POSITIONS.get(position.upper()) or _search(_VIEW_PATTERNS, position)
+        return Sourced(found or View.OTHER, "ViewPosition")
+    for keyword, text in texts:
+        found = _search(_VIEW_PATTERNS, text)
+        if found:
+            return Sourced(found, keyword)
+    return Sourced(View.UNKNOWN, "none")
+
+
+def _laterality(dataset: Dataset, flags: list[QualityFlag]) -> Sourced[Laterality]:
+    letters = {"L": Laterality.LEFT, "R": Laterality.RIGHT, "B": Laterality.BILATERAL}
+    stated = [
+        (keyword, letters[_text(dataset, keyword).upper()])
+        for keyword in ("ImageLaterality", "FrameLaterality", "Laterality")
+        if _text(dataset, keyword).upper() in letters
+    ]
+    written = [
+        (keyword, side) for keyword in _TEXTS if (side := _side_in(_text(dataset, keyword))) is not Laterality.UNKNOWN
+    ]
+    for item in dataset.get("AnatomicRegionSequence") or []:
+        for value, meaning in _codes(item, "AnatomicRegionModifierSequence"):
+            side = {"7771000": Laterality.LEFT, "24028007": Laterality.RIGHT, "51440002": Laterality.BILATERAL}.get(value)
+            side = side or {"G-A101": Laterality.LEFT, "G-A100": Laterality.RIGHT, "G-A102": Laterality.BILATERAL}.get(value)
+            side = side or _side_in(meaning)
+            if side is not Laterality.UNKNOWN:
+                stated.append(("AnatomicRegionModifierSequence", side))
+    if not stated and not written:
+        return Sourced(Laterality.UNKNOWN, "none")
+    source, chosen = (stated + written)[0]
+    others = {side for _, side in stated + written} - {chosen}
+    if {Laterality.LEFT, Laterality.RIGHT} <= others | {chosen}:
+        who = ", ".join(sorted({keyword for keyword, side in stated + written if side is not chosen}))
+        flags.append(QualityFlag("laterality_conflict", f"{source} says {chosen.value}, {who} says otherwise."))
+    return Sourced(chosen, source)
+
+
+def _side_in(text: str) -> Laterality:
+    """Side named in free text; a text that names both sides is bilateral, single letters count only in capitals."""
+    found = [side for side, pattern in _SIDE_PATTERNS if pattern.search(text)]
+    if not found:
+        found = [side for side, pattern in _LETTER_PATTERNS if pattern.search(text)]
+    if Laterality.BILATERAL in found or {Laterality.LEFT, Laterality.RIGHT} <= set(found):
+        return Laterality.BILATERAL
+    return found[0] if found else Laterality.UNKNOWN
+
+
+def _search(patterns: tuple[tuple[T, re.Pattern[str]], ...], text: str) -> T | None:
+    """Find the first entry whose pattern is in the text; underscores part words."""
+    spaced = text.replace("_", " ")
+    return next((value for value, pattern in patterns if pattern.search(spaced)), None)

@@ -1,0 +1,289 @@
+"""A DICOM data set to a radiograph."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
+from pydicom.pixels import convert_color_space
+from pydicom.pixels.processing import apply_color_lut
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError
+from ho_imaging.reading.consistency import looks_inverted
+from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame
+from ho_imaging.reading.describe import describe
+from ho_imaging.reading.grayscale import grayscale_table
+from ho_imaging.reading.radiograph import QualityFlag, Radiograph
+from ho_imaging.reading.spacing import aspect_ratio, read_spacing
+
+__all__ = ["MAX_FILE_BYTES", "check_is_radiograph", "open_dataset", "radiograph_from_dataset"]
+
+MAX_FILE_BYTES = 2 * 1024**3
+_MAX_INFLATED_BYTES = 1024**3
+LEAST_SIDE_PX = 64
+"""A side shorter than this shows no hip; icons and single pixels end here."""
+
+_PROJECTION = {"CR", "DX", "RF", "RG", "SC", "OT", "XA", "PX", "IO", "MG", "DR", "RX", "CX", ""}
+"""Modalities that may hold a projection film; XA only as a single image."""
+
+_GREY_TOLERANCE = 12
+"""Largest usual difference between colour channels (of 255) of a grey image that went through lossy colour compression."""
+
+
+def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
+    """Read a file or bytes as DICOM, with or without a preamble.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read, is empty, or is not DICOM at all.
+
+    """
+    try:
+        if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
+            raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
+        _bound_inflation(source)
+        stream = BytesIO(source) if isinstance(source, bytes) else source
+        dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
+        if not header_only:
+            _walk(dataset)
+    except HOImagingError:
+        raise
+    except OSError as error:
+        raise ReadError(f"cannot be read: {error.strerror or type(error).__name__}", remedy="check path and rights") from error
+    except Exception as error:  # noqa: BLE001  a damaged header makes pydicom raise nearly anything; it is typed and passed on
+        raise ReadError(f"is damaged DICOM ({type(error).__name__})", remedy="send the file again") from error
+    if not ({"SOPClassUID", "Rows", "StudyInstanceUID", "Modality"} & set(dataset.dir())):
+        raise ReadError("is not DICOM: it has none of the attributes every image has", remedy="check what the file is")
+    if getattr(dataset, "file_meta", None) is None or "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.ensure_file_meta()
+        dataset.file_meta.TransferSyntaxUID = _syntax_without_meta(dataset)
+    return dataset
+
+
+def check_is_radiograph(dataset: Dataset) -> None:
+    """Refuse what is no projection radiograph, by name.
+
+    Raises
+    ------
+    NotARadiographError
+        For objects without an image and for images of other modalities.
+
+    """
+    sop_class = str(dataset.get("SOPClassUID", "") or "")
+    name = UID(sop_class).name if sop_class else ""
+    modality = str(dataset.get("Modality", "") or "").upper().strip()
+    if name == "Media Storage Directory Storage" or "DirectoryRecordSequence" in dataset:
+        raise NotARadiographError("is a DICOMDIR, not an image", remedy="give the folder it lies in")
+    if "Rows" not in dataset or "Columns" not in dataset:
+        what = name or modality or "a DICOM object without pixels"
+        raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")
+    if modality and modality not in _PROJECTION:
+        raise NotARadiographError(f"is not a projection radiograph: {modality}", remedy="give CR, DX, RF or SC images")
+    if any(word in name for word in ("Segmentation", "Ultrasound", "CT Image", "MR Image", "Enhanced", "VL ", "Photograph")):
+        raise NotARadiographError(f"is not a projection radiograph: {name}", remedy="give CR, DX, RF or SC images")
+
+
+def radiograph_from_dataset(
+    dataset: Dataset, *, path: str | None, frame: int | None, voi: int | str | None, max_pixels: int = MAX_PIXELS
+) -> Radiograph:
+    """Decode and describe one frame of a data set.
+
+    Raises
+    ------
+    NotARadiographError
+        If it is no projection film, holds several frames and ``frame`` is not given, or is a colour photograph.
+    ReadError
+        If its pixels cannot be had.
+
+    """
+    check_is_radiograph(dataset)
+    try:
+        return _radiograph(dataset, path, frame, voi, max_pixels)
+    except HOImagingError:
+        raise
+    except MemoryError as error:
+        raise TooLargeError("needs more memory than there is", remedy="use a machine with more memory") from error
+    except Exception as error:  # noqa: BLE001  a value of the wrong kind in any attribute; it is typed and passed on
+        raise ReadError(f"has a header that cannot be used ({type(error).__name__})", remedy="send the file again") from error
+
+
+def _radiograph(dataset: Dataset, path: str | None, frame: int | None, voi: int | str | None, max_pixels: int) -> Radiograph:
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    if frames > 1 and frame is None:
+        raise NotARadiographError(f"holds {frames} frames, not one film", remedy="choose one with frame=0 and so on")
+    number = frame or 0
+    if not 0 <= number < max(frames, 1):
+        raise NotARadiographError(f"has no frame {number}, only {frames}", remedy="count frames from 0")
+    rows, columns = int(dataset.Rows or 0), int(dataset.Columns or 0)
+    if min(rows, columns) < LEAST_SIDE_PX:
+        raise NotARadiographError(f"is only {rows} x {columns} pixels", remedy="give the full image")
+    flags: list[QualityFlag] = []
+    stored = decode_frame(dataset, number, max_pixels)
+    flags += stored.flags
+    stored = _grey(dataset, stored, flags)
+    padding = _padding(dataset, stored)
+    pixels = _shown(dataset, stored, padding, voi, flags)
+    description = describe(dataset)
+    spacing, spacing_flags = read_spacing(dataset, (rows, columns))
+    flags += [*description.flags, *spacing_flags, *_origin_flags(dataset)]
+    if looks_inverted(pixels, padding):
+        flags.append(
+            QualityFlag(
+                "polarity_contradicts_pixels",
+                "By its description bone is bright here, but air looks bright: black and white may be swapped in the file.",
+            )
+        )
+    return Radiograph(
+        pixels=pixels,
+        padding=padding,
+        spacing=spacing,
+        region=description.region,
+        view=description.view,
+        laterality=description.laterality,
+        study_uid=_uid(dataset, "StudyInstanceUID", flags),
+        series_uid=_uid(dataset, "SeriesInstanceUID", flags),
+        sop_instance_uid=_uid(dataset, "SOPInstanceUID", flags),
+        frame=number,
+        path=path,
+        modality=str(dataset.get("Modality", "") or ""),
+        quality=tuple(flags),
+        aspect_ratio=aspect_ratio(dataset),
+    )
+
+
+def _walk(dataset: Dataset) -> None:
+    """Read every element once, so that what is damaged shows now and not in the middle of the work."""
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                _walk(item)
+
+
+def _bound_inflation(source: Path | bytes) -> None:
+    """See that a deflated file does not unpack to more than it may."""
+    stream = BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    with stream:
+        stream.seek(128)
+        if stream.read(4) != b"DICM":
+            return
+        stream.seek(0)
+        head = stream.read(4096)
+        if str(DeflatedExplicitVRLittleEndian).encode() not in head:
+            return
+        meta = read_file_meta_info(BytesIO(head))
+        stream.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        total = 0
+        while chunk := stream.read(1 << 20):
+            total += len(inflater.decompress(chunk))
+            if total > _MAX_INFLATED_BYTES:
+                raise TooLargeError("unpacks to more than 1 GiB", remedy="send it in another transfer syntax")
+
+
+def _syntax_without_meta(dataset: Dataset) -> UID:
+    original = getattr(dataset, "original_encoding", (True, True))
+    implicit, little = original
+    if little is False:
+        return pydicom.uid.ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if implicit in {True, None} else pydicom.uid.ExplicitVRLittleEndian
+
+
+def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
+    """Bring colour to grey where grey was meant; refuse what is a colour picture."""
+    photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
+    values = stored.values
+    if photometric == "PALETTE COLOR" and values.ndim == 2:
+        values = apply_color_lut(values, dataset)
+        values = (values >> 8).astype(np.uint8) if values.dtype == np.uint16 else values
+    if values.ndim == 2:
+        if not photometric:
+            flags.append(QualityFlag("photometric_missing", "No Photometric Interpretation: low values are taken as black."))
+        return stored
+    if photometric.startswith("YBR") and photometric not in {"YBR_ICT", "YBR_RCT"} and _still_ybr(dataset):
+        values = convert_color_space(values, "YBR_FULL", "RGB")
+    channels = values[..., :3].astype(np.int16)
+    spread = channels.max(axis=-1) - channels.min(axis=-1)
+    top = 2**stored.bits - 1 if photometric != "PALETTE COLOR" else 255
+    if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
+        raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")
+    flags.append(QualityFlag("colour_converted", f"Stored as {photometric or 'colour'} though it is grey: taken as its luminance."))
+    luminance = channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return Stored(np.rint(luminance).astype(np.uint16), stored.bits, False, stored.flags)
+
+
+def _still_ybr(dataset: Dataset) -> bool:
+    """Pydicom turns compressed YBR to RGB while decoding; native data stays as it is."""
+    return not UID(str(dataset.file_meta.TransferSyntaxUID)).is_compressed
+
+
+def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
+    """Pixels that are no image by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2)."""
+    value = dataset.get("PixelPaddingValue")
+    if value is None or value == "":
+        return None
+    first = int(value)
+    limit = dataset.get("PixelPaddingRangeLimit")
+    second = int(limit) if limit not in {None, ""} else first
+    if stored.signed:
+        first, second = (v - 65536 if v > 32767 else v for v in (first, second))
+    low, high = min(first, second), max(first, second)
+    padding = (stored.values >= low) & (stored.values <= high)
+    return padding if padding.any() and not padding.all() else None
+
+
+def _shown(
+    dataset: Dataset,
+    stored: Stored,
+    padding: NDArray[np.bool_] | None,
+    voi: int | str | None,
+    flags: list[QualityFlag],
+) -> NDArray[np.float32]:
+    values = stored.values
+    image = values if padding is None else values[~padding]
+    occurring = (int(image.min()), int(image.max()))
+    first = min(int(values.min()), 0)
+    last = max(int(values.max()), first + 1)
+    table = grayscale_table(dataset, first, last, occurring, voi)
+    flags += table.flags
+    pixels = table.table[values.astype(np.int32) - table.first] if table.first else table.table[values]
+    if padding is not None:
+        pixels[padding] = 0.0
+    return np.asarray(pixels, dtype=np.float32)
+
+
+def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
+    flags = []
+    meta = getattr(dataset, "file_meta", None)
+    syntax = UID(str(meta.TransferSyntaxUID)) if meta is not None else None
+    lossy_syntaxes = {
+        "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
+        "1.2.840.10008.1.2.4.203",
+    }  # fmt: skip
+    stated = str(dataset.get("LossyImageCompression", "") or "") == "01"
+    if stated or (syntax is not None and str(syntax) in lossy_syntaxes):
+        flags.append(QualityFlag("lossy_compression", "The film went through lossy compression: faint bone may be lost."))
+    if str(dataset.get("BurnedInAnnotation", "") or "").upper() == "YES":
+        flags.append(QualityFlag("burned_in_annotation", "The file says that text is burned into the pixels."))
+    if str(dataset.get("Modality", "") or "").upper() in {"SC", "OT"} or "ConversionType" in dataset:
+        flags.append(QualityFlag("secondary_capture", "A secondary capture: processing, scale and spacing may not be the original's."))
+    return flags
+
+
+def _uid(dataset: Dataset, keyword: str, flags: list[QualityFlag]) -> str:
+    """Read a UID, or make one from the file's content, the same each time."""
+    value = str(dataset.get(keyword, "") or "").strip()
+    if value:
+        return value
+    flags.append(QualityFlag("uid_missing", f"{keyword} is missing: one was made from the pixel data."))
+    digest = hashlib.sha256(keyword.encode() + bytes(dataset.get("PixelData", b""))).digest()
+    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+

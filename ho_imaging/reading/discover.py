@@ -1,0 +1,194 @@
+"""From files and folders to studies, reading headers only."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import HOImagingError, ReadError, RefusedError
+from ho_imaging.reading.dicom import check_is_radiograph, open_dataset
+from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.raster import raster_uid
+from ho_imaging.reading.read import ImageRef
+from ho_imaging.vocabulary import Status
+
+__all__ = ["Discovery", "Rejected", "StudyRef", "discover"]
+
+logger = logging.getLogger(__name__)
+
+_HEAD_BYTES = 512
+
+
+@dataclass(frozen=True)
+class StudyRef:
+    """Films of one study, in the order of their series, instances and paths."""
+
+    study_uid: str
+    images: tuple[ImageRef, ...]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An input that is no film of a study: ``refused`` (not for this program) or ``failed`` (could not be read)."""
+
+    path: Path
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Every input ends either in a study or among the rejected."""
+
+    studies: tuple[StudyRef, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    image: ImageRef
+    raw: bool
+    order: tuple[str, int, str]
+
+
+def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
+    """Find the films under files and folders and group them into studies.
+
+    Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are followed but no folder
+    is entered twice. The first file with a SOP Instance UID counts, later ones are refused. Where a series of a study is there raw
+    and processed, the processed film counts. Each raster file is a study of its own.
+
+    Raises
+    ------
+    ReadError
+        If a path that was given does not exist. What is below a folder never raises.
+
+    """
+    candidates: list[_Candidate] = []
+    rejected: list[Rejected] = []
+    for path in _files(paths, rejected):
+        try:
+            candidates.append(_look(path))
+        except HOImagingError as error:
+            status = Status.REFUSED if isinstance(error, RefusedError) else Status.FAILED
+            rejected.append(Rejected(path, status, f"{error.problem}" + (f" ({error.remedy})" if error.remedy else "")))
+    kept = _without_doubles(candidates, rejected)
+    kept = _without_raw_twins(kept, rejected)
+    studies: dict[str, list[_Candidate]] = {}
+    for candidate in kept:
+        studies.setdefault(candidate.image.study_uid, []).append(candidate)
+    return Discovery(
+        studies=tuple(
+            StudyRef(uid, tuple(c.image for c in sorted(members, key=lambda c: (c.order, str(c.image.path)))))
+            for uid, members in studies.items()
+        ),
+        rejected=tuple(rejected),
+    )
+
+
+def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> Iterator[Path]:
+    seen_files: set[tuple[int, int]] = set()
+    for given in paths:
+        path = Path(given)
+        if not path.exists():
+            raise ReadError("does not exist", path=given, remedy="check the path")
+        for file in _walk(path, rejected) if path.is_dir() else (path,):
+            try:
+                identity = file.stat()
+            except OSError as error:
+                rejected.append(Rejected(file, Status.FAILED, f"cannot be read: {error.strerror}"))
+                continue
+            key = (identity.st_dev, identity.st_ino)
+            if key in seen_files and identity.st_nlink == 1:
+                continue  # the same file, reached twice
+            seen_files.add(key)
+            yield file
+
+
+def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
+    """Files below a folder in the order of names; each folder once, however links lead to it."""
+    entered: set[tuple[int, int]] = set()
+
+    def note(error: OSError) -> None:
+        rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, f"cannot be read: {error.strerror}"))
+
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=note):
+        identity = os.stat(root)
+        key = (identity.st_dev, identity.st_ino)
+        if key in entered:
+            folders.clear()
+            continue
+        entered.add(key)
+        folders.sort()
+        yield from (Path(root) / name for name in sorted(files))
+
+
+def _look(path: Path) -> _Candidate:
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+            if not head:
+                raise ReadError("is empty", remedy="send the file again")
+            kind = kind_of(head)
+            if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
+                stream.seek(0)
+                data = stream.read()
+                image = ImageRef(path, kind, raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data), "")
+                return _Candidate(image, raw=False, order=("", 0, ""))
+    except OSError as error:
+        if isinstance(error, HOImagingError):
+            raise
+        raise ReadError(f"cannot be read: {error.strerror}", remedy="check your rights to it") from error
+    if kind is FileKind.OTHER:
+        raise RefusedError("not an image file")
+    dataset = open_dataset(path, header_only=True)
+    check_is_radiograph(dataset)
+    return _candidate(path, dataset)
+
+
+def _candidate(path: Path, dataset: Dataset) -> _Candidate:
+    def text(keyword: str) -> str:
+        try:
+            return str(dataset.get(keyword, "") or "").strip()
+        except Exception:  # noqa: BLE001  one damaged element must not hide the film; reading it will say what is wrong
+            logger.debug("cannot read %s", keyword)
+            return ""
+
+    missing = raster_uid(str(path.resolve()).encode(), "unknown")
+    sop, study, series = text("SOPInstanceUID"), text("StudyInstanceUID"), text("SeriesInstanceUID")
+    number = text("InstanceNumber")
+    image = ImageRef(path, FileKind.DICOM, study or missing, series or missing, sop or missing, text("Modality"))
+    order = (series, int(number) if number.isdigit() else 0, sop)
+    return _Candidate(image, raw=text("PresentationIntentType").upper() == "FOR PROCESSING", order=order)
+
+
+def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
+    first: dict[str, _Candidate] = {}
+    for candidate in candidates:
+        uid = candidate.image.sop_instance_uid
+        if uid in first:
+            reason = f"same SOP Instance UID as {first[uid].image.path}: the first one is used"
+            rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
+        else:
+            first[uid] = candidate
+    return list(first.values())
+
+
+def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
+    """Leave out raw images of studies that hold as many processed ones: they are the same exposures."""
+    kept = []
+    for candidate in candidates:
+        study = [c for c in candidates if c.image.study_uid == candidate.image.study_uid]
+        processed = sum(not c.raw for c in study)
+        if candidate.raw and processed >= len(study) - processed:
+            reason = "raw image (FOR PROCESSING) of a study that also holds the processed films: these are used"
+            rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
+        else:
+            kept.append(candidate)
+    return kept

@@ -1,0 +1,53 @@
+"""What kind of file is this? By its first bytes, never by its name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["FileKind", "kind_of"]
+
+
+class FileKind(StrEnum):
+    """Kinds of files a folder of radiographs holds."""
+
+    DICOM = "dicom"
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
+    OTHER = "other"
+
+
+_TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_DICOM_GROUPS = {0x0002, 0x0008}
+
+
+def kind_of(head: bytes) -> FileKind:
+    """Tell a file's kind from its first 256 bytes or so.
+
+    DICOM without a preamble (PS3.10 wants one, old files lack it) is known by a first tag of group 0002 or 0008 in either byte order
+    with a believable value representation or length.
+    """
+    if head[128:132] == b"DICM":
+        return FileKind.DICOM
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return FileKind.PNG
+    if head.startswith(b"\xff\xd8\xff"):
+        return FileKind.JPEG
+    if head.startswith(_TIFF_STARTS):
+        return FileKind.TIFF
+    return FileKind.DICOM if _starts_like_a_dataset(head) else FileKind.OTHER
+
+
+def _starts_like_a_dataset(head: bytes) -> bool:
+    if len(head) < 16:
+        return False
+    for order in ("little", "big"):
+        group = int.from_bytes(head[0:2], order)  # type: ignore[arg-type]  # a literal by construction
+        element = int.from_bytes(head[2:4], order)  # type: ignore[arg-type]
+        if group not in _DICOM_GROUPS or element > 0x0100:
+            continue
+        explicit = head[4:6] in {b"UL", b"UI", b"CS", b"OB", b"SH", b"LO", b"DA", b"TM"}
+        implicit_length = int.from_bytes(head[4:8], order)  # type: ignore[arg-type]
+        if explicit or implicit_length <= 1024:
+            return True
+    return False

@@ -1,0 +1,126 @@
+"""One film from wherever it is: a path, bytes, or a data set in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
+from ho_imaging.reading.decode import MAX_PIXELS
+from ho_imaging.reading.dicom import MAX_FILE_BYTES, open_dataset, radiograph_from_dataset
+from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
+
+__all__ = ["ImageRef", "read_radiograph"]
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """A film that was found but not read yet; ``path`` is as the caller gave it, or below what the caller gave."""
+
+    path: Path
+    kind: FileKind
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    modality: str
+
+
+def read_radiograph(
+    source: str | PathLike[str] | bytes | Dataset | ImageRef,
+    *,
+    frame: int | None = None,
+    voi: int | str | None = None,
+    region: Region | None = None,
+    view: View | None = None,
+    laterality: Laterality | None = None,
+    spacing_mm: tuple[float, float] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Radiograph:
+    """Read one film as it is meant to be seen, bone bright.
+
+    Parameters
+    ----------
+    source
+        Path of a DICOM, PNG, JPEG or TIFF file; the bytes of one; a pydicom data set; or what `discover` found.
+    frame
+        Which frame or page, from 0, of a file that holds several; a file with several is refused without.
+    voi
+        Which VOI view, where a file offers several: index over VOI LUTs then windows, or its explanation. First by default.
+    region, view, laterality, spacing_mm
+        The caller's word, in place of the file's; the source then reads ``caller``, the spacing's basis ``assumed``.
+    max_pixels
+        Larger films are not read.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read; `DecodeError` if its pixels cannot, `TooLargeError` if it is too large.
+    NotARadiographError
+        If it holds no projection film.
+    UsageError
+        If an argument does not fit the file.
+
+    """
+    path = str(source.path) if isinstance(source, ImageRef) else None
+    if isinstance(source, str | PathLike):
+        path = str(source)
+    try:
+        radiograph = _read(source, frame, voi, max_pixels, path)
+    except HOImagingError as error:
+        if error.path is None and path is not None:
+            raise type(error)(error.problem, path=path, remedy=error.remedy) from error
+        raise
+    if spacing_mm is not None:
+        if len(spacing_mm) != 2 or not all(0.0 < value < 10.0 for value in spacing_mm):
+            raise UsageError(f"spacing_mm {spacing_mm} is not two lengths in mm", path=path)
+        spacing = Spacing(float(spacing_mm[0]), float(spacing_mm[1]), SpacingBasis.ASSUMED, "caller")
+        radiograph = replace(radiograph, spacing=spacing)
+    return replace(
+        radiograph,
+        region=radiograph.region if region is None else Sourced(region, "caller"),
+        view=radiograph.view if view is None else Sourced(view, "caller"),
+        laterality=radiograph.laterality if laterality is None else Sourced(laterality, "caller"),
+    )
+
+
+def _read(
+    source: str | PathLike[str] | bytes | Dataset | ImageRef,
+    frame: int | None,
+    voi: int | str | None,
+    max_pixels: int,
+    path: str | None,
+) -> Radiograph:
+    if isinstance(source, Dataset):
+        return radiograph_from_dataset(source, path=None, frame=frame, voi=voi, max_pixels=max_pixels)
+    data = source if isinstance(source, bytes) else _bytes_of(Path(source.path if isinstance(source, ImageRef) else source))
+    if not data:
+        raise ReadError("is empty", remedy="send the file again")
+    kind = kind_of(data[:256])
+    if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
+        if voi is not None:
+            raise UsageError("is a raster file and offers no VOI view", remedy="leave voi out")
+        from ho_imaging.reading.raster import radiograph_from_raster  # noqa: PLC0415  (image libraries load late)
+
+        return radiograph_from_raster(data, kind, path=path, frame=frame, max_pixels=max_pixels)
+    if kind is FileKind.OTHER:
+        raise NotARadiographError("is not an image file", remedy="give DICOM, PNG, JPEG or TIFF")
+    return radiograph_from_dataset(open_dataset(data), path=path, frame=frame, voi=voi, max_pixels=max_pixels)
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Read a file at once: what is analysed cannot change half way."""
+    try:
+        if path.is_dir():
+            raise UsageError("is a folder", remedy="use discover or analyze for folders")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
+        return path.read_bytes()
+    except HOImagingError:
+        raise
+    except OSError as error:
+        raise ReadError(f"cannot be read: {error.strerror or error}", remedy="check the path and your rights to it") from error

@@ -1,0 +1,134 @@
+"""Millimetres on a film and what they rest on (DICOM PS3.3 10.7)."""
+
+from __future__ import annotations
+
+import math
+
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+from ho_imaging.reading.radiograph import QualityFlag, Spacing
+from ho_imaging.vocabulary import SpacingBasis
+
+__all__ = ["NO_SPACING", "aspect_ratio", "read_spacing"]
+
+NO_SPACING = Spacing(None, None, SpacingBasis.NONE, "none")
+
+_PITCH_RANGE_MM = (0.02, 2.0)
+_EXTENT_RANGE_MM = (20.0, 1500.0)
+_MOST_ANISOTROPY = 2.0
+_MOST_MAGNIFICATION = 2.0
+_SAME = 0.002
+"""Two spacings that differ by less than this share are the same number, rounded differently."""
+
+
+def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tuple[QualityFlag, ...]]:
+    """Read the spacing that can be believed, in the patient plane as far as the file allows.
+
+    Pixel Spacing with a calibration, or different from the detector's, is ``calibrated``; the detector's pitch is ``detector``, divided by
+    the magnification where that is stated or follows from the distances; Pixel Spacing alone is ``assumed``; anything
+    missing, zero, absurd or plainly a placeholder is ``none``.
+    """
+    flags: list[QualityFlag] = []
+    pixel = _pair(dataset, "PixelSpacing", shape, flags)
+    imager = _pair(dataset, "ImagerPixelSpacing", shape, flags)
+    scanned = _pair(dataset, "NominalScannedPixelSpacing", shape, flags)
+    calibration = str(dataset.get("PixelSpacingCalibrationType", "") or "").upper()
+    detector, detector_source = (imager, "ImagerPixelSpacing") if imager else (scanned, "NominalScannedPixelSpacing")
+    if pixel and calibration in {"GEOMETRY", "FIDUCIAL"}:
+        return Spacing(*pixel, SpacingBasis.CALIBRATED, f"PixelSpacing ({calibration})"), tuple(flags)
+    if pixel and detector and not _same(pixel, detector):
+        return Spacing(*pixel, SpacingBasis.CALIBRATED, f"PixelSpacing (differs from {detector_source})"), tuple(flags)
+    if detector:
+        magnification, source = _magnification(dataset, flags)
+        if magnification is None:
+            flags.append(
+                QualityFlag("magnification_unknown", "Lengths are at the detector: in the patient they are 5 to 25 % shorter.")
+            )
+            return Spacing(*detector, SpacingBasis.DETECTOR, detector_source), tuple(flags)
+        row, column = (value / magnification for value in detector)
+        return Spacing(row, column, SpacingBasis.DETECTOR, f"{detector_source} / {source}", magnification), tuple(flags)
+    if pixel:
+        if _is_placeholder(dataset, pixel):
+            flags.append(
+                QualityFlag("spacing_implausible", "Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder.")
+            )
+            return NO_SPACING, tuple(flags)
+        flags.append(QualityFlag("spacing_assumed", "Nothing says whether Pixel Spacing is calibrated or the detector's."))
+        return Spacing(*pixel, SpacingBasis.ASSUMED, "PixelSpacing"), tuple(flags)
+    if not flags:
+        flags.append(QualityFlag("spacing_missing", "The file states no pixel spacing."))
+    return NO_SPACING, tuple(flags)
+
+
+def aspect_ratio(dataset: Dataset) -> float:
+    """Height over width of a pixel by Pixel Aspect Ratio (0028,0034), 1.0 where it is absent or absurd."""
+    value = dataset.get("PixelAspectRatio")
+    if not isinstance(value, list | MultiValue) or len(value) != 2:
+        return 1.0
+    vertical, horizontal = (_finite(v) for v in value)
+    if not vertical or not horizontal:
+        return 1.0
+    ratio = vertical / horizontal
+    return ratio if 1.0 / _MOST_ANISOTROPY <= ratio <= _MOST_ANISOTROPY else 1.0
+
+
+def _finite(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # the except is the check
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _pair(
+    dataset: Dataset, keyword: str, shape: tuple[int, int], flags: list[QualityFlag]
+) -> tuple[float, float] | None:
+    value = dataset.get(keyword)
+    if value is None or value == "" or (isinstance(value, list | MultiValue) and len(value) == 0):
+        return None
+    values = list(value) if isinstance(value, list | MultiValue) else [value]
+    numbers = [_finite(v) for v in values]
+    why = None
+    if len(numbers) != 2 or any(number is None for number in numbers):
+        why = "is not two numbers"
+    else:
+        row, column = (number for number in numbers if number is not None)
+        if row <= 0.0 or column <= 0.0:
+            why = "is zero or negative"
+        elif not all(_PITCH_RANGE_MM[0] <= number <= _PITCH_RANGE_MM[1] for number in (row, column)):
+            why = f"is outside {_PITCH_RANGE_MM[0]} to {_PITCH_RANGE_MM[1]} mm"
+        elif max(row / column, column / row) > _MOST_ANISOTROPY:
+            why = "makes pixels more than twice as long as wide"
+        elif not all(
+            _EXTENT_RANGE_MM[0] <= extent <= _EXTENT_RANGE_MM[1] for extent in (row * shape[0], column * shape[1])
+        ):
+            why = "would make the film smaller than 2 cm or larger than 1.5 m"
+        else:
+            return row, column
+    flags.append(QualityFlag("spacing_implausible", f"{keyword} {why}: it was not believed."))
+    return None
+
+
+def _same(first: tuple[float, float], second: tuple[float, float]) -> bool:
+    return all(abs(a - b) <= _SAME * max(a, b) for a, b in zip(first, second, strict=True))
+
+
+def _is_placeholder(dataset: Dataset, pixel: tuple[float, float]) -> bool:
+    colour = int(_finite(dataset.get("SamplesPerPixel")) or 1) > 1
+    secondary = "ConversionType" in dataset or "SecondaryCapture" in str(getattr(dataset.get("SOPClassUID"), "name", ""))
+    return pixel == (1.0, 1.0) and (colour or secondary or not dataset.get("DetectorType"))
+
+
+def _magnification(dataset: Dataset, flags: list[QualityFlag]) -> tuple[float | None, str]:
+    """Magnification from Estimated Radiographic Magnification Factor, else from source distances (PS3.3 C.8.7.10)."""
+    stated = _finite(dataset.get("EstimatedRadiographicMagnificationFactor"))
+    if stated is not None:
+        if 1.0 <= stated <= _MOST_MAGNIFICATION:
+            return stated, "EstimatedRadiographicMagnificationFactor"
+        flags.append(QualityFlag("magnification_implausible", "The stated magnification is not between 1 and 2."))
+    detector = _finite(dataset.get("DistanceSourceToDetector"))
+    patient = _finite(dataset.get("DistanceSourceToPatient"))
+    if detector and patient and 1.0 < detector / patient <= _MOST_MAGNIFICATION:
+        return detector / patient, "source distances"
+    return None, ""
