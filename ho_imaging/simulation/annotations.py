@@ -38,7 +38,8 @@ def annotate(
     """Collimate a film and put markers, text and lines on it, each now and then.
 
     ``pixels``: (rows, columns) float32 in [0, 1], bone bright, in the display domain; not changed. ``laterality`` is
-    the side a lead marker names; markers lie towards the edges but may cover anything, as on real films.
+    the side a lead marker names; otherwise it names the half of the film it lies in, column 0 being the patient's
+    right. Markers lie towards the edges but may cover anything, as on real films.
     """
     valid = np.ones(pixels.shape, dtype=bool)
     lead, text, lines = rng.random() < 0.7, rng.random() < 0.25, rng.random() < 0.05
@@ -108,7 +109,10 @@ def _paint(pixels: Image, share: Image, tone: float) -> None:
 
 def _lead_marker(pixels: Image, rng: np.random.Generator, pixel_mm: float, laterality: Laterality) -> None:
     """Lay a lead letter on the film, often with initials, sometimes in a frame, turned or seen from behind."""
-    named = {Laterality.LEFT: "L", Laterality.RIGHT: "R"}.get(laterality, str(rng.choice(["L", "R"])))
+    edge, along, offset = int(rng.integers(4)), float(rng.uniform(0.06, 0.94)), float(rng.uniform(0.04, 0.2))
+    v, u = ((offset, along), (1.0 - offset, along), (along, offset), (along, 1.0 - offset))[edge]
+    # The patient's right lies at column 0 where both sides are shown.
+    named = {Laterality.LEFT: "L", Laterality.RIGHT: "R"}.get(laterality, "R" if u < 0.5 else "L")
     initials = "".join(rng.choice(list("ABCDEFGHJKMNPSTVW"), int(rng.integers(1, 4)))) if rng.random() < 0.5 else ""
     height_mm = float(rng.uniform(9.0, 24.0))
     # Drawn four times as large, then shrunk: letters of lead have edges finer than a pixel.
@@ -130,11 +134,6 @@ def _lead_marker(pixels: Image, rng: np.random.Generator, pixel_mm: float, later
     angle = float(rng.normal(0.0, 8.0) + rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.82, 0.06, 0.06, 0.06]))
     flip = -1.0 if rng.random() < 0.08 else 1.0
     rows, columns = pixels.shape
-    near, far = 0.06, 0.94
-    edge = int(rng.integers(4))
-    along = float(rng.uniform(near, far))
-    offset = float(rng.uniform(0.04, 0.2))
-    v, u = ((offset, along), (1.0 - offset, along), (along, offset), (along, 1.0 - offset))[edge]
     cosine, sine = np.cos(np.deg2rad(angle)) / zoom, np.sin(np.deg2rad(angle)) / zoom
     linear = np.array([[cosine * flip, -sine], [sine * flip, cosine]])
     shift = np.array([u * columns, v * rows]) - linear @ np.array([middle, middle])

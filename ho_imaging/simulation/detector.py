@@ -41,7 +41,8 @@ def enlarge(small: Image, shape: tuple[int, ...]) -> Image:
     """
     rows, columns = shape
     large = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    box = (max(round(columns / small.shape[1]), 1), max(round(rows / small.shape[0]), 1))
+    # Boxes of an odd number of pixels; an even one would shift the picture by half a pixel.
+    box = (2 * (columns // small.shape[1] // 2) + 1, 2 * (rows // small.shape[0] // 2) + 1)
     return np.asarray(cv2.blur(large, box, borderType=cv2.BORDER_REFLECT), dtype=np.float32)
 
 

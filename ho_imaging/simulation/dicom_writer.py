@@ -33,7 +33,7 @@ class _Anatomy(NamedTuple):
     body_part: str
 
 
-# Codes: PS3.16 CID 4009; body parts: PS3.16 Annex L.
+# Codes: PS3.16 CID 4009; body parts: PS3.16 Annex L, empty where no term is established.
 ANATOMY: dict[str, _Anatomy] = {
     Region.PELVIS: _Anatomy("816092008", "Pelvis", "PELVIS"),
     Region.HIP: _Anatomy("29836001", "Hip", "HIP"),
@@ -44,9 +44,9 @@ ANATOMY: dict[str, _Anatomy] = {
     Region.FOOT: _Anatomy("56459004", "Foot", "FOOT"),
     Region.RESIDUAL_LIMB: _Anatomy("66019005", "Extremity", "EXTREMITY"),
     Region.SHOULDER: _Anatomy("16982005", "Shoulder", "SHOULDER"),
-    Region.UPPER_ARM: _Anatomy("40983000", "Upper arm", "UPPERARM"),
+    Region.UPPER_ARM: _Anatomy("40983000", "Upper arm", ""),
     Region.ELBOW: _Anatomy("16953009", "Elbow joint", "ELBOW"),
-    Region.FOREARM: _Anatomy("14975008", "Forearm", "FOREARM"),
+    Region.FOREARM: _Anatomy("14975008", "Forearm", ""),
     Region.WRIST: _Anatomy("74670003", "Wrist joint", "WRIST"),
     Region.HAND: _Anatomy("85562004", "Hand", "HAND"),
     Region.CHEST: _Anatomy("816094009", "Chest", "CHEST"),
@@ -65,15 +65,10 @@ class _Projection(NamedTuple):
     eponym: tuple[str, str] | None = None
 
 
-# Codes: PS3.16 CID 4010 and CID 4012; frog leg has no code of its own but the eponym of its inventor.
+# The views that are simulated. Codes: PS3.16 CID 4010 and CID 4012; frog leg has only its inventor's name.
 PROJECTIONS: dict[str, _Projection] = {
     View.AP: _Projection("399348003", "antero-posterior", "AP"),
-    View.PA: _Projection("272479007", "postero-anterior", "PA"),
-    View.LATERAL: _Projection("399067008", "lateral", "LL"),
-    View.CROSS_TABLE_LATERAL: _Projection("399067008", "lateral", "LL", ("424811006", "Danelius-Miller")),
     View.FROG_LEG: _Projection("399348003", "antero-posterior", "AP", ("399245002", "Cleaves")),
-    View.OBLIQUE: _Projection("399182000", "oblique", ""),
-    View.AXIAL: _Projection("399061009", "axial", ""),
 }
 SIDES = {Laterality.LEFT: "L", Laterality.RIGHT: "R", Laterality.BILATERAL: "B"}
 SYNTAXES: dict[Compression, UID] = {
@@ -106,6 +101,8 @@ def write_dx(
         raise UsageError(
             f"unknown compression {compression!r}", path=path, remedy="use one of " + ", ".join(map(repr, SYNTAXES))
         )
+    if scene.view not in PROJECTIONS:
+        raise UsageError(f"the view {scene.view} is not simulated", path=path, remedy="use ap or frog_leg")
     study = f"{seed}/{study_number}"
     dataset = Dataset()
     _patient_and_study(dataset, seed, study_number, study, study_date)
@@ -194,23 +191,21 @@ def _patient_and_study(dataset: Dataset, seed: int, study_number: int, study: st
 
 def _anatomy(dataset: Dataset, scene: Scene) -> None:
     anatomy = ANATOMY.get(scene.region)
-    if anatomy is not None:
+    # Type 2: an empty sequence says that the region is not known.
+    dataset.AnatomicRegionSequence = [] if anatomy is None else [_code(anatomy.code, anatomy.meaning)]
+    if anatomy is not None and anatomy.body_part:
         dataset.BodyPartExamined = anatomy.body_part
-        dataset.AnatomicRegionSequence = [_code(anatomy.code, anatomy.meaning)]
-    else:
-        dataset.AnatomicRegionSequence = []
     dataset.ImageLaterality = SIDES.get(Laterality(scene.laterality), "U")
-    projection = PROJECTIONS.get(scene.view)
-    if projection is not None:
-        item = _code(projection.code, projection.meaning)
-        item.ViewModifierCodeSequence = []
-        dataset.ViewCodeSequence = [item]
-        dataset.ViewPosition = projection.position
-        if projection.eponym is not None:
-            dataset.ProjectionEponymousNameCodeSequence = [_code(*projection.eponym)]
+    projection = PROJECTIONS[scene.view]
+    view = _code(projection.code, projection.meaning)
+    view.ViewModifierCodeSequence = []
+    dataset.ViewCodeSequence = [view]
+    dataset.ViewPosition = projection.position
+    if projection.eponym is not None:
+        dataset.ProjectionEponymousNameCodeSequence = [_code(*projection.eponym)]
     dataset.SeriesDescription = f"{scene.region} {scene.view}".replace("_", " ").upper()
     # Row 0 is cranial and column 0 the patient's right: rows run to the left, columns to the foot.
-    dataset.PatientOrientation = ["L", "F"] if scene.view in (View.AP, View.FROG_LEG) else ["", ""]
+    dataset.PatientOrientation = ["L", "F"]
 
 
 def _acquisition(dataset: Dataset, film: Film, scene: Scene) -> None:
