@@ -82,15 +82,15 @@ def sample_look(rng: np.random.Generator) -> Look:
         detail_power=float(rng.uniform(0.6, 1.0)),
         detail_gain=float(np.exp(rng.uniform(np.log(0.9), np.log(2.6)))),
         fine_gain=float(rng.uniform(0.4, 1.5)),
-        latitude=float(rng.uniform(0.3, 1.0)),
+        latitude=float(rng.uniform(0.25, 0.9)),
         latitude_mm=float(np.exp(rng.uniform(np.log(12.0), np.log(80.0)))),
         unsharp_amount=unsharp,
         unsharp_mm=float(np.exp(rng.uniform(np.log(0.8), np.log(15.0)))),
         low_percent=float(rng.uniform(0.0, 12.0)),
         high_percent=float(rng.uniform(95.0, 100.0)),
         low_shift=float(np.clip(rng.normal(0.0, 0.2 if windowed_badly else 0.06), -0.5, 0.25)),
-        high_shift=float(np.clip(rng.normal(0.05, 0.25 if windowed_badly else 0.08), -0.2, 0.6)),
-        tone=str(rng.choice(tones, p=(0.4, 0.35, 0.15, 0.1))),  # type: ignore[arg-type]  # likewise
+        high_shift=float(np.clip(rng.normal(0.12, 0.25 if windowed_badly else 0.1), -0.12, 0.6)),
+        tone=str(rng.choice(tones, p=(0.4, 0.4, 0.15, 0.05))),  # type: ignore[arg-type]  # likewise
         tone_strength=float(rng.uniform(0.3, 1.6)),
         clahe_clip=float(rng.uniform(1.0, 2.5)) if equalised else 0.0,
         black=float(rng.uniform(0.0, 0.12)) if faded else 0.0,
