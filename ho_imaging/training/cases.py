@@ -21,7 +21,7 @@ from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
 from ho_imaging.simulation.scene import Material, Scene
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import Laterality, Structure
 
 __all__ = [
     "IGNORE_BIT",
@@ -62,7 +62,7 @@ class CaseInfo(BaseModel):
     magnification: Annotated[float, Field(ge=1.0)] = 1.0
     region: str = "hip"
     view: str = "ap"
-    laterality: str = "unknown"
+    laterality: Laterality = Laterality.UNKNOWN
     anatomy_seed: int = 0
     split: Split = "train"
     scope: bool = True
@@ -92,7 +92,7 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
         magnification=scene.magnification,
         region=scene.region,
         view=scene.view,
-        laterality=scene.laterality,
+        laterality=Laterality(scene.laterality),
         anatomy_seed=anatomy_seed,
         split=split,
         scope=scope,

@@ -38,7 +38,7 @@ class RunConfig(_Strict):
     """Stop after this many validations without a better score; ``None`` never stops early."""
     workers: Annotated[int, Field(ge=0, le=64)] = 2
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads for the network; 0 takes all cores."""
+    """Threads that train, each on its share of every batch; 0 takes one for each core. The weights depend on it."""
 
 
 class DataConfig(_Strict):
@@ -62,7 +62,7 @@ class DataConfig(_Strict):
 class OptimiserConfig(_Strict):
     """AdamW with a linear warm-up and a cosine to the end, and a running average of the weights."""
 
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 4e-3
     final_share: Share = 0.01
     warmup_share: Share = 0.04
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.02
@@ -83,9 +83,10 @@ class LossConfig(_Strict):
             Structure.BODY: 0.3,
         }
     )
-    hard_pixels: Annotated[float, Field(ge=0.0)] = 0.3
-    """Weight of the hardest HO pixels' cross-entropy."""
-    hard_pixel_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    hard_pixels: Annotated[float, Field(ge=0.0)] = 0.1
+    """Weight of the hardest HO pixels' mean cross-entropy. Divided by ``hard_pixel_share`` it says how many times more
+    such a pixel counts than another; at 30 the network learns to be undecided everywhere."""
+    hard_pixel_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05
     scope: Annotated[float, Field(ge=0.0)] = 0.2
     small_nodule_area_mm2: Positive = 400.0
     """HO pixels count more in nodules smaller than this, by the root of the ratio of areas."""

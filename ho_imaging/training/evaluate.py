@@ -13,6 +13,7 @@ from ho_imaging.network.model_store import Model
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, Split, list_cases, read_case
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.scoring import CPM_RATES, FilmLesions, auroc, cpm, dice, froc, match_lesions, sensitivity_at
+from ho_imaging.training.validation import spread
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["SIZE_CLASSES_MM2", "Evaluation", "evaluate_cases"]
@@ -54,8 +55,10 @@ def evaluate_cases(
     seed: int = 1,
     make_film: FilmMaker = simulate_film,
 ) -> Evaluation:
-    """Score a model on the cases of a split, all or the first ``limit``."""
-    paths = list_cases(folder, split)[:limit]
+    """Score a model on the cases of a split, all or ``limit`` of them spread over the set."""
+    paths = list_cases(folder, split)
+    if limit is not None:
+        paths = spread(paths, limit)
     if not paths:
         raise UsageError(f'holds no cases of split "{split}"', path=folder, remedy="simulate some")
     description = model.description

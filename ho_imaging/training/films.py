@@ -29,12 +29,14 @@ FilmMaker = Callable[[Case, np.random.Generator], Film]
 
 
 def simulate_film(case: Case, rng: np.random.Generator) -> Film:
-    """Expose a case, develop it as some vendor would, and normalise it exactly as a real film is."""
+    """Expose a case, develop it as some vendor would, annotate it, and normalise it exactly as a real film is."""
     # Imported here: the simulator needs the optional dependencies of "simulate", reading a config does not.
     from ho_imaging.preparing import normalise_intensity  # noqa: PLC0415
-    from ho_imaging.simulation.physics import expose  # noqa: PLC0415
+    from ho_imaging.simulation.annotations import annotate  # noqa: PLC0415
+    from ho_imaging.simulation.physics import expose, sample_beam  # noqa: PLC0415
     from ho_imaging.simulation.vendor import develop  # noqa: PLC0415
 
-    display = develop(expose(case.thickness_mm, case.info.pixel_mm, rng), rng)
-    valid = np.ones(display.shape, dtype=bool)
+    exposure = expose(case.thickness_mm, case.info.pixel_mm, rng, sample_beam(rng, case.info.region))
+    laterality = case.info.laterality
+    display, valid, _ = annotate(develop(exposure, rng), rng, pixel_mm=case.info.pixel_mm, laterality=laterality)
     return Film(normalise_intensity(display, valid), valid, case.bits)

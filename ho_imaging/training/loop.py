@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ho_imaging.errors import HOImagingError, UsageError
@@ -26,7 +27,8 @@ from ho_imaging.training.cases import list_cases
 from ho_imaging.training.checkpoint import Average, Progress, restore, write_checkpoint
 from ho_imaging.training.config import OptimiserConfig, TrainingConfig, load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
-from ho_imaging.training.losses import training_loss
+from ho_imaging.training.losses import start_from_priors, training_loss
+from ho_imaging.training.shares import Shares
 from ho_imaging.training.validation import (
     ValidationFilm,
     film_logits,
@@ -126,8 +128,8 @@ class _Run:
         self.device = choose_device()
         self.dtype = choose_dtype(self.device)
         torch.manual_seed(config.run.seed)
-        torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
         self.net = UNet(config.network, len(config.structures))
+        start_from_priors(self.net, config.structures)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
         self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, foreach=True)
         self.average = Average(self.net, config.optimiser.ema_decay)
@@ -136,10 +138,20 @@ class _Run:
         if last.exists():
             self.progress = restore(last, self.net, self.average, self.optimiser)
             logger.info("going on from step %d after %.1f minutes", self.progress.step, self.progress.seconds / 60)
+        # The copies take over the statistics just restored.
+        threads = 1 if self.device.type != "cpu" else config.run.threads or os.cpu_count() or 1
+        self.shares = Shares(self.net, threads)
         self.seconds_before = self.progress.seconds
         self.bad_steps = 0
 
     def run(self) -> Progress:
+        """Train to the end of the budget."""
+        try:
+            return self._run()
+        finally:
+            self.shares.close()
+
+    def _run(self) -> Progress:
         run = self.config.run
         cases = list_cases(self.config.data.cases, "train")
         if not cases:
@@ -201,21 +213,11 @@ class _Run:
             yield batch, time.monotonic() - asked
 
     def _step(self, batch: Batch, share: float, tally: _Tally) -> None:
-        self.net.train()
         rate = learning_rate(self.config.optimiser, share)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         batch = Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
-        low_precision = (
-            torch.autocast(self.device.type, torch.bfloat16)
-            if self.dtype is torch.bfloat16
-            else contextlib.nullcontext()
-        )
-        with low_precision:
-            output = self.net(batch.films.contiguous(memory_format=torch.channels_last))
-        loss, parts = training_loss(output, batch, self.config.loss)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        loss, parts = self.shares.backward(batch, self._objective)
         norm = float(torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.optimiser.clip_norm))
         if math.isfinite(norm):
             self.optimiser.step()
@@ -233,8 +235,19 @@ class _Run:
         self.progress.step += 1
         tally.steps += 1
         tally.crops += len(batch.films)
-        for name, value in {"loss": float(loss.detach()), "norm": norm, **parts}.items():
+        for name, value in {"loss": loss, "norm": norm, **parts}.items():
             tally.sums[name] += value
+
+    def _objective(self, net: UNet, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        low_precision = (
+            torch.autocast(self.device.type, torch.bfloat16)
+            if self.dtype is torch.bfloat16
+            else contextlib.nullcontext()
+        )
+        net.train()
+        with low_precision:
+            output = net(batch.films.contiguous(memory_format=torch.channels_last))
+        return training_loss(output, batch, self.config.loss)
 
     def _log_training(self, tally: _Tally, share: float) -> None:
         seconds = time.monotonic() - tally.started

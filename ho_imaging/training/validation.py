@@ -20,7 +20,15 @@ from ho_imaging.training.films import Film, FilmMaker
 from ho_imaging.training.scoring import auroc, cpm, froc, match_lesions, sensitivity_at
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["FilmLogits", "ValidationFilm", "film_logits", "inference_net", "make_validation_films", "score_films"]
+__all__ = [
+    "FilmLogits",
+    "ValidationFilm",
+    "film_logits",
+    "inference_net",
+    "make_validation_films",
+    "score_films",
+    "spread",
+]
 
 
 class ValidationFilm(NamedTuple):
@@ -39,14 +47,21 @@ class FilmLogits:
 
 
 def make_validation_films(folder: Path, count: int, seed: int, make_film: FilmMaker) -> list[ValidationFilm]:
-    """Make the films of the first ``count`` validation cases, the same for the same seed."""
+    """Make films of ``count`` validation cases spread over all there are, the same for the same seed."""
     films = []
-    for index, path in enumerate(list_cases(folder, "val")[:count]):
+    for index, path in enumerate(spread(list_cases(folder, "val"), count)):
         case = read_case(path)
         films.append(ValidationFilm(case.info, make_film(case, np.random.default_rng([seed, 2**32 + index]))))
     if not films:
         raise UsageError("holds no validation cases", path=folder, remedy='simulate cases with split "val"')
     return films
+
+
+def spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """Take ``count`` of the paths at even distances, so that every kind of case is among them."""
+    if len(paths) <= count:
+        return list(paths)
+    return [paths[round(position)] for position in np.linspace(0, len(paths) - 1, count)]
 
 
 def inference_net(

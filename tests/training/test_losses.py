@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from ho_imaging.network.unet import Output
+from ho_imaging.network.unet import Architecture, Output, UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.config import LossConfig
-from ho_imaging.training.losses import soft_dice_loss, training_loss
+from ho_imaging.training.losses import PRIOR_LOGITS, soft_dice_loss, start_from_priors, training_loss
 from ho_imaging.vocabulary import Structure
 
 ONLY_HO = LossConfig(structures={Structure.HO: 1.0}, hard_pixels=0.0, scope=0.0)
@@ -70,3 +70,22 @@ def test_gradient_descent_on_the_loss_draws_the_masks():
         optimiser.step()
     assert torch.equal(logits[0, 0] > 0, (bits & 1) > 0)
     assert torch.equal(logits[0, 1] > 0, (bits >> 5 & 1) > 0)
+
+
+def test_an_absent_structure_is_pushed_down_by_cross_entropy_alone():
+    """Dice on an absent structure would drown the rest; its gradient must be that of plain cross-entropy."""
+    logits = torch.full((1, 1, 10, 10), -2.0, requires_grad=True)
+    training_loss(Output(logits, torch.zeros(1)), a_batch(torch.zeros(10, 10)), ONLY_HO)[0].backward()
+    expected = torch.full((1, 1, 10, 10), float(torch.sigmoid(torch.tensor(-2.0))) / 100)
+    torch.testing.assert_close(logits.grad, expected)
+
+
+def test_a_network_starts_at_what_each_structure_covers():
+    structures = (Structure.BODY, Structure.HO)
+    net = UNet(Architecture(widths=(8, 8), blocks=(0, 0), dilations=()), 2)
+    start_from_priors(net, structures)
+    torch.nn.init.zeros_(net.head.weight)
+    with torch.no_grad():
+        logits = net.eval()(torch.rand(1, 2, 16, 16)).structures
+    for channel, structure in enumerate(structures):
+        torch.testing.assert_close(logits[0, channel], torch.full((16, 16), PRIOR_LOGITS[structure]))

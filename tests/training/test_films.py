@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ho_imaging.training.films import simulate_film
+from ho_imaging.vocabulary import Structure
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_case_becomes_a_film_with_bone_bright(make_toy_case, seed):
+    """Whatever the maker's look: bone of 30 mm is brighter than the muscle about it, and the truth is unchanged."""
+    case = make_toy_case(seed)
+    film = simulate_film(case, np.random.default_rng(seed))
+    assert film.pixels.shape == film.valid.shape == case.bits.shape
+    assert film.pixels.dtype == np.float32
+    assert 0 <= film.pixels.min() < film.pixels.max() <= 1
+    assert (film.pixels[~film.valid] == 0).all()
+    bone = case.mask(Structure.FEMORAL_HEAD) & film.valid
+    muscle = case.mask(Structure.BODY) & ~case.mask(Structure.FEMORAL_HEAD) & ~case.mask(Structure.HO) & film.valid
+    assert np.median(film.pixels[bone]) > np.median(film.pixels[muscle]) + 0.1
+    np.testing.assert_array_equal(film.bits, case.bits)
+
+
+def test_every_draw_is_another_film_and_the_same_draw_the_same(make_toy_case):
+    case = make_toy_case(1)
+    one, again, other = (simulate_film(case, np.random.default_rng(seed)).pixels for seed in (5, 5, 6))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).mean() > 0.01
