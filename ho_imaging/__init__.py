@@ -1,1 +1,66 @@
-"""Reads radiographs, outlines heterotopic ossification, measures every nodule and grades each study."""
+"""Reads radiographs, outlines heterotopic ossification, measures every nodule and grades each study.
+
+Research software. Not a medical device. Not validated on patient data. Not for diagnosis, treatment or triage.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ho_imaging.errors import (
+        DecodeError,
+        HOImagingError,
+        ModelError,
+        NotARadiographError,
+        OutOfScopeError,
+        ReadError,
+        RefusedError,
+        TooLargeError,
+        UsageError,
+    )
+    from ho_imaging.pipeline import Analyzer, analyze
+    from ho_imaging.reading import Radiograph, discover, read_radiograph
+    from ho_imaging.reporting.schema import StudyResult
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Analyzer",
+    "DecodeError",
+    "HOImagingError",
+    "ModelError",
+    "NotARadiographError",
+    "OutOfScopeError",
+    "Radiograph",
+    "ReadError",
+    "RefusedError",
+    "StudyResult",
+    "TooLargeError",
+    "UsageError",
+    "__version__",
+    "analyze",
+    "discover",
+    "read_radiograph",
+]
+
+_HOME = {
+    "Analyzer": "pipeline",
+    "analyze": "pipeline",
+    "Radiograph": "reading",
+    "discover": "reading",
+    "read_radiograph": "reading",
+    "StudyResult": "reporting.schema",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Names load when they are first used: importing the package costs next to nothing (PEP 562).
+    if name in __all__:
+        return getattr(import_module(f"ho_imaging.{_HOME.get(name, 'errors')}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,1 +1,5 @@
-"""To be filled."""
+"""The command line: one small module a command, each loading what it needs only when it runs."""
+
+from ho_imaging.cli.main import main
+
+__all__ = ["main"]

@@ -27,7 +27,8 @@ _SMALLEST_PART_MM2 = {Structure.PELVIS: 150.0, Structure.FEMUR: 150.0, Structure
 def read_anatomy(prediction: Prediction) -> Anatomy:
     """Read bones, implant, body and joints off the probability maps.
 
-    Where the film has no spacing, millimetres come from the femoral heads if any is seen (basis ``anatomical``), which a film
+    Where the film has no spacing, millimetres come from the femoral heads if any is seen (basis ``anatomical``),
+    which a film
     with none cannot have.
     """
     prepared = prediction.prepared
@@ -53,7 +54,8 @@ def read_anatomy(prediction: Prediction) -> Anatomy:
 def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float, ...]) -> Side:
     """Side of the patient at a source column.
 
-    A film of one side says which; on one of both sides the patient's right is on the left of an AP film and of a frog-leg
+    A film of one side says which; on one of both sides the patient's right is on the left of an AP film and of a
+    frog-leg
     film, on the right of a PA film. The midline is halfway between two joints, else the middle of the film.
     """
     laterality = prepared.radiograph.laterality.value

@@ -23,7 +23,8 @@ def density_ratio(
 ) -> float | None:
     """Brightness of a nodule over its surround, relative to that of femoral cortex over its own surround.
 
-    1.0 is as bright as cortex. A film's tone curve is unknown, so this orders nodules of one film and compares films made alike; it is
+    1.0 is as bright as cortex. A film's tone curve is unknown, so this orders nodules of one film and compares films
+    made alike; it is
     no mineral density. ``None`` without femoral cortex or soft tissue beside either to compare with.
 
     Parameters

@@ -25,7 +25,8 @@ SMALLEST_NODULE_MM2 = 4.0
 PERIARTICULAR_RADII = 3.5
 """A nodule is periarticular when its nearest point lies within so many head radii (about 84 mm) of the joint's centre.
 
-The capsule reaches about two radii, the insertions of the muscles that cross the joint (trochanters, anterior spines) lie at
+The capsule reaches about two radii, the insertions of the muscles that cross the joint (trochanters, anterior spines)
+lie at
 three to three and a half: ossification between them can restrict the joint, ossification further down the thigh cannot.
 """
 
@@ -36,7 +37,7 @@ _TOUCH_PX = 1.5
 """Bone closer than this on the prepared grid is touched: neighbours, also across a corner."""
 
 _INSIDE_SHARE = 0.9
-"""With more of it over one bone than this, a nodule is taken as lying in front of or behind that bone, not joined to it."""
+"""With more of it over one bone than this, a nodule lies in front of or behind that bone and is not joined to it."""
 
 _BONES = (Structure.PELVIS, Structure.FEMUR)
 

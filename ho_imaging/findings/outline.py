@@ -27,7 +27,8 @@ class Extent(NamedTuple):
 def outlines(level_map: NDArray[np.float32], level: float) -> list[Points]:
     """Closed outlines (n, 2) (row, column) where a map crosses ``level``; outer ones and holes, longest first.
 
-    The map is framed with zeros, so outlines at the border close. Points lie between pixel centres by linear interpolation.
+    The map is framed with zeros, so outlines at the border close. Points lie between pixel centres by linear
+    interpolation.
     """
     framed = np.pad(level_map.astype(np.float64), 1)
     found = [contour - 1.0 for contour in find_contours(framed, level)]
@@ -35,7 +36,7 @@ def outlines(level_map: NDArray[np.float32], level: float) -> list[Points]:
 
 
 def enclosed_area(contours: list[Points]) -> float:
-    """Area inside a set of outlines with holes taken off: `find_contours` turns outer outlines and holes opposite ways."""
+    """Area inside a set of outlines with holes taken off, which `find_contours` turns the opposite way."""
     return abs(sum(_signed_area(contour) for contour in contours))
 
 
@@ -47,7 +48,8 @@ def _signed_area(contour: Points) -> float:
 def extent(points: Points) -> Extent:
     """Long and short axis of a point set (n, 2), in the units of the points; in mm for points in mm.
 
-    The long axis is the maximum Feret diameter; the short axis the largest extent at right angles to it, as in bidimensional
+    The long axis is the maximum Feret diameter; the short axis the largest extent at right angles to it, as in
+    bidimensional
     lesion measurement (WHO).
     """
     hull = points

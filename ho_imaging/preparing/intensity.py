@@ -20,8 +20,10 @@ def normalise_intensity(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | 
     """Bring a film to a common scale.
 
     The robust range of the valid pixels is mapped to [0, 1], then blended with a contrast-limited equalisation of
-    the histogram (Pizer et al. 1987, without tiles). Makers' tone curves differ by a monotone map, which equalisation undoes;
-    the limit and the blend keep faint differences alive. The result does not change under ``a * pixels + b`` with a > 0.
+    the histogram (Pizer et al. 1987, without tiles). Makers' tone curves differ by a monotone map, which equalisation
+    undoes;
+    the limit and the blend keep faint differences alive. The result does not change under ``a * pixels + b`` with a >
+    0.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def normalise_intensity(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | 
     curve = _limited_equalisation(within[(within > 0.0) & (within < 1.0)])
     knots = np.linspace(0.0, 1.0, _BINS + 1)
     tone = (1.0 - _EQUALISED) * knots + _EQUALISED * curve
-    result = np.interp(scaled, knots, tone).astype(np.float32)
+    result: NDArray[np.float32] = np.interp(scaled, knots, tone).astype(np.float32)
     if valid is not None:
         result[~valid] = 0.0
     return result

@@ -14,7 +14,8 @@ __all__ = ["grid_for", "mask_to_prepared", "mask_to_source", "probability_to_sou
 def grid_for(source_shape: tuple[int, int], rows: slice, columns: slice, pixel_px: tuple[float, float]) -> GridMap:
     """Lay a grid over a part of the source.
 
-    Prepared cells tile the kept part exactly: ``pixel_px`` (source pixels per prepared pixel, row and column) is rounded so
+    Prepared cells tile the kept part exactly: ``pixel_px`` (source pixels per prepared pixel, row and column) is
+    rounded so
     that a whole number of cells fits.
     """
     height, width = rows.stop - rows.start, columns.stop - columns.start

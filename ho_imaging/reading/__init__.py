@@ -1,4 +1,4 @@
-"""Files in, radiographs out: true grey values, millimetres with their basis, and what the film shows by its own word."""
+"""Files in, radiographs out: true grey values, millimetres with their basis, and what a film says it shows."""
 
 from ho_imaging.reading.discover import Discovery, Rejected, StudyRef, discover
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced, Spacing

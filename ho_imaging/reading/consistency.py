@@ -17,9 +17,12 @@ _SHUTTER_TOLERANCE = 0.01
 def looks_inverted(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | None) -> bool:
     """Whether a film that should show bone bright shows it dark.
 
-    A body is thickest and boniest along its middle (spine, mediastinum, sacrum, a limb's shaft), and what lies beside it is air. So with bone
-    bright the middle band is brighter than both its flanks and the film's left and right edge. Only when it is clearly darker than
-    both is the description doubted; flat shutters are left out first. Few inverted films are missed rather than good ones accused: of
+    A body is thickest and boniest along its middle (spine, mediastinum, sacrum, a limb's shaft), and what lies beside
+    it is air. So with bone
+    bright the middle band is brighter than both its flanks and the film's left and right edge. Only when it is
+    clearly darker than
+    both is the description doubted; flat shutters are left out first. Few inverted films are missed rather than good
+    ones accused: of
     300 simulated films none was accused.
     """
     image = pixels if padding is None else np.where(padding, np.float32(np.median(pixels[~padding])), pixels)
@@ -37,7 +40,8 @@ def looks_inverted(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | Non
     body = inside[round(0.2 * rows) : round(0.8 * rows)]
     middle = float(np.median(body[:, round(0.42 * columns) : round(0.58 * columns)]))
     flanks = np.concatenate(
-        [body[:, round(0.1 * columns) : round(0.33 * columns)], body[:, round(0.67 * columns) : round(0.9 * columns)]], axis=1
+        [body[:, round(0.1 * columns) : round(0.33 * columns)], body[:, round(0.67 * columns) : round(0.9 * columns)]],
+        axis=1,
     )
     margin = max(2, round(0.04 * columns))
     edges = np.concatenate([inside[:, :margin], inside[:, -margin:]], axis=1)

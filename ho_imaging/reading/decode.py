@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
@@ -62,11 +62,14 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     bits = _whole(dataset, "BitsStored", allocated)
     if "PixelData" not in dataset:
         if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-            raise NotARadiographError("holds floating point pixels, which no radiograph has", remedy="convert it to integers")
+            raise NotARadiographError(
+                "holds floating point pixels, which no radiograph has", remedy="convert it to integers"
+            )
         raise DecodeError("holds no pixel data", remedy="send the file again")
     if allocated not in {8, 16} or not 1 <= bits <= allocated or samples not in {1, 3, 4}:
         raise NotARadiographError(
-            f"stores {samples} sample(s) of {bits} of {allocated} bits, which no radiograph does", remedy="convert it to 8 or 16 bits"
+            f"stores {samples} sample(s) of {bits} of {allocated} bits, which no radiograph does",
+            remedy="convert it to 8 or 16 bits",
         )
     syntax = _transfer_syntax(dataset)
     flags: list[QualityFlag] = []
@@ -84,7 +87,8 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     values = _decode(dataset, syntax, frame)
     if values.shape[:2] != (rows, columns):
         raise DecodeError(
-            f"declares {rows} x {columns} pixels but holds {values.shape[0]} x {values.shape[1]}", remedy="send the file again"
+            f"declares {rows} x {columns} pixels but holds {values.shape[0]} x {values.shape[1]}",
+            remedy="send the file again",
         )
     signed = _whole(dataset, "PixelRepresentation", 0) == 1
     return _only_stored_bits(dataset, values, bits, allocated, signed, compressed=syntax.is_compressed, flags=flags)
@@ -129,7 +133,7 @@ def _decode(dataset: Dataset, syntax: UID, frame: int) -> NDArray[np.integer]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what pydicom only warns of is checked here and after
             return np.asarray(pixel_array(dataset, index=frame, raw=False))
-    except Exception as error:  # noqa: BLE001  a decoder may raise anything on damaged data; it is typed and passed on
+    except Exception as error:
         logger.debug("decoding failed", exc_info=True)
         raise DecodeError(
             f"cannot be decoded from {syntax.name}: {_short(error)}",
@@ -167,7 +171,9 @@ def _only_stored_bits(
     if values.dtype.itemsize * 8 == bits and shift == 0:
         return Stored(values, bits, signed, tuple(flags))
     container = np.uint8 if allocated == 8 else np.uint16
-    unsigned = values.astype(container) if values.dtype.kind == "u" else values.astype(np.int32).astype(container)
+    unsigned: NDArray[np.unsignedinteger] = (
+        values.astype(container) if values.dtype.kind == "u" else values.astype(np.int32).astype(container)
+    )
     cleared = (unsigned >> shift) & container((1 << bits) - 1)
     if signed:
         wide = cleared.astype(np.int32)

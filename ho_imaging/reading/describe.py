@@ -65,8 +65,8 @@ _VIEW_CODES = {
     "R-10236": View.LATERAL,
 }
 
-# Whole words, lower case, in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian; scripts without
-# spaces are found anywhere.
+# Whole words, lower case, in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian;
+# scripts without spaces are found anywhere.
 _REGION_WORDS: tuple[tuple[Region, str], ...] = (
     (Region.RESIDUAL_LIMB, r"residual limb|stump|amputation stump|stumpf|moignon|mu[nñ][oó]n|moncone|coto|kikut"),
     (Region.PELVIS, r"pelvis|pelvic|becken(?:[uü]bersicht)?|b(?:ek|ek)ken|bassin|pelvi[ae]n|bacino|bacia|pelve|miednic[ay]|таз[а]?|leğen|"
@@ -130,6 +130,11 @@ _SIDE_WORDS: tuple[tuple[Laterality, str], ...] = (
     (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|li|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sin|sx|esquerd[ao]|lew\w*|sol|лев\w*|左"),
 )  # fmt: skip
 _SIDE_LETTERS: tuple[tuple[Laterality, str], ...] = ((Laterality.RIGHT, r"R"), (Laterality.LEFT, r"L"))
+
+_SIDE_CODES = {
+    "7771000": Laterality.LEFT, "24028007": Laterality.RIGHT, "51440002": Laterality.BILATERAL,
+    "G-A101": Laterality.LEFT, "G-A100": Laterality.RIGHT, "G-A102": Laterality.BILATERAL,
+}  # fmt: skip
 
 _TEXTS = (
     "SeriesDescription",
@@ -247,9 +252,7 @@ def _laterality(dataset: Dataset, flags: list[QualityFlag]) -> Sourced[Lateralit
     ]
     for item in dataset.get("AnatomicRegionSequence") or []:
         for value, meaning in _codes(item, "AnatomicRegionModifierSequence"):
-            side = {"7771000": Laterality.LEFT, "24028007": Laterality.RIGHT, "51440002": Laterality.BILATERAL}.get(value)
-            side = side or {"G-A101": Laterality.LEFT, "G-A100": Laterality.RIGHT, "G-A102": Laterality.BILATERAL}.get(value)
-            side = side or _side_in(meaning)
+            side = _SIDE_CODES.get(value) or _side_in(meaning)
             if side is not Laterality.UNKNOWN:
                 stated.append(("AnatomicRegionModifierSequence", side))
     if not stated and not written:

@@ -11,9 +11,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
-from pydicom.pixels import convert_color_space
-from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError
@@ -35,7 +33,7 @@ _PROJECTION = {"CR", "DX", "RF", "RG", "SC", "OT", "XA", "PX", "IO", "MG", "DR",
 """Modalities that may hold a projection film; XA only as a single image."""
 
 _GREY_TOLERANCE = 12
-"""Largest usual difference between colour channels (of 255) of a grey image that went through lossy colour compression."""
+"""Largest usual difference between colour channels (of 255) of a grey image after lossy colour compression."""
 
 
 def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
@@ -58,8 +56,10 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
     except HOImagingError:
         raise
     except OSError as error:
-        raise ReadError(f"cannot be read: {error.strerror or type(error).__name__}", remedy="check path and rights") from error
-    except Exception as error:  # noqa: BLE001  a damaged header makes pydicom raise nearly anything; it is typed and passed on
+        raise ReadError(
+            f"cannot be read: {error.strerror or type(error).__name__}", remedy="check path and rights"
+        ) from error
+    except Exception as error:
         raise ReadError(f"is damaged DICOM ({type(error).__name__})", remedy="send the file again") from error
     if not ({"SOPClassUID", "Rows", "StudyInstanceUID", "Modality"} & set(dataset.dir())):
         raise ReadError("is not DICOM: it has none of the attributes every image has", remedy="check what the file is")
@@ -88,7 +88,9 @@ def check_is_radiograph(dataset: Dataset) -> None:
         raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")
     if modality and modality not in _PROJECTION:
         raise NotARadiographError(f"is not a projection radiograph: {modality}", remedy="give CR, DX, RF or SC images")
-    if any(word in name for word in ("Segmentation", "Ultrasound", "CT Image", "MR Image", "Enhanced", "VL ", "Photograph")):
+    if any(
+        word in name for word in ("Segmentation", "Ultrasound", "CT Image", "MR Image", "Enhanced", "VL ", "Photograph")
+    ):
         raise NotARadiographError(f"is not a projection radiograph: {name}", remedy="give CR, DX, RF or SC images")
 
 
@@ -112,11 +114,15 @@ def radiograph_from_dataset(
         raise
     except MemoryError as error:
         raise TooLargeError("needs more memory than there is", remedy="use a machine with more memory") from error
-    except Exception as error:  # noqa: BLE001  a value of the wrong kind in any attribute; it is typed and passed on
-        raise ReadError(f"has a header that cannot be used ({type(error).__name__})", remedy="send the file again") from error
+    except Exception as error:
+        raise ReadError(
+            f"has a header that cannot be used ({type(error).__name__})", remedy="send the file again"
+        ) from error
 
 
-def _radiograph(dataset: Dataset, path: str | None, frame: int | None, voi: int | str | None, max_pixels: int) -> Radiograph:
+def _radiograph(
+    dataset: Dataset, path: str | None, frame: int | None, voi: int | str | None, max_pixels: int
+) -> Radiograph:
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     if frames > 1 and frame is None:
         raise NotARadiographError(f"holds {frames} frames, not one film", remedy="choose one with frame=0 and so on")
@@ -139,7 +145,7 @@ def _radiograph(dataset: Dataset, path: str | None, frame: int | None, voi: int 
         flags.append(
             QualityFlag(
                 "polarity_contradicts_pixels",
-                "By its description bone is bright here, but air looks bright: black and white may be swapped in the file.",
+                "By its description bone is bright, but air looks bright: black and white may be swapped in the file.",
             )
         )
     return Radiograph(
@@ -179,8 +185,8 @@ def _bound_inflation(source: Path | bytes) -> None:
         head = stream.read(4096)
         if str(DeflatedExplicitVRLittleEndian).encode() not in head:
             return
-        meta = read_file_meta_info(BytesIO(head))
-        stream.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
+        # The first element of the meta group, (0002,0000) UL, says how long the group is (PS3.10 7.1).
+        stream.seek(144 + int.from_bytes(head[140:144], "little"))
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         total = 0
         while chunk := stream.read(1 << 20):
@@ -206,7 +212,9 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
         values = (values >> 8).astype(np.uint8) if values.dtype == np.uint16 else values
     if values.ndim == 2:
         if not photometric:
-            flags.append(QualityFlag("photometric_missing", "No Photometric Interpretation: low values are taken as black."))
+            flags.append(
+                QualityFlag("photometric_missing", "No Photometric Interpretation: low values are taken as black.")
+            )
         return stored
     if photometric.startswith("YBR") and photometric not in {"YBR_ICT", "YBR_RCT"} and _still_ybr(dataset):
         values = convert_color_space(values, "YBR_FULL", "RGB")
@@ -215,7 +223,11 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
     top = 2**stored.bits - 1 if photometric != "PALETTE COLOR" else 255
     if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
         raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")
-    flags.append(QualityFlag("colour_converted", f"Stored as {photometric or 'colour'} though it is grey: taken as its luminance."))
+    flags.append(
+        QualityFlag(
+            "colour_converted", f"Stored as {photometric or 'colour'} though it is grey: taken as its luminance."
+        )
+    )
     luminance = channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return Stored(np.rint(luminance).astype(np.uint16), stored.bits, False, stored.flags)
 
@@ -270,11 +282,17 @@ def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
     }  # fmt: skip
     stated = str(dataset.get("LossyImageCompression", "") or "") == "01"
     if stated or (syntax is not None and str(syntax) in lossy_syntaxes):
-        flags.append(QualityFlag("lossy_compression", "The film went through lossy compression: faint bone may be lost."))
+        flags.append(
+            QualityFlag("lossy_compression", "The film went through lossy compression: faint bone may be lost.")
+        )
     if str(dataset.get("BurnedInAnnotation", "") or "").upper() == "YES":
         flags.append(QualityFlag("burned_in_annotation", "The file says that text is burned into the pixels."))
     if str(dataset.get("Modality", "") or "").upper() in {"SC", "OT"} or "ConversionType" in dataset:
-        flags.append(QualityFlag("secondary_capture", "A secondary capture: processing, scale and spacing may not be the original's."))
+        flags.append(
+            QualityFlag(
+                "secondary_capture", "A secondary capture: processing, scale and spacing may not be the original's."
+            )
+        )
     return flags
 
 
@@ -286,4 +304,3 @@ def _uid(dataset: Dataset, keyword: str, flags: list[QualityFlag]) -> str:
     flags.append(QualityFlag("uid_missing", f"{keyword} is missing: one was made from the pixel data."))
     digest = hashlib.sha256(keyword.encode() + bytes(dataset.get("PixelData", b""))).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
-

@@ -60,8 +60,10 @@ class _Candidate:
 def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     """Find the films under files and folders and group them into studies.
 
-    Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are followed but no folder
-    is entered twice. The first file with a SOP Instance UID counts, later ones are refused. Where a series of a study is there raw
+    Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
+    followed but no folder
+    is entered twice. The first file with a SOP Instance UID counts, later ones are refused. Where a series of a study
+    is there raw
     and processed, the processed film counts. Each raster file is a study of its own.
 
     Raises
@@ -119,7 +121,7 @@ def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
         rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, f"cannot be read: {error.strerror}"))
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=note):
-        identity = os.stat(root)
+        identity = Path(root).stat()
         key = (identity.st_dev, identity.st_ino)
         if key in entered:
             folders.clear()
@@ -139,7 +141,9 @@ def _look(path: Path) -> _Candidate:
             if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
                 stream.seek(0)
                 data = stream.read()
-                image = ImageRef(path, kind, raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data), "")
+                image = ImageRef(
+                    path, kind, raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data), ""
+                )
                 return _Candidate(image, raw=False, order=("", 0, ""))
     except OSError as error:
         if isinstance(error, HOImagingError):

@@ -24,7 +24,8 @@ _DICOM_GROUPS = {0x0002, 0x0008}
 def kind_of(head: bytes) -> FileKind:
     """Tell a file's kind from its first 256 bytes or so.
 
-    DICOM without a preamble (PS3.10 wants one, old files lack it) is known by a first tag of group 0002 or 0008 in either byte order
+    DICOM without a preamble (PS3.10 wants one, old files lack it) is known by a first tag of group 0002 or 0008 in
+    either byte order
     with a believable value representation or length.
     """
     if head[128:132] == b"DICM":
@@ -42,12 +43,12 @@ def _starts_like_a_dataset(head: bytes) -> bool:
     if len(head) < 16:
         return False
     for order in ("little", "big"):
-        group = int.from_bytes(head[0:2], order)  # type: ignore[arg-type]  # a literal by construction
-        element = int.from_bytes(head[2:4], order)  # type: ignore[arg-type]
+        group = int.from_bytes(head[0:2], order)
+        element = int.from_bytes(head[2:4], order)
         if group not in _DICOM_GROUPS or element > 0x0100:
             continue
         explicit = head[4:6] in {b"UL", b"UI", b"CS", b"OB", b"SH", b"LO", b"DA", b"TM"}
-        implicit_length = int.from_bytes(head[4:8], order)  # type: ignore[arg-type]
+        implicit_length = int.from_bytes(head[4:8], order)
         if explicit or implicit_length <= 1024:
             return True
     return False

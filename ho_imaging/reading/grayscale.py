@@ -1,6 +1,7 @@
 """From stored values to what the maker meant to be seen, in the standard's order (DICOM PS3.4 N.2).
 
-Stored value -> Modality LUT or rescale -> VOI LUT or window -> presentation polarity. A film has at most 65,536 stored values, so
+Stored value -> Modality LUT or rescale -> VOI LUT or window -> presentation polarity. A film has at most 65,536
+stored values, so
 the whole chain is worked out once per value, as a table.
 """
 
@@ -66,7 +67,10 @@ def grayscale_table(
             raise UsageError("is a raw image (FOR PROCESSING) and offers no VOI view", remedy="leave voi out")
         shown = _raw(values, ends, linear=linear, sign=int(sign))
         flags.append(
-            QualityFlag("for_processing", "Raw detector image: shown by its intensity relationship, not by the maker's processing.")
+            QualityFlag(
+                "for_processing",
+                "Raw detector image: shown by its intensity relationship, not by the maker's processing.",
+            )
         )
         return GrayscaleTable(first, shown.astype(np.float32), tuple(flags))
     shown = _voi(dataset, values, ends, voi, flags)
@@ -137,7 +141,8 @@ def _lut(item: Dataset, dataset: Dataset) -> tuple[Values, int, int]:
             entries = entries.astype("<u2").view(np.uint8)
     if len(entries) < count:
         raise ReadError(
-            f"a lookup table states {count} entries and has {len(entries)}", remedy="have the file repaired by its sender"
+            f"a lookup table states {count} entries and has {len(entries)}",
+            remedy="have the file repaired by its sender",
         )
     return entries[:count].astype(np.float64), start, bits if 0 < bits <= 16 else 16
 
@@ -164,7 +169,9 @@ def _voi(dataset: Dataset, values: Values, ends: Values, voi: int | str | None, 
     try:
         return window_values(values, center, width, function)
     except ValueError:
-        flags.append(QualityFlag("window_invalid", "The stated window is not allowed by the standard: all values are shown."))
+        flags.append(
+            QualityFlag("window_invalid", "The stated window is not allowed by the standard: all values are shown.")
+        )
         low, high = float(ends.min()), float(ends.max())
         return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
@@ -202,7 +209,8 @@ def _choose(names: list[str], voi: int | str | None) -> int:
 def _is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
     """Whether the VOI output is inverted: low values white.
 
-    MONOCHROME1 and Presentation LUT Shape INVERSE are one statement (PS3.3 C.8.11.3.1), so together they invert once. Where they differ the
+    MONOCHROME1 and Presentation LUT Shape INVERSE are one statement (PS3.3 C.8.11.3.1), so together they invert once.
+    Where they differ the
     shape counts: it is the later step of the pipeline and says directly how P-values come about (PS3.3 C.11.6).
     """
     photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
@@ -215,14 +223,14 @@ def _is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
         flags.append(
             QualityFlag(
                 "polarity_statements_disagree",
-                f"Photometric Interpretation {photometric} and Presentation LUT Shape {shape} disagree; the latter was followed.",
+                f"Photometric Interpretation {photometric} and Presentation LUT Shape {shape} differ: shape counts.",
             )
         )
     return by_shape
 
 
 def _raw(values: Values, ends: Values, *, linear: bool, sign: int) -> Values:
-    """Show a raw image with bone bright: log of linear intensity, turned so that less X-ray is bright (PS3.3 C.8.11.3.1.2)."""
+    """Show a raw image with bone bright: log of linear intensity, less X-ray bright (PS3.3 C.8.11.3.1.2)."""
     low, high = float(ends.min()), float(ends.max())
     if not high > low:
         return np.zeros_like(values)

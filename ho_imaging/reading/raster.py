@@ -37,7 +37,9 @@ def radiograph_from_raster(
         If it cannot be decoded, is too large, or is a colour picture, a stack of pages or tiny.
 
     """
-    flags = [QualityFlag("raster_file", "Not DICOM: nothing says how it was made, what it shows, or how large a pixel is.")]
+    flags = [
+        QualityFlag("raster_file", "Not DICOM: nothing says how it was made, what it shows, or how large a pixel is.")
+    ]
     values = _decode(data, kind, frame, max_pixels, flags)
     if values.ndim == 3:
         values = _grey(values, flags)
@@ -72,8 +74,10 @@ def _decode(
         return _decode_other(data, max_pixels, flags)
     except (DecodeError, TooLargeError, NotARadiographError):
         raise
-    except Exception as error:  # noqa: BLE001  image libraries raise many kinds on damaged files; it is typed and passed on
-        raise DecodeError(f"is a damaged {kind.value.upper()} ({type(error).__name__})", remedy="send it again") from error
+    except Exception as error:
+        raise DecodeError(
+            f"is a damaged {kind.value.upper()} ({type(error).__name__})", remedy="send it again"
+        ) from error
 
 
 def _decode_tiff(data: bytes, frame: int | None, max_pixels: int) -> NDArray[np.generic]:
@@ -82,8 +86,10 @@ def _decode_tiff(data: bytes, frame: int | None, max_pixels: int) -> NDArray[np.
     with tifffile.TiffFile(BytesIO(data)) as file:
         pages = file.pages
         if len(pages) > 1 and frame is None:
-            raise NotARadiographError(f"holds {len(pages)} pages, not one film", remedy="choose one with frame=0 and so on")
-        page = pages[frame or 0]
+            raise NotARadiographError(
+                f"holds {len(pages)} pages, not one film", remedy="choose one with frame=0 and so on"
+            )
+        page = pages[frame or 0].aspage()
         _check_size(int(page.shape[0]), int(page.shape[1]), max_pixels)
         values = np.asarray(page.asarray())
         if values.dtype.kind == "f":
@@ -104,7 +110,11 @@ def _decode_other(data: bytes, max_pixels: int, flags: list[QualityFlag]) -> NDA
         _check_size(image.height, image.width, max_pixels)
         turned = ImageOps.exif_transpose(image)
         if turned.size != image.size or (image.getexif().get(0x0112, 1) != 1):
-            flags.append(QualityFlag("turned_by_exif", "The file says that its picture is turned or mirrored: it was turned back."))
+            flags.append(
+                QualityFlag(
+                    "turned_by_exif", "The file says that its picture is turned or mirrored: it was turned back."
+                )
+            )
         if turned.mode in {"P", "PA", "RGBA", "LA", "CMYK", "YCbCr", "1"}:
             has_alpha = "A" in turned.mode or "transparency" in turned.info
             turned = turned.convert("RGB" if turned.mode not in {"1", "LA"} else "L")
@@ -115,14 +125,16 @@ def _decode_other(data: bytes, max_pixels: int, flags: list[QualityFlag]) -> NDA
 
 def _check_size(rows: int, columns: int, max_pixels: int) -> None:
     if rows * columns > max_pixels:
-        raise TooLargeError(f"is {rows} x {columns} pixels, above the limit of {max_pixels:,}", remedy="make it smaller")
+        raise TooLargeError(
+            f"is {rows} x {columns} pixels, above the limit of {max_pixels:,}", remedy="make it smaller"
+        )
 
 
 def _grey(values: NDArray[np.generic], flags: list[QualityFlag]) -> NDArray[np.generic]:
     channels = values[..., :3].astype(np.float32)
     if channels.shape[-1] != 3:
         return np.asarray(values[..., 0])
-    top = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else float(channels.max() or 1.0)
+    top = {"uint8": 255.0, "uint16": 65535.0}.get(values.dtype.name, float(channels.max() or 1.0))
     spread = channels.max(axis=-1) - channels.min(axis=-1)
     if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
         raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")

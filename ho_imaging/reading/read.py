@@ -50,7 +50,8 @@ def read_radiograph(
     frame
         Which frame or page, from 0, of a file that holds several; a file with several is refused without.
     voi
-        Which VOI view, where a file offers several: index over VOI LUTs then windows, or its explanation. First by default.
+        Which VOI view, where a file offers several: index over VOI LUTs then windows, or its explanation. First by
+        default.
     region, view, laterality, spacing_mm
         The caller's word, in place of the file's; the source then reads ``caller``, the spacing's basis ``assumed``.
     max_pixels
@@ -76,7 +77,7 @@ def read_radiograph(
             raise type(error)(error.problem, path=path, remedy=error.remedy) from error
         raise
     if spacing_mm is not None:
-        if len(spacing_mm) != 2 or not all(0.0 < value < 10.0 for value in spacing_mm):
+        if not all(0.0 < value < 10.0 for value in spacing_mm):
             raise UsageError(f"spacing_mm {spacing_mm} is not two lengths in mm", path=path)
         spacing = Spacing(float(spacing_mm[0]), float(spacing_mm[1]), SpacingBasis.ASSUMED, "caller")
         radiograph = replace(radiograph, spacing=spacing)
@@ -97,7 +98,11 @@ def _read(
 ) -> Radiograph:
     if isinstance(source, Dataset):
         return radiograph_from_dataset(source, path=None, frame=frame, voi=voi, max_pixels=max_pixels)
-    data = source if isinstance(source, bytes) else _bytes_of(Path(source.path if isinstance(source, ImageRef) else source))
+    data = (
+        source
+        if isinstance(source, bytes)
+        else _bytes_of(Path(source.path if isinstance(source, ImageRef) else source))
+    )
     if not data:
         raise ReadError("is empty", remedy="send the file again")
     kind = kind_of(data[:256])
@@ -123,4 +128,6 @@ def _bytes_of(path: Path) -> bytes:
     except HOImagingError:
         raise
     except OSError as error:
-        raise ReadError(f"cannot be read: {error.strerror or error}", remedy="check the path and your rights to it") from error
+        raise ReadError(
+            f"cannot be read: {error.strerror or error}", remedy="check the path and your rights to it"
+        ) from error

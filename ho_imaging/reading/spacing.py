@@ -22,10 +22,13 @@ _SAME = 0.002
 """Two spacings that differ by less than this share are the same number, rounded differently."""
 
 
-def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tuple[QualityFlag, ...]]:
+def read_spacing(  # noqa: PLR0911  (one return a basis)
+    dataset: Dataset, shape: tuple[int, int]
+) -> tuple[Spacing, tuple[QualityFlag, ...]]:
     """Read the spacing that can be believed, in the patient plane as far as the file allows.
 
-    Pixel Spacing with a calibration, or different from the detector's, is ``calibrated``; the detector's pitch is ``detector``, divided by
+    Pixel Spacing with a calibration, or different from the detector's, is ``calibrated``; the detector's pitch is
+    ``detector``, divided by
     the magnification where that is stated or follows from the distances; Pixel Spacing alone is ``assumed``; anything
     missing, zero, absurd or plainly a placeholder is ``none``.
     """
@@ -43,7 +46,9 @@ def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tup
         magnification, source = _magnification(dataset, flags)
         if magnification is None:
             flags.append(
-                QualityFlag("magnification_unknown", "Lengths are at the detector: in the patient they are 5 to 25 % shorter.")
+                QualityFlag(
+                    "magnification_unknown", "Lengths are at the detector: in the patient they are 5 to 25 % shorter."
+                )
             )
             return Spacing(*detector, SpacingBasis.DETECTOR, detector_source), tuple(flags)
         row, column = (value / magnification for value in detector)
@@ -51,10 +56,15 @@ def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tup
     if pixel:
         if _is_placeholder(dataset, pixel):
             flags.append(
-                QualityFlag("spacing_implausible", "Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder.")
+                QualityFlag(
+                    "spacing_implausible",
+                    "Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder.",
+                )
             )
             return NO_SPACING, tuple(flags)
-        flags.append(QualityFlag("spacing_assumed", "Nothing says whether Pixel Spacing is calibrated or the detector's."))
+        flags.append(
+            QualityFlag("spacing_assumed", "Nothing says whether Pixel Spacing is calibrated or the detector's.")
+        )
         return Spacing(*pixel, SpacingBasis.ASSUMED, "PixelSpacing"), tuple(flags)
     if not flags:
         flags.append(QualityFlag("spacing_missing", "The file states no pixel spacing."))
@@ -116,7 +126,9 @@ def _same(first: tuple[float, float], second: tuple[float, float]) -> bool:
 
 def _is_placeholder(dataset: Dataset, pixel: tuple[float, float]) -> bool:
     colour = int(_finite(dataset.get("SamplesPerPixel")) or 1) > 1
-    secondary = "ConversionType" in dataset or "SecondaryCapture" in str(getattr(dataset.get("SOPClassUID"), "name", ""))
+    secondary = "ConversionType" in dataset or "SecondaryCapture" in str(
+        getattr(dataset.get("SOPClassUID"), "name", "")
+    )
     return pixel == (1.0, 1.0) and (colour or secondary or not dataset.get("DetectorType"))
 
 

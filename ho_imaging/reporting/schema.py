@@ -1,6 +1,7 @@
 """The result of a study as others see it: a versioned schema, strict when read, the same bytes for the same film.
 
-Fields are only added within a major version. Lengths are in mm in the plane named by the spacing basis, points are (row,
+Fields are only added within a major version. Lengths are in mm in the plane named by the spacing basis, points are
+(row,
 column) in source pixels with pixel centres at whole numbers.
 """
 
@@ -164,7 +165,7 @@ class SoftwareResult(_Part):
 class StudyResult(_Part):
     """Everything said about one study. ``status`` is ``done`` if any of its films was analysed."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0"] = "1.0"
     study_uid: str
     status: Status
     reason: str | None = None

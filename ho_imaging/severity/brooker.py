@@ -1,7 +1,9 @@
 """Brooker class of a hip from geometry (Brooker et al., J Bone Joint Surg Am 1973;55:1629).
 
-0: none. I: islands of bone in soft tissue. II: spurs from pelvis or proximal femur with at least 1 cm between opposing bone
-surfaces. III: the gap is under 1 cm. IV: apparent bony ankylosis. What the definition leaves open is settled by the rules
+0: none. I: islands of bone in soft tissue. II: spurs from pelvis or proximal femur with at least 1 cm between
+opposing bone
+surfaces. III: the gap is under 1 cm. IV: apparent bony ankylosis. What the definition leaves open is settled by the
+rules
 in ``docs/severity.md``, which this module follows in order.
 """
 
@@ -69,8 +71,8 @@ def grade_brooker(view: SideView) -> BrookerReading:
     groups = _groups(view)
     if any(group.on_pelvis and group.on_femur for group in groups):
         statement = (
-            "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in a single view can "
-            "look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
+            "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in one view "
+            "can look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
         )
         return BrookerReading("IV", (), _evidence(view, groups, None, statement))
     if not any(group.on_pelvis or group.on_femur for group in groups):

@@ -1,6 +1,7 @@
 """Burden of ectopic bone about a joint, 0 to 100: a continuous score from measured parts, for every region.
 
-A quantity of this program, not a validated scale: no published planimetric score of heterotopic ossification was found. Formula and
+A quantity of this program, not a validated scale: no published planimetric score of heterotopic ossification was
+found. Formula and
 a worked example are in ``docs/severity.md``.
 """
 
@@ -25,8 +26,10 @@ _UNKNOWN_DENSITY = 0.5
 class BurdenParts:
     """What the score is made of, all relative to the joint's own size.
 
-    ``area``: total area over the area of the femoral head. ``extent``: longest axis over the head's diameter. ``count``: number of
-    nodules. ``density``: area-weighted density ratio, ``None`` if not known. ``gap``: remaining gap over the head's diameter, 0 when
+    ``area``: total area over the area of the femoral head. ``extent``: longest axis over the head's diameter.
+    ``count``: number of
+    nodules. ``density``: area-weighted density ratio, ``None`` if not known. ``gap``: remaining gap over the head's
+    diameter, 0 when
     bridged, ``None`` without a spur.
     """
 
@@ -60,7 +63,7 @@ def burden_parts(
 
 
 def burden_score(parts: BurdenParts) -> float:
-    """Score 0 to 100; 0 exactly when there is no nodule, rising in every part (falling in the gap), each part saturating."""
+    """Score 0 to 100; 0 exactly without a nodule, rising in every part (falling in the gap), each part saturating."""
     if parts.count == 0:
         return 0.0
     density = _UNKNOWN_DENSITY if parts.density is None else parts.density
@@ -76,7 +79,8 @@ def burden_score(parts: BurdenParts) -> float:
 def category_of(grade: str | None, score: float | None) -> Category | None:
     """The severity in a word.
 
-    Brooker III and IV are what the literature calls high grade, so they are severe whatever the score; a score of 60 or more is severe in any
+    Brooker III and IV are what the literature calls high grade, so they are severe whatever the score; a score of 60
+    or more is severe in any
     region, 30 or more (or class II) moderate.
     """
     if grade is None and score is None:

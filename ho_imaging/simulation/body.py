@@ -83,14 +83,13 @@ def project_body(
         total = _blend_union(total, thigh_total)
     total = np.maximum(total, muscle)
     blur = max(1.2 / camera.pixel_mm, 0.5)
-    muscle = cv2.GaussianBlur(muscle.astype(np.float32), (0, 0), 2.0 * blur)
-    total = cv2.GaussianBlur(total.astype(np.float32), (0, 0), 0.5 * blur)
-    mask = np.asarray(total > 1.0)
-    fat = np.maximum(total - muscle, 0.0)
-    muscle, fat = _fascia(rng, camera, muscle, fat)
-    muscle, fat = _viscera(rng, camera, muscle, fat, grid_x - middle_x_mm, above, pelvis_half_width_mm)
-    muscle, fat = _folds(rng, camera, muscle, fat, mask)
-    return Body(muscle, fat, mask)
+    lean = np.asarray(cv2.GaussianBlur(muscle.astype(np.float32), (0, 0), 2.0 * blur), dtype=np.float32)
+    all_in = np.asarray(cv2.GaussianBlur(total.astype(np.float32), (0, 0), 0.5 * blur), dtype=np.float32)
+    mask = np.asarray(all_in > 1.0)
+    lean, fat = _fascia(rng, camera, lean, np.maximum(all_in - lean, np.float32(0.0)))
+    lean, fat = _viscera(rng, camera, lean, fat, grid_x - middle_x_mm, above, pelvis_half_width_mm)
+    lean, fat = _folds(rng, camera, lean, fat, mask)
+    return Body(lean, fat, mask)
 
 
 def _blend_union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,7 +42,8 @@ _GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
 class HipPlan:
     """What to ask of a scene; ``None`` leaves it to chance.
 
-    ``grades``: Brooker class planned on the right and the left. ``view``: ``ap`` or ``frog_leg``. ``region``: ``pelvis`` (both
+    ``grades``: Brooker class planned on the right and the left. ``view``: ``ap`` or ``frog_leg``. ``region``:
+    ``pelvis`` (both
     hips) or ``hip`` (one). ``modes``: first and last (exclusive) of the shape modes that vary.
     """
 
@@ -55,7 +56,7 @@ class HipPlan:
     clutter: bool = True
 
 
-def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:
+def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: PLR0912, PLR0915  (the recipe in order)
     """Sample a person and project them; the same seed and plan give the same scene to the last bit."""
     plan = plan or HipPlan()
     rng = np.random.default_rng(seed)

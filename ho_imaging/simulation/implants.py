@@ -20,7 +20,7 @@ IMPLANT_KINDS = ("total_hip", "total_hip_cemented", "hemi", "nail", "sliding_scr
 
 @dataclass(frozen=True, eq=False)
 class Implant:
-    """An implant in projection: mm of each material along each ray, where metal is, and whether it replaces the head."""
+    """An implant in projection: mm of each material along each ray, where metal is, whether it replaces the head."""
 
     kind: str
     thickness_mm: dict[Material, NDArray[np.float32]]
@@ -96,7 +96,7 @@ def implant_for(rng: np.random.Generator, camera: Camera, hip: Hip, kind: str) -
 
 
 def _arthroplasty(rng: np.random.Generator, hip: Hip, kind: str, metal: Material) -> list[tuple[Material, Mesh]]:
-    base, neck = _neck(hip)
+    base, _ = _neck(hip)
     down = _down(hip)
     center = hip.head_center + rng.normal(0.0, 2.0, 3)
     shoulder = base + 0.30 * (center - base)

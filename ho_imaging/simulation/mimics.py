@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -22,7 +23,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Mimic:
-    """One mimic: ``kind``, its ``material`` and mm of it along each ray; ``bone`` names the bone it is a part of, if any."""
+    """One mimic: ``kind``, its ``material`` and mm of it along each ray; ``bone``: the bone it is a part of, if any."""
 
     kind: str
     material: Material
@@ -78,12 +79,10 @@ def _scale(camera: Camera, y_mm: float) -> float:
     return camera.magnification(y_mm) / camera.pixel_mm
 
 
-def _stamp(
-    camera: Camera, center_rc: Points, radius_px: float, profile: object = None
-) -> tuple[slice, slice, Image, Image] | None:
+def _stamp(camera: Camera, center_rc: Points, radius_px: float) -> tuple[slice, slice, Image, Image] | None:
     """Pixel window about a point with row and column offsets from it; ``None`` off the film."""
     reach = int(np.ceil(radius_px)) + 2
-    r0, c0 = int(round(center_rc[0])) - reach, int(round(center_rc[1])) - reach
+    r0, c0 = round(float(center_rc[0])) - reach, round(float(center_rc[1])) - reach
     r1, c1 = r0 + 2 * reach + 1, c0 + 2 * reach + 1
     if r1 <= 0 or c1 <= 0 or r0 >= camera.shape[0] or c0 >= camera.shape[1]:
         return None
@@ -128,7 +127,8 @@ def _phleboliths(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]
         position = hip.head_center + np.array(
             [inward * rng.uniform(22.0, 55.0), rng.uniform(0.0, 40.0), rng.uniform(-35.0, 18.0)]
         )
-        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.0, 3.4), _scale(camera, float(position[1])),
+        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.0, 3.4),
+              _scale(camera, float(position[1])),
               rng.uniform(0.25, 0.75), rng.uniform(0.0, 1.0))  # fmt: skip
     return [Mimic("phlebolith", Material.BONE, image)]
 
@@ -197,7 +197,8 @@ def _node(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> li
         size = rng.uniform(3.0, 7.0)
         for _ in range(int(rng.integers(6, 22))):
             position = center + rng.normal(0.0, 0.5 * size, 3)
-            _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.6, 1.6), _scale(camera, float(position[1])),
+            _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.6, 1.6),
+              _scale(camera, float(position[1])),
                   rng.uniform(0.2, 0.7), 0.0)  # fmt: skip
     return [Mimic("calcified_node", Material.BONE, image)]
 
@@ -208,7 +209,8 @@ def _granuloma(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) 
     for _ in range(int(rng.integers(1, 5))):
         hip = _hip(rng, hips)
         position = hip.head_center + np.array([hip.outward * rng.uniform(-30.0, 55.0), 60.0, rng.uniform(45.0, 130.0)])
-        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(2.5, 8.0), _scale(camera, float(position[1])),
+        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(2.5, 8.0),
+              _scale(camera, float(position[1])),
               rng.uniform(0.08, 0.25), rng.uniform(0.85, 1.0))  # fmt: skip
     return [Mimic("injection_granuloma", Material.BONE, image)]
 
@@ -233,8 +235,11 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimi
     """Osteophytes at the joint's margin and enthesophytes where tendons insert: short, continuous with their bone."""
     sites = (
         ("osteophyte", "pelvis", hip.pelvis_marks["acetabular_rim"], np.array([hip.outward, 0.0, -0.4])),
-        ("osteophyte", "femur", hip.head_center + 0.8 * hip.head_radius_mm * np.array([hip.outward, 0.0, 0.6]), np.array([hip.outward, 0.0, 0.9])),
-        ("osteophyte", "femur", hip.head_center + 0.95 * hip.head_radius_mm * np.array([-hip.outward * 0.5, 0.0, -0.85]), np.array([-hip.outward, 0.0, -0.6])),
+        ("osteophyte", "femur", hip.head_center + 0.8 * hip.head_radius_mm * np.array([hip.outward, 0.0, 0.6]),
+         np.array([hip.outward, 0.0, 0.9])),
+        ("osteophyte", "femur",
+         hip.head_center + 0.95 * hip.head_radius_mm * np.array([-hip.outward * 0.5, 0.0, -0.85]),
+         np.array([-hip.outward, 0.0, -0.6])),
         ("enthesophyte", "femur", hip.femur_marks["greater_trochanter_tip"], np.array([hip.outward * 0.2, 0.0, 1.0])),
         ("enthesophyte", "femur", hip.femur_marks["greater_trochanter_lateral"], np.array([hip.outward, 0.0, 0.6])),
         ("enthesophyte", "femur", hip.femur_marks["lesser_trochanter"], np.array([-hip.outward, 0.0, 0.7])),
@@ -246,9 +251,9 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimi
     for kind, bone, start, direction in sites:
         if rng.random() > 0.3:
             continue
-        direction = direction / np.linalg.norm(direction) + rng.normal(0.0, 0.2, 3)
+        heading = direction / np.linalg.norm(direction) + rng.normal(0.0, 0.2, 3)
         length = rng.uniform(2.5, 7.5)
-        path = start + np.linspace(-0.3, 1.0, 6)[:, None] * length * direction
+        path = start + np.linspace(-0.3, 1.0, 6)[:, None] * length * heading
         radii = rng.uniform(1.4, 2.8) * np.linspace(1.2, 0.35, 6)
         volume = grow(rng, path, radii, maturity=1.0, roughness=0.3)
         projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
@@ -273,7 +278,7 @@ def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
 def _line(camera: Camera, points_rc: Points, width_mm: float, thickness_mm: float) -> Image:
     layer = np.zeros(camera.shape, np.float32)
     pixels = max(1, round(width_mm / camera.pixel_mm))
-    for a, b in zip(points_rc[:-1], points_rc[1:], strict=True):
+    for a, b in itertools.pairwise(points_rc):
         cv2.line(layer, _fixed(a), _fixed(b), 1.0, pixels, cv2.LINE_AA, 4)
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), 0.5) * np.float32(thickness_mm), dtype=np.float32)
 

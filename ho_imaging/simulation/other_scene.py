@@ -1,4 +1,4 @@
-"""Films the model is not for: other body regions, test objects and blank exposures, to train and test the scope gate."""
+"""Films the model is not for: other body regions, test objects, blank exposures: they train and test the scope gate."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _flesh(rng: np.random.Generator, camera: Camera, bone: NDArray[np.bool_], ki
             lung = ((c - columns / 2 - side * 72.0 / camera.pixel_mm) * camera.pixel_mm / 58.0) ** 2
             lung = lung + ((r - rows * 0.45) * camera.pixel_mm / 110.0) ** 2
             soft = soft * (1.0 - 0.62 / (1.0 + np.exp(np.clip((lung + field - 1.0) * 9.0, -30, 30))))
-    return cv2.GaussianBlur(soft.astype(np.float32), (0, 0), 1.5)
+    return np.asarray(cv2.GaussianBlur(soft.astype(np.float32), (0, 0), 1.5), dtype=np.float32)
 
 
 def _test_object(

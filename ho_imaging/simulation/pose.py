@@ -50,7 +50,8 @@ class PosedSkeleton:
 
     @property
     def _origin(self) -> Points:
-        return 0.5 * (np.asarray(self.skeleton.head_left.center) + np.asarray(self.skeleton.head_right.center))
+        left, right = (np.asarray(head.center) for head in (self.skeleton.head_left, self.skeleton.head_right))
+        return np.asarray(0.5 * (left + right), dtype=np.float64)
 
 
 def _femur_rotation(rng: np.random.Generator, view: str, outward: float) -> Rotation:
@@ -63,7 +64,8 @@ def _femur_rotation(rng: np.random.Generator, view: str, outward: float) -> Rota
     about_x = Rotation.from_euler("x", -flexion, degrees=True)
     about_y = Rotation.from_euler("y", -outward * abduction, degrees=True)
     about_z = Rotation.from_euler("z", -outward * internal, degrees=True)
-    return about_y * about_x * about_z
+    turned: Rotation = about_y * about_x * about_z
+    return turned
 
 
 def pose_skeleton(

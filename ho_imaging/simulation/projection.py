@@ -1,6 +1,7 @@
 """From bodies in space to millimetres of material along each ray.
 
-The camera stands still: the source at the origin, the ray axis along +y, x to the right of the picture, z up. Scenes move
+The camera stands still: the source at the origin, the ray axis along +y, x to the right of the picture, z up. Scenes
+move
 the patient, not the camera.
 """
 
@@ -38,12 +39,12 @@ class Camera:
         """Magnification on the detector of a plane ``y_mm`` from the source."""
         return self.source_detector_mm / y_mm
 
-    def plane_coordinates(self, y_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def plane_coordinates(self, y_mm: float) -> tuple[Points, Points]:
         """Coordinates x (per column) and z (per row), in mm, at which rays cross the plane ``y_mm``."""
         step = self.pixel_mm / self.magnification(y_mm)
         x = (np.arange(self.shape[1]) - self.center_rc[1]) * step
         z = (self.center_rc[0] - np.arange(self.shape[0])) * step
-        return x, z
+        return np.asarray(x, dtype=np.float64), np.asarray(z, dtype=np.float64)
 
 
 def path_through(
@@ -51,7 +52,8 @@ def path_through(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Length in mm of each pixel's ray inside a closed mesh; and the mean of a vertex weight over the surfaces hit.
 
-    Each face adds its depth where the ray leaves the body and takes it off where the ray enters. Faces are filled row by
+    Each face adds its depth where the ray leaves the body and takes it off where the ray enters. Faces are filled row
+    by
     row between their two edges; a shared edge is crossed at the same column from both sides, and spans are half open,
     so no ray slips through an edge or counts twice.
 
@@ -176,7 +178,7 @@ def path_through_volume(
         plane = fraction[:, k, :]
         if not plane.any():
             continue
-        move = np.float32([[1, 0, pad_z - slope_z * offset / voxel_mm], [0, 1, pad_x - slope_x * offset / voxel_mm]])
+        move = np.array([[1, 0, pad_z - slope_z * offset / voxel_mm], [0, 1, pad_x - slope_x * offset / voxel_mm]])
         total += cv2.warpAffine(np.ascontiguousarray(plane), move, (total.shape[1], total.shape[0]))
     magnification = camera.magnification(float(center[1]))
     scale = camera.pixel_mm / magnification / voxel_mm  # voxels a pixel
@@ -186,9 +188,9 @@ def path_through_volume(
     x0 = -camera.center_rc[1] * scale + (0.0 - origin[0]) / voxel_mm + pad_x
     z0 = camera.center_rc[0] * scale + (0.0 - origin[2]) / voxel_mm + pad_z
     # cv2 coordinates are (x = second axis = z index, y = first axis = x index), from picture (column, row).
-    inverse_map = np.float64([[0.0, -scale, z0], [scale, 0.0, x0]])
+    inverse_map = np.array([[0.0, -scale, z0], [scale, 0.0, x0]])
     length = float(np.sqrt(1.0 + slope_x**2 + slope_z**2)) * voxel_mm
-    path: NDArray[np.float32] = cv2.warpAffine(
+    path = cv2.warpAffine(
         total, inverse_map, (camera.shape[1], camera.shape[0]), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
-    return path * np.float32(length)
+    return np.asarray(path, dtype=np.float32) * np.float32(length)

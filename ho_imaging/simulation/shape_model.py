@@ -63,7 +63,8 @@ class Sphere:
 class Skeleton:
     """One sampled person in neutral pose: bones, joints and the vertices that carry landmarks.
 
-    ``landmarks[name]`` indexes a vertex of the bone it lies on (see ``_landmark_vertices``), on the left side; the right
+    ``landmarks[name]`` indexes a vertex of the bone it lies on (see ``_landmark_vertices``), on the left side; the
+    right
     femur mirrors the left one, and the pelvis has both.
     """
 
@@ -115,7 +116,7 @@ def lumbar_spine(rng: np.random.Generator, skeleton: Skeleton) -> list[Mesh]:
     pelvis = skeleton.pelvis.vertices
     middle = np.abs(pelvis[:, 0] - skeleton.x_middle_mm) < 14.0
     # The promontory: the highest point of the sacrum's front edge.
-    top = pelvis[middle][np.argmax((pelvis[middle] @ np.array([0.0, -0.6, 1.0])))]
+    top = pelvis[middle][np.argmax(pelvis[middle] @ np.array([0.0, -0.6, 1.0]))]
     size = float(np.clip(rng.normal(1.28, 0.06), 1.12, 1.45))
     position = np.array([skeleton.x_middle_mm, top[1] + 17.0, top[2] + rng.uniform(1.0, 6.0)])
     lean, bow = rng.normal(18.0, 6.0), rng.normal(0.0, 2.5)
@@ -235,7 +236,7 @@ def sample_skeleton(
 
     pelvis = shape("pelvis", weights)
     x_middle = float(0.5 * (pelvis[:, 0].min() + pelvis[:, 0].max()))
-    pelvis_mesh = Mesh(pelvis, arrays["pelvis_faces"])
+    pelvis_mesh = Mesh(pelvis, arrays["pelvis_faces"].astype(np.int64))
     femur_marks, left_marks, right_marks = _landmark_vertices()
     socket_left = fit_sphere(pelvis[_acetabulum_vertices()])
 
@@ -243,7 +244,7 @@ def sample_skeleton(
         head = fit_sphere(femur[_head_vertices()])
         # Weight bearing leaves the head a little high in its socket; half of the offset stays visible as joint space.
         target = np.asarray(socket.center) + rng.normal(0.0, 0.6, 3) + (0.0, 0.0, 0.8)
-        return Mesh(femur + (target - head.center), arrays["femur_faces"]), Sphere(
+        return Mesh(femur + (target - head.center), arrays["femur_faces"].astype(np.int64)), Sphere(
             (float(target[0]), float(target[1]), float(target[2])), head.radius_mm
         )
 

@@ -122,7 +122,7 @@ def smooth_noise_2d(
         field = rng.standard_normal(coarse).astype(np.float32)
         shift = rng.uniform(0.0, 1.0, 2)
         step = (shape[0] / max(coarse[0] - 3, 1), shape[1] / max(coarse[1] - 3, 1))
-        move = np.float64([[1.0 / step[1], 0.0, 1.0 + shift[1]], [0.0, 1.0 / step[0], 1.0 + shift[0]]])
+        move = np.array([[1.0 / step[1], 0.0, 1.0 + shift[1]], [0.0, 1.0 / step[0], 1.0 + shift[0]]])
         total += amplitude * cv2.warpAffine(
             field,
             move,
@@ -147,7 +147,7 @@ def smooth_noise_3d(
             front = np.moveaxis(field, axis, 0)
             flat = np.ascontiguousarray(front.reshape(front.shape[0], -1))
             large = cv2.resize(flat, (flat.shape[1], length), interpolation=cv2.INTER_LINEAR)
-            field = np.moveaxis(large.reshape(length, *front.shape[1:]), 0, axis)
+            field = np.moveaxis(np.asarray(large, dtype=np.float32).reshape(length, *front.shape[1:]), 0, axis)
         total += amplitude * field
         scale, amplitude = max(scale / 2, 1.0), amplitude / 2
     return np.asarray(total / max(float(total.std()), 1e-6), dtype=np.float32)

@@ -39,7 +39,8 @@ class _Job:
 def write_cases(out_dir: Path, *, train: int, val: int, test: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
 
-    ``train``, ``val`` and ``test`` count films of hips; one film out of scope comes with every six of them. Case ``n`` of a
+    ``train``, ``val`` and ``test`` count films of hips; one film out of scope comes with every six of them. Case
+    ``n`` of a
     split depends on ``seed`` and ``n`` alone, so a larger set contains the smaller one.
     """
     out_dir.mkdir(parents=True, exist_ok=True)

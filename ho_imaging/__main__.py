@@ -1,0 +1,7 @@
+"""``python -m ho_imaging`` is ``ho-imaging``."""
+
+import sys
+
+from ho_imaging.cli import main
+
+sys.exit(main())

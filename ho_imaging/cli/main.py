@@ -1,0 +1,62 @@
+"""``ho-imaging``: choose a command, set up logging, turn errors into exit codes.
+
+Exit status: 0 all done, 1 some input was refused or failed, 2 wrong use. Standard output is data, standard error is
+talk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ho_imaging import __version__
+from ho_imaging.errors import HOImagingError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "analyze": "find, measure and grade heterotopic ossification on files and folders of radiographs",
+    "schema": "print the JSON schema of a result",
+    "simulate": "make simulated films with exact truth",
+    "train": "train a network from a configuration",
+    "evaluate": "score a model on simulated cases",
+    "export": "turn a training run into a model folder",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="ho-imaging",
+        description="Reads radiographs, outlines heterotopic ossification, measures every nodule, grades each study.",
+        epilog="Research software. Not a medical device. Not for diagnosis, treatment or triage.",
+    )
+    parser.add_argument("--version", action="version", version=f"ho_imaging {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        import_module(f"ho_imaging.cli.{name}").add_arguments(command)
+    options = parser.parse_args(arguments)
+    level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s", force=True)
+    if not options.verbose:
+        logging.getLogger("pydicom").setLevel(logging.ERROR)
+        logging.captureWarnings(True)
+        logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    try:
+        return int(import_module(f"ho_imaging.cli.{options.command}").run(options))
+    except HOImagingError as error:
+        logging.getLogger(__name__).error("%s", error)
+        logging.getLogger(__name__).debug("trace", exc_info=True)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has enough of it.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,49 @@
+"""``ho-imaging simulate --out DIR --count N --seed S``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the studies")
+    parser.add_argument("--count", type=int, default=8, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="first seed (default: %(default)s)")
+    parser.add_argument("--region", choices=["pelvis", "hip"], help="both hips or one (default: by chance)")
+    parser.add_argument(
+        "--pixel-mm", type=float, default=0.3, metavar="MM", help="detector pitch (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cases",
+        action="store_true",
+        help="write training cases (train; a tenth each of val and test) instead of DICOM",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Simulate; print the folder of each study."""
+    from ho_imaging.errors import UsageError  # noqa: PLC0415  (nothing loads before a command runs)
+
+    if options.count < 1 or options.seed < 0 or not 0.08 <= options.pixel_mm <= 2.0:
+        raise UsageError("needs --count of at least 1, --seed of at least 0 and --pixel-mm between 0.08 and 2")
+    if options.cases:
+        from ho_imaging.training.generate import write_cases  # noqa: PLC0415
+
+        tenth = max(1, options.count // 10)
+        write_cases(options.out, train=options.count, val=tenth, test=tenth, seed=options.seed)
+        sys.stdout.write(f"{options.out}\n")
+        return 0
+    from ho_imaging.simulation.hip_scene import HipPlan  # noqa: PLC0415
+    from ho_imaging.simulation.studies import write_study  # noqa: PLC0415
+    from ho_imaging.vocabulary import Region  # noqa: PLC0415
+
+    plan = HipPlan(pixel_mm=options.pixel_mm, region=None if options.region is None else Region(options.region))
+    for number in range(options.count):
+        sys.stdout.write(f"{write_study(options.out, options.seed + number, plan)}\n")
+        sys.stdout.flush()
+    return 0

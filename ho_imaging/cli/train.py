@@ -1,0 +1,28 @@
+"""``ho-imaging train CONFIG --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML configuration")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder of the run; goes on if it holds one"
+    )
+    parser.add_argument("--cases", type=Path, metavar="DIR", help="folder of cases, in place of the configuration's")
+    parser.add_argument("--minutes", type=float, metavar="M", help="budget, in place of the configuration's")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, or go on training."""
+    from ho_imaging.training import train  # noqa: PLC0415  (torch loads only here)
+
+    train(options.config, options.out, options.minutes, cases_dir=options.cases)
+    sys.stdout.write(f"{options.out}\n")
+    return 0

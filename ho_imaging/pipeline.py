@@ -1,0 +1,318 @@
+"""The one place that strings the stages together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import HOImagingError, OutOfScopeError, ReadError, RefusedError, UsageError
+from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
+from ho_imaging.findings.finding import Finding
+from ho_imaging.preparing import prepare
+from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading.read import ImageRef
+from ho_imaging.reporting.build import (
+    failed_image,
+    finding_result,
+    image_result,
+    model_result,
+    severity_result,
+    study_result,
+)
+from ho_imaging.reporting.schema import FindingResult, ImageResult, StudyResult
+from ho_imaging.scope import check_anatomy, check_attributes
+from ho_imaging.severity import FilmReading, Severity, grade_study
+from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, View
+
+if TYPE_CHECKING:
+    from ho_imaging.network.model_store import Model
+    from ho_imaging.network.prediction import Prediction
+
+__all__ = ["Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze"]
+
+logger = logging.getLogger(__name__)
+
+Source = str | PathLike[str] | bytes | Dataset
+
+_RESCALE_TOLERANCE = 0.12
+"""A film without spacing is looked at again when its femoral heads say that its size was wrong by more than this."""
+
+_MOST_RESCALES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class FilmAnalysis:
+    """One film that was analysed: what the pictures and masks are made from."""
+
+    prediction: Prediction
+    reading: FilmReading
+
+
+@dataclass(frozen=True, eq=False)
+class StudyAnalysis:
+    """A study's result together with what was computed on the way, film by film (by SOP Instance UID)."""
+
+    result: StudyResult
+    severity: Severity | None
+    films: dict[str, FilmAnalysis]
+
+
+class Analyzer:
+    """Keeps a model loaded and analyses studies with it. One instance may be used by many threads.
+
+    Parameters
+    ----------
+    model
+        Name or folder of a model; it is loaded when first needed, once.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    region, view, laterality
+        The caller's word on every film, in place of what the files say.
+    spacing_mm
+        Likewise for the pixel spacing (row, column).
+
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] = "default",
+        *,
+        device: str = "auto",
+        region: Region | str | None = None,
+        view: View | str | None = None,
+        laterality: Laterality | str | None = None,
+        spacing_mm: tuple[float, float] | None = None,
+    ) -> None:
+        self._model_name = model
+        self._device = device
+        try:
+            self._region = None if region is None else Region(region)
+            self._view = None if view is None else View(view)
+            self._laterality = None if laterality is None else Laterality(laterality)
+        except ValueError as error:
+            raise UsageError(str(error), remedy="see ho_imaging.vocabulary for the words") from error
+        self._spacing_mm = spacing_mm
+        self._model: Model | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def model(self) -> Model:
+        """The loaded model; loads it if need be.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model or it is damaged.
+
+        """
+        with self._lock:
+            if self._model is None:
+                from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
+
+                self._model = load_model(
+                    self._model_name if isinstance(self._model_name, str) else Path(self._model_name),
+                    device=self._device,
+                )
+            return self._model
+
+    def analyze(self, source: Source | Sequence[Source]) -> StudyResult | list[StudyResult]:
+        """Analyse a film, the films of one study, or a folder.
+
+        A file, bytes or a data set gives one result; a folder gives a list, one result a study and one for every
+        input that is in no
+        study. Several sources are taken as the films of one study. Nothing about a film raises: its status and reason
+        say what became of it.
+
+        Raises
+        ------
+        ReadError
+            If a path does not exist.
+        ModelError
+            If the model cannot be loaded.
+
+        """
+        if isinstance(source, str | PathLike) and Path(source).is_dir():
+            discovery = discover([source])
+            results = [self.analyze_study(study).result for study in discovery.studies]
+            return results + [self._rejected(str(item.path), item.status, item.reason) for item in discovery.rejected]
+        if isinstance(source, str | PathLike | bytes | Dataset):
+            return self.analyze_films([source]).result
+        return self.analyze_films(list(source)).result
+
+    def analyze_study(self, study: StudyRef) -> StudyAnalysis:
+        """Analyse a study that `discover` found."""
+        return self.analyze_films(study.images, study_uid=study.study_uid)
+
+    def analyze_films(self, sources: Sequence[Source | ImageRef], *, study_uid: str | None = None) -> StudyAnalysis:
+        """Analyse films as one study."""
+        for source in sources:
+            if isinstance(source, str | PathLike) and not Path(source).exists():
+                raise ReadError("does not exist", path=source, remedy="check the path")
+        images: list[ImageResult] = []
+        films: list[FilmAnalysis] = []
+        warnings: list[str] = []
+        for number, source in enumerate(sources):
+            image, film, uid = self._film(source, number)
+            images.append(image)
+            study_uid = study_uid or uid
+            if film is not None:
+                films.append(film)
+                warnings += _warnings(film)
+        films, findings = _with_study_wide_ids(films)
+        severity = grade_study([film.reading for film in films]) if films else None
+        result = study_result(
+            study_uid or "unknown",
+            images,
+            findings,
+            None if severity is None else severity_result(severity),
+            model_result(self.model.identity) if films or self._model is not None else None,
+            warnings,
+        )
+        by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
+        return StudyAnalysis(result, severity, by_uid)
+
+    def _film(self, source: Source | ImageRef, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
+        """Analyse one film; what goes wrong becomes its status and reason."""
+        radiograph: Radiograph | None = None
+        try:
+            radiograph = read_radiograph(
+                source,
+                region=self._region,
+                view=self._view,
+                laterality=self._laterality,
+                spacing_mm=self._spacing_mm,
+            )
+            check_attributes(radiograph)
+            film, scope_probability = self._look(radiograph)
+        except RefusedError as error:
+            return self._not_done(source, number, radiograph, Status.REFUSED, error)
+        except HOImagingError as error:
+            if not isinstance(error, ReadError):
+                raise
+            return self._not_done(source, number, radiograph, Status.FAILED, error)
+        image = image_result(film.reading.prepared.radiograph, status=Status.DONE, scope_probability=scope_probability)
+        return image, film, radiograph.study_uid
+
+    def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
+        """Prepare, predict, find, check scope; without spacing, look again at the size the joints tell."""
+        from ho_imaging.network.inference import predict  # noqa: PLC0415  (torch loads only when it is needed)
+
+        model = self.model
+        contract = model.description.preparation
+        prepared = prepare(radiograph, contract)
+        prediction = predict(model, prepared)
+        anatomy = read_anatomy(prediction)
+        for _ in range(_MOST_RESCALES):
+            if prepared.pixel_mm is not None or anatomy.pixel_mm is None:
+                break
+            wrong_by = anatomy.pixel_mm / prepared.assumed_pixel_mm
+            if abs(wrong_by - 1.0) <= _RESCALE_TOLERANCE or not 0.2 < wrong_by < 5.0:
+                break
+            prepared = prepare(
+                radiograph, contract, assumed_pixel_mm=wrong_by * contract.pixel_mm / prepared.grid.column_scale
+            )
+            prediction = predict(model, prepared)
+            anatomy = read_anatomy(prediction)
+        scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
+        if scope.reason is not None:
+            raise OutOfScopeError(scope.reason, path=radiograph.path, remedy="give a film of a hip or pelvis")
+        findings = find_nodules(prediction, anatomy)
+        return FilmAnalysis(prediction, FilmReading(prepared, anatomy, findings)), scope.scope_probability
+
+    def _not_done(
+        self,
+        source: Source | ImageRef,
+        number: int,
+        radiograph: Radiograph | None,
+        status: Status,
+        error: HOImagingError,
+    ) -> tuple[ImageResult, None, str | None]:
+        reason = error.problem + (f" ({error.remedy})" if error.remedy else "")
+        logger.info("%s: %s: %s", error.path or f"film {number}", status.value, reason)
+        if radiograph is not None:
+            return image_result(radiograph, status=status, reason=reason), None, radiograph.study_uid
+        uid, series, study, path = _identity(source, number)
+        image = failed_image(sop_instance_uid=uid, series_uid=series, path=path, status=status, reason=reason)
+        return image, None, study
+
+    def _rejected(self, path: str, status: Status, reason: str) -> StudyResult:
+        from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415  (only for inputs in no study)
+
+        uid = raster_uid(path.encode("utf-8", "surrogateescape"), "input")
+        image = failed_image(sop_instance_uid=uid, series_uid=None, path=path, status=status, reason=reason)
+        return study_result(uid, [image], [], None, None, [])
+
+
+def analyze(
+    source: Source | Sequence[Source],
+    *,
+    model: str | PathLike[str] = "default",
+    device: str = "auto",
+    **options: object,
+) -> StudyResult | list[StudyResult]:
+    """Analyse a file, bytes, a data set, several films of one study, or a folder; see `Analyzer`.
+
+    For more than one call keep an `Analyzer`: it loads the model once. ``options`` are those of `Analyzer`.
+    """
+    return Analyzer(model, device=device, **options).analyze(source)  # type: ignore[arg-type]  # checked by Analyzer
+
+
+def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, str | None, str | None]:
+    """SOP instance, series and study UID and path of a film that could not be read, as far as they are known."""
+    if isinstance(source, ImageRef):
+        return source.sop_instance_uid, source.series_uid, source.study_uid, str(source.path)
+    if isinstance(source, Dataset):
+
+        def text(keyword: str) -> str | None:
+            return str(source.get(keyword, "") or "") or None
+
+        return text("SOPInstanceUID") or f"unknown.{number}", text("SeriesInstanceUID"), text("StudyInstanceUID"), None
+    path = None if isinstance(source, bytes) else str(source)
+    try:
+        from ho_imaging.reading.dicom import open_dataset  # noqa: PLC0415  (only for films that failed)
+
+        dataset = open_dataset(source if isinstance(source, bytes) else Path(source), header_only=True)
+        uid, series, study, _ = _identity(dataset, number)
+        return uid, series, study, path
+    except HOImagingError:
+        from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415
+
+        key = source if isinstance(source, bytes) else str(source).encode("utf-8", "surrogateescape")
+        uid = raster_uid(key, "input")
+        return uid, None, uid, path
+
+
+def _with_study_wide_ids(films: list[FilmAnalysis]) -> tuple[list[FilmAnalysis], list[FindingResult]]:
+    """Number findings over the whole study, so that an id names one nodule on one film."""
+    numbered: list[FilmAnalysis] = []
+    results: list[FindingResult] = []
+    for film in films:
+        findings: list[Finding] = []
+        for finding in film.reading.findings:
+            renamed = replace(finding, id=f"F{len(results) + 1}")
+            findings.append(renamed)
+            results.append(finding_result(renamed, renamed.id))
+        numbered.append(replace(film, reading=replace(film.reading, findings=tuple(findings))))
+    return numbered, results
+
+
+def _warnings(film: FilmAnalysis) -> list[str]:
+    """What a reader of the study must know first; the full list of flags stands with each film."""
+    radiograph = film.reading.prepared.radiograph
+    serious = {"polarity_contradicts_pixels", "laterality_conflict", "spacing_implausible", "bits_stored_wrong"}
+    found = [flag.message for flag in radiograph.quality if flag.code in serious]
+    if film.reading.anatomy.basis is SpacingBasis.ANATOMICAL:
+        found.append(
+            f"Millimetres are scaled from the femoral heads ({HEAD_DIAMETER_MM:.0f} mm assumed): take them as +- 8 %."
+        )
+    elif film.reading.anatomy.pixel_mm is None:
+        found.append("No believable spacing and no femoral head to scale by: sizes are in pixels only.")
+    return found

@@ -1,0 +1,190 @@
+"""From the stages' own types to the result others read. Numbers are rounded here, once and for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.findings.finding import Finding
+from ho_imaging.network.prediction import ModelIdentity
+from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reporting.schema import (
+    EvidenceResult,
+    FindingResult,
+    ImageResult,
+    ModelResult,
+    QualityFlagResult,
+    SeverityResult,
+    SideResult,
+    SoftwareResult,
+    StudyResult,
+    StudySeverityResult,
+)
+from ho_imaging.severity.grade import Gap, Severity, SideSeverity
+from ho_imaging.vocabulary import Status
+
+__all__ = ["failed_image", "finding_result", "image_result", "model_result", "severity_result", "study_result"]
+
+_LENGTH_DIGITS = 2
+_AREA_DIGITS = 1
+_SHARE_DIGITS = 4
+
+
+def _rounded(value: float | None, digits: int = _LENGTH_DIGITS) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+def _point(point: tuple[float, float]) -> tuple[float, float]:
+    return round(float(point[0]), _LENGTH_DIGITS), round(float(point[1]), _LENGTH_DIGITS)
+
+
+def _points(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(r), float(c)) for r, c in np.round(points, _LENGTH_DIGITS).tolist())
+
+
+def image_result(
+    radiograph: Radiograph,
+    *,
+    status: Status,
+    reason: str | None = None,
+    scope_probability: float | None = None,
+) -> ImageResult:
+    """Describe a film that was read."""
+    spacing = radiograph.spacing
+    return ImageResult(
+        sop_instance_uid=radiograph.sop_instance_uid,
+        series_uid=radiograph.series_uid,
+        path=radiograph.path,
+        frame=radiograph.frame,
+        status=status,
+        reason=reason,
+        rows=radiograph.pixels.shape[0],
+        columns=radiograph.pixels.shape[1],
+        region=radiograph.region.value,
+        region_source=radiograph.region.source,
+        view=radiograph.view.value,
+        view_source=radiograph.view.source,
+        laterality=radiograph.laterality.value,
+        laterality_source=radiograph.laterality.source,
+        spacing_mm=None
+        if spacing.row_mm is None or spacing.column_mm is None
+        else (round(spacing.row_mm, 6), round(spacing.column_mm, 6)),
+        spacing_basis=spacing.basis,
+        spacing_source=spacing.source,
+        magnification=_rounded(spacing.magnification, _SHARE_DIGITS),
+        scope_probability=_rounded(scope_probability, _SHARE_DIGITS),
+        quality_flags=tuple(QualityFlagResult(code=flag.code, message=flag.message) for flag in radiograph.quality),
+    )
+
+
+def failed_image(
+    *, sop_instance_uid: str, series_uid: str | None, path: str | None, status: Status, reason: str
+) -> ImageResult:
+    """Describe a film that could not be read, or was refused before its pixels were."""
+    return ImageResult(
+        sop_instance_uid=sop_instance_uid, series_uid=series_uid, path=path, status=status, reason=reason
+    )
+
+
+def finding_result(finding: Finding, study_wide_id: str) -> FindingResult:
+    """Describe a nodule under an id that is unique in its study."""
+    return FindingResult(
+        id=study_wide_id,
+        sop_instance_uid=finding.sop_instance_uid,
+        side=finding.side,
+        confidence=round(finding.confidence, _SHARE_DIGITS),
+        mean_probability=round(finding.mean_probability, _SHARE_DIGITS),
+        area_px=round(finding.area_px, _AREA_DIGITS),
+        area_mm2=_rounded(finding.area_mm2, _AREA_DIGITS),
+        long_axis_px=round(finding.long_axis_px, _LENGTH_DIGITS),
+        long_axis_mm=_rounded(finding.long_axis_mm),
+        short_axis_px=round(finding.short_axis_px, _LENGTH_DIGITS),
+        short_axis_mm=_rounded(finding.short_axis_mm),
+        long_axis_ends_px=(_point(finding.long_axis_ends_px[0]), _point(finding.long_axis_ends_px[1])),
+        short_axis_ends_px=(_point(finding.short_axis_ends_px[0]), _point(finding.short_axis_ends_px[1])),
+        centroid_px=_point(finding.centroid_px),
+        contours_px=tuple(_points(contour) for contour in finding.contours_px),
+        density_ratio=_rounded(finding.density_ratio, 3),
+        nearest_bone=finding.nearest_bone,
+        distance_to_bone_mm=_rounded(finding.distance_to_bone_mm),
+        distance_to_joint_mm=_rounded(finding.distance_to_joint_mm),
+        distance_to_joint_radii=_rounded(finding.distance_to_joint_radii),
+        periarticular=finding.periarticular,
+        joined_to=finding.joined_to,
+    )
+
+
+def severity_result(severity: Severity) -> SeverityResult:
+    """Describe the severity of the sides and of the study."""
+    return SeverityResult(
+        sides=tuple(_side(side) for side in severity.sides),
+        study=StudySeverityResult(
+            grade=severity.study.grade,
+            score=_rounded(severity.study.score, 1),
+            category=None if severity.study.category is None else severity.study.category.value,
+        ),
+    )
+
+
+def _side(side: SideSeverity) -> SideResult:
+    evidence = side.evidence
+    gap: Gap | None = evidence.gap
+    return SideResult(
+        side=side.side,
+        system=side.system,
+        grade=side.grade,
+        alternatives=side.alternatives,
+        score=_rounded(side.score, 1),
+        category=None if side.category is None else side.category.value,
+        evidence=EvidenceResult(
+            sop_instance_uid=evidence.sop_instance_uid,
+            statement=evidence.statement,
+            finding_ids=evidence.finding_ids,
+            joined_to_pelvis=evidence.joined_to_pelvis,
+            joined_to_femur=evidence.joined_to_femur,
+            gap_px=None if gap is None else _rounded(gap.length_px),
+            gap_mm=None if gap is None else _rounded(gap.length_mm),
+            gap_ends_px=None if gap is None else (_point(gap.ends_px[0]), _point(gap.ends_px[1])),
+            spacing_basis=evidence.spacing_basis,
+        ),
+    )
+
+
+def model_result(identity: ModelIdentity) -> ModelResult:
+    """Describe the weights."""
+    return ModelResult(name=identity.name, version=identity.version, sha256=identity.sha256)
+
+
+def study_result(
+    study_uid: str,
+    images: Sequence[ImageResult],
+    findings: Sequence[FindingResult],
+    severity: SeverityResult | None,
+    model: ModelResult | None,
+    warnings: Sequence[str],
+) -> StudyResult:
+    """Put a study's result together; its status is the best of its films', its reason that of the first of them."""
+    order = (Status.DONE, Status.REFUSED, Status.FAILED)
+    status = min((Status(image.status) for image in images), key=order.index, default=Status.FAILED)
+    reason = None
+    if status is not Status.DONE:
+        reason = next((image.reason for image in images if image.status == status), "no film was found")
+    return StudyResult(
+        study_uid=study_uid,
+        status=status,
+        reason=reason,
+        images=tuple(images),
+        findings=tuple(findings),
+        severity=severity if status is Status.DONE else None,
+        model=model,
+        software=_software(),
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _software() -> SoftwareResult:
+    from ho_imaging import __version__  # noqa: PLC0415  (the package imports this module late)
+
+    return SoftwareResult(name="ho_imaging", version=__version__)

@@ -1,0 +1,25 @@
+"""Whole simulated studies on disk: a DX film a study, with its exact truth beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ho_imaging.simulation.dicom_writer import write_dx, write_truth
+from ho_imaging.simulation.film import make_film
+from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+
+__all__ = ["write_study"]
+
+
+def write_study(out_dir: Path, seed: int, plan: HipPlan | None = None) -> Path:
+    """Simulate one study; the same seed and plan write the same bytes.
+
+    ``out_dir/study_<seed>/`` gets ``film.dcm`` and ``truth/`` with ``truth.json`` and a mask a structure; the folder
+    is returned.
+    """
+    scene = sample_hip_scene(seed, plan or HipPlan(pixel_mm=0.3))
+    folder = out_dir / f"study_{seed:06d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_dx(make_film(scene, seed), scene, folder / "film.dcm", seed=seed)
+    write_truth(scene, folder / "truth")
+    return folder
