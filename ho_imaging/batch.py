@@ -71,7 +71,7 @@ def run_batch(
     if discovery.studies:
         _ = analyzer.model  # a missing model is said before the first film, not after the last
     rows: list[tuple[str, str, str, str]] = [_row(item) for item in discovery.rejected]
-    statuses = [item.status for item in discovery.rejected]
+    statuses = [item.status for item in discovery.rejected if not item.stray]
     for number, study in enumerate(discovery.studies, start=1):
         analysis = analyzer.analyze_study(study)
         folder = out_dir / "studies" / folder_name(study.study_uid)

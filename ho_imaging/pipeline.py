@@ -142,7 +142,11 @@ class Analyzer:
         if isinstance(source, str | PathLike) and Path(source).is_dir():
             discovery = discover([source])
             results = [self.analyze_study(study).result for study in discovery.studies]
-            return results + [self._rejected(str(item.path), item.status, item.reason) for item in discovery.rejected]
+            return results + [
+                self._rejected(str(item.path), item.status, item.reason)
+                for item in discovery.rejected
+                if not item.stray
+            ]
         if isinstance(source, str | PathLike | bytes | Dataset):
             return self.analyze_films([source]).result
         return self.analyze_films(list(source)).result

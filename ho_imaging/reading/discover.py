@@ -35,11 +35,16 @@ class StudyRef:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An input that is no film of a study: ``refused`` (not for this program) or ``failed`` (could not be read)."""
+    """An input that is no film of a study: ``refused`` (not for this program) or ``failed`` (could not be read).
+
+    ``stray``: a file such as a README that only lay in a folder and is no kind of image: it is listed, but nobody
+    expects a result for it.
+    """
 
     path: Path
     status: Status
     reason: str
+    stray: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,10 @@ class Discovery:
 
     studies: tuple[StudyRef, ...]
     rejected: tuple[Rejected, ...]
+
+
+class _NoImageError(RefusedError):
+    """A file that is no kind of image at all."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,12 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     """
     candidates: list[_Candidate] = []
     rejected: list[Rejected] = []
+    named = {Path(path) for path in paths}
     for path in _files(paths, rejected):
         try:
             candidates.append(_look(path))
+        except _NoImageError as error:
+            rejected.append(Rejected(path, Status.REFUSED, error.problem, stray=path not in named))
         except HOImagingError as error:
             status = Status.REFUSED if isinstance(error, RefusedError) else Status.FAILED
             rejected.append(Rejected(path, status, f"{error.problem}" + (f" ({error.remedy})" if error.remedy else "")))
@@ -150,7 +162,7 @@ def _look(path: Path) -> _Candidate:
             raise
         raise ReadError(f"cannot be read: {error.strerror}", remedy="check your rights to it") from error
     if kind is FileKind.OTHER:
-        raise RefusedError("not an image file")
+        raise _NoImageError("not an image file")
     dataset = open_dataset(path, header_only=True)
     check_is_radiograph(dataset)
     return _candidate(path, dataset)
