@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGExtended12Bit, RLELossless
 
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.reading.radiograph import QualityFlag
 
-__all__ = ["MAX_PIXELS", "Stored", "decode_frame"]
+__all__ = ["MAX_PIXELS", "Stored", "decode_frame", "transfer_syntax"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,18 @@ MAX_PIXELS = 150_000_000
 """Largest film that is read: 12,000 x 12,500."""
 
 _END_OF_CODESTREAM = b"\xff\xd9"
-_ENDLESS_CHECK_BYTES = 64
+_END_SEARCH_BYTES = 64
+_ITEM_TAG = b"\xfe\xff\x00\xe0"
+_START_OF_J2K = b"\xff\x4f\xff\x51"
+_START_OF_JPEG = b"\xff\xd8"
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+"""SOF0 to SOF15 of JPEG (ITU-T T.81 table B.1) and SOF55 of JPEG-LS (T.87); C4, C8 and CC are no frame headers."""
+
+_PIXEL_KEYWORDS = (
+    "PixelData", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "NumberOfFrames",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+)  # fmt: skip
 
 
 class Stored:
@@ -71,10 +83,11 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
             f"stores {samples} sample(s) of {bits} of {allocated} bits, which no radiograph does",
             remedy="convert it to 8 or 16 bits",
         )
-    syntax = _transfer_syntax(dataset)
+    syntax = transfer_syntax(dataset)
     flags: list[QualityFlag] = []
-    if syntax.is_compressed and syntax != DeflatedExplicitVRLittleEndian:
-        _check_codestream(dataset, syntax, frame, frames)
+    described = _complete(dataset, syntax, samples, allocated, bits, flags)
+    if syntax.is_encapsulated:
+        _check_codestream(dataset, syntax, frame, frames, (rows, columns), flags)
     else:
         expected = rows * columns * samples * frames * (allocated // 8)
         if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
@@ -84,14 +97,14 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
             raise DecodeError(
                 f"is truncated: {present:,} of {expected:,} bytes of pixel data are there", remedy="send the file again"
             )
-    values = _decode(dataset, syntax, frame)
+    values = _decode(described, syntax, frame)
     if values.shape[:2] != (rows, columns):
         raise DecodeError(
             f"declares {rows} x {columns} pixels but holds {values.shape[0]} x {values.shape[1]}",
             remedy="send the file again",
         )
     signed = _whole(dataset, "PixelRepresentation", 0) == 1
-    return _only_stored_bits(dataset, values, bits, allocated, signed, compressed=syntax.is_compressed, flags=flags)
+    return _only_stored_bits(dataset, values, bits, allocated, signed, coded=_is_coded(syntax), flags=flags)
 
 
 def _whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
@@ -102,25 +115,131 @@ def _whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
         return default
 
 
-def _transfer_syntax(dataset: Dataset) -> UID:
+def transfer_syntax(dataset: Dataset) -> UID:
+    """Transfer syntax of a data set; plain little endian for one in memory that states none and is not compressed.
+
+    Raises
+    ------
+    DecodeError
+        If it is none that pixel data comes in, or compressed data does not state it.
+
+    """
     meta = getattr(dataset, "file_meta", None)
-    syntax = meta.get("TransferSyntaxUID") if meta is not None else None
-    if syntax is None:
-        raise DecodeError("does not state its transfer syntax", remedy="write it with file meta information")
-    return UID(str(syntax))
+    stated = meta.get("TransferSyntaxUID") if meta is not None else None
+    if not stated:
+        if bytes(dataset.get("PixelData", b"")[:4]) == _ITEM_TAG:
+            raise DecodeError("is compressed and does not state how", remedy="write it with file meta information")
+        return ExplicitVRLittleEndian
+    syntax = UID(str(stated))
+    if syntax.is_private or syntax.type != "Transfer Syntax":
+        raise DecodeError(
+            f"states the unknown transfer syntax {str(syntax)[:64]!r}",
+            remedy="ask for it uncompressed (Explicit VR Little Endian)",
+        )
+    return syntax
 
 
-def _check_codestream(dataset: Dataset, syntax: UID, frame: int, frames: int) -> None:
-    """See that a compressed frame is whole: decoders fill what is missing with grey and say nothing."""
+def _is_coded(syntax: UID) -> bool:
+    """Whether a codec made numbers of the pixels; RLE keeps the stored cells with all their bits."""
+    return bool(syntax.is_encapsulated) and syntax != RLELossless
+
+
+def _complete(
+    dataset: Dataset, syntax: UID, samples: int, allocated: int, bits: int, flags: list[QualityFlag]
+) -> Dataset:
+    """Only what describes the pixels, completed where it can be told; the caller's data set stays as it is."""
+    described = Dataset()
+    for keyword in _PIXEL_KEYWORDS:
+        if keyword in dataset and (keyword == "PixelData" or dataset[keyword].value not in {None, ""}):
+            described.add(dataset[keyword])
+    told = {
+        "SamplesPerPixel": samples,
+        "BitsAllocated": allocated,
+        "BitsStored": bits,
+        "HighBit": bits - 1,
+        "PixelRepresentation": 0,
+        "PhotometricInterpretation": "MONOCHROME2" if samples == 1 else "RGB",
+    }
+    if samples > 1:
+        told["PlanarConfiguration"] = 0
+    missing = [keyword for keyword in told if keyword not in described]
+    for keyword in missing:
+        setattr(described, keyword, told[keyword])
+    if missing:
+        flags.append(QualityFlag("header_incomplete", f"Missing in the header and assumed: {', '.join(missing)}."))
+    described.file_meta = FileMetaDataset()
+    described.file_meta.TransferSyntaxUID = syntax
+    return described
+
+
+class _Codestream(NamedTuple):
+    """What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself."""
+
+    rows: int
+    columns: int
+    precision: int
+    signed: bool | None
+
+
+def _codestream(data: bytes) -> _Codestream | None:
+    """Read size, precision and sign from the frame header, ``None`` where there is none that can be read."""
+
+    def number(start: int, length: int = 2) -> int:
+        return int.from_bytes(data[start : start + length], "big")
+
+    start = data.find(_START_OF_J2K, 0, 4096)  # a JP2 wrapper may come first
+    if start >= 0:
+        # ISO/IEC 15444-1 A.5.1: SIZ, Lsiz, Rsiz, then Xsiz, Ysiz, XOsiz, YOsiz ... Csiz, Ssiz.
+        columns, rows = number(start + 8, 4) - number(start + 16, 4), number(start + 12, 4) - number(start + 20, 4)
+        depth = number(start + 42, 1)
+        return _Codestream(rows, columns, (depth & 0x7F) + 1, bool(depth & 0x80))
+    if not data.startswith(_START_OF_JPEG):
+        return None
+    position = 2
+    while position + 9 < len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker in _FRAME_MARKERS:
+            return _Codestream(number(position + 5), number(position + 7), data[position + 4], None)
+        position += 1 if marker == 0xFF else 2 + number(position + 2)
+    return None
+
+
+def _check_codestream(
+    dataset: Dataset, syntax: UID, frame: int, frames: int, shape: tuple[int, int], flags: list[QualityFlag]
+) -> None:
+    """See that a compressed frame is whole and as large as declared.
+
+    Decoders fill what is missing with grey and say nothing, and take the memory that the codestream asks for.
+    """
     if syntax == RLELossless:
         return  # the decoder counts what it gets
     try:
         for number, data in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames)):
             if number < frame:
                 continue
-            if _END_OF_CODESTREAM not in data[-_ENDLESS_CHECK_BYTES:]:
+            said = _codestream(data)
+            if said is None:
+                raise DecodeError(
+                    f"has {syntax.name} data that does not begin as such, or that is of a kind not decoded here",
+                    remedy="ask for it uncompressed (Explicit VR Little Endian)",
+                )
+            if _END_OF_CODESTREAM not in data[-_END_SEARCH_BYTES:]:
                 raise DecodeError(
                     f"is truncated: the {syntax.name} data has no end marker", remedy="send the file again"
+                )
+            if (said.rows, said.columns) != shape:
+                raise DecodeError(
+                    f"declares {shape[0]} x {shape[1]} pixels, its {syntax.name} data {said.rows} x {said.columns}",
+                    remedy="send the file again",
+                )
+            if syntax == JPEGExtended12Bit and said.precision > 8:
+                raise DecodeError(
+                    f"cannot be decoded: no decoder here reads {syntax.name} with {said.precision} bits",
+                    remedy="ask for it uncompressed or in a lossless transfer syntax",
+                )
+            if said.signed is not None and said.signed != (_whole(dataset, "PixelRepresentation") == 1):
+                flags.append(
+                    QualityFlag("sign_disagrees", "Header and codestream disagree whether stored values are signed.")
                 )
             return
     except (ValueError, EOFError, IndexError) as error:
@@ -132,7 +251,7 @@ def _decode(dataset: Dataset, syntax: UID, frame: int) -> NDArray[np.integer]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what pydicom only warns of is checked here and after
-            return np.asarray(pixel_array(dataset, index=frame, raw=False))
+            return np.asarray(pixel_array(dataset, index=frame, raw=False, correct_unused_bits=False))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
         raise DecodeError(
@@ -153,15 +272,17 @@ def _only_stored_bits(
     allocated: int,
     signed: bool,
     *,
-    compressed: bool,
+    coded: bool,
     flags: list[QualityFlag],
 ) -> Stored:
     """Clear bits above the stored ones (old files keep overlays there) and extend the sign (PS3.5 8.1.1)."""
     high = _whole(dataset, "HighBit", bits - 1)
     shift = high - (bits - 1)
-    if compressed:
+    if not 0 <= shift <= allocated - bits:
+        raise DecodeError(f"states high bit {high} for {bits} of {allocated} bits", remedy="have the header corrected")
+    if coded:
         shift = 0
-        most = int(np.abs(values.astype(np.int64)).max()) if values.size else 0
+        most = int(values.max())
         if not signed and most >= 2**bits:
             needed = int(most).bit_length()
             flags.append(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import warnings
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,25 +15,47 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+)
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError
 from ho_imaging.reading.consistency import looks_inverted
-from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame
+from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
 from ho_imaging.reading.describe import describe
 from ho_imaging.reading.grayscale import grayscale_table
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
 
-__all__ = ["MAX_FILE_BYTES", "check_is_radiograph", "open_dataset", "radiograph_from_dataset"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "check_is_radiograph",
+    "content_uid",
+    "drop_damaged",
+    "open_dataset",
+    "radiograph_from_dataset",
+]
+
+logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 2 * 1024**3
 _MAX_INFLATED_BYTES = 1024**3
+_INFLATE_STEP_BYTES = 1 << 20
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
 
-_PROJECTION = {"CR", "DX", "RF", "RG", "SC", "OT", "XA", "PX", "IO", "MG", "DR", "RX", "CX", ""}
-"""Modalities that may hold a projection film; XA only as a single image."""
+_PROJECTION = {"CR", "DX", "RF", "RG", "SC", "OT", "PX", "IO", "MG", "DR", "RX", "CX", ""}
+"""Modalities that may hold a projection film."""
+
+_ALWAYS_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit}
+_PERHAPS_LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
 
 _GREY_TOLERANCE = 12
 """Largest usual difference between colour channels (of 255) of a grey image after lossy colour compression."""
@@ -50,9 +75,9 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
             raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
         _bound_inflation(source)
         stream = BytesIO(source) if isinstance(source, bytes) else source
-        dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
-        if not header_only:
-            _walk(dataset)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's warnings quote values, which may be the patient's
+            dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
     except HOImagingError:
         raise
     except OSError as error:
@@ -95,9 +120,15 @@ def check_is_radiograph(dataset: Dataset) -> None:
 
 
 def radiograph_from_dataset(
-    dataset: Dataset, *, path: str | None, frame: int | None, voi: int | str | None, max_pixels: int = MAX_PIXELS
+    dataset: Dataset,
+    *,
+    path: str | None,
+    frame: int | None,
+    voi: int | str | None,
+    max_pixels: int = MAX_PIXELS,
+    damaged: int = 0,
 ) -> Radiograph:
-    """Decode and describe one frame of a data set.
+    """Decode and describe one frame of a data set; ``damaged`` elements were taken out of it before.
 
     Raises
     ------
@@ -107,9 +138,15 @@ def radiograph_from_dataset(
         If its pixels cannot be had.
 
     """
-    check_is_radiograph(dataset)
     try:
-        return _radiograph(dataset, path, frame, voi, max_pixels)
+        check_is_radiograph(dataset)
+        radiograph = _radiograph(dataset, path, frame, voi, max_pixels)
+        if damaged:
+            flag = QualityFlag(
+                "header_damaged", f"{damaged} elements of the header cannot be read: they were left out."
+            )
+            radiograph = replace(radiograph, quality=(*radiograph.quality, flag))
+        return radiograph
     except HOImagingError:
         raise
     except MemoryError as error:
@@ -135,8 +172,8 @@ def _radiograph(
     flags: list[QualityFlag] = []
     stored = decode_frame(dataset, number, max_pixels)
     flags += stored.flags
+    padding = _padding(dataset, stored) if stored.values.ndim == 2 else None
     stored = _grey(dataset, stored, flags)
-    padding = _padding(dataset, stored)
     pixels = _shown(dataset, stored, padding, voi, flags)
     description = describe(dataset)
     spacing, spacing_flags = read_spacing(dataset, (rows, columns))
@@ -166,12 +203,23 @@ def _radiograph(
     )
 
 
-def _walk(dataset: Dataset) -> None:
-    """Read every element once, so that what is damaged shows now and not in the middle of the work."""
-    for element in dataset:
-        if element.VR == "SQ":
-            for item in element.value:
-                _walk(item)
+def drop_damaged(dataset: Dataset) -> int:
+    """Take out, in place, every element whose value cannot be read, and say how many there were.
+
+    A broken date or private element is no reason to lose a film; where the pixels depend on it, decoding says so.
+    """
+    damaged = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for tag in list(dataset.keys()):
+            try:
+                element = dataset[tag]
+                damaged += sum(drop_damaged(item) for item in element.value) if element.VR == "SQ" else 0
+            except Exception:  # noqa: BLE001  a damaged value makes pydicom raise nearly anything; it is counted and said
+                logger.debug("element %s cannot be read", tag)
+                del dataset[tag]
+                damaged += 1
+    return damaged
 
 
 def _bound_inflation(source: Path | bytes) -> None:
@@ -189,8 +237,8 @@ def _bound_inflation(source: Path | bytes) -> None:
         stream.seek(144 + int.from_bytes(head[140:144], "little"))
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         total = 0
-        while chunk := stream.read(1 << 20):
-            total += len(inflater.decompress(chunk))
+        while chunk := inflater.unconsumed_tail or stream.read(_INFLATE_STEP_BYTES):
+            total += len(inflater.decompress(chunk, _INFLATE_STEP_BYTES))
             if total > _MAX_INFLATED_BYTES:
                 raise TooLargeError("unpacks to more than 1 GiB", remedy="send it in another transfer syntax")
 
@@ -206,8 +254,9 @@ def _syntax_without_meta(dataset: Dataset) -> UID:
 def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
     """Bring colour to grey where grey was meant; refuse what is a colour picture."""
     photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
-    values = stored.values
+    values, bits = stored.values, stored.bits
     if photometric == "PALETTE COLOR" and values.ndim == 2:
+        bits = 8
         values = apply_color_lut(values, dataset)
         values = (values >> 8).astype(np.uint8) if values.dtype == np.uint16 else values
     if values.ndim == 2:
@@ -218,9 +267,9 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
         return stored
     if photometric.startswith("YBR") and photometric not in {"YBR_ICT", "YBR_RCT"} and _still_ybr(dataset):
         values = convert_color_space(values, "YBR_FULL", "RGB")
-    channels = values[..., :3].astype(np.int16)
+    channels = values[..., :3].astype(np.int32)
     spread = channels.max(axis=-1) - channels.min(axis=-1)
-    top = 2**stored.bits - 1 if photometric != "PALETTE COLOR" else 255
+    top = 2**bits - 1
     if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
         raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")
     flags.append(
@@ -229,12 +278,12 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
         )
     )
     luminance = channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return Stored(np.rint(luminance).astype(np.uint16), stored.bits, False, stored.flags)
+    return Stored(np.rint(luminance).astype(np.uint16), bits, False, stored.flags)
 
 
 def _still_ybr(dataset: Dataset) -> bool:
     """Pydicom turns compressed YBR to RGB while decoding; native data stays as it is."""
-    return not UID(str(dataset.file_meta.TransferSyntaxUID)).is_compressed
+    return not transfer_syntax(dataset).is_encapsulated
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
@@ -260,6 +309,9 @@ def _shown(
     flags: list[QualityFlag],
 ) -> NDArray[np.float32]:
     values = stored.values
+    if int(dataset.get("SamplesPerPixel", 1) or 1) > 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        # Modality and VOI LUTs belong to grayscale images only (PS3.3 C.11.1, C.11.2): luminance is shown as it is.
+        return np.asarray(values / np.float32(2**stored.bits - 1), dtype=np.float32)
     image = values if padding is None else values[~padding]
     occurring = (int(image.min()), int(image.max()))
     first = min(int(values.min()), 0)
@@ -274,14 +326,9 @@ def _shown(
 
 def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
     flags = []
-    meta = getattr(dataset, "file_meta", None)
-    syntax = UID(str(meta.TransferSyntaxUID)) if meta is not None else None
-    lossy_syntaxes = {
-        "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
-        "1.2.840.10008.1.2.4.203",
-    }  # fmt: skip
-    stated = str(dataset.get("LossyImageCompression", "") or "") == "01"
-    if stated or (syntax is not None and str(syntax) in lossy_syntaxes):
+    syntax = transfer_syntax(dataset)
+    stated = str(dataset.get("LossyImageCompression", "") or "")
+    if stated == "01" or syntax in _ALWAYS_LOSSY or (syntax in _PERHAPS_LOSSY and stated != "00"):
         flags.append(
             QualityFlag("lossy_compression", "The film went through lossy compression: faint bone may be lost.")
         )
@@ -302,5 +349,10 @@ def _uid(dataset: Dataset, keyword: str, flags: list[QualityFlag]) -> str:
     if value:
         return value
     flags.append(QualityFlag("uid_missing", f"{keyword} is missing: one was made from the pixel data."))
+    return content_uid(dataset, keyword)
+
+
+def content_uid(dataset: Dataset, keyword: str) -> str:
+    """UID for a data set that lacks one: made from its pixel data, the same each time (PS3.5 B.2, under 2.25)."""
     digest = hashlib.sha256(keyword.encode() + bytes(dataset.get("PixelData", b""))).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"

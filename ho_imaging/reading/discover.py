@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -11,8 +12,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import HOImagingError, ReadError, RefusedError
-from ho_imaging.reading.dicom import check_is_radiograph, open_dataset
+from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError
+from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.raster import raster_uid
 from ho_imaging.reading.read import ImageRef
@@ -107,22 +108,28 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
 
 
 def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> Iterator[Path]:
-    seen_files: set[tuple[int, int]] = set()
+    seen_files: dict[tuple[int, int], Path] = {}
     for given in paths:
         path = Path(given)
         if not path.exists():
             raise ReadError("does not exist", path=given, remedy="check the path")
-        for file in _walk(path, rejected) if path.is_dir() else (path,):
+        files = tuple(_walk(path, rejected)) if path.is_dir() else (path,)
+        if not files:
+            rejected.append(Rejected(path, Status.REFUSED, "holds no files"))
+        for file in files:
             try:
                 identity = file.stat()
             except OSError as error:
                 rejected.append(Rejected(file, Status.FAILED, f"cannot be read: {error.strerror}"))
                 continue
-            key = (identity.st_dev, identity.st_ino)
-            if key in seen_files and identity.st_nlink == 1:
-                continue  # the same file, reached twice
-            seen_files.add(key)
-            yield file
+            if not stat.S_ISREG(identity.st_mode):
+                rejected.append(Rejected(file, Status.REFUSED, "not a regular file"))
+                continue
+            first = seen_files.setdefault((identity.st_dev, identity.st_ino), file)
+            if first is file:
+                yield file
+            elif file.absolute() != first.absolute():
+                rejected.append(Rejected(file, Status.REFUSED, f"the same file as {first}: that one is used"))
 
 
 def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
@@ -133,7 +140,11 @@ def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
         rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, f"cannot be read: {error.strerror}"))
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=note):
-        identity = Path(root).stat()
+        try:
+            identity = Path(root).stat()
+        except OSError as error:
+            note(error)
+            continue
         key = (identity.st_dev, identity.st_ino)
         if key in entered:
             folders.clear()
@@ -150,6 +161,8 @@ def _look(path: Path) -> _Candidate:
             if not head:
                 raise ReadError("is empty", remedy="send the file again")
             kind = kind_of(head)
+            if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
             if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
                 stream.seek(0)
                 data = stream.read()
@@ -164,22 +177,23 @@ def _look(path: Path) -> _Candidate:
     if kind is FileKind.OTHER:
         raise _NoImageError("not an image file")
     dataset = open_dataset(path, header_only=True)
+    drop_damaged(dataset)
     check_is_radiograph(dataset)
     return _candidate(path, dataset)
 
 
 def _candidate(path: Path, dataset: Dataset) -> _Candidate:
     def text(keyword: str) -> str:
-        try:
-            return str(dataset.get(keyword, "") or "").strip()
-        except Exception:  # noqa: BLE001  one damaged element must not hide the film; reading it will say what is wrong
-            logger.debug("cannot read %s", keyword)
-            return ""
+        return str(dataset.get(keyword, "") or "").strip()
 
-    missing = raster_uid(str(path.resolve()).encode(), "unknown")
-    sop, study, series = text("SOPInstanceUID"), text("StudyInstanceUID"), text("SeriesInstanceUID")
+    keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    study, series, sop = (text(keyword) for keyword in keywords)
+    if not (study and series and sop):
+        # Rare: the pixel data is read after all, so that the UIDs are those that reading the film will make.
+        whole = open_dataset(path)
+        study, series, sop = (text(keyword) or content_uid(whole, keyword) for keyword in keywords)
     number = text("InstanceNumber")
-    image = ImageRef(path, FileKind.DICOM, study or missing, series or missing, sop or missing, text("Modality"))
+    image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"))
     order = (series, int(number) if number.isdigit() else 0, sop)
     return _Candidate(image, raw=text("PresentationIntentType").upper() == "FOR PROCESSING", order=order)
 

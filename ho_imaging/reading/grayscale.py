@@ -61,7 +61,7 @@ def grayscale_table(
     values, ends = _modality(dataset, stored, flags), _modality(dataset, ends, flags=[])
     raw = str(dataset.get("PresentationIntentType", "")).upper() == "FOR PROCESSING"
     linear = str(dataset.get("PixelIntensityRelationship", "")).upper() == "LIN"
-    sign = dataset.get("PixelIntensityRelationshipSign")
+    sign = _number(dataset.get("PixelIntensityRelationshipSign"))
     if raw and sign in {1, -1}:
         if voi is not None:
             raise UsageError("is a raw image (FOR PROCESSING) and offers no VOI view", remedy="leave voi out")
@@ -73,6 +73,10 @@ def grayscale_table(
             )
         )
         return GrayscaleTable(first, shown.astype(np.float32), tuple(flags))
+    if raw:
+        flags.append(
+            QualityFlag("for_processing", "Raw detector image of unstated intensity relationship: shown as stored.")
+        )
     shown = _voi(dataset, values, ends, voi, flags)
     if _is_inverse(dataset, flags):
         shown = 1.0 - shown
@@ -104,7 +108,7 @@ def window_values(values: Values, center: float, width: float, function: str = "
 def _modality(dataset: Dataset, stored: Values, flags: list[QualityFlag]) -> Values:
     luts = dataset.get("ModalityLUTSequence")
     if luts:
-        entries, start, _ = _lut(luts[0], dataset)
+        entries, start, _ = _lut(luts[0], dataset, signed_input=int(dataset.get("PixelRepresentation", 0) or 0) == 1)
         return np.asarray(entries[np.clip(stored - start, 0, len(entries) - 1).astype(np.int64)], dtype=np.float64)
     slope, intercept = _number(dataset.get("RescaleSlope")), _number(dataset.get("RescaleIntercept"))
     if slope == 0.0 or (slope is not None and not np.isfinite(slope)):
@@ -120,19 +124,22 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _lut(item: Dataset, dataset: Dataset) -> tuple[Values, int, int]:
-    """Entries, first value mapped, and bits of an entry of a LUT (PS3.3 C.11.1.1 and C.11.2.1.1)."""
+def _lut(item: Dataset, dataset: Dataset, *, signed_input: bool) -> tuple[Values, int, int]:
+    """Entries, first value mapped, and bits of an entry of a LUT (PS3.3 C.11.1.1 and C.11.2.1.1).
+
+    The first value mapped is signed where the LUT's input is, whatever representation it was written in.
+    """
     descriptor = item.get("LUTDescriptor")
     data = item.get("LUTData")
     if not isinstance(descriptor, list | MultiValue) or len(descriptor) != 3 or data is None:
         raise ReadError("a lookup table has no valid descriptor", remedy="have the file repaired by its sender")
     count, start, bits = (int(v) for v in descriptor)
     count = count & 0xFFFF or 65536
-    if int(dataset.get("PixelRepresentation", 0)) == 1 and start > 32767 and not dataset.get("ModalityLUTSequence"):
-        start -= 65536
+    start = start - 65536 if signed_input and start > 32767 else start
     if isinstance(data, bytes):
         eight_bit = len(data) < 2 * count
-        entries = np.frombuffer(data, dtype=np.uint8 if eight_bit else "<u2")
+        words = ">u2" if getattr(dataset, "original_encoding", (None, True))[1] is False else "<u2"
+        entries = np.frombuffer(data[: count if eight_bit else 2 * count], dtype=np.uint8 if eight_bit else words)
     else:
         entries = np.atleast_1d(np.asarray(data))
         if entries.dtype.kind == "i":
@@ -161,7 +168,7 @@ def _voi(dataset: Dataset, values: Values, ends: Values, voi: int | str | None, 
         offered = ", ".join(f"{i}: {name or 'unnamed'}" for i, name in enumerate(names))
         flags.append(QualityFlag("several_voi_views", f"View {chosen} of {len(names)} was used ({offered})."))
     if chosen < len(luts):
-        entries, start, bits = _lut(luts[chosen], dataset)
+        entries, start, bits = _lut(luts[chosen], dataset, signed_input=float(values.min()) < 0.0)
         top = float(max(2**bits - 1, entries.max()))
         return np.asarray(entries[np.clip(np.rint(values) - start, 0, len(entries) - 1).astype(np.int64)] / top)
     center, width, _ = windows[chosen - len(luts)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from io import BytesIO
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
+from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, TooLargeError
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced
@@ -70,57 +72,103 @@ def _decode(
 ) -> NDArray[np.generic]:
     try:
         if kind is FileKind.TIFF:
-            return _decode_tiff(data, frame, max_pixels)
-        return _decode_other(data, max_pixels, flags)
-    except (DecodeError, TooLargeError, NotARadiographError):
+            return _decode_tiff(data, frame, max_pixels, flags)
+        if frame not in {None, 0}:
+            raise NotARadiographError(f"has no frame {frame}, only 1", remedy="count frames from 0")
+        return _decode_with_pillow(data, 0, max_pixels, flags)
+    except HOImagingError:
         raise
-    except Exception as error:
+    except Exception as error:  # image libraries raise many kinds on damaged files
         raise DecodeError(
             f"is a damaged {kind.value.upper()} ({type(error).__name__})", remedy="send it again"
         ) from error
 
 
-def _decode_tiff(data: bytes, frame: int | None, max_pixels: int) -> NDArray[np.generic]:
+def _decode_tiff(data: bytes, frame: int | None, max_pixels: int, flags: list[QualityFlag]) -> NDArray[np.generic]:
     import tifffile  # noqa: PLC0415  (only for TIFF)
 
     with tifffile.TiffFile(BytesIO(data)) as file:
-        pages = file.pages
-        if len(pages) > 1 and frame is None:
+        # Reduced copies (TIFF 6.0, NewSubfileType bit 0) are thumbnails of the film, not further films.
+        numbers = [n for n, page in enumerate(file.pages) if not getattr(page, "is_reduced", False)]
+        if len(numbers) > 1 and frame is None:
             raise NotARadiographError(
-                f"holds {len(pages)} pages, not one film", remedy="choose one with frame=0 and so on"
+                f"holds {len(numbers)} pages, not one film", remedy="choose one with frame=0 and so on"
             )
-        page = pages[frame or 0].aspage()
-        _check_size(int(page.shape[0]), int(page.shape[1]), max_pixels)
-        values = np.asarray(page.asarray())
-        if values.dtype.kind == "f":
-            if not np.isfinite(values).all():
-                raise DecodeError("holds values that are no numbers", remedy="export it again as 16 bit")
-        elif values.dtype.kind not in "iub" or values.dtype.itemsize > 2:
-            raise DecodeError(f"holds {values.dtype} samples", remedy="export it as 8 or 16 bit")
-        # TIFF 6.0: PhotometricInterpretation 0 is WhiteIsZero.
-        if int(page.photometric) == 0:
+        if not 0 <= (frame or 0) < len(numbers):
+            raise NotARadiographError(f"has no page {frame}, only {len(numbers)}", remedy="count pages from 0")
+        number = numbers[frame or 0]
+        page = cast("tifffile.TiffPage", file.pages[number])
+        _check_size(int(page.imagelength), int(page.imagewidth), max_pixels)
+        if page.samplesperpixel > 4 or page.imagedepth > 1:
+            raise NotARadiographError("holds more than one grey picture a page", remedy="give one grey page")
+        kind = "" if page.dtype is None else page.dtype.kind
+        if page.dtype is None or kind not in "uibf" or page.dtype.itemsize > (4 if kind == "f" else 2):
+            raise DecodeError(f"holds {page.dtype} samples", remedy="export it as 8 or 16 bit")
+        try:
+            values = np.asarray(page.asarray())
+        except ValueError:
+            # LZW, JPEG and fax compression are Pillow's: tifffile alone does without them.
+            values = _decode_with_pillow(data, number, max_pixels, flags)
+            white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and values.dtype.itemsize == 2
+            return values.max() - values if white_is_zero else values  # Pillow turns 8 bits itself, not 16
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DecodeError("holds values that are no numbers", remedy="export it again as 16 bit")
+        if values.dtype.kind == "b":
+            values = values.astype(np.uint8)
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            values = np.moveaxis(np.asarray(page.colormap), 0, -1)[values]
+        elif page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
+            values = np.moveaxis(values, 0, -1)
+        elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
             values = np.asarray(values.max() - values)
+        tag = page.tags.get("Orientation")
+        return _turned(values, 1 if tag is None else int(tag.value), flags)
+
+
+def _turned(values: NDArray[np.generic], orientation: int, flags: list[QualityFlag]) -> NDArray[np.generic]:
+    """Bring row 0 to the top and column 0 to the left by a TIFF or EXIF Orientation, 1 to 8 (TIFF 6.0, tag 274)."""
+    if orientation not in range(2, 9):
         return values
+    flags.append(QualityFlag("turned_by_exif", "The file says its picture is turned or mirrored: it was turned back."))
+    if orientation in {5, 6, 7, 8}:
+        values = values.swapaxes(0, 1)
+    if orientation in {3, 4, 7, 8}:
+        values = values[::-1]
+    if orientation in {2, 3, 6, 7}:
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)
 
 
-def _decode_other(data: bytes, max_pixels: int, flags: list[QualityFlag]) -> NDArray[np.generic]:
-    from PIL import Image, ImageOps  # noqa: PLC0415  (only for raster files)
+def _decode_with_pillow(data: bytes, page: int, max_pixels: int, flags: list[QualityFlag]) -> NDArray[np.generic]:
+    from PIL import Image  # noqa: PLC0415  (only for raster files)
 
-    with Image.open(BytesIO(data)) as image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
+            image = Image.open(BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise TooLargeError(f"is larger than the limit of {max_pixels:,} pixels", remedy="make it smaller") from error
+    with image:
+        if page:
+            image.seek(page)
         _check_size(image.height, image.width, max_pixels)
-        turned = ImageOps.exif_transpose(image)
-        if turned.size != image.size or (image.getexif().get(0x0112, 1) != 1):
-            flags.append(
-                QualityFlag(
-                    "turned_by_exif", "The file says that its picture is turned or mirrored: it was turned back."
-                )
-            )
-        if turned.mode in {"P", "PA", "RGBA", "LA", "CMYK", "YCbCr", "1"}:
-            has_alpha = "A" in turned.mode or "transparency" in turned.info
-            turned = turned.convert("RGB" if turned.mode not in {"1", "LA"} else "L")
-            if has_alpha:
-                flags.append(QualityFlag("alpha_dropped", "Transparency was left out."))
-        return np.asarray(turned)
+        orientation = int(image.getexif().get(0x0112, 1))
+        has_alpha = "A" in image.mode or "transparency" in image.info
+        if has_alpha:
+            flags.append(QualityFlag("alpha_dropped", "Transparency was left out."))
+        grey_modes = {"1": "L", "LA": "L", "La": "L"}
+        if image.mode in grey_modes:
+            values = np.asarray(image.convert(grey_modes[image.mode]))
+        elif image.mode == "L" or image.mode.startswith(("I;16", "F")):
+            values = np.asarray(image)
+        elif image.mode == "I":
+            values = np.asarray(image)
+            if values.size and not (values.min() >= 0 and values.max() <= 65535):
+                raise DecodeError("holds more than 16 bits a sample", remedy="export it as 8 or 16 bit")
+            values = values.astype(np.uint16)
+        else:
+            values = np.asarray(image.convert("RGB"))
+    return _turned(values, orientation, flags)
 
 
 def _check_size(rows: int, columns: int, max_pixels: int) -> None:

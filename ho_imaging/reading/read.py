@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.decode import MAX_PIXELS
-from ho_imaging.reading.dicom import MAX_FILE_BYTES, open_dataset, radiograph_from_dataset
+from ho_imaging.reading.dicom import MAX_FILE_BYTES, drop_damaged, open_dataset, radiograph_from_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
@@ -114,7 +114,9 @@ def _read(
         return radiograph_from_raster(data, kind, path=path, frame=frame, max_pixels=max_pixels)
     if kind is FileKind.OTHER:
         raise NotARadiographError("is not an image file", remedy="give DICOM, PNG, JPEG or TIFF")
-    return radiograph_from_dataset(open_dataset(data), path=path, frame=frame, voi=voi, max_pixels=max_pixels)
+    dataset = open_dataset(data)
+    damaged = drop_damaged(dataset)
+    return radiograph_from_dataset(dataset, path=path, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged)
 
 
 def _bytes_of(path: Path) -> bytes:

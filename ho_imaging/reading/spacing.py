@@ -18,6 +18,8 @@ _PITCH_RANGE_MM = (0.02, 2.0)
 _EXTENT_RANGE_MM = (20.0, 1500.0)
 _MOST_ANISOTROPY = 2.0
 _MOST_MAGNIFICATION = 2.0
+_LEAST_MAGNIFICATION = 0.95
+"""Pixel Spacing over the detector's by a little more than rounding is still a calibration, not a contradiction."""
 _SAME = 0.002
 """Two spacings that differ by less than this share are the same number, rounded differently."""
 
@@ -41,6 +43,17 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
     if pixel and calibration in {"GEOMETRY", "FIDUCIAL"}:
         return Spacing(*pixel, SpacingBasis.CALIBRATED, f"PixelSpacing ({calibration})"), tuple(flags)
     if pixel and detector and not _same(pixel, detector):
+        implied = max(detector[0] / pixel[0], detector[1] / pixel[1])
+        if not _LEAST_MAGNIFICATION <= implied <= _MOST_MAGNIFICATION:
+            # A placeholder beside the detector's pitch, or a pitch that was not rescaled with the film.
+            flags.append(
+                QualityFlag(
+                    "spacing_contradictory", f"PixelSpacing and {detector_source} differ more than any magnification."
+                )
+            )
+            if pixel == (1.0, 1.0):
+                return Spacing(*detector, SpacingBasis.DETECTOR, detector_source), tuple(flags)
+            return Spacing(*pixel, SpacingBasis.ASSUMED, "PixelSpacing"), tuple(flags)
         return Spacing(*pixel, SpacingBasis.CALIBRATED, f"PixelSpacing (differs from {detector_source})"), tuple(flags)
     if detector:
         magnification, source = _magnification(dataset, flags)
