@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
@@ -30,6 +32,9 @@ _START_OF_J2K = b"\xff\x4f\xff\x51"
 _START_OF_JPEG = b"\xff\xd8"
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0 to SOF15 of JPEG (ITU-T T.81 table B.1) and SOF55 of JPEG-LS (T.87); C4, C8 and CC are no frame headers."""
+
+_UID_CHARACTERS = re.compile(r"[^0-9.]")
+"""A damaged UID may have swallowed other elements; none of those is repeated in a message."""
 
 _PIXEL_KEYWORDS = (
     "PixelData", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
@@ -130,10 +135,10 @@ def transfer_syntax(dataset: Dataset) -> UID:
         if bytes(dataset.get("PixelData", b"")[:4]) == _ITEM_TAG:
             raise DecodeError("is compressed and does not state how", remedy="write it with file meta information")
         return ExplicitVRLittleEndian
-    syntax = UID(str(stated))
+    syntax = UID(str(stated), IGNORE)
     if syntax.is_private or syntax.type != "Transfer Syntax":
         raise DecodeError(
-            f"states the unknown transfer syntax {str(syntax)[:64]!r}",
+            f"states the unknown transfer syntax {_UID_CHARACTERS.sub('?', str(syntax)[:64])}",
             remedy="ask for it uncompressed (Explicit VR Little Endian)",
         )
     return syntax

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from ho_imaging.reading.radiograph import QualityFlag, Sourced
 from ho_imaging.vocabulary import Laterality, Region, View
@@ -27,8 +29,8 @@ class Description(NamedTuple):
 
 # SNOMED CT and SNOMED RT codes of DICOM CID 4 and CID 4031.
 _REGION_CODES = {
-    Region.HIP: "29836001 24136001 T-15710 T-D2500 T-15000H 85050009",
-    Region.PELVIS: "816092008 118645006 12921003 T-D6000 118645006 T-12340",
+    Region.HIP: "29836001 24136001 T-15710 T-D2500",
+    Region.PELVIS: "816092008 118645006 12921003 22356005 T-D6000 T-12340",
     Region.THIGH: "68367000 71341001 T-D9100 T-12710",
     Region.KNEE: "72696002 49076000 64234005 T-D9200 T-15720 T-12730",
     Region.LOWER_LEG: "30021000 12611008 87342007 110536004 T-D9400 T-12740 T-12750",
@@ -53,38 +55,54 @@ _CODE_TO_REGION = {code: region for region, codes in _REGION_CODES.items() for c
 _VIEW_CODES = {
     "399348003": View.AP,
     "R-10206": View.AP,
-    "399367004": View.AP,
     "272479007": View.PA,
     "R-10214": View.PA,
-    "399198007": View.LATERAL,
-    "399173006": View.LATERAL,
     "399067008": View.LATERAL,
-    "R-10228": View.LATERAL,
-    "R-10230": View.LATERAL,
+    "R-102CD": View.LATERAL,
+    "399198007": View.LATERAL,  # right lateral
     "R-10232": View.LATERAL,
+    "399173006": View.LATERAL,  # left lateral
     "R-10236": View.LATERAL,
+    "399260004": View.LATERAL,  # mediolateral
+    "R-10224": View.LATERAL,
+    "399352003": View.LATERAL,  # lateromedial
+    "R-10228": View.LATERAL,
+    "399182000": View.OBLIQUE,
+    "R-102C1": View.OBLIQUE,
+    "399312000": View.OBLIQUE,  # antero-posterior oblique
+    "R-10208": View.OBLIQUE,
+    "260496000": View.OBLIQUE,  # Judet
+    "R-4080D": View.OBLIQUE,
+    "399061009": View.AXIAL,
+    "R-10241": View.AXIAL,
+    "399110001": View.AXIAL,  # tangential
+    "R-102C2": View.AXIAL,
+    "399169008": View.FROG_LEG,  # Lauenstein
+    "R-1028B": View.FROG_LEG,
+    "399245002": View.FROG_LEG,  # Cleaves
+    "R-1026F": View.FROG_LEG,
 }
 
 # Whole words, lower case, in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian;
 # scripts without spaces are found anywhere.
 _REGION_WORDS: tuple[tuple[Region, str], ...] = (
     (Region.RESIDUAL_LIMB, r"residual limb|stump|amputation stump|stumpf|moignon|mu[nñ][oó]n|moncone|coto|kikut"),
-    (Region.PELVIS, r"pelvis|pelvic|becken(?:[uü]bersicht)?|b(?:ek|ek)ken|bassin|pelvi[ae]n|bacino|bacia|pelve|miednic[ay]|таз[а]?|leğen|"
+    (Region.PELVIS, r"pelvis|pelvic|becken\w*|bekken|bassin|pelvi[ae]n|bacino|bacia|pelve|miednic[ay]|таз[а]?|leğen|"
                     r"骨盤|骨盆"),
-    (Region.HIP, r"hips?|hfts?|h[uü]ft(?:e|en|gelenk)?|hueft(?:e|gelenk)?|hanche|cadera|anca|anche|quadril|heup|biodr[oa]|kal[cç]a|"
+    (Region.HIP, r"hips?|h[uü]ft\w*|hueft\w*|coxo-?femora\w*|hanche|cadera|anca|anche|quadril|heup|biodr[oa]|kal[cç]a|"
                  r"бедренн?\w* сустав|тазобедренн\w*|coxa|coxae|acetabul\w*|股関節|髋|髋关节|髖"),
-    (Region.THIGH, r"femur|thigh|oberschenkel|cuisse|f[eé]mur|muslo|femore|coscia|coxa femoral|bovenbeen|dijbeen|ud[oa]|uyluk|бедр[оа]|大腿"),
-    (Region.KNEE, r"knees?|knie|genou|rodilla|ginocchio|joelho|kolan[oa]|diz|колен\w*|patella|膝"),
-    (Region.LOWER_LEG, r"tib(?:ia)?(?:\W?fib(?:ula)?)?|fibula|lower leg|unterschenkel|jambe|pierna|gamba|perna|onderbeen|podudzi\w*|"
+    (Region.THIGH, r"femur|thigh|oberschenkel\w*|cuisse|f[eé]mur|muslo|femore|coscia|bovenbeen|dijbeen|ud[oa]|uyluk|бедр[оа]|大腿"),
+    (Region.KNEE, r"knees?|knie\w*|genou|rodilla|ginocchio|joelho|kolan[oa]|diz|колен\w*|patella|膝"),
+    (Region.LOWER_LEG, r"tib(?:ia)?(?:\W?fib(?:ula)?)?|fibula|lower leg|unterschenkel\w*|jambe|pierna|gamba|perna|onderbeen|podudzi\w*|"
                        r"голен\w*|下腿|小腿"),
-    (Region.ANKLE, r"ankle|sprunggelenk|osg|cheville|tobillo|caviglia|tornozelo|enkel|kostk\w*|голеностоп\w*|足関節|踝"),
-    (Region.FOOT, r"foot|feet|fu(?:ss|ß)|pied|pie|piede|p[eé]|voet|stop[ay]|стоп[аы]|toes?|calcaneus|heel|ayak|足"),
-    (Region.SHOULDER, r"shoulder|schulter|[eé]paule|hombro|spalla|ombro|schouder|bark|omuz|плеч\w* сустав|clavicle|scapula|肩"),
+    (Region.ANKLE, r"ankle|(?:ober|unter)?sprunggelenk\w*|osg|cheville|tobillo|caviglia|tornozelo|enkel|kostk\w*|голеностоп\w*|足関節|踝"),
+    (Region.FOOT, r"foot|feet|fu(?:ss|ß)|pied|pie|piede|pé|voet|stop[ay]|стоп[аы]|toes?|calcaneus|heel|ayak|足"),
+    (Region.SHOULDER, r"shoulder|schulter\w*|[eé]paule|hombro|spalla|ombro|schouder|bark|omuz|плеч\w* сустав|clavicle|scapula|肩"),
     (Region.UPPER_ARM, r"humerus|upper arm|oberarm|bras|brazo|braccio|bovenarm|ramienn?\w*"),
-    (Region.ELBOW, r"elbow|ellenbogen|ellbogen|coude|codo|gomito|cotovelo|elleboog|[lł]okie[cć]|dirsek|локт\w*|肘"),
+    (Region.ELBOW, r"elbow|ell(?:en)?bogen\w*|coude|codo|gomito|cotovelo|elleboog|[lł]okie[cć]|dirsek|локт\w*|肘"),
     (Region.FOREARM, r"forearm|unterarm|avant[- ]bras|antebrazo|avambraccio|antebra[cç]o|onderarm|przedrami\w*|radius|ulna|前腕|前臂"),
     (Region.WRIST, r"wrist|handgelenk|poignet|mu[nñ]eca|polso|punho|pols|nadgarst\w*|手関節|腕关节"),
-    (Region.HAND, r"hands?|main|mano|m[aã]o|d[lł]o[nń]|fingers?|thumb|кист\w*|手"),
+    (Region.HAND, r"hands?|h[aä]nde|mains? (?:droite|gauche|d|g)|mano|m[aã]o|d[lł]o[nń]|fingers?|thumb|кист\w*|手"),
     (Region.CHEST, r"chest|thorax|thor|lung|lungs|torax|t[oó]rax|poumon|torace|klatk\w*|ribs?|sternum|груд\w*|胸"),
     (Region.ABDOMEN, r"abdomen|abd|abdominal|kub|bauch|ventre|addome|brzuch\w*|腹"),
     (Region.SPINE, r"spine|[ctl]spine|[ctl]-spine|lumbar|cervical|thoracic spine|lws|bws|hws|wirbels[aä]ule|rachis|columna|colonna|coluna|"
@@ -112,8 +130,8 @@ _VIEW_WORDS: tuple[tuple[View, str], ...] = (
     (View.AXIAL, r"axial|axiale?|sunrise|skyline|tangential|axillary"),
     (View.OBLIQUE, r"oblique|obl|judet|schr[aä]g|oblicua?|obliquo|obl[ií]qu\w*|skos\w*|obturator|ala"),
     (View.PA, r"pa|p\.a\.|postero[- ]?anterior|dorsovolar|dv"),
-    (View.AP, r"ap|a\.p\.|a/p|antero[- ]?posterior|anteroposterior|face|frente|frontal|przednio[- ]?tyln\w*|прямая|正面|正位|dp|vd"),
-    (View.LATERAL, r"lat|lateral|laterale|lateralis|lateraal|seitlich|seit|profil|perfil|profilo|boczn\w*|zijdelings|yan|боков\w*|側面|侧位|ll|rl|lm|ml"),
+    (View.AP, r"ap|a\.p\.|a/p|antero[- ]?posterior|anteroposterior|(?:de )?face|frente|frontal|przednio[- ]?tyln\w*|прямая|正面|正位|dp|vd"),
+    (View.LATERAL, r"lat|lateral|laterale|lateralis|lateraal|seitlich\w*|seitl|profil|perfil|profilo|boczn\w*|zijdelings|yan|боков\w*|側面|侧位|ll|rl|lm|ml"),
 )  # fmt: skip
 
 _VIEW_POSITIONS = {
@@ -126,9 +144,11 @@ _VIEW_POSITIONS = {
 _SIDE_WORDS: tuple[tuple[Laterality, str], ...] = (
     (Laterality.BILATERAL, r"bilat(?:eral)?(?:e|es)?|both|beid(?:e|er|seits|seitig)|bds|bdsts|deux|bilatéral\w*|ambos|ambas|entrambi|beide|obu\w*|"
                            r"obie|обе\w*|両側|両|双|双侧"),
-    (Laterality.RIGHT, r"right|rt|rechts?|rechte[rsn]?|re|droite?|dte|derech[ao]|dcha|destr[ao]|dx|direit[ao]|praw\w*|sa[gğ]|прав\w*|右"),
-    (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|li|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sin|sx|esquerd[ao]|lew\w*|sol|лев\w*|左"),
+    (Laterality.RIGHT, r"right|rt|rechts?|rechte[rsn]?|droite?|dte|derech[ao]|dcha|destr[ao]|dx|direit[ao]|praw\w*|sağ|прав\w*|右"),
+    (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sx|esquerd[ao]|lew\w*|лев\w*|左"),
 )  # fmt: skip
+# Abbreviations that are words elsewhere ("re exam", "sin contraste", "sol"): only with a full stop or at the end.
+_SIDE_ENDINGS: tuple[tuple[Laterality, str], ...] = ((Laterality.RIGHT, r"re"), (Laterality.LEFT, r"li|sin|sol"))
 _SIDE_LETTERS: tuple[tuple[Laterality, str], ...] = ((Laterality.RIGHT, r"R"), (Laterality.LEFT, r"L"))
 
 _SIDE_CODES = {
@@ -158,7 +178,23 @@ def describe(dataset: Dataset) -> Description:
         View.AP, View.PA, View.FROG_LEG, View.UNKNOWN,
     }:  # fmt: skip
         laterality = Sourced(Laterality.BILATERAL, f"region ({region.source})")
+    _check_orientation(dataset, view.value, flags)
     return Description(region, view, laterality, tuple(flags))
+
+
+def _check_orientation(dataset: Dataset, view: View, flags: list[QualityFlag]) -> None:
+    """Say when a frontal film does not lie as films are read: patient's left at the right, feet down (PS3.3 C.7.6.1.1.1)."""
+    value = dataset.get("PatientOrientation")
+    if view not in {View.AP, View.PA, View.FROG_LEG} or not isinstance(value, list | MultiValue) or len(value) != 2:
+        return
+    across, down = (str(direction).upper()[:1] for direction in value)
+    if across and down and (across, down) != ("L", "F"):
+        flags.append(
+            QualityFlag(
+                "orientation_unusual",
+                f"Patient Orientation is {across}\\{down}, not L\\F: the film lies mirrored or turned, sides may be swapped.",
+            )
+        )
 
 
 def _compile(words: str) -> re.Pattern[str]:
@@ -177,12 +213,17 @@ def _compile(words: str) -> re.Pattern[str]:
 _REGION_PATTERNS = tuple((region, _compile(words)) for region, words in _REGION_WORDS)
 _VIEW_PATTERNS = tuple((view, _compile(words)) for view, words in _VIEW_WORDS)
 _SIDE_PATTERNS = tuple((side, _compile(words)) for side, words in _SIDE_WORDS)
+_ENDING_PATTERNS = tuple(
+    (side, re.compile(rf"(?<![^\W_])(?:{words})(?=\.|[\W_]*$|[\W_]+(?:ap|pa|lat|seitl\w*|axial)\b)", re.IGNORECASE))
+    for side, words in _SIDE_ENDINGS
+)
 _LETTER_PATTERNS = tuple((side, re.compile(rf"(?<![^\W_]){letter}(?![^\W_])")) for side, letter in _SIDE_LETTERS)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
     value = dataset.get(keyword)
-    return "" if value is None else str(value).strip()
+    # One form for each letter: accents and wide letters are written in several ways.
+    return "" if value is None else unicodedata.normalize("NFKC", str(value)).strip()
 
 
 def _codes(dataset: Dataset, keyword: str) -> Iterator[tuple[str, str]]:
@@ -268,8 +309,8 @@ def _laterality(dataset: Dataset, flags: list[QualityFlag]) -> Sourced[Lateralit
 def _side_in(text: str) -> Laterality:
     """Side named in free text; a text that names both sides is bilateral, single letters count only in capitals."""
     found = [side for side, pattern in _SIDE_PATTERNS if pattern.search(text)]
-    if not found:
-        found = [side for side, pattern in _LETTER_PATTERNS if pattern.search(text)]
+    found = found or [side for side, pattern in _ENDING_PATTERNS if pattern.search(text)]
+    found = found or [side for side, pattern in _LETTER_PATTERNS if pattern.search(text)]
     if Laterality.BILATERAL in found or {Laterality.LEFT, Laterality.RIGHT} <= set(found):
         return Laterality.BILATERAL
     return found[0] if found else Laterality.UNKNOWN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import warnings
 import zlib
 from dataclasses import replace
@@ -13,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -86,11 +88,13 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
         ) from error
     except Exception as error:
         raise ReadError(f"is damaged DICOM ({type(error).__name__})", remedy="send the file again") from error
-    if not ({"SOPClassUID", "Rows", "StudyInstanceUID", "Modality"} & set(dataset.dir())):
-        raise ReadError("is not DICOM: it has none of the attributes every image has", remedy="check what the file is")
-    if getattr(dataset, "file_meta", None) is None or "TransferSyntaxUID" not in dataset.file_meta:
-        dataset.ensure_file_meta()
-        dataset.file_meta.TransferSyntaxUID = _syntax_without_meta(dataset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not ({"SOPClassUID", "Rows", "StudyInstanceUID", "Modality"} & set(dataset.dir())):
+            raise ReadError("is not DICOM: it has none of the attributes of an image", remedy="check what it is")
+        if getattr(dataset, "file_meta", None) is None or "TransferSyntaxUID" not in dataset.file_meta:
+            dataset.ensure_file_meta()
+            dataset.file_meta.TransferSyntaxUID = _syntax_without_meta(dataset)
     return dataset
 
 
@@ -104,8 +108,10 @@ def check_is_radiograph(dataset: Dataset) -> None:
 
     """
     sop_class = str(dataset.get("SOPClassUID", "") or "")
-    name = UID(sop_class).name if sop_class else ""
+    name = UID_dictionary.get(sop_class, ("",))[0]
     modality = str(dataset.get("Modality", "") or "").upper().strip()
+    if not re.fullmatch(r"[A-Z0-9_ ]{0,16}", modality):
+        raise ReadError("has a damaged Modality", remedy="send the file again")
     if name == "Media Storage Directory Storage" or "DirectoryRecordSequence" in dataset:
         raise NotARadiographError("is a DICOMDIR, not an image", remedy="give the folder it lies in")
     if "Rows" not in dataset or "Columns" not in dataset:
@@ -252,7 +258,7 @@ def _syntax_without_meta(dataset: Dataset) -> UID:
 
 
 def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
-    """Bring colour to grey where grey was meant; refuse what is a colour picture."""
+    """Bring colour to grey where grey was meant; refuse what is a colour picture. Decoding has made RGB of YBR."""
     photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
     values, bits = stored.values, stored.bits
     if photometric == "PALETTE COLOR" and values.ndim == 2:
@@ -265,8 +271,6 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
                 QualityFlag("photometric_missing", "No Photometric Interpretation: low values are taken as black.")
             )
         return stored
-    if photometric.startswith("YBR") and photometric not in {"YBR_ICT", "YBR_RCT"} and _still_ybr(dataset):
-        values = convert_color_space(values, "YBR_FULL", "RGB")
     channels = values[..., :3].astype(np.int32)
     spread = channels.max(axis=-1) - channels.min(axis=-1)
     top = 2**bits - 1
@@ -279,11 +283,6 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
     )
     luminance = channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return Stored(np.rint(luminance).astype(np.uint16), bits, False, stored.flags)
-
-
-def _still_ybr(dataset: Dataset) -> bool:
-    """Pydicom turns compressed YBR to RGB while decoding; native data stays as it is."""
-    return not transfer_syntax(dataset).is_encapsulated
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:

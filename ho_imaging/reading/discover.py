@@ -123,7 +123,7 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
                 rejected.append(Rejected(file, Status.FAILED, f"cannot be read: {error.strerror}"))
                 continue
             if not stat.S_ISREG(identity.st_mode):
-                rejected.append(Rejected(file, Status.REFUSED, "not a regular file"))
+                rejected.append(Rejected(file, Status.REFUSED, "not a regular file", stray=True))
                 continue
             first = seen_files.setdefault((identity.st_dev, identity.st_ino), file)
             if first is file:

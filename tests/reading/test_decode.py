@@ -1,0 +1,284 @@
+"""Stored values bit by bit, in every transfer syntax, whole or not."""
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from ho_imaging.errors import DecodeError, NotARadiographError, ReadError, TooLargeError
+from ho_imaging.reading import read_radiograph
+
+WINDOW = {"WindowCenter": 1024, "WindowWidth": 2049}
+
+
+def codes(radiograph):
+    return {flag.code for flag in radiograph.quality}
+
+
+@pytest.mark.parametrize("syntax", [None, RLELossless])
+def test_overlay_bits_above_the_stored_ones_are_masked(make_film, ramp, syntax):
+    expected = read_radiograph(make_film(**WINDOW)).pixels
+    film = make_film(ramp | 0x8000, BitsStored=12, **WINDOW)
+    if syntax:
+        film.PixelData = (ramp | 0x8000).tobytes()
+        film.compress(syntax)
+    np.testing.assert_array_equal(read_radiograph(film).pixels, expected)
+
+
+@pytest.mark.parametrize("high_bit", [11, 13, 15])
+def test_values_are_taken_from_below_the_high_bit(make_film, ramp, high_bit):
+    shifted = (ramp << (high_bit - 11)).astype(np.uint16) | (3 if high_bit > 12 else 0)
+    film = make_film(shifted, BitsStored=12, HighBit=high_bit, **WINDOW)
+    np.testing.assert_array_equal(read_radiograph(film).pixels, read_radiograph(make_film(**WINDOW)).pixels)
+
+
+def test_the_sign_is_extended_from_the_stored_bits(make_film, ramp):
+    signed = ramp.astype(np.int32) - 1000
+    window = {"WindowCenter": 24, "WindowWidth": 2049}
+    cells = (signed & 0xFFF).astype(np.uint16)
+    film = make_film(cells, BitsStored=12, PixelRepresentation=1, **window)
+    expected = read_radiograph(make_film(signed.astype(np.int16), **window)).pixels
+    np.testing.assert_array_equal(read_radiograph(film).pixels, expected)
+    assert expected[0, 0] < expected[0, -1]
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
+@pytest.mark.parametrize("kind", [np.uint16, np.int16])
+def test_lossless_syntaxes_give_the_same_pixels(make_film, ramp, syntax, kind):
+    pixels = ramp.astype(kind)
+    plain, packed = make_film(pixels), make_film(pixels)
+    packed.compress(syntax)
+    np.testing.assert_array_equal(read_radiograph(packed).pixels, read_radiograph(plain).pixels)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])
+def test_files_of_every_native_syntax_with_and_without_preamble(make_film, as_bytes, ramp, syntax):
+    film = make_film()
+    expected = read_radiograph(make_film()).pixels
+    film.file_meta.TransferSyntaxUID = syntax
+    if syntax == ExplicitVRBigEndian:
+        film.PixelData = ramp.byteswap().tobytes()
+        film["PixelData"].VR = "OW"
+    data = as_bytes(film)
+    np.testing.assert_array_equal(read_radiograph(data).pixels, expected)
+    np.testing.assert_array_equal(read_radiograph(data[132:]).pixels, expected)
+
+
+def test_a_data_set_from_memory_needs_no_file_meta_and_is_left_as_it_was(make_film):
+    film = make_film(PixelRepresentation=None)
+    del film.file_meta
+    before = {element.tag for element in film}
+    radiograph = read_radiograph(film)
+    assert "header_incomplete" in codes(radiograph)
+    assert {element.tag for element in film} == before
+    assert not hasattr(film, "file_meta")
+
+
+@pytest.mark.parametrize(
+    "keyword", ["PhotometricInterpretation", "BitsStored", "SamplesPerPixel", "PixelRepresentation"]
+)
+def test_what_a_header_lacks_is_assumed_and_said(make_film, keyword):
+    radiograph = read_radiograph(make_film(**{keyword: None}))
+    message = next(flag.message for flag in radiograph.quality if flag.code == "header_incomplete")
+    assert keyword in message
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+
+
+def test_truncated_native_pixels_are_an_error(make_film, ramp):
+    with pytest.raises(DecodeError, match="truncated"):
+        read_radiograph(make_film(PixelData=ramp.tobytes()[:-200]))
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+@pytest.mark.parametrize("left", [0.3, 0.7, 0.98])
+def test_truncated_compressed_pixels_are_an_error(make_film, syntax, left):
+    rng = np.random.default_rng(3)
+    film = make_film(rng.integers(0, 4096, (96, 128)).astype(np.uint16))
+    film.compress(syntax)
+    frame = pydicom.encaps.get_frame(film.PixelData, 0, number_of_frames=1)
+    film.PixelData = pydicom.encaps.encapsulate([frame[: int(len(frame) * left)]])
+    with pytest.raises(DecodeError):
+        read_radiograph(film)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_a_codestream_of_another_size_is_not_decoded(make_film, syntax):
+    film = make_film()
+    film.compress(syntax)
+    film.Rows = 95
+    with pytest.raises(DecodeError, match=r"95 x 128 pixels.*96 x 128"):
+        read_radiograph(film)
+
+
+def test_more_bits_than_declared_are_kept_and_said(make_film):
+    film = make_film(BitsStored=12)
+    film.compress(JPEG2000Lossless)
+    film.BitsStored, film.HighBit = 10, 9
+    radiograph = read_radiograph(film)
+    assert "bits_stored_wrong" in codes(radiograph)
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+
+
+def test_declared_sizes_are_bounded_before_memory_is_taken(make_film):
+    with pytest.raises(TooLargeError, match="65535 x 65535"):
+        read_radiograph(make_film(Rows=65535, Columns=65535))
+    with pytest.raises(TooLargeError):
+        read_radiograph(make_film(), max_pixels=1000)
+
+
+def test_several_frames_are_refused_unless_one_is_chosen(make_film, ramp):
+    film = make_film(NumberOfFrames=2, PixelData=ramp.tobytes() + ramp[:, ::-1].tobytes())
+    with pytest.raises(NotARadiographError, match="2 frames"):
+        read_radiograph(film)
+    np.testing.assert_array_equal(read_radiograph(film, frame=1).pixels, read_radiograph(film, frame=0).pixels[:, ::-1])
+    with pytest.raises(NotARadiographError, match="no frame 2"):
+        read_radiograph(film, frame=2)
+
+
+def test_unknown_transfer_syntaxes_and_odd_pixels_are_named(make_film):
+    film = make_film()
+    film.file_meta.TransferSyntaxUID = "1.2.3.4.5"
+    with pytest.raises(DecodeError, match=r"1\.2\.3\.4\.5"):
+        read_radiograph(film)
+    with pytest.raises(NotARadiographError, match="32 bits"):
+        read_radiograph(make_film(np.zeros((96, 128), dtype=np.uint32)))
+    with pytest.raises(NotARadiographError, match="floating"):
+        read_radiograph(make_film(PixelData=None, FloatPixelData=bytes(96 * 128 * 4)))
+    with pytest.raises(DecodeError, match="no pixel data"):
+        read_radiograph(make_film(PixelData=None))
+    with pytest.raises(NotARadiographError, match="only 20 x 128"):
+        read_radiograph(make_film(np.zeros((20, 128), dtype=np.uint16)))
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
+def test_grey_in_colour_is_luminance_and_photographs_are_refused(make_film, ramp, photometric):
+    grey = np.repeat((ramp >> 3).astype(np.uint8)[..., None], 3, axis=2)
+    if photometric == "YBR_FULL":
+        grey[..., 1:] = 128
+    radiograph = read_radiograph(make_film(grey, PhotometricInterpretation=photometric))
+    assert "colour_converted" in codes(radiograph)
+    np.testing.assert_allclose(radiograph.pixels * 255, ramp >> 3, atol=1.0)
+    rng = np.random.default_rng(1)
+    with pytest.raises(NotARadiographError, match="colour picture"):
+        read_radiograph(make_film(rng.integers(0, 255, (96, 128, 3)).astype(np.uint8)))
+
+
+def test_16_bit_grey_in_colour_keeps_its_range(make_film, ramp):
+    deep = np.repeat((ramp * 32)[..., None], 3, axis=2)
+    np.testing.assert_allclose(read_radiograph(make_film(deep)).pixels, ramp * 32 / 65535, atol=1e-4)
+
+
+def test_one_damaged_element_does_not_lose_the_film(make_film, as_bytes):
+    film = make_film(PatientAge="040Y", StudyTime="101010")
+    film.add_new(0x00181000, "LO", "abcd")
+    data = as_bytes(film).replace(b"LO\x04\x00abcd", b"FD\x04\x00abcd")  # an FD has 8 bytes
+    radiograph = read_radiograph(data)
+    assert "header_damaged" in codes(radiograph)
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+
+
+@pytest.mark.parametrize(
+    ("modality", "sop_class", "named"),
+    [
+        ("CT", pydicom.uid.CTImageStorage, "CT"),
+        ("MR", pydicom.uid.MRImageStorage, "MR"),
+        ("XC", pydicom.uid.VLPhotographicImageStorage, "XC"),
+        ("XA", pydicom.uid.XRayAngiographicImageStorage, "XA"),
+    ],
+)
+def test_other_modalities_are_refused_by_name(make_film, modality, sop_class, named):
+    with pytest.raises(NotARadiographError, match=f"not a projection radiograph: {named}"):
+        read_radiograph(make_film(Modality=modality, SOPClassUID=sop_class))
+
+
+def test_objects_without_an_image_are_refused_by_name():
+    dataset = pydicom.Dataset()
+    dataset.SOPClassUID = pydicom.uid.GrayscaleSoftcopyPresentationStateStorage
+    dataset.Modality = "PR"
+    with pytest.raises(NotARadiographError, match="not an image: Grayscale Softcopy Presentation State"):
+        read_radiograph(dataset)
+
+
+def test_flags_of_origin(make_film):
+    found = codes(read_radiograph(make_film(LossyImageCompression="01", BurnedInAnnotation="YES")))
+    assert {"lossy_compression", "burned_in_annotation"} <= found
+    assert not {"lossy_compression", "burned_in_annotation"} & codes(read_radiograph(make_film()))
+
+
+def test_missing_uids_are_made_the_same_each_time(make_film):
+    film = make_film(StudyInstanceUID=None, SOPInstanceUID=None)
+    first, second = read_radiograph(film), read_radiograph(film)
+    assert first.study_uid == second.study_uid != first.sop_instance_uid
+    assert first.study_uid.startswith("2.25.")
+    assert "uid_missing" in codes(first)
+
+
+def _pydicom_film(name):
+    path = get_testdata_file(name, download=False)
+    if path is None:
+        pytest.skip(f"pydicom-data does not carry {name}")
+    return path
+
+
+def test_a_real_film_is_the_same_plain_and_in_jpeg_2000_by_another_decoder():
+    import openjpeg  # noqa: PLC0415  (a decoder of its own, called directly)
+
+    plain = read_radiograph(_pydicom_film("RG3_UNCR.dcm"))
+    packed_path = _pydicom_film("RG3_J2KR.dcm")
+    np.testing.assert_array_equal(read_radiograph(packed_path).pixels, plain.pixels)
+    dataset = pydicom.dcmread(packed_path)
+    stored = openjpeg.decode(pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)).astype(np.float64)
+    low, high = stored.min(), stored.max()
+    if "WindowCenter" not in dataset and "VOILUTSequence" not in dataset:
+        expected = 1 - (stored - low) / (high - low)
+        np.testing.assert_allclose(plain.pixels, expected, atol=1e-6)
+    else:
+        assert np.corrcoef(plain.pixels.ravel()[::97], stored.ravel()[::97])[0, 1] < -0.9
+
+
+def test_lossless_variants_of_a_real_film_agree(real_films):
+    names = ["tibia_cr_j2kr.dcm", "tibia_cr_jlsl.dcm", "tibia_cr_jpll.dcm", "tibia_cr_rle.dcm"]
+    paths = [path for name in names for path in real_films.rglob(name)]
+    if len(paths) != len(names):
+        pytest.skip("the folder does not hold the tibia films")
+    first, *others = [read_radiograph(path).pixels for path in paths]
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+def test_12_bit_jpeg_is_refused_with_its_name(real_films):
+    path = next(real_films.rglob("tibia_cr_jply.dcm"), None)
+    if path is None:
+        pytest.skip("the folder does not hold the film")
+    with pytest.raises(DecodeError, match=r"JPEG Extended.*12 bits"):
+        read_radiograph(path)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")  # pydicom's quote values, which may be the patient's
+def test_damaged_files_raise_typed_errors_only(make_film, as_bytes):
+    rng = np.random.default_rng(11)
+    film = make_film(RescaleSlope=1, RescaleIntercept=0, PixelSpacing=[0.2, 0.2], **WINDOW)
+    film.compress(JPEG2000Lossless)
+    whole = as_bytes(film)
+    for number in range(120):
+        data = bytearray(whole)
+        if number % 3 == 0:
+            data = data[: rng.integers(len(data))]
+        else:
+            for _ in range(int(rng.integers(1, 8))):
+                data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        try:
+            pixels = read_radiograph(bytes(data)).pixels
+        except (ReadError, NotARadiographError):
+            continue
+        assert np.isfinite(pixels).all()
+        assert pixels.min() >= 0.0
+        assert pixels.max() <= 1.0

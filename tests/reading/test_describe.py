@@ -1,0 +1,132 @@
+"""Region, view and side from codes, CS values and free text."""
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.sr.codedict import codes
+
+from ho_imaging.reading.describe import describe
+
+
+def header(**attributes):
+    dataset = Dataset()
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def coded(code, **inside):
+    item = header(CodeValue=code.value, CodingSchemeDesignator="SCT", CodeMeaning="")
+    for keyword, value in inside.items():
+        setattr(item, keyword, value)
+    return Sequence([item])
+
+
+def words(dataset):
+    found = describe(dataset)
+    return found.region.value.value, found.view.value.value, found.laterality.value.value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hip AP right", ("hip", "ap", "right")),
+        ("FEMUR_L_AP", ("thigh", "ap", "left")),
+        ("Pelvis AP both hips", ("pelvis", "ap", "bilateral")),
+        ("HIP L + R", ("hip", "unknown", "bilateral")),
+        ("hip frog-leg lateral lt", ("hip", "frog_leg", "left")),
+        ("Hip cross table lateral", ("hip", "cross_table_lateral", "unknown")),
+        ("Beckenübersichtsaufnahme", ("pelvis", "unknown", "bilateral")),
+        ("Hüfte re ap", ("hip", "ap", "right")),
+        ("Hu\u0308fte li.", ("hip", "unknown", "left")),  # the umlaut as two characters
+        ("Lauenstein rechts", ("unknown", "frog_leg", "right")),
+        ("Kniegelenk li. seitlich", ("knee", "lateral", "left")),
+        ("bassin de face", ("pelvis", "ap", "bilateral")),
+        ("hanche gauche profil", ("hip", "lateral", "left")),
+        ("cadera derecha", ("hip", "unknown", "right")),
+        ("Anca sx", ("hip", "unknown", "left")),
+        ("Quadril direito", ("hip", "unknown", "right")),
+        ("Heup links", ("hip", "unknown", "left")),
+        ("Miednica AP", ("pelvis", "ap", "bilateral")),
+        ("Kalça sağ", ("hip", "unknown", "right")),
+        ("Тазобедренный сустав правый", ("hip", "unknown", "right")),
+        ("股関節 正面", ("hip", "ap", "unknown")),
+        ("左膝 側面", ("knee", "lateral", "left")),
+        # Words that only look like one: parts of words, other languages' prepositions.
+        ("cadera sin contraste", ("hip", "unknown", "unknown")),
+        ("Becken re-exam", ("pelvis", "unknown", "bilateral")),
+        ("X-ray MAIN campus", ("unknown", "unknown", "unknown")),
+        ("relationship", ("unknown", "unknown", "unknown")),
+        ("Schmerz seit 3 Wochen, Hüftgelenk", ("hip", "unknown", "unknown")),
+    ],
+)
+def test_free_text_in_many_languages(text, expected):
+    assert words(header(SeriesDescription=text)) == expected
+
+
+def test_codes_come_before_words_and_say_their_source():
+    dataset = header(
+        AnatomicRegionSequence=coded(codes.cid4.HipJoint), BodyPartExamined="CHEST", ViewPosition="PA",
+        ViewCodeSequence=Sequence([header(CodeValue="399348003", CodingSchemeDesignator="SCT", CodeMeaning="")]),
+    )  # fmt: skip
+    found = describe(dataset)
+    assert (found.region.value, found.region.source) == ("hip", "AnatomicRegionSequence")
+    assert (found.view.value, found.view.source) == ("ap", "ViewCodeSequence")
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("HipRegion", "hip"),
+        ("Pelvis", "pelvis"),
+        ("Thigh", "thigh"),
+        ("Knee", "knee"),
+        ("Elbow", "elbow"),
+        ("Breast", "breast"),
+    ],
+)
+def test_regions_of_the_standards_context_group(name, region):
+    code = getattr(codes.cid4, name, None) or getattr(codes.cid4031, name, None)
+    if code is None:
+        pytest.skip(f"pydicom's dictionary has no {name}")
+    assert describe(header(AnatomicRegionSequence=coded(code))).region.value == region
+
+
+@pytest.mark.parametrize(
+    ("part", "region"),
+    [
+        ("HIP", "hip"),
+        ("PELVIS", "pelvis"),
+        ("UPPER LEG", "thigh"),
+        ("CSPINE", "spine"),
+        ("LEG", "lower_leg"),
+        ("UVULA", "other"),
+    ],
+)
+def test_body_part_examined(part, region):
+    found = describe(header(BodyPartExamined=part)).region
+    assert (found.value, found.source) == (region, "BodyPartExamined")
+
+
+def test_sides_that_disagree_are_flagged_and_the_attribute_counts():
+    found = describe(header(ImageLaterality="L", SeriesDescription="Hip right"))
+    assert found.laterality.value == "left"
+    assert {flag.code for flag in found.flags} == {"laterality_conflict"}
+    assert not describe(header(ImageLaterality="L", SeriesDescription="Hip left")).flags
+
+
+@pytest.mark.parametrize(
+    ("orientation", "view", "flagged"),
+    [(["L", "F"], "AP", False), (["R", "F"], "AP", True), (["L", "H"], "PA", True), (["A", "F"], "LL", False)],
+)
+def test_frontal_films_that_lie_unusually_are_flagged(orientation, view, flagged):
+    found = describe(header(PatientOrientation=orientation, ViewPosition=view))
+    assert ("orientation_unusual" in {flag.code for flag in found.flags}) == flagged
+
+
+def test_names_in_other_character_sets(make_film, as_bytes):
+    from ho_imaging.reading import read_radiograph  # noqa: PLC0415
+
+    film = make_film(SpecificCharacterSet="ISO_IR 144", SeriesDescription="Тазобедренный сустав правый")
+    radiograph = read_radiograph(as_bytes(film))
+    assert (radiograph.region.value, radiograph.laterality.value) == ("hip", "right")

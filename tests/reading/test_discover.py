@@ -1,0 +1,106 @@
+"""Folders become studies, and nothing vanishes."""
+
+import os
+
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
+
+from ho_imaging.errors import ReadError
+from ho_imaging.reading import discover, read_radiograph
+
+
+@pytest.fixture
+def put(make_film, as_bytes, tmp_path):
+    def put(name, **attributes):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_bytes(make_film(**attributes)))
+        return path
+
+    return put
+
+
+def reasons(discovery):
+    return {item.path.name: (item.status.value, item.reason) for item in discovery.rejected}
+
+
+def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_bytes, tmp_path):
+    put("b/two.txt", SOPInstanceUID="1.2.2", InstanceNumber=2)  # suffixes say nothing
+    put("a/one", SOPInstanceUID="1.2.1", InstanceNumber=1)
+    put("a/copy.dcm", SOPInstanceUID="1.2.2")
+    put("other.dcm", StudyInstanceUID="9.9", SOPInstanceUID="1.2.3")
+    put("ct.dcm", SOPInstanceUID="1.2.4", Modality="CT")
+    (tmp_path / "README.txt").write_text("words")
+    (tmp_path / "empty.dcm").write_bytes(b"")
+    (tmp_path / "broken.dcm").write_bytes(as_bytes(make_film())[:200])
+    Image.new("L", (80, 80)).save(tmp_path / "film.png")
+    state = Dataset()
+    state.file_meta = make_film().file_meta
+    state.SOPClassUID, state.SOPInstanceUID, state.Modality = GrayscaleSoftcopyPresentationStateStorage, "1.2.5", "PR"
+    (tmp_path / "state.dcm").write_bytes(as_bytes(state))
+
+    discovery = discover([tmp_path])
+    films = {image.path.name for study in discovery.studies for image in study.images}
+    said = reasons(discovery)
+    files = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert films | said.keys() == files
+    assert not films & said.keys()
+    assert films == {"one", "copy.dcm", "other.dcm", "film.png"}
+    assert said["two.txt"] == ("refused", f"same SOP Instance UID as {tmp_path / 'a/copy.dcm'}: the first one is used")
+    assert said["README.txt"] == ("refused", "not an image file")
+    assert said["ct.dcm"][0] == said["state.dcm"][0] == "refused"
+    assert "Grayscale Softcopy Presentation State" in said["state.dcm"][1]
+    assert said["empty.dcm"][0] == said["broken.dcm"][0] == "failed"
+    by_uid = {study.study_uid: [image.sop_instance_uid for image in study.images] for study in discovery.studies}
+    assert by_uid["1.2.3"] == ["1.2.2", "1.2.1"] or by_uid["1.2.3"] == ["1.2.1", "1.2.2"]
+    assert discover([tmp_path]) == discovery
+
+
+def test_links_lead_nowhere_twice(put, tmp_path):
+    film = put("films/one.dcm")
+    (tmp_path / "films" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "films" / "zz_link.dcm").symlink_to(film)
+    (tmp_path / "films" / "gone.dcm").symlink_to(tmp_path / "nowhere")
+    discovery = discover([tmp_path])
+    assert [image.path for study in discovery.studies for image in study.images] == [film]
+    said = reasons(discovery)
+    assert said["gone.dcm"][0] == "failed"
+    assert "the same file as" in said["zz_link.dcm"][1]
+    again = discover([tmp_path, film])
+    assert len(again.studies) == 1
+    assert film not in {item.path for item in again.rejected}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert reasons(discover([tmp_path])) == {"pipe": ("refused", "not a regular file")}
+
+
+def test_processed_films_are_preferred_to_their_raw_twins(put, tmp_path):
+    put("raw.dcm", SOPInstanceUID="1.1", PresentationIntentType="FOR PROCESSING")
+    put("shown.dcm", SOPInstanceUID="1.2", PresentationIntentType="FOR PRESENTATION")
+    put("only_raw.dcm", SOPInstanceUID="1.3", StudyInstanceUID="5.5", PresentationIntentType="FOR PROCESSING")
+    discovery = discover([tmp_path])
+    assert {image.path.name for study in discovery.studies for image in study.images} == {"shown.dcm", "only_raw.dcm"}
+    assert "FOR PROCESSING" in reasons(discovery)["raw.dcm"][1]
+
+
+def test_a_found_film_and_the_film_that_is_read_have_the_same_uids(put, tmp_path):
+    put("anonymous.dcm", StudyInstanceUID=None, SeriesInstanceUID=None)
+    Image.new("L", (80, 80)).save(tmp_path / "film.png")
+    discovery = discover([tmp_path])
+    refs = [image for study in discovery.studies for image in study.images]
+    assert len(refs) == 2
+    for ref in refs:
+        radiograph = read_radiograph(ref)
+        assert (radiograph.study_uid, radiograph.series_uid) == (ref.study_uid, ref.series_uid)
+        assert radiograph.sop_instance_uid == ref.sop_instance_uid
+
+
+def test_what_was_named_must_exist_and_an_empty_folder_is_said(tmp_path):
+    with pytest.raises(ReadError, match="does not exist"):
+        discover([tmp_path / "nowhere"])
+    assert reasons(discover([tmp_path])) == {tmp_path.name: ("refused", "holds no files")}

@@ -1,0 +1,165 @@
+"""Grey values against the standard's formulae, written out pixel by pixel."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import UsageError
+from ho_imaging.reading import read_radiograph
+from ho_imaging.reading.grayscale import grayscale_table, window_values
+
+
+def literal_window(x: float, c: float, w: float, function: str) -> float:
+    """PS3.3 C.11.2.1.2.1 and C.11.2.1.3 with ymin 0 and ymax 1."""
+    if function == "SIGMOID":
+        return 1 / (1 + math.exp(-4 * (x - c) / w))
+    if function == "LINEAR_EXACT":
+        if x <= c - w / 2:
+            return 0.0
+        return 1.0 if x > c + w / 2 else (x - c) / w + 0.5
+    if x <= c - 0.5 - (w - 1) / 2:
+        return 0.0
+    return 1.0 if x > c - 0.5 + (w - 1) / 2 else (x - (c - 0.5)) / (w - 1) + 0.5
+
+
+@given(
+    st.floats(-3000, 3000),
+    st.floats(1.0, 8000).map(lambda w: round(w, 2)),
+    st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]),
+    st.lists(st.integers(-4096, 4096), min_size=1, max_size=20),
+)
+def test_windows_follow_the_formulae(center, width, function, values):
+    found = window_values(np.array(values, dtype=np.float64), center, width, function)
+    if function == "SIGMOID":
+        reachable = [v for v in values if abs(4 * (v - center) / width) < 600]
+        found = window_values(np.array(reachable, dtype=np.float64), center, width, function)
+        values = reachable
+    expected = [literal_window(v, center, width, function) for v in values]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(("function", "width"), [("LINEAR", 0.5), ("LINEAR_EXACT", 0.0), ("SIGMOID", -1.0)])
+def test_widths_the_standard_forbids_are_not_applied(function, width):
+    with pytest.raises(ValueError, match="not allowed"):
+        window_values(np.array([1.0]), 0.0, width, function)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    slope=st.sampled_from([-2.0, -0.5, 1.0, 3.25]),
+    intercept=st.sampled_from([-1000.0, 0.0, 17.5]),
+    center=st.integers(-500, 3000),
+    width=st.integers(2, 4000),
+    photometric=st.sampled_from(["MONOCHROME1", "MONOCHROME2"]),
+)
+def test_rescale_then_window_then_polarity(make_film, ramp, slope, intercept, center, width, photometric):
+    film = make_film(
+        RescaleSlope=slope, RescaleIntercept=intercept, WindowCenter=center, WindowWidth=width,
+        PhotometricInterpretation=photometric,
+    )  # fmt: skip
+    found = read_radiograph(film).pixels[0]
+    for column in range(0, 128, 9):
+        shown = literal_window(float(ramp[0, column]) * slope + intercept, center, width, "LINEAR")
+        expected = 1 - shown if photometric == "MONOCHROME1" else shown
+        assert found[column] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "inverted", "disagree"),
+    [
+        ("MONOCHROME1", None, True, False),
+        ("MONOCHROME2", None, False, False),
+        ("MONOCHROME1", "INVERSE", True, False),
+        ("MONOCHROME2", "IDENTITY", False, False),
+        ("MONOCHROME1", "IDENTITY", False, True),
+        ("MONOCHROME2", "INVERSE", True, True),
+    ],
+)
+def test_polarity_is_inverted_once_and_contradictions_are_said(make_film, photometric, shape, inverted, disagree):
+    attributes = {"PresentationLUTShape": shape} if shape else {}
+    radiograph = read_radiograph(make_film(PhotometricInterpretation=photometric, **attributes))
+    assert (radiograph.pixels[0, 0] > radiograph.pixels[0, -1]) == inverted
+    assert ("polarity_statements_disagree" in {flag.code for flag in radiograph.quality}) == disagree
+
+
+def lut(entries, first, bits, explanation="", representation="US"):
+    item = Dataset()
+    item.add_new(0x00283002, representation, [len(entries), first, bits])
+    item.add_new(0x00283003, "LO", explanation)
+    item.add_new(0x00283006, "OW", np.array(entries, dtype="<u2").tobytes())
+    return item
+
+
+def test_modality_lut_comes_before_voi_lut_and_both_before_inversion(make_film):
+    pixels = np.tile(np.arange(128, dtype=np.uint16), (96, 1))
+    modality = [(3 * v) % 200 for v in range(100)]  # first stored value 10; outside it the ends are kept
+    voi = [min(1023, v * v // 20) for v in range(150)]  # first value 20
+    film = make_film(
+        pixels, PhotometricInterpretation="MONOCHROME1", ModalityLUTSequence=[lut(modality, 10, 16)],
+        VOILUTSequence=[lut(voi, 20, 10)],
+    )  # fmt: skip
+    found = read_radiograph(film).pixels[0]
+    for stored in range(128):
+        after_modality = modality[min(max(stored - 10, 0), 99)]
+        after_voi = voi[min(max(after_modality - 20, 0), 149)]
+        assert found[stored] == pytest.approx(1 - after_voi / 1023, abs=1e-6)
+
+
+def test_the_first_value_of_a_lut_for_signed_pixels_may_be_negative(make_film):
+    pixels = np.tile(np.arange(-64, 64, dtype=np.int16), (96, 1))
+    film = make_film(pixels, VOILUTSequence=[lut(list(range(0, 256, 2)), 65536 - 64, 8)])
+    np.testing.assert_allclose(read_radiograph(film).pixels[0], np.arange(0, 256, 2) / 255, atol=1e-6)
+
+
+def test_a_voi_view_is_chosen_by_index_or_name_and_the_choice_is_said(make_film):
+    film = make_film(
+        WindowCenter=[500, 1500], WindowWidth=[1000, 200], WindowCenterWidthExplanation=["BONE", "SOFT TISSUE"]
+    )
+    first, second = read_radiograph(film), read_radiograph(film, voi=1)
+    np.testing.assert_array_equal(read_radiograph(film, voi="soft tissue").pixels, second.pixels)
+    assert not np.array_equal(first.pixels, second.pixels)
+    said = {flag.code: flag.message for flag in first.quality}
+    assert "View 0 of 2" in said["several_voi_views"]
+    with pytest.raises(UsageError, match="BONE"):
+        read_radiograph(film, voi="lung")
+    with pytest.raises(UsageError, match="offers no VOI"):
+        read_radiograph(make_film(), voi=0)
+
+
+def test_without_voi_the_range_of_the_image_is_shown_and_padding_left_out(make_film, ramp):
+    pixels = ramp + 100
+    pixels[:, :10] = 4095
+    radiograph = read_radiograph(make_film(pixels, PixelPaddingValue=4095))
+    assert radiograph.padding is not None
+    np.testing.assert_array_equal(radiograph.padding, pixels == 4095)
+    inside = pixels[0, 10:].astype(float)
+    np.testing.assert_allclose(
+        radiograph.pixels[0, 10:], (inside - inside.min()) / (inside.max() - inside.min()), atol=1e-6
+    )
+    assert (radiograph.pixels[radiograph.padding] == 0).all()
+
+
+def test_raw_films_are_shown_by_their_intensity_relationship(make_film):
+    thickness_cm = np.tile(np.linspace(0, 20, 128), (96, 1))
+    detected = (60000 * np.exp(-0.2 * thickness_cm)).astype(np.uint16)
+    raw = {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationship": "LIN"}
+    radiograph = read_radiograph(make_film(detected, **raw, PixelIntensityRelationshipSign=1))
+    np.testing.assert_allclose(radiograph.pixels[0], thickness_cm[0] / 20, atol=2e-3)
+    assert "for_processing" in {flag.code for flag in radiograph.quality}
+    logarithmic = raw | {"PixelIntensityRelationship": "LOG"}
+    turned = read_radiograph(make_film(**logarithmic, PixelIntensityRelationshipSign=-1))
+    assert turned.pixels[0, 0] == 0.0
+    assert turned.pixels[0, -1] == 1.0
+    assert "for_processing" in {flag.code for flag in read_radiograph(make_film(**raw)).quality}
+
+
+def test_a_table_covers_every_stored_value_of_16_bits():
+    header = Dataset()
+    header.PhotometricInterpretation = "MONOCHROME1"
+    table = grayscale_table(header, 0, 65535, (0, 65535))
+    assert table.table.shape == (65536,)
+    assert (np.diff(table.table) < 0).all()
