@@ -25,7 +25,9 @@ __all__ = ["GAP_LIMIT_MM", "GRADES", "BrookerReading", "grade_brooker"]
 GRADES = ("0", "I", "II", "III", "IV")
 GAP_LIMIT_MM = 10.0
 
-_TOUCH_PX = 1.5
+_TOUCH_PX = 2.0
+"""Nodules with no more than one prepared pixel between them are one piece: a narrower cleft cannot be resolved."""
+
 _LEAST_BONE_MM2 = 400.0
 """Less pelvis or femur than this on a side and there is no hip to grade."""
 _GAP_REACH_MM = 120.0

@@ -1,0 +1,99 @@
+"""The command line as a user meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ho_imaging.batch import folder_name
+from ho_imaging.cli import main
+from ho_imaging.errors import ModelError
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "ho_imaging", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def chest(tmp_path):
+    """A film that its caller calls a chest: refused before any model is needed."""
+    path = tmp_path / "films" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray((np.random.default_rng(0).random((200, 240)) * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_schema_is_json_schema():
+    done = run("schema")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["properties"]["severity"]
+
+
+def test_version_and_help():
+    assert run("--version").stdout.startswith("ho_imaging ")
+    text = run("--help").stdout
+    assert "analyze" in text
+    assert "Not a medical device" in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("analyze",), ("analyze", "x"), ("nonsense",), ("analyze", "nowhere", "--out", "o")]
+)
+def test_wrong_use_exits_with_2(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_a_missing_path_is_named(tmp_path):
+    done = run("analyze", tmp_path / "nowhere.dcm", "--out", tmp_path / "out")
+    assert "nowhere.dcm" in done.stderr
+    assert "does not exist" in done.stderr
+
+
+def test_a_missing_model_is_said_before_any_film(chest, tmp_path):
+    done = run("analyze", chest, "--out", tmp_path / "out", "--model", tmp_path / "no_model")
+    assert done.returncode == 2
+    assert "no_model" in done.stderr
+
+
+def test_refused_films_exit_with_1_and_leave_a_result(chest, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(lambda self: None))
+    out = tmp_path / "out"
+    assert main(["analyze", str(chest.parent), "--out", str(out), "--region", "chest", "--overlays", "--masks"]) == 1
+    line = json.loads(capsys.readouterr().out)
+    assert line["status"] == "refused"
+    assert "chest" in line["reason"]
+    result = json.loads(Path(line["result"]).read_text())
+    assert result["status"] == "refused"
+    assert (out / "inputs.csv").read_text().splitlines()[0] == "path,study_uid,status,reason"
+    assert not list(out.rglob("*.part"))
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.1", "2.25.7"])
+def test_a_uid_is_its_own_folder(uid):
+    assert folder_name(uid) == uid
+
+
+@pytest.mark.parametrize("uid", ["../../etc", "1..2", "", "a/b", "1.2\n", "9" * 70, "é"])
+def test_anything_else_is_hashed(uid):
+    name = folder_name(uid)
+    assert name.startswith("uid-")
+    assert name == folder_name(uid)
+    assert "/" not in name
+
+
+def test_errors_keep_their_remedy_on_the_command_line(monkeypatch, chest, tmp_path, capsys):
+    def broken(self):
+        raise ModelError("is damaged", path="m", remedy="fetch it again")
+
+    monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(broken))
+    assert main(["analyze", str(chest), "--out", str(tmp_path / "o")]) == 2
+    assert "fetch it again" in capsys.readouterr().err

@@ -1,0 +1,105 @@
+"""Films, predictions and nodules of known geometry."""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ho_imaging.network.prediction import ModelIdentity, Prediction
+from ho_imaging.preparing.prepared import GridMap, Prepared
+from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
+
+
+def make_radiograph(
+    pixels: np.ndarray,
+    *,
+    spacing_mm: tuple[float, float] | None = (0.5, 0.5),
+    basis: SpacingBasis = SpacingBasis.CALIBRATED,
+    region: Region = Region.PELVIS,
+    view: View = View.AP,
+    laterality: Laterality = Laterality.BILATERAL,
+    **changes: object,
+) -> Radiograph:
+    spacing = (
+        Spacing(None, None, SpacingBasis.NONE, "none") if spacing_mm is None else Spacing(*spacing_mm, basis, "test")
+    )
+    values: dict[str, object] = {
+        "pixels": pixels.astype(np.float32),
+        "padding": None,
+        "spacing": spacing,
+        "region": Sourced(region, "test"),
+        "view": Sourced(view, "test"),
+        "laterality": Sourced(laterality, "test"),
+        "study_uid": "1.2.3",
+        "series_uid": "1.2.3.4",
+        "sop_instance_uid": "1.2.3.4.5",
+        "frame": 0,
+        "path": None,
+        "modality": "DX",
+    }
+    return Radiograph(**(values | changes))  # type: ignore[arg-type]
+
+
+def make_prediction(
+    masks: Mapping[Structure, np.ndarray],
+    *,
+    pixel_mm: float | None = 0.5,
+    basis: SpacingBasis = SpacingBasis.CALIBRATED,
+    scale: tuple[float, float] = (1.0, 1.0),
+    pixels: np.ndarray | None = None,
+    scope: float | None = None,
+    **film: object,
+) -> Prediction:
+    """A prediction whose maps are given masks (bool) or probabilities; structures left out are absent."""
+    shape = next(iter(masks.values())).shape
+    source_shape = (round(shape[0] * scale[0]), round(shape[1] * scale[1]))
+    spacing = None if pixel_mm is None else (pixel_mm / scale[0], pixel_mm / scale[1])
+    radiograph = make_radiograph(np.zeros(source_shape), spacing_mm=spacing, basis=basis, **film)  # type: ignore[arg-type]
+    grid = GridMap(source_shape, shape, scale[0], 0.5 * scale[0] - 0.5, scale[1], 0.5 * scale[1] - 0.5)
+    picture = np.full(shape, 0.4, np.float32) if pixels is None else pixels.astype(np.float32)
+    prepared = Prepared(radiograph, picture, np.ones(shape, dtype=bool), pixel_mm, 0.5, grid)
+    maps = {s: np.zeros(shape, np.float32) for s in Structure} | {Structure.BODY: np.ones(shape, np.float32)}
+    maps |= {s: np.asarray(mask, dtype=np.float32) for s, mask in masks.items()}
+    return Prediction(prepared, maps, dict.fromkeys(Structure, 0.5), ModelIdentity("test", "0", "0" * 64), scope)
+
+
+@pytest.fixture
+def known() -> SimpleNamespace:
+    """Makers of radiographs and predictions of known geometry, and a disc."""
+
+    def disc(shape: tuple[int, int], center: tuple[float, float], radius: float) -> np.ndarray:
+        rows, columns = np.indices(shape)
+        return np.hypot(rows - center[0], columns - center[1]) <= radius
+
+    makers: dict[str, Callable[..., object]] = {
+        "radiograph": make_radiograph,
+        "prediction": make_prediction,
+        "disc": disc,
+    }
+    return SimpleNamespace(**makers)
+
+
+@pytest.fixture
+def hips(known: SimpleNamespace) -> Callable[..., Prediction]:
+    """Two schematic hips at 1 mm a pixel: a bar of pelvis, a shaft of femur below each head, and given ectopic bone.
+
+    The pelvis covers rows 40 to 99 and the femora rows 180 to 299, so 80 mm lie between them; heads lie at row 140,
+    columns 80 (the patient's right) and 240 (left), with a radius of 24.
+    """
+
+    def make(*nodules: tuple[slice, slice], implant: np.ndarray | None = None, **options: object) -> Prediction:
+        shape = (320, 320)
+        masks = {s: np.zeros(shape, dtype=bool) for s in (Structure.HO, Structure.PELVIS, Structure.FEMUR)}
+        masks[Structure.PELVIS][40:100, 20:300] = True
+        for column in (80, 240):
+            masks[Structure.FEMUR][180:300, column - 15 : column + 16] = True
+        masks[Structure.FEMORAL_HEAD] = known.disc(shape, (140, 80), 24) | known.disc(shape, (140, 240), 24)
+        if implant is not None:
+            masks[Structure.IMPLANT] = implant
+        for nodule in nodules:
+            masks[Structure.HO][nodule] = True
+        return known.prediction(masks, **({"pixel_mm": 1.0} | options))
+
+    return make

@@ -1,0 +1,138 @@
+"""Measures against shapes whose size is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.findings.outline import enclosed_area, extent, outlines
+from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
+
+
+def nodules(prediction):
+    return find_nodules(prediction, read_anatomy(prediction))
+
+
+def soft_ellipse(shape, center, axes, angle):
+    """Probability that crosses one half exactly on the ellipse, with a slope of a few pixels."""
+    rows, columns = np.indices(shape)
+    r, c = rows - center[0], columns - center[1]
+    u, v = r * np.cos(angle) + c * np.sin(angle), -r * np.sin(angle) + c * np.cos(angle)
+    level = np.hypot(u / axes[0], v / axes[1])
+    return 1.0 / (1.0 + np.exp(np.clip((level - 1.0) * min(axes), -50, 50)))
+
+
+@given(
+    a=st.floats(8, 30), ratio=st.floats(0.4, 1.0), angle=st.floats(0, np.pi), r=st.floats(45, 75), c=st.floats(45, 75)
+)
+@settings(max_examples=25, deadline=None)
+def test_an_ellipse_has_its_area_and_axes(a, ratio, angle, r, c):
+    contours = outlines(soft_ellipse((120, 120), (r, c), (a, a * ratio), angle).astype(np.float32), 0.5)
+    size = extent(contours[0])
+    assert enclosed_area(contours) == pytest.approx(np.pi * a * a * ratio, rel=0.02)
+    assert size.long_axis == pytest.approx(2 * a, rel=0.02)
+    assert size.short_axis == pytest.approx(2 * a * ratio, rel=0.03)
+
+
+def test_a_hole_is_taken_off():
+    ring = soft_ellipse((100, 100), (50, 50), (30, 30), 0) - soft_ellipse((100, 100), (50, 50), (12, 12), 0)
+    assert enclosed_area(outlines(ring.astype(np.float32), 0.5)) == pytest.approx(np.pi * (30**2 - 12**2), rel=0.02)
+
+
+def test_a_nodule_at_the_border_is_closed():
+    map_ = np.zeros((40, 40), np.float32)
+    map_[:10, 5:20] = 1.0
+    contours = outlines(map_, 0.5)
+    assert len(contours) == 1
+    assert enclosed_area(contours) == pytest.approx(150, rel=0.05)
+
+
+@pytest.mark.parametrize(("scale", "pixel_mm"), [((1.0, 1.0), 0.5), ((3.0, 3.0), 0.6), ((2.0, 4.0), 0.6)])
+def test_measures_in_mm_do_not_depend_on_the_source_grid(known, scale, pixel_mm):
+    ho = soft_ellipse((160, 160), (80, 70), (30, 12), 0.6)
+    found = nodules(known.prediction({Structure.HO: ho}, scale=scale, pixel_mm=pixel_mm))
+    assert len(found) == 1
+    nodule = found[0]
+    # The outline lies at 0.6 of the threshold, where this slope is some way outside one half.
+    grown = 1.0 + np.log(0.7 / 0.3) / 12
+    assert nodule.long_axis_mm == pytest.approx(60 * grown * pixel_mm, rel=0.02)
+    assert nodule.short_axis_mm == pytest.approx(24 * grown * pixel_mm, rel=0.03)
+    assert nodule.area_mm2 == pytest.approx(np.pi * 30 * 12 * grown**2 * pixel_mm**2, rel=0.02)
+    assert nodule.area_px == pytest.approx(nodule.area_mm2 / pixel_mm**2 * scale[0] * scale[1], rel=1e-6)
+    centre = (80 * scale[0] + 0.5 * scale[0] - 0.5, 70 * scale[1] + 0.5 * scale[1] - 0.5)
+    assert nodule.centroid_px == pytest.approx(centre, abs=0.3 * max(scale))
+    ends = np.array(nodule.long_axis_ends_px) * (pixel_mm / scale[0], pixel_mm / scale[1])
+    assert np.linalg.norm(ends[1] - ends[0]) == pytest.approx(nodule.long_axis_mm, rel=1e-6)
+
+
+def test_without_spacing_there_are_pixels_and_no_millimetres(known):
+    found = nodules(known.prediction({Structure.HO: known.disc((120, 120), (60, 60), 15)}, pixel_mm=None))
+    assert found[0].area_px == pytest.approx(np.pi * 15.3**2, rel=0.05)
+    assert found[0].area_mm2 is found[0].long_axis_mm is found[0].distance_to_bone_mm is None
+
+
+def test_femoral_heads_give_millimetres_where_the_file_gives_none(known):
+    shape = (400, 400)
+    heads = known.disc(shape, (200, 110), 60) | known.disc(shape, (200, 290), 60)
+    anatomy = read_anatomy(known.prediction({Structure.FEMORAL_HEAD: heads}, pixel_mm=None))
+    assert anatomy.basis is SpacingBasis.ANATOMICAL
+    assert anatomy.pixel_mm == pytest.approx(48.0 / 120.0, rel=0.02)
+    assert [joint.radius_mm for joint in anatomy.joints] == pytest.approx([24.0, 24.0], rel=0.02)
+
+
+def test_nodules_need_a_seed_above_the_threshold_and_some_size(known):
+    ho = np.zeros((100, 100), np.float32)
+    ho[10:20, 10:20] = 0.45  # grows, but has no seed
+    ho[50:70, 50:70] = 0.9
+    ho[90:92, 90:92] = 0.9  # 1 mm2
+    found = nodules(known.prediction({Structure.HO: ho}))
+    assert [f.id for f in found] == ["F1"]
+    assert found[0].centroid_px == pytest.approx((59.5, 59.5))
+    assert found[0].confidence == pytest.approx(0.9, abs=1e-6)
+
+
+def test_sides_follow_the_film(known):
+    shape = (200, 300)
+    ho = known.disc(shape, (100, 40), 10) | known.disc(shape, (100, 260), 10)
+    for view, sides in ((View.AP, {40: Side.RIGHT, 260: Side.LEFT}), (View.PA, {40: Side.LEFT, 260: Side.RIGHT})):
+        found = nodules(known.prediction({Structure.HO: ho}, view=view))
+        assert {round(f.centroid_px[1]): f.side for f in found} == sides
+    one_sided = nodules(known.prediction({Structure.HO: ho}, laterality=Laterality.LEFT))
+    assert {f.side for f in one_sided} == {Side.LEFT}
+    lateral = nodules(known.prediction({Structure.HO: ho}, view=View.LATERAL))
+    assert {f.side for f in lateral} == {Side.UNKNOWN}
+
+
+def test_distances_and_joints_of_a_nodule(hips):
+    (nodule,) = nodules(hips((slice(120, 130), slice(20, 40))))
+    assert nodule.side is Side.RIGHT
+    assert nodule.nearest_bone is Structure.PELVIS
+    assert nodule.distance_to_bone_mm == pytest.approx(20.0, abs=1e-6)
+    assert nodule.joined_to == ()
+    # Nearest cell (129, 39) to the head's centre (140, 80).
+    assert nodule.distance_to_joint_mm == pytest.approx(np.hypot(11, 41), abs=1.0)
+    assert nodule.distance_to_joint_radii == pytest.approx(np.hypot(11, 41) / 24, abs=0.05)
+    assert nodule.periarticular is True
+
+
+def test_joined_touching_and_superimposed(hips):
+    touching = nodules(hips((slice(100, 120), slice(30, 40))))
+    assert touching[0].joined_to == (Structure.PELVIS,)
+    inside = nodules(hips((slice(50, 70), slice(40, 60))))
+    assert inside[0].joined_to == ()
+    assert inside[0].distance_to_bone_mm == 0.0
+    apart = nodules(hips((slice(104, 120), slice(30, 40))))
+    assert apart[0].joined_to == ()
+
+
+def test_density_is_relative_to_the_femurs_cortex(known):
+    shape = (200, 200)
+    femur = np.zeros(shape, dtype=bool)
+    femur[:, 140:170] = True
+    ho = known.disc(shape, (100, 60), 15)
+    pixels = np.full(shape, 0.3)
+    pixels[femur], pixels[ho] = 0.7, 0.5
+    found = nodules(known.prediction({Structure.HO: ho, Structure.FEMUR: femur}, pixels=pixels))
+    assert found[0].density_ratio == pytest.approx(0.5, abs=0.03)
+    assert nodules(known.prediction({Structure.HO: ho}, pixels=pixels))[0].density_ratio is None

@@ -1,0 +1,168 @@
+"""Grades against schematic hips with known gaps; the score against what it must obey."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.severity import Category, FilmReading, grade_study
+from ho_imaging.severity.burden import BurdenParts, burden_score, category_of
+from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, View
+
+
+def reading(prediction):
+    anatomy = read_anatomy(prediction)
+    return FilmReading(prediction.prepared, anatomy, find_nodules(prediction, anatomy))
+
+
+def sides(prediction):
+    return {side.side: side for side in grade_study([reading(prediction)]).sides}
+
+
+def spur(gap_px):
+    """A spur on the right femur, joined to its outer edge, that ends ``gap_px`` below the pelvis."""
+    return (slice(100 + gap_px, 200), slice(56, 66))
+
+
+def test_hips_without_ectopic_bone_are_class_0_on_both_sides(hips):
+    severity = grade_study([reading(hips())])
+    assert [(s.side, s.grade, s.score) for s in severity.sides] == [(Side.RIGHT, "0", 0.0), (Side.LEFT, "0", 0.0)]
+    assert (severity.study.grade, severity.study.score, severity.study.category) == ("0", 0.0, Category.NONE)
+
+
+def test_an_island_is_class_i_on_its_side_only(hips):
+    graded = sides(hips((slice(130, 140), slice(30, 45))))
+    assert graded[Side.RIGHT].grade == "I"
+    assert graded[Side.LEFT].grade == "0"
+    assert graded[Side.RIGHT].evidence.gap is None
+
+
+@pytest.mark.parametrize(
+    ("gap_px", "pixel_mm", "grade"),
+    [
+        (11, 1.0, "II"),
+        (10, 1.0, "II"),
+        (9, 1.0, "III"),
+        (13, 0.8, "II"),
+        (12, 0.8, "III"),
+        (8, 1.25, "II"),
+        (7, 1.25, "III"),
+    ],
+)
+def test_the_gap_decides_between_ii_and_iii_and_ten_is_ii(hips, gap_px, pixel_mm, grade):
+    side = sides(hips(spur(gap_px), pixel_mm=pixel_mm))[Side.RIGHT]
+    assert side.evidence.gap.length_mm == pytest.approx(gap_px * pixel_mm)
+    assert side.grade == grade
+
+
+def test_the_ends_of_the_gap_lie_on_both_surfaces(hips):
+    gap = sides(hips(spur(15)))[Side.RIGHT].evidence.gap
+    rows = sorted(end[0] for end in gap.ends_px)
+    assert rows == [99, 115]
+    assert all(56 <= end[1] <= 66 for end in gap.ends_px)
+    assert gap.length_px == pytest.approx(15)
+
+
+def test_bridging_bone_is_class_iv_and_says_what_overlap_can_do(hips):
+    side = sides(hips((slice(95, 200), slice(56, 66))))[Side.RIGHT]
+    assert side.grade == "IV"
+    assert "Overlap" in side.evidence.statement
+    assert side.category is Category.SEVERE
+
+
+def test_a_chain_of_touching_nodules_bridges_too(hips):
+    upper, lower = (slice(95, 150), slice(56, 66)), (slice(151, 200), slice(56, 66))  # one pixel apart
+    assert sides(hips(upper, lower))[Side.RIGHT].grade == "IV"
+
+
+def test_the_joint_space_itself_never_counts(hips):
+    """A spur far from the other bone is class II, however close head and socket are."""
+    side = sides(hips((slice(200, 215), slice(96, 125))))[Side.RIGHT]
+    assert side.grade == "II"
+    assert side.evidence.gap.length_mm > 60
+
+
+def test_a_detector_length_near_a_centimetre_may_be_either(hips):
+    uncertain = sides(hips(spur(11), basis=SpacingBasis.DETECTOR))[Side.RIGHT]
+    assert (uncertain.grade, uncertain.alternatives) == ("II", ("III",))
+    clear = sides(hips(spur(20), basis=SpacingBasis.DETECTOR))[Side.RIGHT]
+    assert (clear.grade, clear.alternatives) == ("II", ())
+    calibrated = sides(hips(spur(13), basis=SpacingBasis.CALIBRATED))[Side.RIGHT]
+    assert (calibrated.grade, calibrated.alternatives) == ("II", ())
+
+
+def test_a_lateral_film_carries_no_brooker_class(hips):
+    graded = grade_study([reading(hips(spur(5), view=View.LATERAL, laterality=Laterality.RIGHT))])
+    assert [side.grade for side in graded.sides] == [None]
+    assert "AP" in graded.sides[0].evidence.statement
+    assert graded.sides[0].score > 0
+
+
+def test_a_film_without_bones_carries_no_grade(known):
+    from ho_imaging.vocabulary import Structure  # noqa: PLC0415
+
+    film = known.prediction({Structure.HO: known.disc((200, 200), (100, 100), 9)}, laterality=Laterality.LEFT)
+    (side,) = grade_study([reading(film)]).sides
+    assert side.grade is None
+    assert "pelvis" in side.evidence.statement
+
+
+def test_an_implant_is_no_bone_and_does_not_join(hips):
+    implant = np.zeros((320, 320), dtype=bool)
+    implant[100:180, 74:86] = True  # stem and neck between pelvis and femur
+    side = sides(hips((slice(130, 150), slice(84, 95)), implant=implant))[Side.RIGHT]
+    assert side.grade == "I"
+
+
+def test_the_worst_film_of_a_side_counts_and_is_named(hips):
+    severity = grade_study([reading(hips()), reading(hips(spur(5), sop_instance_uid="9.9"))])
+    right = next(side for side in severity.sides if side.side is Side.RIGHT)
+    assert right.grade == severity.study.grade == "III"
+    assert right.evidence.sop_instance_uid == "9.9"
+    assert "Worst of 2" in right.evidence.statement
+
+
+parts = st.builds(
+    BurdenParts,
+    area=st.floats(0.001, 20),
+    extent=st.floats(0.001, 10),
+    count=st.integers(1, 30),
+    density=st.one_of(st.none(), st.floats(0, 4)),
+    gap=st.one_of(st.none(), st.floats(0, 5)),
+)
+
+
+@given(parts, st.floats(0, 5), st.floats(0, 5), st.integers(0, 5))
+def test_more_is_never_less(a, more_area, more_extent, more_count):
+    b = BurdenParts(a.area + more_area, a.extent + more_extent, a.count + more_count, a.density, a.gap)
+    assert 0 < burden_score(a) <= burden_score(b) <= 100
+
+
+@given(parts, st.floats(0, 4), st.floats(0, 4), st.floats(0, 5), st.floats(0, 5))
+def test_denser_is_more_and_a_wider_gap_is_less(a, d1, d2, g1, g2):
+    low, high = (BurdenParts(a.area, a.extent, a.count, d, max(g1, g2) if d == min(d1, d2) else min(g1, g2))
+                 for d in (min(d1, d2), max(d1, d2)))  # fmt: skip
+    if d1 != d2:
+        assert burden_score(low) <= burden_score(high) + 1e-9
+
+
+def test_nothing_is_zero_and_the_worked_example_of_the_documentation_holds():
+    assert burden_score(BurdenParts(0, 0, 0, None, None)) == 0
+    example = BurdenParts(area=0.5, extent=0.8, count=2, density=0.6, gap=0.25)
+    assert burden_score(example) == pytest.approx(47.11, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("grade", "score", "word"),
+    [
+        ("0", 0, "none"),
+        ("I", 12, "mild"),
+        ("I", 31, "moderate"),
+        ("II", 5, "moderate"),
+        ("III", 20, "severe"),
+        (None, 70, "severe"),
+    ],
+)
+def test_words_agree_with_grades(grade, score, word):
+    assert category_of(grade, score) == word

@@ -1,0 +1,71 @@
+"""What the package promises: its names, its light import, its errors."""
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+import ho_imaging
+from ho_imaging import errors
+
+PROMISED = {
+    "Analyzer",
+    "DecodeError",
+    "HOImagingError",
+    "ModelError",
+    "NotARadiographError",
+    "OutOfScopeError",
+    "Radiograph",
+    "ReadError",
+    "RefusedError",
+    "StudyResult",
+    "TooLargeError",
+    "UsageError",
+    "__version__",
+    "analyze",
+    "discover",
+    "read_radiograph",
+}
+
+
+def test_the_public_names_are_a_contract():
+    assert set(ho_imaging.__all__) == PROMISED
+    for name in PROMISED:
+        assert getattr(ho_imaging, name) is not None
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ho_imaging.nothing
+
+
+@pytest.mark.parametrize("heavy", ["torch", "cv2", "pydicom", "pydantic", "scipy"])
+def test_importing_the_package_loads_nothing_heavy(heavy):
+    code = f"import sys, ho_imaging; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom ho_imaging.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.exit(bool({'torch', 'cv2', 'pydicom', 'pydantic', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_errors_say_file_problem_and_remedy_and_survive_a_process_border(name):
+    error = getattr(errors, name)("is torn", path="a/b.dcm", remedy="glue it")
+    assert str(error) == "a/b.dcm: is torn (glue it)"
+    again = pickle.loads(pickle.dumps(error))  # what worker processes do with errors
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "builtin"), [("ReadError", OSError), ("RefusedError", ValueError), ("ModelError", RuntimeError)]
+)
+def test_errors_are_caught_as_the_nearest_builtin(name, builtin):
+    assert issubclass(getattr(errors, name), builtin)
