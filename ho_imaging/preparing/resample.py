@@ -43,19 +43,23 @@ def kept_part(grid: GridMap) -> tuple[slice, slice]:
 def to_prepared(image: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:
     """Resample a source image (rows, columns) float32: mean over each cell when shrinking, cubic when enlarging."""
     rows, columns = kept_part(grid)
-    size = (grid.prepared_shape[1], grid.prepared_shape[0])
-    shrinking = grid.row_scale >= 1.0 and grid.column_scale >= 1.0
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image[rows, columns], size, interpolation=method), dtype=np.float32)
+    return _resize(image[rows, columns], grid, enlarging=cv2.INTER_CUBIC)
 
 
 def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
     """Share of each prepared cell that a source mask covers, float32 in [0, 1]."""
     rows, columns = kept_part(grid)
-    size = (grid.prepared_shape[1], grid.prepared_shape[0])
-    shrinking = grid.row_scale >= 1.0 and grid.column_scale >= 1.0
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(mask[rows, columns].astype(np.float32), size, interpolation=method), dtype=np.float32)
+    return _resize(mask[rows, columns].astype(np.float32), grid, enlarging=cv2.INTER_LINEAR)
+
+
+def _resize(part: NDArray[np.float32], grid: GridMap, *, enlarging: int) -> NDArray[np.float32]:
+    """Resample the kept part, each direction by its own method: pixels need not be square."""
+    height, width = grid.prepared_shape
+    by_rows = cv2.INTER_AREA if grid.row_scale >= 1.0 else enlarging
+    by_columns = cv2.INTER_AREA if grid.column_scale >= 1.0 else enlarging
+    if by_rows != by_columns:
+        part = np.asarray(cv2.resize(part, (part.shape[1], height), interpolation=by_rows), dtype=np.float32)
+    return np.asarray(cv2.resize(part, (width, height), interpolation=by_columns), dtype=np.float32)
 
 
 def probability_to_source(probability: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:

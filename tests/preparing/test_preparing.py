@@ -75,7 +75,7 @@ def test_a_straight_edge_comes_back_within_half_a_source_pixel(values, where, ac
     left, right = line[inside][crossing[0]], line[inside][crossing[0] + 1]
     exact = crossing[0] + (0.5 - left) / (right - left)
     # The mask's edge lies halfway between its last and the next pixel. A cell covered to a share a by it comes back
-    # wrong by (a - 1/2)(1 - a) / a cells, at most 0.0858: under half a source pixel down to 0.103 mm, and 0.05 mm below that.
+    # wrong by (a - 1/2)(1 - a) / a cells, at most 0.0858: half a source pixel of 0.103 mm, 0.05 mm for finer ones.
     cell = grid.column_scale if across else grid.row_scale
     assert abs(exact - (edge[0] + 0.5)) <= max(0.5, 0.0858 * cell) + 1e-3
 
