@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,8 @@ def looks_inverted(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | Non
     ones accused: of
     300 simulated films none was accused.
     """
+    import cv2  # noqa: PLC0415  (only when a film is read)
+
     image = pixels if padding is None else np.where(padding, np.float32(np.median(pixels[~padding])), pixels)
     small = cv2.resize(image, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
     low, high = np.percentile(small, [2.0, 98.0])

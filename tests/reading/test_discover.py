@@ -1,6 +1,8 @@
 """Folders become studies, and nothing vanishes."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -104,3 +106,11 @@ def test_what_was_named_must_exist_and_an_empty_folder_is_said(tmp_path):
     with pytest.raises(ReadError, match="does not exist"):
         discover([tmp_path / "nowhere"])
     assert reasons(discover([tmp_path])) == {tmp_path.name: ("refused", "holds no files")}
+
+
+def test_importing_reading_loads_no_heavy_library():
+    heavy = "print([m for m in ('cv2', 'torch', 'tifffile') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, ho_imaging.reading; {heavy}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
