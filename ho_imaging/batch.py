@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,25 +13,24 @@ from pathlib import Path
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import Analyzer, StudyAnalysis
-from ho_imaging.reading import Discovery, Rejected, discover
+from ho_imaging.reading import Rejected, discover
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 from ho_imaging.reporting.schema import StudyResult
 from ho_imaging.vocabulary import Status
 
 __all__ = ["BatchCounts", "folder_name", "run_batch", "write_study"]
 
-logger = logging.getLogger(__name__)
-
 _UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """How inputs ended: studies by their status, and files that are no film of a study."""
+    """How inputs ended: studies and files that are no film of a study, by status; ``rejected`` are these files."""
 
     done: int
     refused: int
     failed: int
+    rejected: tuple[Rejected, ...] = ()
 
     @property
     def all_done(self) -> bool:
@@ -68,6 +66,10 @@ def run_batch(
     if out_dir.exists() and not out_dir.is_dir():
         raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")
     discovery = discover(paths)
+    if not discovery.studies and all(item.stray for item in discovery.rejected):
+        raise UsageError(
+            "hold no image files", path=", ".join(map(str, paths)), remedy="give files or folders of films"
+        )
     if discovery.studies:
         _ = analyzer.model  # a missing model is said before the first film, not after the last
     rows: list[tuple[str, str, str, str]] = [_row(item) for item in discovery.rejected]
@@ -84,7 +86,12 @@ def run_batch(
         if on_study is not None:
             on_study(analysis.result, folder, number, len(discovery.studies))
     _write_inputs(out_dir, rows)
-    return _count(statuses, discovery)
+    return BatchCounts(
+        done=statuses.count(Status.DONE),
+        refused=statuses.count(Status.REFUSED),
+        failed=statuses.count(Status.FAILED),
+        rejected=tuple(item for item in discovery.rejected if not item.stray),
+    )
 
 
 def folder_name(study_uid: str) -> str:
@@ -140,10 +147,3 @@ def _write_inputs(out_dir: Path, rows: list[tuple[str, str, str, str]]) -> None:
     writer.writerows([tuple(cell.encode("utf-8", "replace").decode("utf-8") for cell in row) for row in sorted(rows)])
     out_dir.mkdir(parents=True, exist_ok=True)
     _write_text(out_dir / "inputs.csv", text.getvalue())
-
-
-def _count(statuses: list[Status], discovery: Discovery) -> BatchCounts:
-    logger.debug("%d studies, %d other files", len(discovery.studies), len(discovery.rejected))
-    return BatchCounts(
-        done=statuses.count(Status.DONE), refused=statuses.count(Status.REFUSED), failed=statuses.count(Status.FAILED)
-    )

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Analyse, write results, print one JSON line a study."""
+    """Analyse, write results, print one JSON line a study, then one for each file that is no film of a study."""
     from ho_imaging.batch import run_batch  # noqa: PLC0415  (heavy imports wait until a command needs them)
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
@@ -55,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
     counts = run_batch(
         options.paths, options.out, analyzer, masks=options.masks, overlays=options.overlays, on_study=tell
     )
+    for item in counts.rejected:
+        line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
+        sys.stdout.write(json.dumps(line) + "\n")
     if live:
         sys.stderr.write("\n")
     if not options.quiet:

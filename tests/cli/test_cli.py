@@ -97,3 +97,19 @@ def test_errors_keep_their_remedy_on_the_command_line(monkeypatch, chest, tmp_pa
     monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(broken))
     assert main(["analyze", str(chest), "--out", str(tmp_path / "o")]) == 2
     assert "fetch it again" in capsys.readouterr().err
+
+
+def test_a_folder_without_images_is_wrong_use(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("no films here, only this note about them")
+    assert main(["analyze", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    assert "no image files" in capsys.readouterr().err
+
+
+def test_every_rejected_file_has_its_line(chest, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(lambda self: None))
+    (chest.parent / "torn.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL")
+    (chest.parent / "README").write_text("a stray that nobody expects a result for")
+    assert main(["analyze", str(chest.parent), "--out", str(tmp_path / "o"), "--region", "chest"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["status"] for line in lines] == ["refused", "failed"]
+    assert lines[1]["path"].endswith("torn.dcm")
