@@ -43,6 +43,8 @@ def radiograph_from_raster(
         QualityFlag("raster_file", "Not DICOM: nothing says how it was made, what it shows, or how large a pixel is.")
     ]
     values = _decode(data, kind, frame, max_pixels, flags)
+    if values.ndim not in {2, 3} or values.size == 0:
+        raise DecodeError(f"is a damaged {kind.value.upper()} (no picture of rows and columns)", remedy="send it again")
     if values.ndim == 3:
         values = _grey(values, flags)
     if min(values.shape) < _LEAST_SIDE_PX:

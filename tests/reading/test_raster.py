@@ -118,3 +118,21 @@ def test_refusals_and_damage_are_typed(ramp, tmp_path):
         read_radiograph(tmp_path)
     with pytest.raises(ReadError, match="nowhere"):
         read_radiograph(tmp_path / "nowhere")
+
+
+def test_damaged_pictures_raise_typed_errors_only(ramp):
+    rng = np.random.default_rng(17)
+    small = Image.fromarray((ramp >> 3).astype(np.uint8))
+    sources = [tiff(ramp), pillow(small, "TIFF", compression="tiff_lzw"), pillow(small, "PNG"), pillow(small, "JPEG")]
+    for number in range(200):
+        data = bytearray(sources[number % len(sources)])
+        if number % 5 == 0:
+            data = data[: rng.integers(1, len(data))]
+        for _ in range(int(rng.integers(0, 5))):
+            data[rng.integers(min(len(data), 600))] ^= 1 << int(rng.integers(8))
+        try:
+            pixels = read_radiograph(bytes(data)).pixels
+        except (ReadError, NotARadiographError):
+            continue
+        assert pixels.ndim == 2
+        assert np.isfinite(pixels).all()
