@@ -23,26 +23,26 @@ def _plan(right: str, left: str, *, region: Region = Region.PELVIS, side: Side |
     return HipPlan(grades=(right, left), view=View.AP, region=region, side=side, pixel_mm=_PIXEL_MM)
 
 
-SAMPLES: tuple[tuple[str, int, HipPlan], ...] = (
-    ("01_no_ectopic_bone", 9_000_101, _plan("0", "0")),
-    ("02_islands", 9_000_102, _plan("I", "0")),
-    ("03_spurs_wide_gap", 9_000_103, _plan("0", "II")),
-    ("04_spurs_narrow_gap", 9_000_104, _plan("III", "0")),
-    ("05_bridging", 9_000_105, _plan("0", "IV")),
-    ("06_both_sides", 9_000_106, _plan("III", "I")),
-    ("07_one_hip_islands", 9_000_107, _plan("I", "I", region=Region.HIP, side=Side.LEFT)),
-    ("08_one_hip_no_ectopic_bone", 9_000_108, _plan("0", "0", region=Region.HIP, side=Side.RIGHT)),
+SAMPLES: tuple[tuple[str, int, int, HipPlan], ...] = (
+    ("01_no_ectopic_bone", 9_000_101, 9_000_101, _plan("0", "0")),
+    ("02_islands", 9_000_205, 9_000_205, _plan("I", "0")),
+    ("03_spurs_wide_gap", 9_000_301, 9_000_117, _plan("0", "II")),
+    ("04_spurs_narrow_gap", 9_000_403, 9_000_106, _plan("III", "0")),
+    ("05_bridging", 9_000_105, 9_000_105, _plan("0", "IV")),
+    ("06_both_sides", 9_000_106, 9_000_106, _plan("III", "I")),
+    ("07_one_hip_islands", 9_000_107, 9_000_107, _plan("I", "I", region=Region.HIP, side=Side.LEFT)),
+    ("08_one_hip_no_ectopic_bone", 9_000_108, 9_000_108, _plan("0", "0", region=Region.HIP, side=Side.RIGHT)),
 )
-"""Name, seed and plan of each sample."""
+"""Name, seed of the patient, seed of the film, and plan of each sample."""
 
 
 def write_samples(out_dir: Path) -> None:
     """Write each sample as ``<name>.dcm`` and what is true of all of them as ``truth.json``."""
     out_dir.mkdir(parents=True, exist_ok=True)
     truth = {}
-    for name, seed, plan in SAMPLES:
+    for name, seed, film_seed, plan in SAMPLES:
         scene = sample_hip_scene(seed, plan)
-        write_dx(make_film(scene, seed), scene, out_dir / f"{name}.dcm", seed=seed)
+        write_dx(make_film(scene, film_seed), scene, out_dir / f"{name}.dcm", seed=seed)
         truth[f"{name}.dcm"] = {
             "pixel_mm": scene.pixel_mm,
             "magnification": round(scene.magnification, 4),
