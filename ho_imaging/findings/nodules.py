@@ -17,7 +17,7 @@ from ho_imaging.network.prediction import Prediction
 from ho_imaging.preparing.prepared import GridMap
 from ho_imaging.vocabulary import Side, Structure
 
-__all__ = ["PERIARTICULAR_RADII", "SMALLEST_NODULE_MM2", "find_nodules"]
+__all__ = ["GROW_SHARE", "PERIARTICULAR_RADII", "SMALLEST_NODULE_MM2", "find_nodules"]
 
 SMALLEST_NODULE_MM2 = 4.0
 """Smaller marks are left out: about 2.3 mm across, near the resolution of the prepared film."""
@@ -30,7 +30,7 @@ lie at
 three to three and a half: ossification between them can restrict the joint, ossification further down the thigh cannot.
 """
 
-_GROW_SHARE = 0.6
+GROW_SHARE = 0.6
 """A nodule grows from its seed down to this share of the operating threshold."""
 
 _TOUCH_PX = 1.5
@@ -50,7 +50,7 @@ def find_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...
     """
     probability = prediction.probabilities[Structure.HO]
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
-    level = _GROW_SHARE * seed_level
+    level = GROW_SHARE * seed_level
     count, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
     if count <= 1:
         return ()

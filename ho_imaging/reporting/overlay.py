@@ -266,7 +266,7 @@ def _side_lines(
 
 def _finding_line(finding: Finding) -> str:
     if finding.long_axis_mm is not None and finding.short_axis_mm is not None and finding.area_mm2 is not None:
-        size = f"{finding.long_axis_mm:.1f} x {finding.short_axis_mm:.1f} mm, {finding.area_mm2:.0f} mm²"
+        size = f"{finding.long_axis_mm:.1f} x {finding.short_axis_mm:.1f} mm, {finding.area_mm2:.0f} sq mm"
     else:
         size = f"{finding.long_axis_px:.0f} x {finding.short_axis_px:.0f} px"
     joined = f", on {' and '.join(bone.value for bone in finding.joined_to)}" if finding.joined_to else ""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.inference import calibrate
 from ho_imaging.network.model_store import Calibration, ModelDescription, save_model
@@ -20,6 +21,7 @@ from ho_imaging.training.checkpoint import read_average
 from ho_imaging.training.config import load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.loop import BEST_FILE
+from ho_imaging.training.scoring import match_lesions
 from ho_imaging.training.validation import (
     FilmLogits,
     ValidationFilm,
@@ -33,6 +35,9 @@ from ho_imaging.vocabulary import Structure
 __all__ = ["export_model"]
 
 SAMPLES_PER_FILM = 20_000
+
+MOST_FALSE_ALARMS_PER_FILM = 0.5
+"""Where readers and detectors of small lesions on radiographs are compared (Schultheiss et al. 2021: 0.26 to 0.33)."""
 
 
 def export_model(
@@ -106,7 +111,31 @@ def _calibrate_structures(
         sample, truth = np.concatenate(samples), np.concatenate(truths)
         calibration[structure] = fit_platt(sample, truth)
         thresholds[structure] = best_dice_threshold(calibrate(sample, calibration[structure]), truth)
+        if structure is Structure.HO:
+            maps = [calibrate(given.structures[channel], calibration[structure]) for given in logits]
+            thresholds[structure] = _operating_threshold(films, maps, least=thresholds[structure])
     return calibration, thresholds
+
+
+def _operating_threshold(
+    films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, least: float
+) -> float:
+    """Give the lowest threshold, at or above ``least``, at which the findings hold half a false alarm a film."""
+    for threshold in np.arange(round(least, 2), 0.96, 0.02):
+        alarms = 0
+        for (info, film), probability in zip(films, maps, strict=True):
+            matched = match_lesions(
+                np.where(film.valid, probability, np.float32(0.0)),
+                (film.bits >> MASK_BITS[Structure.HO] & 1).astype(bool),
+                pixel_mm=info.pixel_mm,
+                ignore=(film.bits >> IGNORE_BIT & 1).astype(bool),
+                threshold=GROW_SHARE * float(threshold),
+                min_area_mm2=SMALLEST_NODULE_MM2,
+            )
+            alarms += int((matched.false_alarm_scores >= threshold).sum())
+        if alarms <= MOST_FALSE_ALARMS_PER_FILM * len(films):
+            return round(float(threshold), 2)
+    return 0.95
 
 
 def _sample(counts: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
