@@ -46,6 +46,7 @@ _RESCALE_TOLERANCE = 0.12
 """A film without spacing is looked at again when its femoral heads say that its size was wrong by more than this."""
 
 _MOST_RESCALES = 2
+_UNSETTLED = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +226,11 @@ class Analyzer:
             )
             prediction = predict(model, prepared)
             anatomy = read_anatomy(prediction)
+        if anatomy.basis is SpacingBasis.ANATOMICAL and anatomy.pixel_mm is not None:
+            # A scale that the heads did not settle on is none.
+            off = anatomy.pixel_mm / prepared.assumed_pixel_mm
+            if abs(off - 1.0) > _UNSETTLED:
+                anatomy = replace(anatomy, pixel_mm=None, basis=SpacingBasis.NONE)
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path, remedy="give a film of a hip or pelvis")

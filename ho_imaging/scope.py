@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.network.prediction import Prediction
@@ -18,10 +20,20 @@ __all__ = ["IN_SCOPE", "ScopeReading", "check_anatomy", "check_attributes"]
 IN_SCOPE = frozenset({Region.PELVIS, Region.HIP, Region.THIGH, Region.UNKNOWN, Region.OTHER, Region.EXTREMITY})
 """Regions a film may state; unknown ones are left to the network's judgement."""
 
+_STATED_HIPS = frozenset({Region.PELVIS, Region.HIP, Region.THIGH})
+
 _LEAST_BONE_MM2 = {Structure.PELVIS: 1500.0, Structure.FEMUR: 800.0}
 """A hip film shows at least a socket's worth of pelvis and a proximal femur."""
 
 _LEAST_BODY_SHARE = 0.10
+
+_JOINT_DISTANCE_IN_DIAMETERS = (2.7, 4.4)
+"""Distance between adult hip centres over the head's diameter: 175 over 48 mm, with room for tilt and error.
+
+Simulated adults lie between 3.0 and 3.9; small children, whose heads are still small, above 4.7."""
+
+_LEAST_HEAD_COVER = 0.4
+"""An adult head is bone, or an implant. In small children it is cartilage, which no film shows."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ def check_attributes(radiograph: Radiograph) -> None:
 def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: float) -> ScopeReading:
     """Judge by the picture: the network's own word on scope, and whether the bones of a hip are there.
 
-    A film without spacing that shows no femoral head cannot be measured at all, so the head is asked for there.
+    A joint is asked for where the file does not say that it shows a hip, and where nothing else gives a size.
     """
     probability = prediction.scope_probability
     if probability is not None and scope_threshold > 0.0 and probability < scope_threshold:
@@ -69,6 +81,25 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
         area = float(anatomy.masks[structure].sum()) * cell_mm**2
         if area < least:
             return ScopeReading(f"shows no {structure.value} that could be recognised", probability)
-    if not anatomy.joints and anatomy.pixel_mm is None:
-        return ScopeReading("shows no hip joint, and has no spacing to measure by", probability)
-    return ScopeReading(None, probability)
+    region = prediction.prepared.radiograph.region.value
+    if not anatomy.joints and (anatomy.pixel_mm is None or region not in _STATED_HIPS):
+        return ScopeReading("shows no hip joint, and nothing says that it is a hip or how large it is", probability)
+    return ScopeReading(_why_no_adult(prediction, anatomy), probability)
+
+
+def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
+    """Why the joints are not those of an adult, or ``None``."""
+    if len(anatomy.joints) == 2:
+        first, second = anatomy.joints
+        grid = prediction.prepared.grid
+        centers = grid.points_to_prepared(np.array([first.center_px, second.center_px]))
+        diameter = (first.radius_px + second.radius_px) / grid.column_scale
+        ratio = float(np.linalg.norm(centers[1] - centers[0])) / diameter
+        least, most = _JOINT_DISTANCE_IN_DIAMETERS
+        if not least <= ratio <= most:
+            return f"shows joints that are not in an adult's proportions (distance {ratio:.1f} head diameters)"
+    heads = anatomy.masks[Structure.FEMORAL_HEAD]
+    solid = anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
+    if heads.any() and float(solid[heads].mean()) < _LEAST_HEAD_COVER:
+        return "shows femoral heads that are not bone: a child's hip, or no hip at all"
+    return None

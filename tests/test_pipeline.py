@@ -24,9 +24,10 @@ def hip_maps(prepared, *, ho=True):
     maps = {s: np.zeros(shape, np.float32) for s in Structure}
     maps[Structure.BODY][:] = 1
     maps[Structure.PELVIS][(r > 0.12) & (r < 0.32)] = 1
-    for column in (0.25, 0.75):
+    for column in (0.27, 0.73):
         maps[Structure.FEMUR][(r > 0.6) & (np.abs(c - column) < 0.05)] = 1
-        maps[Structure.FEMORAL_HEAD][np.hypot(r - 0.45, (c - column) * round_) < 0.07] = 1
+        head = np.hypot(r - 0.45, (c - column) * round_) < 0.07
+        maps[Structure.FEMORAL_HEAD][head] = maps[Structure.FEMUR][head] = 1
     if ho:
         maps[Structure.HO][(np.abs(r - 0.45) < 0.03) & (np.abs(c - 0.08) < 0.03)] = 0.9
     return maps

@@ -15,7 +15,7 @@ __all__ = ["HEAD_DIAMETER_MM", "HEAD_DIAMETER_SD_MM", "read_anatomy", "side_of"]
 
 HEAD_DIAMETER_MM = 48.0
 HEAD_DIAMETER_SD_MM = 3.8
-"""Femoral head of adults, both sexes: women about 45 mm, men about 51 mm (pooled means of anatomical series)."""
+"""Femoral head of adults, both sexes: women about 45 mm, men about 51 mm. Common values; no single source was confirmed."""
 
 _HEAD_RADIUS_RANGE_MM = (14.0, 40.0)
 """On the detector: the smallest adult head unmagnified to the largest under 1.3."""

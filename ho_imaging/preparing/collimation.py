@@ -20,6 +20,7 @@ _CONSTANT = 0.004
 _LEAST_SHARE = 0.15
 """If less of the film than this would remain, the border was misread and all of it stays."""
 _LEAST_WEDGE = 0.004
+_STRAIGHT = 0.97
 
 
 class ExposedArea:
@@ -91,9 +92,21 @@ def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
         alike = (np.abs(small - small[row, column]) <= tolerance).astype(np.uint8)
         _, labels = cv2.connectedComponents(alike, connectivity=4)
         area = labels == labels[row, column]
-        if area.mean() >= _LEAST_WEDGE:
+        dark = small[row, column] <= np.min(small) + tolerance
+        # Burnt-out anatomy is one constant white too, but only a shutter has straight edges.
+        if area.mean() >= _LEAST_WEDGE and (dark or _is_straight(area)):
             found |= area
     return found
+
+
+def _is_straight(area: NDArray[np.bool_]) -> bool:
+    """Whether an area fills its convex outline or leaves a convex hole, as shutters do; ragged anatomy does neither."""
+    filled = []
+    for mask in (area, ~area):
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        hull = cv2.convexHull(np.concatenate(contours)) if contours else None
+        filled.append(0.0 if hull is None else float(mask.sum()) / max(cv2.contourArea(hull), 1.0))
+    return max(filled) >= _STRAIGHT
 
 
 def _trim(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) -> tuple[int, int]:

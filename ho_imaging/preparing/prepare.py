@@ -20,6 +20,7 @@ ASSUMED_LONG_SIDE_MM = MappingProxyType({Region.PELVIS: 430.0, Region.HIP: 300.0
 """Usual long side of the exposed field, for films without any spacing; 400 mm elsewhere. A start, not a measure."""
 
 _ASSUMED_ELSEWHERE_MM = 400.0
+_LARGEST_ASSUMED_MM = 1500.0
 
 
 def prepare(
@@ -48,7 +49,9 @@ def prepare(
         pixel_mm = None
         height, width = (part.stop - part.start for part in (area.rows, area.columns))
         long_side_mm = ASSUMED_LONG_SIDE_MM.get(radiograph.region.value, _ASSUMED_ELSEWHERE_MM)
-        column_mm = assumed_pixel_mm if assumed_pixel_mm is not None else long_side_mm / max(height * aspect, width)
+        longest_px = max(height * aspect, width)
+        column_mm = assumed_pixel_mm if assumed_pixel_mm is not None else long_side_mm / longest_px
+        column_mm = min(column_mm, _LARGEST_ASSUMED_MM / longest_px)  # bounds what a wrong guess can allocate
         row_mm = column_mm * aspect
     grid = grid_for(
         (radiograph.pixels.shape[0], radiograph.pixels.shape[1]),

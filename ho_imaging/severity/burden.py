@@ -44,16 +44,17 @@ def burden_parts(
     findings: Sequence[Finding], joint: Joint | None, gap: Gap | None, *, bridged: bool
 ) -> BurdenParts | None:
     """Measure the parts; ``None`` when neither a joint nor millimetres give a size to compare with."""
-    if joint is not None:
+    diameter_mm = HEAD_DIAMETER_MM if joint is None else 2.0 * (joint.radius_mm or 0.0)
+    if diameter_mm > 0.0 and all(f.area_mm2 is not None for f in findings):
+        # In mm, which hold for pixels that are not square too.
+        area = sum(f.area_mm2 or 0.0 for f in findings) / (0.25 * math.pi * diameter_mm**2)
+        extent = max((f.long_axis_mm or 0.0 for f in findings), default=0.0) / diameter_mm
+        gap_relative = None if gap is None or gap.length_mm is None else gap.length_mm / diameter_mm
+    elif joint is not None:
         diameter_px = 2.0 * joint.radius_px
-        # Areas and lengths compare in source pixels; anisotropic pixels bring at most their aspect as error.
         area = sum(f.area_px for f in findings) / (math.pi * joint.radius_px**2)
         extent = max((f.long_axis_px for f in findings), default=0.0) / diameter_px
         gap_relative = None if gap is None else gap.length_px / diameter_px
-    elif all(f.area_mm2 is not None for f in findings):
-        area = sum(f.area_mm2 or 0.0 for f in findings) / (math.pi * (0.5 * HEAD_DIAMETER_MM) ** 2)
-        extent = max((f.long_axis_mm or 0.0 for f in findings), default=0.0) / HEAD_DIAMETER_MM
-        gap_relative = None if gap is None or gap.length_mm is None else gap.length_mm / HEAD_DIAMETER_MM
     else:
         return None
     dense = [(f.area_px, f.density_ratio) for f in findings if f.density_ratio is not None]

@@ -67,4 +67,12 @@ def _worst(candidates: list[SideSeverity]) -> SideSeverity:
     if len(candidates) == 1:
         return worst
     note = f" Worst of {len(candidates)} films of this side."
-    return replace(worst, evidence=replace(worst.evidence, statement=worst.evidence.statement + note))
+    score = max((side.score for side in candidates if side.score is not None), default=None)
+    if score is not None and score > (worst.score or 0.0):
+        note += " Another film, which carries no class itself, shows more ectopic bone: the score is of that one."
+    return replace(
+        worst,
+        score=score,
+        category=max((side.category for side in candidates if side.category), key=_CATEGORIES.index, default=None),
+        evidence=replace(worst.evidence, statement=worst.evidence.statement + note),
+    )

@@ -166,3 +166,18 @@ def test_nothing_is_zero_and_the_worked_example_of_the_documentation_holds():
 )
 def test_words_agree_with_grades(grade, score, word):
     assert category_of(grade, score) == word
+
+
+def test_bone_that_only_an_ungradable_view_shows_is_not_lost(hips):
+    clean = reading(hips(laterality=Laterality.RIGHT))
+    lateral = reading(hips(spur(5), view=View.LATERAL, laterality=Laterality.RIGHT, sop_instance_uid="8.8"))
+    (side,) = grade_study([clean, lateral]).sides
+    assert side.grade == "0"
+    assert side.score > 0
+    assert side.category is not Category.NONE
+    assert "Another film" in side.evidence.statement
+
+
+def test_the_score_does_not_depend_on_the_source_grid(hips):
+    square, oblong = (sides(hips(spur(15), scale=scale))[Side.RIGHT].score for scale in ((2.0, 2.0), (1.0, 2.0)))
+    assert square == pytest.approx(oblong, rel=0.01)

@@ -1,0 +1,75 @@
+"""The scope gate against films whose answer is known."""
+
+import numpy as np
+import pytest
+
+from ho_imaging.errors import OutOfScopeError
+from ho_imaging.findings import read_anatomy
+from ho_imaging.scope import check_anatomy, check_attributes
+from ho_imaging.vocabulary import Laterality, Region, Structure
+
+
+def reason(prediction, threshold=0.5):
+    return check_anatomy(prediction, read_anatomy(prediction), threshold).reason
+
+
+@pytest.mark.parametrize("region", [Region.PELVIS, Region.HIP, Region.UNKNOWN])
+def test_hips_and_unknown_regions_pass_by_their_attributes(known, region):
+    check_attributes(known.radiograph(np.zeros((99, 99)), region=region))
+
+
+@pytest.mark.parametrize("region", [Region.CHEST, Region.KNEE, Region.LOWER_LEG, Region.HAND, Region.TEETH])
+def test_other_regions_are_refused_by_name_and_source(known, region):
+    with pytest.raises(OutOfScopeError, match=region.value.replace("_", " ")) as refusal:
+        check_attributes(known.radiograph(np.zeros((99, 99)), region=region))
+    assert "test" in refusal.value.problem
+
+
+def adult(known, *, apart, radius=24, cover=True, bones=True, **options):
+    shape = (320, 420)
+    masks = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
+    heads = known.disc(shape, (160, 210 - apart / 2), radius) | known.disc(shape, (160, 210 + apart / 2), radius)
+    if bones:
+        masks[Structure.PELVIS][40:120, 40:380] = True
+        masks[Structure.FEMUR][200:300, 60:100] = True
+    if cover:
+        masks[Structure.FEMUR] |= heads
+    return known.prediction({**masks, Structure.FEMORAL_HEAD: heads}, **({"pixel_mm": 1.0} | options))
+
+
+def test_an_adults_hips_are_in_scope(known):
+    assert reason(adult(known, apart=175)) is None
+
+
+@pytest.mark.parametrize("apart", [90, 250])
+def test_joints_out_of_proportion_are_refused(known, apart):
+    assert "proportions" in reason(adult(known, apart=apart))
+
+
+def test_heads_that_are_not_bone_are_refused(known):
+    assert "not bone" in reason(adult(known, apart=175, cover=False))
+
+
+def test_a_film_without_bones_is_refused(known):
+    assert "pelvis" in reason(adult(known, apart=175, bones=False))
+
+
+def test_the_networks_word_counts_where_the_model_has_a_gate(known):
+    doubtful = adult(known, apart=175, scope=0.2)
+    assert "does not look like" in reason(doubtful)
+    assert reason(doubtful, threshold=0.0) is None
+
+
+def test_without_a_joint_only_a_stated_hip_with_spacing_passes(known):
+    shape = (320, 420)
+    bones = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
+    bones[Structure.PELVIS][40:120, 40:380] = True
+    bones[Structure.FEMUR][200:300, 60:100] = True
+    assert reason(known.prediction(bones, pixel_mm=1.0, region=Region.HIP, laterality=Laterality.LEFT)) is None
+    assert "joint" in reason(known.prediction(bones, pixel_mm=1.0, region=Region.UNKNOWN))
+    assert "joint" in reason(known.prediction(bones, pixel_mm=None, region=Region.HIP))
+
+
+def test_a_blank_film_is_refused(known):
+    empty = {Structure.BODY: np.zeros((200, 200), dtype=bool)}
+    assert "body" in reason(known.prediction(empty))
