@@ -50,8 +50,8 @@ def run_batch(
     """Analyse everything under some paths into ``out_dir``.
 
     Writes ``studies/<StudyInstanceUID>/result.json`` for every study, on request masks and overlays beside it, and
-    ``inputs.csv`` with what
-    became of every file. ``on_study`` is told each result, its folder, its number and how many there are.
+    ``inputs.csv`` with what became of every file. ``on_study`` is told each result, its folder, its number and how
+    many there are.
 
     Raises
     ------

@@ -128,9 +128,8 @@ class Analyzer:
         """Analyse a film, the films of one study, or a folder.
 
         A file, bytes or a data set gives one result; a folder gives a list, one result a study and one for every
-        input that is in no
-        study. Several sources are taken as the films of one study. Nothing about a film raises: its status and reason
-        say what became of it.
+        input that is in no study. Several sources are taken as the films of one study. Nothing about a film raises:
+        its status and reason say what became of it.
 
         Raises
         ------

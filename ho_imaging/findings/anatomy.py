@@ -15,7 +15,7 @@ __all__ = ["HEAD_DIAMETER_MM", "HEAD_DIAMETER_SD_MM", "read_anatomy", "side_of"]
 
 HEAD_DIAMETER_MM = 48.0
 HEAD_DIAMETER_SD_MM = 3.8
-"""Femoral head of adults, both sexes: women about 45 mm, men about 51 mm. Common values; no single source was confirmed."""
+"""Femoral head of adults: women about 45 mm, men about 51 mm. Common values; no single source was confirmed."""
 
 _HEAD_RADIUS_RANGE_MM = (14.0, 40.0)
 """On the detector: the smallest adult head unmagnified to the largest under 1.3."""
@@ -28,8 +28,7 @@ def read_anatomy(prediction: Prediction) -> Anatomy:
     """Read bones, implant, body and joints off the probability maps.
 
     Where the film has no spacing, millimetres come from the femoral heads if any is seen (basis ``anatomical``),
-    which a film
-    with none cannot have.
+    which a film with none cannot have.
     """
     prepared = prediction.prepared
     working_mm = prepared.pixel_mm if prepared.pixel_mm is not None else prepared.assumed_pixel_mm
@@ -55,8 +54,7 @@ def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float,
     """Side of the patient at a source column.
 
     A film of one side says which; on one of both sides the patient's right is on the left of an AP film and of a
-    frog-leg
-    film, on the right of a PA film. The midline is halfway between two joints, else the middle of the film.
+    frog-leg film, on the right of a PA film. The midline is halfway between two joints, else the middle of the film.
     """
     laterality = prepared.radiograph.laterality.value
     if laterality is Laterality.LEFT:

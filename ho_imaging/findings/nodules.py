@@ -26,8 +26,8 @@ PERIARTICULAR_RADII = 3.5
 """A nodule is periarticular when its nearest point lies within so many head radii (about 84 mm) of the joint's centre.
 
 The capsule reaches about two radii, the insertions of the muscles that cross the joint (trochanters, anterior spines)
-lie at
-three to three and a half: ossification between them can restrict the joint, ossification further down the thigh cannot.
+lie at three to three and a half: ossification between them can restrict the joint, ossification further down the
+thigh cannot.
 """
 
 GROW_SHARE = 0.6

@@ -49,8 +49,7 @@ def extent(points: Points) -> Extent:
     """Long and short axis of a point set (n, 2), in the units of the points; in mm for points in mm.
 
     The long axis is the maximum Feret diameter; the short axis the largest extent at right angles to it, as in
-    bidimensional
-    lesion measurement (WHO).
+    bidimensional lesion measurement (WHO).
     """
     hull = points
     if len(points) > 3:

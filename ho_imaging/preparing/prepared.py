@@ -16,8 +16,8 @@ __all__ = ["GridMap", "Prepared"]
 class GridMap:
     """Axis-aligned map between prepared and source pixels.
 
-    Pixel centres lie at whole numbers, coordinates are (row, column):
-    ``source = offset + scale * prepared`` for each axis.
+    Pixel centres lie at whole numbers, coordinates are (row, column): ``source = offset + scale * prepared`` for each
+    axis.
     """
 
     source_shape: tuple[int, int]

@@ -15,8 +15,7 @@ def grid_for(source_shape: tuple[int, int], rows: slice, columns: slice, pixel_p
     """Lay a grid over a part of the source.
 
     Prepared cells tile the kept part exactly: ``pixel_px`` (source pixels per prepared pixel, row and column) is
-    rounded so
-    that a whole number of cells fits.
+    rounded so that a whole number of cells fits.
     """
     height, width = rows.stop - rows.start, columns.stop - columns.start
     shape = (max(1, round(height / pixel_px[0])), max(1, round(width / pixel_px[1])))

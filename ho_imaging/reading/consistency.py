@@ -17,12 +17,9 @@ def looks_inverted(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | Non
     """Whether a film that should show bone bright shows it dark.
 
     A body is thickest and boniest along its middle (spine, mediastinum, sacrum, a limb's shaft), and what lies beside
-    it is air. So with bone
-    bright the middle band is brighter than both its flanks and the film's left and right edge. Only when it is
-    clearly darker than
-    both is the description doubted; flat shutters are left out first. Few inverted films are missed rather than good
-    ones accused: of
-    300 simulated films none was accused.
+    it is air. So with bone bright the middle band is brighter than both its flanks and the film's left and right
+    edge. Only when it is clearly darker than both is the description doubted; flat shutters are left out first. Few
+    inverted films are missed rather than good ones accused: of 300 simulated films none was accused.
     """
     import cv2  # noqa: PLC0415  (only when a film is read)
 

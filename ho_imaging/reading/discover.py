@@ -71,10 +71,9 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     """Find the films under files and folders and group them into studies.
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
-    followed but no folder
-    is entered twice. The first file with a SOP Instance UID counts, later ones are refused. Where a series of a study
-    is there raw
-    and processed, the processed film counts. Each raster file is a study of its own.
+    followed but no folder is entered twice. The first file with a SOP Instance UID counts, later ones are refused.
+    Where a series of a study is there raw and processed, the processed film counts. Each raster file is a study of
+    its own.
 
     Raises
     ------

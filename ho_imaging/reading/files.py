@@ -25,8 +25,7 @@ def kind_of(head: bytes) -> FileKind:
     """Tell a file's kind from its first 256 bytes or so.
 
     DICOM without a preamble (PS3.10 wants one, old files lack it) is known by a first tag of group 0002 or 0008 in
-    either byte order
-    with a believable value representation or length.
+    either byte order with a believable value representation or length.
     """
     if head[128:132] == b"DICM":
         return FileKind.DICOM

@@ -1,8 +1,7 @@
 """From stored values to what the maker meant to be seen, in the standard's order (DICOM PS3.4 N.2).
 
 Stored value -> Modality LUT or rescale -> VOI LUT or window -> presentation polarity. A film has at most 65,536
-stored values, so
-the whole chain is worked out once per value, as a table.
+stored values, so the whole chain is worked out once per value, as a table.
 """
 
 from __future__ import annotations
@@ -217,8 +216,8 @@ def _is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
     """Whether the VOI output is inverted: low values white.
 
     MONOCHROME1 and Presentation LUT Shape INVERSE are one statement (PS3.3 C.8.11.3.1), so together they invert once.
-    Where they differ the
-    shape counts: it is the later step of the pipeline and says directly how P-values come about (PS3.3 C.11.6).
+    Where they differ the shape counts: it is the later step of the pipeline and says directly how P-values come about
+    (PS3.3 C.11.6).
     """
     photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
     shape = str(dataset.get("PresentationLUTShape", "") or "").upper()

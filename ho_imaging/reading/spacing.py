@@ -30,9 +30,8 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
     """Read the spacing that can be believed, in the patient plane as far as the file allows.
 
     Pixel Spacing with a calibration, or different from the detector's, is ``calibrated``; the detector's pitch is
-    ``detector``, divided by
-    the magnification where that is stated or follows from the distances; Pixel Spacing alone is ``assumed``; anything
-    missing, zero, absurd or plainly a placeholder is ``none``.
+    ``detector``, divided by the magnification where that is stated or follows from the distances; Pixel Spacing alone
+    is ``assumed``; anything missing, zero, absurd or plainly a placeholder is ``none``.
     """
     flags: list[QualityFlag] = []
     pixel = _pair(dataset, "PixelSpacing", shape, flags)

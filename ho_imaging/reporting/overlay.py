@@ -47,8 +47,7 @@ def draw_overlay(reading: FilmReading, severity: Severity) -> NDArray[np.uint8]:
     """Draw a film with its findings.
 
     The film stands at the left at a bounded size, bone bright, in the window its maker chose, square in mm; a panel
-    at the right lists grade,
-    score and evidence of each side and the nodules. Returns uint8 (rows, columns, 3), RGB.
+    at the right lists grade, score and evidence of each side and the nodules. Returns uint8 (rows, columns, 3), RGB.
     """
     picture, view = _film(reading)
     canvas = Image.fromarray(picture).convert("RGB")

@@ -1,8 +1,7 @@
 """The result of a study as others see it: a versioned schema, strict when read, the same bytes for the same film.
 
 Fields are only added within a major version. Lengths are in mm in the plane named by the spacing basis, points are
-(row,
-column) in source pixels with pixel centres at whole numbers.
+(row, column) in source pixels with pixel centres at whole numbers.
 """
 
 from __future__ import annotations

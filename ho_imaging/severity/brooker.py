@@ -1,10 +1,8 @@
 """Brooker class of a hip from geometry (Brooker et al., J Bone Joint Surg Am 1973;55:1629).
 
 0: none. I: islands of bone in soft tissue. II: spurs from pelvis or proximal femur with at least 1 cm between
-opposing bone
-surfaces. III: the gap is under 1 cm. IV: apparent bony ankylosis. What the definition leaves open is settled by the
-rules
-in ``docs/severity.md``, which this module follows in order.
+opposing bone surfaces. III: the gap is under 1 cm. IV: apparent bony ankylosis. What the definition leaves open is
+settled by the rules in ``docs/severity.md``, which this module follows in order.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Burden of ectopic bone about a joint, 0 to 100: a continuous score from measured parts, for every region.
 
 A quantity of this program, not a validated scale: no published planimetric score of heterotopic ossification was
-found. Formula and
-a worked example are in ``docs/severity.md``.
+found. Formula and a worked example are in ``docs/severity.md``.
 """
 
 from __future__ import annotations
@@ -27,10 +26,8 @@ class BurdenParts:
     """What the score is made of, all relative to the joint's own size.
 
     ``area``: total area over the area of the femoral head. ``extent``: longest axis over the head's diameter.
-    ``count``: number of
-    nodules. ``density``: area-weighted density ratio, ``None`` if not known. ``gap``: remaining gap over the head's
-    diameter, 0 when
-    bridged, ``None`` without a spur.
+    ``count``: number of nodules. ``density``: area-weighted density ratio, ``None`` if not known. ``gap``: remaining
+    gap over the head's diameter, 0 when bridged, ``None`` without a spur.
     """
 
     area: float
@@ -81,8 +78,7 @@ def category_of(grade: str | None, score: float | None) -> Category | None:
     """The severity in a word.
 
     Brooker III and IV are what the literature calls high grade, so they are severe whatever the score; a score of 60
-    or more is severe in any
-    region, 30 or more (or class II) moderate.
+    or more is severe in any region, 30 or more (or class II) moderate.
     """
     if grade is None and score is None:
         return None

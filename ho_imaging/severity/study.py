@@ -22,8 +22,7 @@ def grade_study(films: Sequence[FilmReading]) -> Severity:
     """Grade every side the films show.
 
     Films of one side are graded each for itself; the worst one counts, since ectopic bone that one view shows is
-    there whatever another
-    hides. A film that cannot carry a grade counts only if none of that side can.
+    there whatever another hides. A film that cannot carry a grade counts only if none of that side can.
     """
     by_side: dict[Side, list[SideSeverity]] = {}
     for film in films:

@@ -28,8 +28,7 @@ class BoneLayer:
     """One bone in projection.
 
     ``mineral_mm``: mm of fully mineralised cortex a ray passes; ``occupied_mm``: mm inside the bone's surface (what
-    soft
-    tissue gives way to); ``mask``: where the bone is. All (rows, columns), float32 or bool.
+    soft tissue gives way to); ``mask``: where the bone is. All (rows, columns), float32 or bool.
     """
 
     mineral_mm: NDArray[np.float32]

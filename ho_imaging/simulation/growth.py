@@ -1,8 +1,8 @@
 """Where ectopic bone grows about a hip, and Brooker classes on purpose.
 
 Nodules follow the lines of the muscles that run from pelvis to femur. An island lies free on such a line, a spur
-starts on
-a bone and points along it, a bridge joins both ends. Classes are planned; the gap is then measured in projection.
+starts on a bone and points along it, a bridge joins both ends. Classes are planned; the gap is then measured in
+projection.
 """
 
 from __future__ import annotations
@@ -225,8 +225,7 @@ def grow_about_hip(  # noqa: PLR0912  (one branch a class of the grading)
     """Grow nodules that make a Brooker class on this film.
 
     Islands are kept clear of the bones' outlines three times out of four, spurs are redrawn until the projected gap
-    is on the
-    planned side of 1 cm. When a plan cannot be met on this patient, what grew is graded as it is.
+    is on the planned side of 1 cm. When a plan cannot be met on this patient, what grew is graded as it is.
     """
     if grade == "0":
         return Growth((), "0", None)

@@ -43,8 +43,7 @@ class HipPlan:
     """What to ask of a scene; ``None`` leaves it to chance.
 
     ``grades``: Brooker class planned on the right and the left. ``view``: ``ap`` or ``frog_leg``. ``region``:
-    ``pelvis`` (both
-    hips) or ``hip`` (one). ``modes``: first and last (exclusive) of the shape modes that vary.
+    ``pelvis`` (both hips) or ``hip`` (one). ``modes``: first and last (exclusive) of the shape modes that vary.
     """
 
     grades: tuple[str, str] | None = None

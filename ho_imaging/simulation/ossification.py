@@ -1,9 +1,8 @@
 """Ectopic bone grown in space: lumps along a muscle's line, from barely mineralised clouds to mature bone.
 
 Real nodules are irregular (observers tell spheres and ellipsoids from them, Litjens et al. 2010), so a nodule is a
-chain
-of lobes of random size, bent by a warp, roughened by fractal noise. Mineral follows the zonal pattern of heterotopic
-ossification: a mature rim around a less mineralised centre; early on a faint cloud without a rim.
+chain of lobes of random size, bent by a warp, roughened by fractal noise. Mineral follows the zonal pattern of
+heterotopic ossification: a mature rim around a less mineralised centre; early on a faint cloud without a rim.
 """
 
 from __future__ import annotations

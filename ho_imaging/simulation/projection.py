@@ -1,8 +1,7 @@
 """From bodies in space to millimetres of material along each ray.
 
 The camera stands still: the source at the origin, the ray axis along +y, x to the right of the picture, z up. Scenes
-move
-the patient, not the camera.
+move the patient, not the camera.
 """
 
 from __future__ import annotations
@@ -53,9 +52,8 @@ def path_through(
     """Length in mm of each pixel's ray inside a closed mesh; and the mean of a vertex weight over the surfaces hit.
 
     Each face adds its depth where the ray leaves the body and takes it off where the ray enters. Faces are filled row
-    by
-    row between their two edges; a shared edge is crossed at the same column from both sides, and spans are half open,
-    so no ray slips through an edge or counts twice.
+    by row between their two edges; a shared edge is crossed at the same column from both sides, and spans are half
+    open, so no ray slips through an edge or counts twice.
 
     Parameters
     ----------

@@ -64,8 +64,7 @@ class Skeleton:
     """One sampled person in neutral pose: bones, joints and the vertices that carry landmarks.
 
     ``landmarks[name]`` indexes a vertex of the bone it lies on (see ``_landmark_vertices``), on the left side; the
-    right
-    femur mirrors the left one, and the pelvis has both.
+    right femur mirrors the left one, and the pelvis has both.
     """
 
     pelvis: Mesh

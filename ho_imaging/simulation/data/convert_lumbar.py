@@ -5,9 +5,8 @@ Run once, with ``pip install myo-sim trimesh``::
     python convert_lumbar.py lumbar.npz
 
 The result: ``l3``, ``l4``, ``l5`` as ``<name>_mean`` float32 (vertices, 3) in mm (x to the patient's left, y to the
-back, z to
-the head, origin at the middle of the lower end plate) and ``<name>_faces`` uint16. Meshes are smoothed by one Loop
-subdivision.
+back, z to the head, origin at the middle of the lower end plate) and ``<name>_faces`` uint16. Meshes are smoothed by
+one Loop subdivision.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ They make films the model is *not* for: chest, skull, foot, elbow. Run once, wit
     python convert_other_regions.py other_regions.npz
 
 The result: ``<name>_mean`` float16 (vertices, 3) in mm about the mesh's centre (x to the patient's left, y to the
-back, z to
-the head) and ``<name>_faces`` uint16. Some meshes have holes; their path lengths are rough, which a negative may be.
+back, z to the head) and ``<name>_faces`` uint16. Some meshes have holes; their path lengths are rough, which a
+negative may be.
 """
 
 from __future__ import annotations
