@@ -37,7 +37,7 @@ _TOUCH_PX = 1.5
 """Bone closer than this on the prepared grid is touched: neighbours, also across a corner."""
 
 _INSIDE_SHARE = 0.9
-"""With more of it over one bone than this, a nodule lies in front of or behind that bone and is not joined to it."""
+"""With more of it over native bone than this, a nodule lies in front of or behind the bones and is joined to none."""
 
 _BONES = (Structure.PELVIS, Structure.FEMUR)
 
@@ -144,15 +144,22 @@ def _bones(
     nearest: Structure | None = None
     least: float | None = None
     joined = []
+    bones = anatomy.masks[Structure.PELVIS] | anatomy.masks[Structure.FEMUR]
+    superimposed = float(bones[mask].mean()) > _INSIDE_SHARE
     for bone, distance in away.items():
         closest = float(distance[mask].min())
         gap = 0.0 if closest <= _TOUCH_PX else closest - 1.0
         if least is None or gap < least:
             nearest, least = bone, gap
-        covered = float(anatomy.masks[bone][mask].mean())
-        if closest <= _TOUCH_PX and covered <= _INSIDE_SHARE:
+        if gap == 0.0 and not superimposed and (bone is not Structure.FEMUR or _touches_below_the_head(mask, anatomy)):
             joined.append(bone)
     return nearest, least, tuple(joined)
+
+
+def _touches_below_the_head(mask: NDArray[np.bool_], anatomy: Anatomy) -> bool:
+    """Whether a nodule touches the femur outside the head, which lies in the joint and overlaps the socket anyway."""
+    femur = anatomy.masks[Structure.FEMUR] & ~anatomy.masks[Structure.FEMORAL_HEAD]
+    return bool((ndimage.binary_dilation(mask, structure=np.ones((3, 3), dtype=bool)) & femur).any())
 
 
 def _joint(
@@ -162,7 +169,7 @@ def _joint(
     grid: GridMap = prediction.prepared.grid
     columns = tuple(joint.center_px[1] for joint in anatomy.joints)
     side = side_of(centroid_px[1], prediction.prepared, columns)
-    candidates = [joint for joint in anatomy.joints if side in {Side.UNKNOWN, joint.side}] or list(anatomy.joints)
+    candidates = [joint for joint in anatomy.joints if side in {Side.UNKNOWN, joint.side} or joint.side is Side.UNKNOWN]
     if not candidates:
         return None, None, side
     cells = np.argwhere(mask)

@@ -14,7 +14,7 @@ __all__ = ["ExposedArea", "find_exposed_area"]
 
 _LOOK_AT_PX = 768
 _FLAT = 0.02
-"""Spread (5th to 95th percentile) of a border strip, as a share of the film's range."""
+"""Spread (0.5th to 99.5th percentile) of a border strip, as a share of the film's range."""
 _CONSTANT = 0.004
 """Difference within a shutter, which is filled with one value, as a share of the film's range."""
 _LEAST_SHARE = 0.15
@@ -111,7 +111,7 @@ def _is_straight(area: NDArray[np.bool_]) -> bool:
 
 def _trim(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) -> tuple[int, int]:
     """First and last (exclusive) row that is not a flat strip; rows are looked at from the outside in."""
-    spread = np.subtract(*np.percentile(small, [95.0, 5.0], axis=1))
+    spread = np.subtract(*np.percentile(small, [99.5, 0.5], axis=1))
     flat = (spread < _FLAT * scale) | (shutter.mean(axis=1) > 0.995)
     kept = np.flatnonzero(~flat)
     if kept.size == 0:

@@ -136,3 +136,32 @@ def test_density_is_relative_to_the_femurs_cortex(known):
     found = nodules(known.prediction({Structure.HO: ho, Structure.FEMUR: femur}, pixels=pixels))
     assert found[0].density_ratio == pytest.approx(0.5, abs=0.03)
     assert nodules(known.prediction({Structure.HO: ho}, pixels=pixels))[0].density_ratio is None
+
+
+def test_a_nodule_at_the_joint_is_not_joined_to_the_head_alone(known):
+    """Head and socket overlap on any film: touching both there is no bridge."""
+    shape = (300, 300)
+    head = known.disc(shape, (150, 150), 30)
+    pelvis = np.zeros(shape, dtype=bool)
+    pelvis[60:150, 60:175] = True
+    femur = head.copy()
+    femur[190:290, 150:180] = True
+    beside = known.disc(shape, (140, 183), 9)
+    masks = {Structure.PELVIS: pelvis, Structure.FEMUR: femur, Structure.FEMORAL_HEAD: head, Structure.HO: beside}
+    (nodule,) = nodules(known.prediction(masks, laterality=Laterality.LEFT))
+    assert nodule.joined_to == (Structure.PELVIS,)
+    over_both = known.disc(shape, (140, 160), 8)
+    (nodule,) = nodules(known.prediction({**masks, Structure.HO: over_both}, laterality=Laterality.LEFT))
+    assert nodule.joined_to == ()
+
+
+def test_a_nodule_is_not_measured_to_the_other_sides_joint(known):
+    shape = (300, 420)
+    masks = {
+        Structure.FEMORAL_HEAD: known.disc(shape, (150, 320), 24),
+        Structure.HO: known.disc(shape, (150, 90), 9),
+    }
+    (nodule,) = nodules(known.prediction(masks, pixel_mm=1.0))
+    assert nodule.side is Side.RIGHT
+    assert nodule.distance_to_joint_mm is None
+    assert nodule.periarticular is None
