@@ -30,12 +30,14 @@ class BatchCounts:
     done: int
     refused: int
     failed: int
+    incomplete: int = 0
+    """Studies that are done although some of their films are not."""
     rejected: tuple[Rejected, ...] = ()
 
     @property
     def all_done(self) -> bool:
         """Whether every input was analysed."""
-        return self.refused == 0 and self.failed == 0
+        return self.refused == self.failed == self.incomplete == 0
 
 
 def run_batch(
@@ -74,11 +76,15 @@ def run_batch(
         _ = analyzer.model  # a missing model is said before the first film, not after the last
     rows: list[tuple[str, str, str, str]] = [_row(item) for item in discovery.rejected]
     statuses = [item.status for item in discovery.rejected if not item.stray]
+    incomplete = 0
     for number, study in enumerate(discovery.studies, start=1):
         analysis = analyzer.analyze_study(study)
         folder = out_dir / "studies" / folder_name(study.study_uid)
         write_study(analysis, folder, masks=masks, overlays=overlays)
         statuses.append(Status(analysis.result.status))
+        incomplete += statuses[-1] is Status.DONE and any(
+            image.status != Status.DONE for image in analysis.result.images
+        )
         rows += [
             (str(image.path or ""), study.study_uid, str(image.status), image.reason or "")
             for image in analysis.result.images
@@ -90,6 +96,7 @@ def run_batch(
         done=statuses.count(Status.DONE),
         refused=statuses.count(Status.REFUSED),
         failed=statuses.count(Status.FAILED),
+        incomplete=incomplete,
         rejected=tuple(item for item in discovery.rejected if not item.stray),
     )
 

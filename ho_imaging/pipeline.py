@@ -177,7 +177,7 @@ class Analyzer:
             images,
             findings,
             None if severity is None else severity_result(severity),
-            model_result(self.model.identity) if films or self._model is not None else None,
+            model_result(self.model.identity) if films else None,
             warnings,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
@@ -198,10 +198,14 @@ class Analyzer:
             film, scope_probability = self._look(radiograph)
         except RefusedError as error:
             return self._not_done(source, number, radiograph, Status.REFUSED, error)
-        except HOImagingError as error:
-            if not isinstance(error, ReadError):
-                raise
+        except ReadError as error:
             return self._not_done(source, number, radiograph, Status.FAILED, error)
+        except HOImagingError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever one film does to a library must not cost the others
+            logger.debug("film %d", number, exc_info=True)
+            wrapped = ReadError(f"could not be processed ({type(error).__name__})", remedy="report it with -v's trace")
+            return self._not_done(source, number, radiograph, Status.FAILED, wrapped)
         image = image_result(film.reading.prepared.radiograph, status=Status.DONE, scope_probability=scope_probability)
         return image, film, radiograph.study_uid
 

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
             "score": None if study is None else study.score,
             "category": None if study is None else study.category,
             "findings": len(result.findings),
-            "result": str(folder / "result.json"),
+            "films_not_done": sum(image.status != "done" for image in result.images),
+            "result": str(folder / "result.json").encode("utf-8", "replace").decode("utf-8"),
         }
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         sys.stdout.flush()

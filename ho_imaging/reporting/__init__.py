@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Results for others: a versioned schema, masks and pictures."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.finding import Finding
 from ho_imaging.reporting.schema import RESEARCH_USE
 from ho_imaging.severity.film import FilmReading, sides_shown
@@ -193,9 +194,8 @@ def _draw_sides(
 ) -> None:
     sides = sides_shown(reading)
     if {Side.LEFT, Side.RIGHT} <= set(sides):
-        right = next((j for j in reading.anatomy.joints if j.side is Side.RIGHT), None)
-        left = next((j for j in reading.anatomy.joints if j.side is Side.LEFT), None)
-        swapped = right is not None and left is not None and right.center_px[1] > left.center_px[1]
+        columns = tuple(joint.center_px[1] for joint in reading.anatomy.joints)
+        swapped = side_of(0.0, reading.prepared, columns) is Side.LEFT
         _text(draw, (_MARGIN, _MARGIN), "L" if swapped else "R", font, _TEXT)
         _text(draw, (size[0] - 2.5 * _MARGIN, _MARGIN), "R" if swapped else "L", font, _TEXT)
     elif sides:

@@ -36,7 +36,7 @@ __all__ = ["export_model"]
 
 SAMPLES_PER_FILM = 20_000
 
-MOST_FALSE_ALARMS_PER_FILM = 0.5
+MOST_FALSE_ALARMS_PER_FILM = 0.25
 """Where readers and detectors of small lesions on radiographs are compared (Schultheiss et al. 2021: 0.26 to 0.33)."""
 
 
@@ -120,7 +120,7 @@ def _calibrate_structures(
 def _operating_threshold(
     films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, least: float
 ) -> float:
-    """Give the lowest threshold, at or above ``least``, at which the findings hold half a false alarm a film."""
+    """Give the lowest threshold, at or above ``least``, at which findings hold a quarter of a false alarm a film."""
     for threshold in np.arange(round(least, 2), 0.96, 0.02):
         alarms = 0
         for (info, film), probability in zip(films, maps, strict=True):
