@@ -202,7 +202,7 @@ class Analyzer:
             return self._not_done(source, number, radiograph, Status.FAILED, error)
         except HOImagingError:
             raise
-        except Exception as error:  # noqa: BLE001  whatever one film does to a library must not cost the others
+        except Exception as error:  # whatever one film does to a library must not cost the others
             logger.debug("film %d", number, exc_info=True)
             wrapped = ReadError(f"could not be processed ({type(error).__name__})", remedy="report it with -v's trace")
             return self._not_done(source, number, radiograph, Status.FAILED, wrapped)
