@@ -142,9 +142,9 @@ _VIEW_POSITIONS = {
 }  # fmt: skip
 
 _SIDE_WORDS: tuple[tuple[Laterality, str], ...] = (
-    (Laterality.BILATERAL, r"bilat(?:eral)?(?:e|es)?|both|beid(?:e|er|seits|seitig)|bds|bdsts|deux|bilatéral\w*|ambos|ambas|entrambi|beide|obu\w*|"
+    (Laterality.BILATERAL, r"bilat(?:eral)?(?:e|es)?|both|beid(?:e|er|seits|seitig)|bds|bdsts|deux c[ôo]t[ée]s|deux hanches|bilatéral\w*|ambos|ambas|entrambi|beide|obu\w*|"
                            r"obie|обе\w*|両側|両|双|双侧"),
-    (Laterality.RIGHT, r"right|rt|rechts?|rechte[rsn]?|droite?|dte|derech[ao]|dcha|destr[ao]|dx|direit[ao]|praw\w*|sağ|прав\w*|右"),
+    (Laterality.RIGHT, r"right|rt|rechts?|rechte[rsn]?|droite?|dte|derech[ao]|dcha|destr[ao]|(?:anca|anche|bacino|femore|ginocchio|coscia|gamba|spalla|gomito|polso|mano|piede|caviglia|coxa|hofte|h[öo]ft|kn[äe])[ _]dx|direit[ao]|praw\w*|sağ|прав\w*|右"),
     (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sx|esquerd[ao]|lew\w*|лев\w*|左"),
 )  # fmt: skip
 # Abbreviations that are words elsewhere ("re exam", "sin contraste", "sol"): only with a full stop or at the end.

@@ -90,7 +90,9 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
         raise ReadError(f"is damaged DICOM ({type(error).__name__})", remedy="send the file again") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if not ({"SOPClassUID", "Rows", "StudyInstanceUID", "Modality"} & set(dataset.dir())):
+        if not (
+            {"SOPClassUID", "Rows", "StudyInstanceUID", "Modality", "DirectoryRecordSequence"} & set(dataset.dir())
+        ):
             raise ReadError("is not DICOM: it has none of the attributes of an image", remedy="check what it is")
         if getattr(dataset, "file_meta", None) is None or "TransferSyntaxUID" not in dataset.file_meta:
             dataset.ensure_file_meta()

@@ -128,3 +128,14 @@ def test_names_in_other_character_sets(make_film, as_bytes):
     film = make_film(SpecificCharacterSet="ISO_IR 144", SeriesDescription="Тазобедренный сустав правый")
     radiograph = read_radiograph(as_bytes(film))
     assert (radiograph.region.value, radiograph.laterality.value) == ("hip", "right")
+
+
+def test_dx_is_a_side_beside_an_italian_word_and_else_a_modality():
+    def side(text: str) -> str:
+        dataset = Dataset()
+        dataset.SeriesDescription = text
+        return describe(dataset).laterality.value.value
+
+    assert side("DX Hip") == side("hip AP DX") == side("genou deux incidences") == "unknown"
+    assert side("DX HIP LEFT") == "left"
+    assert side("RX anca dx") == "right"
