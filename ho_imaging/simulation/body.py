@@ -12,7 +12,7 @@ from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import smooth_noise_2d
 
-__all__ = ["Body", "Habitus", "project_body", "sample_habitus"]
+__all__ = ["Body", "Habitus", "fascia", "project_body", "sample_habitus"]
 
 Image = NDArray[np.float32]
 
@@ -86,7 +86,7 @@ def project_body(
     lean = np.asarray(cv2.GaussianBlur(muscle.astype(np.float32), (0, 0), 2.0 * blur), dtype=np.float32)
     all_in = np.asarray(cv2.GaussianBlur(total.astype(np.float32), (0, 0), 0.5 * blur), dtype=np.float32)
     mask = np.asarray(all_in > 1.0)
-    lean, fat = _fascia(rng, camera, lean, np.maximum(all_in - lean, np.float32(0.0)))
+    lean, fat = fascia(rng, camera, lean, np.maximum(all_in - lean, np.float32(0.0)))
     lean, fat = _viscera(rng, camera, lean, fat, grid_x - middle_x_mm, above, pelvis_half_width_mm)
     lean, fat = _folds(rng, camera, lean, fat, mask)
     return Body(lean, fat, mask)
@@ -141,7 +141,7 @@ def _thigh(
     return muscle * near, total * near
 
 
-def _fascia(rng: np.random.Generator, camera: Camera, muscle: Image, fat: Image) -> tuple[Image, Image]:
+def fascia(rng: np.random.Generator, camera: Camera, muscle: Image, fat: Image) -> tuple[Image, Image]:
     """Exchange muscle for fat along smooth lines (fat planes between muscles) and in soft patches."""
     shape = camera.shape
     exchange = np.zeros(shape, np.float32)

@@ -68,6 +68,8 @@ class _Projection(NamedTuple):
 # The views that are simulated. Codes: PS3.16 CID 4010 and CID 4012; frog leg has only its inventor's name.
 PROJECTIONS: dict[str, _Projection] = {
     View.AP: _Projection("399348003", "antero-posterior", "AP"),
+    View.LATERAL: _Projection("399067008", "lateral projection", "LL"),
+    View.CROSS_TABLE_LATERAL: _Projection("399067008", "lateral projection", "LL"),
     View.FROG_LEG: _Projection("399348003", "antero-posterior", "AP", ("399245002", "Cleaves")),
 }
 SIDES = {Laterality.LEFT: "L", Laterality.RIGHT: "R", Laterality.BILATERAL: "B"}
@@ -102,7 +104,9 @@ def write_dx(
             f"unknown compression {compression!r}", path=path, remedy="use one of " + ", ".join(map(repr, SYNTAXES))
         )
     if scene.view not in PROJECTIONS:
-        raise UsageError(f"the view {scene.view} is not simulated", path=path, remedy="use ap or frog_leg")
+        raise UsageError(
+            f"the view {scene.view} is not simulated", path=path, remedy="use one of " + ", ".join(sorted(PROJECTIONS))
+        )
     study = f"{seed}/{study_number}"
     dataset = Dataset()
     _patient_and_study(dataset, seed, study_number, study, study_date)

@@ -16,13 +16,11 @@ from scipy import ndimage
 from ho_imaging.simulation.ossification import bent_path, grow
 from ho_imaging.simulation.pose import Hip
 from ho_imaging.simulation.projection import Camera, path_through_volume
+from ho_imaging.simulation.scene import VISIBLE_MM
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import Volume
 
-__all__ = ["Growth", "Nodule", "grow_about_hip", "measure_gap"]
-
-VISIBLE_MM = 0.15
-"""Mineral, as mm of cortex, from which a pixel counts as ossified."""
+__all__ = ["Growth", "Nodule", "grow_about_hip", "inside", "measure_gap", "project_nodule", "sample_maturity"]
 
 GAP_LIMIT_MM = 10.0
 """Brooker 1973: at least 1 cm between opposing surfaces is class II, less is class III."""
@@ -84,12 +82,14 @@ def _clearance(hip: Hip, points: Points) -> float:
     return float(min(hip.femur_tree.query(points)[0].min(), hip.pelvis_tree.query(points)[0].min()))
 
 
-def _project(camera: Camera, kind: str, maturity: float, volume: Volume, joined: tuple[bool, bool]) -> Nodule:
+def project_nodule(camera: Camera, kind: str, maturity: float, volume: Volume, joined: tuple[bool, bool]) -> Nodule:
+    """Project a grown volume; ``joined``: whether it is joined to the pelvis and to the femur."""
     mineral = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
     return Nodule(kind, maturity, volume, mineral, np.asarray(mineral > VISIBLE_MM), *joined)
 
 
-def _maturity(rng: np.random.Generator) -> float:
+def sample_maturity(rng: np.random.Generator) -> float:
+    """From a faint cloud to mature bone."""
     return float(rng.beta(1.6, 1.1))
 
 
@@ -113,9 +113,9 @@ def _island(rng: np.random.Generator, camera: Camera, hip: Hip) -> Nodule | None
         if _clearance(hip, path) > 1.15 * radius + 1.5:
             t = np.linspace(0.0, 1.0, len(path))
             radii = radius * (0.65 + 0.35 * np.sin(np.pi * t) + rng.normal(0.0, 0.08, len(path))).clip(0.3)
-            maturity = _maturity(rng)
+            maturity = sample_maturity(rng)
             flat = float(rng.choice([0.0, 0.0, rng.uniform(0.2, 0.6)]))
-            return _project(
+            return project_nodule(
                 camera, "island", maturity, grow(rng, path, radii, maturity=maturity, flatness=flat), (False, False)
             )
     return None
@@ -144,9 +144,9 @@ def _spur(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points, re
     path = bent_path(rng, base, tip, 0.08)
     width = float(np.clip(rng.uniform(0.10, 0.30) * length, 2.0, 13.0))
     radii = width * np.interp(np.linspace(0, 1, len(path)), [0.0, 0.3, 0.8, 1.0], [1.0, 0.9, 0.65, 0.35])
-    maturity = float(np.clip(_maturity(rng) + 0.15, 0.0, 1.0))
+    maturity = float(np.clip(sample_maturity(rng) + 0.15, 0.0, 1.0))
     volume = grow(rng, path, radii, maturity=maturity, flatness=float(rng.choice([0.0, 0.3])), roughness=0.8)
-    return _project(camera, "spur", maturity, volume, (not from_femur, from_femur))
+    return project_nodule(camera, "spur", maturity, volume, (not from_femur, from_femur))
 
 
 def _bridge(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points) -> Nodule:
@@ -157,9 +157,9 @@ def _bridge(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points) 
     path = bent_path(rng, start - 2.0 * direction, end + 2.0 * direction, 0.12)
     width = float(rng.uniform(4.5, 15.0))
     radii = width * (0.85 + 0.2 * np.cos(2 * np.pi * np.linspace(0, 1, len(path))) + rng.normal(0, 0.06, len(path)))
-    maturity = float(np.clip(_maturity(rng) + 0.25, 0.3, 1.0))
+    maturity = float(np.clip(sample_maturity(rng) + 0.25, 0.3, 1.0))
     volume = grow(rng, path, radii.clip(2.5), maturity=maturity, flatness=float(rng.choice([0.0, 0.35])), roughness=0.7)
-    return _project(camera, "bridge", maturity, volume, (True, True))
+    return project_nodule(camera, "bridge", maturity, volume, (True, True))
 
 
 def measure_gap(
@@ -201,7 +201,7 @@ def _union(masks: list[NDArray[np.bool_]], shape: tuple[int, ...]) -> NDArray[np
     return total
 
 
-def _inside(mask: NDArray[np.bool_], body: NDArray[np.bool_]) -> bool:
+def inside(mask: NDArray[np.bool_], body: NDArray[np.bool_]) -> bool:
     """Whether ectopic bone lies under the skin, as it must; off the film altogether counts as inside."""
     return bool(mask.sum() * 0.02 >= (mask & ~body).sum())
 
@@ -238,7 +238,7 @@ def grow_about_hip(  # noqa: PLR0912  (one branch a class of the grading)
         island = _island(rng, camera, hip)
         if island is None or not island.mask.any():
             continue
-        if not _inside(island.mask, body_mask):
+        if not inside(island.mask, body_mask):
             continue
         if rng.random() < 0.75 and _touches(island.mask, bone):
             continue
@@ -247,7 +247,7 @@ def grow_about_hip(  # noqa: PLR0912  (one branch a class of the grading)
         return Growth(tuple(islands), "I" if islands else "0", None)
     if grade == "IV":
         drawn = [_bridge(rng, camera, hip, pelvis_vertices) for _ in range(int(rng.choice([2, 3])))]
-        bridges = [bridge for bridge in drawn if _inside(bridge.mask, body_mask)][: int(rng.choice([1, 1, 2]))]
+        bridges = [bridge for bridge in drawn if inside(bridge.mask, body_mask)][: int(rng.choice([1, 1, 2]))]
         if not bridges:
             return Growth(tuple(islands), "I" if islands else "0", None)
         return Growth((*bridges, *islands), "IV", 0.0)
@@ -257,7 +257,7 @@ def grow_about_hip(  # noqa: PLR0912  (one branch a class of the grading)
         spurs = [_spur(rng, camera, hip, pelvis_vertices, remaining)]
         if rng.random() < 0.3:
             spurs.append(_spur(rng, camera, hip, pelvis_vertices, rng.uniform(20.0, 40.0)))
-        nodules = tuple(spur for spur in spurs if _inside(spur.mask, body_mask))
+        nodules = tuple(spur for spur in spurs if inside(spur.mask, body_mask))
         gap = measure_gap(pelvis_mask, femur_mask, nodules, pixel_mm)
         if gap is None:
             continue

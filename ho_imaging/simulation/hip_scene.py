@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,22 +16,19 @@ from ho_imaging.simulation.bones import (
     project_bone,
     sample_bone_quality,
 )
-from ho_imaging.simulation.growth import Growth, grow_about_hip
+from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip
 from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
 from ho_imaging.simulation.mimics import Mimic, sample_mimics
 from ho_imaging.simulation.pose import Hip, pose_skeleton
 from ho_imaging.simulation.projection import Camera
-from ho_imaging.simulation.scene import Material, Scene
+from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
 from ho_imaging.simulation.shape_model import lumbar_spine, sample_skeleton
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
-__all__ = ["HipPlan", "sample_hip_scene"]
+__all__ = ["HipPlan", "nodule_layers", "nodule_truth", "sample_hip_scene"]
 
 _MARROW_FAT = 0.55
 """Share of fat in adult marrow, by volume; yellow and red marrow mixed (ICRP 70)."""
-
-_FRINGE_MM = 0.04
-"""Mineral, as mm of cortex, below which a nodule leaves no trace at all."""
 
 GRADES = ("0", "I", "II", "III", "IV")
 _GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
@@ -42,7 +39,8 @@ _GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
 class HipPlan:
     """What to ask of a scene; ``None`` leaves it to chance.
 
-    ``grades``: Brooker class planned on the right and the left. ``view``: ``ap`` or ``frog_leg``. ``region``:
+    ``grades``: Brooker class planned on the right and the left. ``view``: ``ap``, ``frog_leg`` or
+    ``cross_table_lateral`` (one hip). ``region``:
     ``pelvis`` (both hips) or ``hip`` (one). ``modes``: first and last (exclusive) of the shape modes that vary.
     """
 
@@ -60,7 +58,10 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     plan = plan or HipPlan()
     rng = np.random.default_rng(seed)
     region = plan.region or Region(rng.choice([Region.PELVIS, Region.HIP], p=[0.62, 0.38]))
-    view = plan.view or View(rng.choice([View.AP, View.FROG_LEG], p=[0.88, 0.12]))
+    views = (View.AP, View.FROG_LEG, View.CROSS_TABLE_LATERAL)
+    view = plan.view or View(rng.choice(views, p=[0.82, 0.12, 0.06]))
+    lateral = view is View.CROSS_TABLE_LATERAL
+    region = Region.HIP if lateral else region
     shown = plan.side or Side(rng.choice([Side.LEFT, Side.RIGHT]))
     has_ho = bool(rng.random() < 0.72)
     chosen = rng.choice(len(GRADES), 2, p=_GRADE_SHARE) if has_ho else np.zeros(2, dtype=int)
@@ -70,8 +71,8 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     distance = float(rng.uniform(1000.0, 1200.0))
     magnification = float(np.clip(rng.normal(1.15, 0.04), 1.06, 1.30))
     hip_plane = distance / magnification
-    camera, center = _frame(rng, region, shown, plan.pixel_mm, distance, hip_plane)
-    posed = pose_skeleton(rng, skeleton, view=view.value, hip_plane_y_mm=hip_plane, center_mm=center)
+    camera, center = _frame(rng, region, None if lateral else shown, plan.pixel_mm, distance, hip_plane)
+    posed = pose_skeleton(rng, skeleton, view=view.value, hip_plane_y_mm=hip_plane, center_mm=center, shown=shown)
     quality = sample_bone_quality(rng)
     sockets = (np.asarray(skeleton.head_left.center), np.asarray(skeleton.head_right.center))
     pelvis_layer = project_bone(
@@ -105,22 +106,28 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
         other_bone |= spine_layers[-1].mask
 
     middle_x = 0.5 * (posed.hips[0].head_center[0] + posed.hips[1].head_center[0])
-    spread = np.ptp(posed.pelvis.vertices[:, 0])
+    habitus = sample_habitus(rng)
+    half_width = float(0.5 * np.ptp(posed.pelvis.vertices[:, 0]))
+    if lateral:
+        # From the side a person is as wide as deep, and the other way round.
+        middle_x = float(posed.pelvis.vertices[:, 0].mean())
+        across, habitus = habitus.half_depth_mm, replace(habitus, half_depth_mm=rng.uniform(140.0, 180.0))
+        half_width = max(across - 30.0, 70.0)
     crotch_z = float(posed.hips[0].head_center[2]) - rng.uniform(55.0, 80.0)
     body = project_body(
         camera,
         rng,
-        sample_habitus(rng),
+        habitus,
         plane_y_mm=hip_plane,
-        pelvis_half_width_mm=float(0.5 * spread),
+        pelvis_half_width_mm=half_width,
         crotch_z_mm=crotch_z,
         middle_x_mm=float(middle_x),
-        shafts=tuple(hip.shaft for hip in posed.hips),
+        shafts=tuple(hip.shaft for hip in posed.hips if not lateral or hip.side is shown),
     )
     hip_pixel_mm = plan.pixel_mm / magnification
     growths: list[tuple[Hip, Growth]] = []
     for hip, grade in zip(posed.hips, grades, strict=True):
-        visible = _on_film(camera, hip)
+        visible = _on_film(camera, hip) and (not lateral or hip.side is shown)
         growth = grow_about_hip(
             rng,
             camera,
@@ -142,12 +149,14 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     ho_mask = np.zeros(camera.shape, dtype=bool)
     ho_mineral = np.zeros(camera.shape, np.float32)
     nodules_truth: list[dict[str, Any]] = []
+    layers_of_nodules: list[Layer] = []
     for hip, growth in growths:
         for nodule in growth.nodules:
             ho_mineral += nodule.mineral_mm
             ho_mask |= nodule.mask
+            layers_of_nodules.extend(nodule_layers(nodule))
             if nodule.mask.any():
-                nodules_truth.append(_nodule_truth(hip, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
+                nodules_truth.append(nodule_truth(hip.side, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
     mineral = mineral + ho_mineral
     mimics = sample_mimics(rng, camera, posed.hips) if plan.clutter else []
     for mimic in mimics:
@@ -166,7 +175,7 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     masks = _masks(camera, posed.hips, pelvis_layer, layers, ho_mask, body.mask, [i for _, i in implants], mimics)
     masks["other_bone"] = other_bone
     # Where truth is open: a nodule's last faint fringe, and what no ray tells apart from metal.
-    masks["ignore"] = ((ho_mineral > _FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
+    masks["ignore"] = ((ho_mineral > FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
     return Scene(
         thickness_mm=thickness,
         masks=masks,
@@ -193,7 +202,19 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
             "mimics": sorted({mimic.kind for mimic in mimics}),
             "bone_quality": {"cortex": quality.cortex, "spongiosa": quality.spongiosa},
         },
+        nodules=layers_of_nodules,
     )
+
+
+def nodule_layers(nodule: Nodule) -> list[Layer]:
+    """Cut a nodule's projection to where it is; nothing when it lies off the film."""
+    rows = np.flatnonzero((nodule.mineral_mm > 0.0).any(axis=1))
+    columns = np.flatnonzero((nodule.mineral_mm > 0.0).any(axis=0))
+    if not rows.size:
+        return []
+    top, left = int(rows[0]), int(columns[0])
+    patch = nodule.mineral_mm[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].copy()
+    return [Layer(top, left, patch, nodule.joined_to_pelvis or nodule.joined_to_femur)]
 
 
 def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Implant | None:
@@ -206,7 +227,7 @@ def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Impla
 
 
 def _frame(
-    rng: np.random.Generator, region: Region, shown: Side, pixel_mm: float, distance: float, hip_plane: float
+    rng: np.random.Generator, region: Region, shown: Side | None, pixel_mm: float, distance: float, hip_plane: float
 ) -> tuple[Camera, tuple[float, float]]:
     """Detector size and where the hips stand before it: centred loosely, as on real films."""
     if region is Region.PELVIS:
@@ -215,7 +236,7 @@ def _frame(
     else:
         height, width = rng.uniform(270.0, 400.0), rng.uniform(200.0, 300.0)
         # One hip in the middle: the joint lies about 88 mm from the midline, the patient's left at larger x.
-        side = 1.0 if shown is Side.LEFT else -1.0
+        side = {Side.LEFT: 1.0, Side.RIGHT: -1.0}.get(shown, 0.0) if shown is not None else 0.0
         center = (-side * 88.0 + float(rng.normal(0.0, 16.0)), float(rng.normal(15.0, 28.0)))
     shape = (round(height / pixel_mm), round(width / pixel_mm))
     axis = (shape[0] / 2 + rng.normal(0.0, 12.0) / pixel_mm, shape[1] / 2 + rng.normal(0.0, 12.0) / pixel_mm)
@@ -278,7 +299,8 @@ def _masks(
     }
 
 
-def _nodule_truth(hip: Hip, kind: str, maturity: float, nodule: Any, pixel_mm: float) -> dict[str, Any]:
+def nodule_truth(side: Side, kind: str, maturity: float, nodule: Nodule, pixel_mm: float) -> dict[str, Any]:
+    """Say what is known of a nodule, in the plane of the joint; plain data."""
     from skimage.measure import label, regionprops  # noqa: PLC0415  (only when truth is written)
 
     positions = nodule.volume.positions()
@@ -286,7 +308,7 @@ def _nodule_truth(hip: Hip, kind: str, maturity: float, nodule: Any, pixel_mm: f
     extent = max((region.feret_diameter_max for region in regionprops(label(nodule.mask))), default=0.0)
     rows, columns = np.nonzero(nodule.mask)
     return {
-        "side": hip.side.value,
+        "side": side.value,
         "kind": kind,
         "maturity": round(maturity, 4),
         "volume_mm3": round(nodule.volume.volume_mm3, 2),

@@ -13,7 +13,7 @@ from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.shape_model import Mesh, Points
 from ho_imaging.simulation.solids import ball, cup, tube
 
-__all__ = ["IMPLANT_KINDS", "Implant", "implant_for", "resect_head"]
+__all__ = ["IMPLANT_KINDS", "Implant", "flat_plate", "implant_for", "resect_head", "screw"]
 
 IMPLANT_KINDS = ("total_hip", "total_hip_cemented", "hemi", "nail", "sliding_screw", "neck_screws", "plate", "wires")
 
@@ -48,7 +48,8 @@ def _neck(hip: Hip) -> tuple[Points, Points]:
     return base, axis / np.linalg.norm(axis)
 
 
-def _screw(start: Points, end: Points, radius_mm: float, threaded_from: float = 0.0) -> Mesh:
+def screw(start: Points, end: Points, radius_mm: float, threaded_from: float = 0.0) -> Mesh:
+    """Make a screw with a head at ``start``, threaded from a share of its length on."""
     length = float(np.linalg.norm(end - start))
     t = np.linspace(0.0, 1.0, max(int(length / 0.45), 6))
     thread = 0.2 * radius_mm * np.sin(2.0 * np.pi * t * length / 1.75) * (t >= threaded_from)
@@ -121,7 +122,7 @@ def _arthroplasty(rng: np.random.Generator, hip: Hip, kind: str, metal: Material
             for _ in range(int(rng.integers(1, 4))):
                 direction = -opening / np.linalg.norm(opening) + rng.normal(0.0, 0.3, 3)
                 start = center + outer * direction / np.linalg.norm(direction)
-                bodies.append((metal, _screw(start, start + rng.uniform(18.0, 38.0) * direction, 2.6)))
+                bodies.append((metal, screw(start, start + rng.uniform(18.0, 38.0) * direction, 2.6)))
     length = rng.uniform(95.0, 165.0)
     entry = base - rng.uniform(2.0, 14.0) * down
     stem = np.stack([entry + s * down for s in np.linspace(0.0, length, 24)])
@@ -148,10 +149,10 @@ def _nail(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tuple[Mat
     tip = hip.head_center + rng.normal(0.0, 3.0, 3)
     start = lateral + 0.03 * (lateral - tip)
     radii = np.interp(np.linspace(0.0, 1.0, 16), [0.0, 0.3, 0.4, 1.0], [8.0, 8.0, 5.5, 5.5])
-    bodies = [(metal, tube(path, radii)), (metal, _screw(start, tip, rng.uniform(4.5, 5.6), 0.7))]
+    bodies = [(metal, tube(path, radii)), (metal, screw(start, tip, rng.uniform(4.5, 5.6), 0.7))]
     if rng.random() < 0.5:
         above = -9.0 * down
-        bodies.append((metal, _screw(start + above, tip + above, 3.0, 0.7)))
+        bodies.append((metal, screw(start + above, tip + above, 3.0, 0.7)))
     return bodies
 
 
@@ -160,15 +161,15 @@ def _sliding_screw(rng: np.random.Generator, hip: Hip, metal: Material) -> list[
     side = np.array([hip.outward, 0.0, 0.0])
     top = hip.femur_marks["proximal_shaft_lateral"] - 18.0 * down + 3.0 * side
     length = rng.uniform(75.0, 130.0)
-    bodies = _flat_plate(np.stack([top + s * down for s in np.linspace(-6.0, length, 20)]), metal)
-    bodies.append((metal, _screw(top, hip.head_center + rng.normal(0.0, 2.5, 3), 4.6, 0.72)))
+    bodies = flat_plate(np.stack([top + s * down for s in np.linspace(-6.0, length, 20)]), metal)
+    bodies.append((metal, screw(top, hip.head_center + rng.normal(0.0, 2.5, 3), 4.6, 0.72)))
     for s in np.arange(18.0, length, 18.0):
         start = top + s * down
-        bodies.append((metal, _screw(start, start - rng.uniform(32.0, 42.0) * side, 2.2)))
+        bodies.append((metal, screw(start, start - rng.uniform(32.0, 42.0) * side, 2.2)))
     return bodies
 
 
-def _flat_plate(path: Points, metal: Material) -> list[tuple[Material, Mesh]]:
+def flat_plate(path: Points, metal: Material) -> list[tuple[Material, Mesh]]:
     """Approximate a plate seen edge on or flat by three thin rods side by side along the ray."""
     return [
         (metal, tube(path + np.array([0.0, offset, 0.0]), np.full(len(path), 2.4), sides=12))
@@ -182,7 +183,7 @@ def _neck_screws(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tu
     bodies = []
     for offset in ((0.0, -7.0, 0.0), (0.0, 7.0, 4.0), (0.0, 0.0, -11.0)):
         jitter = np.asarray(offset) + rng.normal(0.0, 1.5, 3)
-        bodies.append((metal, _screw(start + jitter, hip.head_center + 0.8 * jitter, 3.2, 0.72)))
+        bodies.append((metal, screw(start + jitter, hip.head_center + 0.8 * jitter, 3.2, 0.72)))
     return bodies
 
 
@@ -200,7 +201,7 @@ def _plate(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tuple[Ma
     for k in range(3, 38, 6):
         if rng.random() < 0.7:
             direction = np.array([-hip.outward * rng.uniform(0.2, 0.9), -rng.uniform(0.3, 1.0), rng.normal(0.0, 0.5)])
-            bodies.append((metal, _screw(path[k], path[k] + rng.uniform(16.0, 45.0) * direction, 1.9)))
+            bodies.append((metal, screw(path[k], path[k] + rng.uniform(16.0, 45.0) * direction, 1.9)))
     return bodies
 
 

@@ -16,7 +16,7 @@ from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import smooth_noise_2d
 
-__all__ = ["Mimic", "sample_mimics", "sample_objects"]
+__all__ = ["Mimic", "bead", "rails", "sample_mimics", "sample_objects"]
 
 Image = NDArray[np.float32]
 
@@ -92,7 +92,7 @@ def _stamp(camera: Camera, center_rc: Points, radius_px: float) -> tuple[slice, 
     return rows, columns, dr, dc
 
 
-def _bead(
+def bead(
     rng: np.random.Generator,
     camera: Camera,
     image: Image,
@@ -127,7 +127,7 @@ def _phleboliths(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]
         position = hip.head_center + np.array(
             [inward * rng.uniform(22.0, 55.0), rng.uniform(0.0, 40.0), rng.uniform(-35.0, 18.0)]
         )
-        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.0, 3.4),
+        bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.0, 3.4),
               _scale(camera, float(position[1])),
               rng.uniform(0.25, 0.75), rng.uniform(0.0, 1.0))  # fmt: skip
     return [Mimic("phlebolith", Material.BONE, image)]
@@ -148,39 +148,47 @@ def _arterial(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
                 [inward * rng.uniform(15.0, 35.0), -20.0, -190.0],
             ]
         )
-        t = np.linspace(0.0, 4.0, 500)
-        from scipy.interpolate import CubicSpline  # noqa: PLC0415  (rare)
-
-        path = camera.project(CubicSpline(np.arange(5), knots)(t))
-        path += (
-            np.stack([2.5 * np.sin(3.1 * t + rng.uniform(0, 6)), 2.5 * np.sin(2.3 * t + rng.uniform(0, 6))], 1)
-            / camera.pixel_mm
-        )
-        tangent = np.gradient(path, axis=0)
-        normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / np.maximum(
-            np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6
-        )
-        half = rng.uniform(2.8, 4.8) / camera.pixel_mm
-        start, stop = np.sort(rng.uniform(0.0, 1.0, 2))
-        for sign in (-1.0, 1.0):
-            on = smooth_noise_2d(rng, (500, 4), (rng.uniform(5.0, 40.0), 4.0))[:, 0] > rng.uniform(-0.6, 0.9)
-            on &= (np.linspace(0, 1, 500) > start - 0.15) & (np.linspace(0, 1, 500) < stop + 0.15)
-            layer = np.zeros(camera.shape, np.float32)
-            line = path + sign * half * normal
-            for k in np.flatnonzero(on[:-1]):
-                a, b = line[k], line[k + 1]
-                cv2.line(
-                    layer,
-                    _fixed(a),
-                    _fixed(b),
-                    1.0,
-                    max(1, round(rng.uniform(0.8, 2.2) / camera.pixel_mm)),
-                    cv2.LINE_AA,
-                    4,
-                )
-            grain = np.clip(1.0 + 0.5 * smooth_noise_2d(rng, camera.shape, max(1.5 / camera.pixel_mm, 1.0)), 0.1, 2.5)
-            image += cv2.GaussianBlur(layer, (0, 0), 0.6) * grain * np.float32(rng.uniform(0.4, 2.2))
+        image += rails(rng, camera, knots)
     return [Mimic("arterial_calcification", Material.BONE, image)]
+
+
+def rails(rng: np.random.Generator, camera: Camera, knots: Points) -> Image:
+    """Calcified walls of an artery through points (5, 3): two broken lines a vessel's width apart, as mm of bone."""
+    from scipy.interpolate import CubicSpline  # noqa: PLC0415  (rare)
+
+    image = np.zeros(camera.shape, np.float32)
+    t = np.linspace(0.0, 4.0, 500)
+
+    path = camera.project(CubicSpline(np.arange(5), knots)(t))
+    path += (
+        np.stack([2.5 * np.sin(3.1 * t + rng.uniform(0, 6)), 2.5 * np.sin(2.3 * t + rng.uniform(0, 6))], 1)
+        / camera.pixel_mm
+    )
+    tangent = np.gradient(path, axis=0)
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / np.maximum(
+        np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6
+    )
+    half = rng.uniform(2.8, 4.8) / camera.pixel_mm
+    start, stop = np.sort(rng.uniform(0.0, 1.0, 2))
+    for sign in (-1.0, 1.0):
+        on = smooth_noise_2d(rng, (500, 4), (rng.uniform(5.0, 40.0), 4.0))[:, 0] > rng.uniform(-0.6, 0.9)
+        on &= (np.linspace(0, 1, 500) > start - 0.15) & (np.linspace(0, 1, 500) < stop + 0.15)
+        layer = np.zeros(camera.shape, np.float32)
+        line = path + sign * half * normal
+        for k in np.flatnonzero(on[:-1]):
+            a, b = line[k], line[k + 1]
+            cv2.line(
+                layer,
+                _fixed(a),
+                _fixed(b),
+                1.0,
+                max(1, round(rng.uniform(0.8, 2.2) / camera.pixel_mm)),
+                cv2.LINE_AA,
+                4,
+            )
+        grain = np.clip(1.0 + 0.5 * smooth_noise_2d(rng, camera.shape, max(1.5 / camera.pixel_mm, 1.0)), 0.1, 2.5)
+        image += cv2.GaussianBlur(layer, (0, 0), 0.6) * grain * np.float32(rng.uniform(0.4, 2.2))
+    return image
 
 
 def _fixed(rc: Points) -> tuple[int, int]:
@@ -197,7 +205,7 @@ def _node(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> li
         size = rng.uniform(3.0, 7.0)
         for _ in range(int(rng.integers(6, 22))):
             position = center + rng.normal(0.0, 0.5 * size, 3)
-            _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.6, 1.6),
+            bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.6, 1.6),
               _scale(camera, float(position[1])),
                   rng.uniform(0.2, 0.7), 0.0)  # fmt: skip
     return [Mimic("calcified_node", Material.BONE, image)]
@@ -209,7 +217,7 @@ def _granuloma(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) 
     for _ in range(int(rng.integers(1, 5))):
         hip = _hip(rng, hips)
         position = hip.head_center + np.array([hip.outward * rng.uniform(-30.0, 55.0), 60.0, rng.uniform(45.0, 130.0)])
-        _bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(2.5, 8.0),
+        bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(2.5, 8.0),
               _scale(camera, float(position[1])),
               rng.uniform(0.08, 0.25), rng.uniform(0.85, 1.0))  # fmt: skip
     return [Mimic("injection_granuloma", Material.BONE, image)]

@@ -27,15 +27,13 @@ OTHER_KINDS: dict[str, Region] = {
     "foot": Region.FOOT,
     "hand": Region.HAND,
     "elbow": Region.ELBOW,
-    "knee": Region.KNEE,
     "lower_leg": Region.LOWER_LEG,
-    "thigh_shaft": Region.THIGH,
     "spine": Region.SPINE,
     "phantom": Region.OTHER,
     "blank": Region.OTHER,
 }
 _LONGEST_PATH_MM = 160.0
-_SHARES = (0.22, 0.07, 0.07, 0.08, 0.07, 0.14, 0.10, 0.06, 0.09, 0.06, 0.04)
+_SHARES = (0.27, 0.09, 0.09, 0.10, 0.10, 0.12, 0.12, 0.07, 0.04)
 
 
 @lru_cache(maxsize=1)
@@ -124,12 +122,10 @@ def _bones(rng: np.random.Generator, kind: str) -> list[Mesh]:
     elif kind == "elbow":
         found = [mesh(arrays, "humerus", (0.0, 0.0, 150.0)), mesh(arrays, "ulna", (-8.0, 0.0, -135.0)),
                  mesh(arrays, "radius", (14.0, 0.0, -140.0))]  # fmt: skip
-    elif kind in {"knee", "lower_leg"}:
+    elif kind == "lower_leg":
         found = [mesh(leg, "femur"), mesh(leg, "tibiafibula"), mesh(leg, "patella")]
-        level = 805.0 if kind == "knee" else rng.uniform(520.0, 700.0)
+        level = rng.uniform(480.0, 640.0)
         return [m.moved((m.vertices - m.vertices.mean(axis=0) * (1, 1, 0) - (0.0, 0.0, level)) * size) for m in found]
-    elif kind == "thigh_shaft":
-        return [(m := mesh(leg, "femur")).moved((m.vertices - (0.0, 0.0, rng.uniform(860.0, 930.0))) * size)]
     else:
         found = lumbar_spine(rng, sample_skeleton(rng))
     return [m.moved(m.vertices * size) for m in found]

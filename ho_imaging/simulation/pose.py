@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from ho_imaging.simulation.shape_model import Mesh, Points, Skeleton
-from ho_imaging.vocabulary import Side
+from ho_imaging.vocabulary import Side, View
 
 __all__ = ["Hip", "PosedSkeleton", "pose_skeleton"]
 
@@ -54,10 +54,13 @@ class PosedSkeleton:
         return np.asarray(0.5 * (left + right), dtype=np.float64)
 
 
-def _femur_rotation(rng: np.random.Generator, view: str, outward: float) -> Rotation:
+def _femur_rotation(rng: np.random.Generator, view: str, outward: float, *, shown: bool) -> Rotation:
     """Rotation of a femur about its head; flexion lifts the knee to the front, abduction moves it outward."""
-    if view == "frog_leg":
+    if view == View.FROG_LEG:
         flexion, abduction, internal = rng.normal(32.0, 9.0), rng.normal(34.0, 8.0), rng.normal(-25.0, 8.0)
+    elif view == View.CROSS_TABLE_LATERAL and not shown:
+        # The other leg is lifted out of the beam.
+        flexion, abduction, internal = rng.normal(88.0, 8.0), rng.normal(25.0, 8.0), rng.normal(0.0, 8.0)
     else:
         flexion, abduction, internal = rng.normal(4.0, 5.0), rng.normal(2.0, 6.0), rng.normal(6.0, 11.0)
     # Patient axes: x left, y back, z head. Forward is -y.
@@ -69,14 +72,29 @@ def _femur_rotation(rng: np.random.Generator, view: str, outward: float) -> Rota
 
 
 def pose_skeleton(
-    rng: np.random.Generator, skeleton: Skeleton, *, view: str, hip_plane_y_mm: float, center_mm: tuple[float, float]
+    rng: np.random.Generator,
+    skeleton: Skeleton,
+    *,
+    view: str,
+    hip_plane_y_mm: float,
+    center_mm: tuple[float, float],
+    shown: Side | None = None,
 ) -> PosedSkeleton:
-    """Turn a person for a view and put the middle between the hips at ``center_mm`` (x, z) in the plane of the hips."""
+    """Turn a person for a view and put the middle between the hips at ``center_mm`` (x, z) in the plane of the hips.
+
+    In a lateral view the hip ``shown`` is put there; the beam comes from the other side, tilted towards the head.
+    """
     tilt, turn, obliquity = rng.normal(0.0, 7.0), rng.normal(0.0, 4.0), rng.normal(0.0, 3.0)
     rotation = Rotation.from_euler("xzy", [tilt, turn, obliquity], degrees=True)
+    lateral = view == View.CROSS_TABLE_LATERAL
+    if lateral:
+        around = (1.0 if shown is Side.LEFT else -1.0) * rng.uniform(62.0, 95.0)
+        rotation = Rotation.from_euler("zx", [around, rng.uniform(-40.0, 0.0)], degrees=True) * rotation
     heads = {Side.LEFT: skeleton.head_left, Side.RIGHT: skeleton.head_right}
     origin = 0.5 * (np.asarray(heads[Side.LEFT].center) + np.asarray(heads[Side.RIGHT].center))
     offset = np.array([center_mm[0], hip_plane_y_mm, center_mm[1]])
+    if lateral and shown is not None:
+        offset = offset - rotation.apply(np.asarray(heads[shown].center) - origin)
 
     def place(points: Points) -> Points:
         return np.asarray(rotation.apply(points - origin) + offset)
@@ -89,7 +107,7 @@ def pose_skeleton(
         (Side.LEFT, 1.0, skeleton.femur_left, skeleton.pelvis_landmarks_left),
     ):
         head = np.asarray(heads[side].center)
-        turned = _femur_rotation(rng, view, outward).apply(neutral.vertices - head) + head
+        turned = _femur_rotation(rng, view, outward, shown=side is shown).apply(neutral.vertices - head) + head
         femur = neutral.moved(place(turned))
         positions = {name: femur.vertices[index] for name, index in skeleton.femur_landmarks.items()}
         shaft = (

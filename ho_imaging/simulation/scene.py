@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Material", "Scene"]
+__all__ = ["FRINGE_MM", "VISIBLE_MM", "Layer", "Material", "Scene"]
+
+VISIBLE_MM = 0.4
+"""Mineral, as mm of cortex, from which a pixel counts as ossified: 1.5 % of signal, what a good film just shows."""
+
+FRINGE_MM = 0.04
+"""Mineral, as mm of cortex, below which a nodule leaves no trace at all; between the two the truth is open."""
 
 
 class Material(StrEnum):
@@ -25,6 +31,26 @@ class Material(StrEnum):
     CONTRAST = "contrast"
     """Barium- or zirconium-loaded bone cement and contrast medium, as mm of 10 % BaSO4 in acrylic or water."""
     PLASTIC = "plastic"
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One nodule in projection, cut to where it is.
+
+    ``mineral_mm``: (height, width) float32, mm of cortex; its corner lies at (``top``, ``left``) of the scene.
+    ``fixed``: joined to a bone, so that it can't lie elsewhere.
+    """
+
+    top: int
+    left: int
+    mineral_mm: NDArray[np.float32]
+    fixed: bool
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Where in the scene the layer lies."""
+        height, width = self.mineral_mm.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +72,5 @@ class Scene:
     view: str
     laterality: str
     truth: Mapping[str, Any] = field(default_factory=dict)
+    nodules: Sequence[Layer] = ()
+    """Each nodule's share of ``thickness_mm[BONE]``, so that a film can be made without it or with it elsewhere."""

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from ho_imaging.training.augmentation import CropPlan, change_picture, cut_crop
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, read_case
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, read_case, read_nodules
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.training.regrowth import Place, regrow
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Batch", "StepBatches", "nodule_weights"]
@@ -56,20 +57,32 @@ class StepBatches(Dataset[Batch]):
         scopes: list[bool] = []
         while len(crops) < count:
             case = read_case(self._cases[int(rng.integers(len(self._cases)))])
+            places: tuple[Place, ...] = ()
+            if data.regrow and case.info.scope:
+                donor = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
+                case, places = regrow(case, donor, rng)
             film = self._make_film(case, rng)
             for _ in range(min(data.crops_per_film, count - len(crops))):
-                crops.append(change_picture(cut_crop(film, self._plan(film, size, rng)), rng))
+                crops.append(change_picture(cut_crop(film, self._plan(film, places, size, rng)), rng))
                 scopes.append(case.info.scope)
         return self._collate(crops, scopes)
 
-    def _plan(self, film: Film, size: int, rng: np.random.Generator) -> CropPlan:
+    def _plan(self, film: Film, places: tuple[Place, ...], size: int, rng: np.random.Generator) -> CropPlan:
         data = self._config.data
         rows, columns = film.bits.shape
         smallest, largest = np.log(data.scale_range)
         scale = float(np.exp(rng.uniform(smallest, largest)))
-        ho = (film.bits >> MASK_BITS[Structure.HO] & 1).astype(np.uint8)
-        if ho.any() and rng.random() < data.ho_share:
-            center = _point_in_a_nodule(ho, rng) + rng.uniform(-0.35, 0.35, 2) * size / scale
+        chance = rng.random()
+        ho = film.bits >> MASK_BITS[Structure.HO] & 1 == 1
+        mimic = film.bits >> MIMIC_BIT & 1 == 1
+        wander = rng.uniform(-0.35, 0.35, 2) * size / scale
+        if chance < data.ho_share and places:
+            top, left, height, width = places[int(rng.integers(len(places)))]
+            center = np.array([top + height * rng.random(), left + width * rng.random()]) + wander
+        elif chance < data.ho_share and ho.any():
+            center = _point_in_a_component(ho, rng) + wander
+        elif chance < data.ho_share + data.mimic_share and mimic.any():
+            center = _point_in_a_component(mimic, rng) + wander
         else:
             reach = np.array([rows, columns]) - size / scale
             # A crop larger than the film is centred on it, give or take.
@@ -111,9 +124,9 @@ def nodule_weights(bits: NDArray[np.uint8], small_area_px: float, max_weight: fl
     return np.asarray(weighted, dtype=np.float16)
 
 
-def _point_in_a_nodule(ho: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
+def _point_in_a_component(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a point in a nodule chosen by nodule, not by area, so small ones come as often as large ones."""
-    count, _, statistics, centroids = cv2.connectedComponentsWithStats(ho, connectivity=8)
+    count, _, statistics, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     chosen = int(rng.integers(1, count))
     spread = statistics[chosen, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] / 2
     return np.asarray(centroids[chosen][::-1] + rng.uniform(-1.0, 1.0, 2) * spread, dtype=np.float64)

@@ -2,7 +2,9 @@
 
 One ``case_*.safetensors`` file each: ``thickness_<material>`` float16 (rows, columns) in mm for every material present,
 ``masks`` uint8 (rows, columns), a bit per structure (`MASK_BITS`) and one for what must not count (`IGNORE_BIT`), and
-the metadata of `CaseInfo` as JSON. A new film is exposed and developed from a case every time it is drawn.
+the metadata of `CaseInfo` as JSON. Each nodule is kept apart, ``nodule_<n>`` float16 mm of cortex, and is neither in
+the thickness nor in the masks, so that a patient can be had with other nodules, or none. A new film is exposed and
+developed from a case every time it is drawn.
 """
 
 from __future__ import annotations
@@ -20,18 +22,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
-from ho_imaging.simulation.scene import Material, Scene
+from ho_imaging.simulation.scene import FRINGE_MM, VISIBLE_MM, Layer, Material, Scene
 from ho_imaging.vocabulary import Laterality, Structure
 
 __all__ = [
     "IGNORE_BIT",
     "MASK_BITS",
+    "MIMIC_BIT",
     "Case",
     "CaseInfo",
     "case_from_scene",
     "list_cases",
     "read_case",
     "read_case_info",
+    "read_nodules",
     "write_case",
 ]
 
@@ -47,6 +51,8 @@ MASK_BITS: Mapping[Structure, int] = MappingProxyType(
 )
 IGNORE_BIT = 6
 """Where the truth about HO is open: bone that no film of this case can show."""
+MIMIC_BIT = 7
+"""What looks like HO and is not."""
 
 MAX_SIDE = 8192
 
@@ -66,27 +72,60 @@ class CaseInfo(BaseModel):
     anatomy_seed: int = 0
     split: Split = "train"
     scope: bool = True
+    heads_rc: tuple[tuple[float, float], ...] = ()
+    """Centres of the femoral heads, row and column, on the film or off it."""
+    nodules: tuple[tuple[int, int, bool], ...] = ()
+    """Top, left and ``fixed`` of each `Layer`."""
 
 
 class Case(NamedTuple):
-    """A case in memory; ``bits`` is the uint8 bit field of masks."""
+    """A case in memory; ``bits`` is the uint8 bit field of masks. ``nodules`` are in neither until `with_nodules`."""
 
     info: CaseInfo
     thickness_mm: dict[Material, NDArray[np.float32]]
     bits: NDArray[np.uint8]
+    nodules: tuple[Layer, ...] = ()
 
     def mask(self, structure: Structure) -> NDArray[np.bool_]:
         """Give the exact mask of a structure, (rows, columns) bool."""
         return (self.bits >> MASK_BITS[structure] & 1).astype(bool)
 
+    def with_nodules(self) -> Case:
+        """Give the same patient with the nodules laid into thickness and masks, ready for a film."""
+        if not self.nodules:
+            return self
+        mineral = np.zeros(self.bits.shape, dtype=np.float32)
+        for layer in self.nodules:
+            mineral[layer.window] += layer.mineral_mm
+        thickness = dict(self.thickness_mm)
+        thickness[Material.BONE] = thickness[Material.BONE] + mineral
+        thickness[Material.MUSCLE] = np.maximum(thickness[Material.MUSCLE] - mineral, np.float32(0.0))
+        seen = mineral > VISIBLE_MM
+        is_open = (mineral > FRINGE_MM) & ~seen | seen & self.mask(Structure.IMPLANT)
+        bits = self.bits | seen.astype(np.uint8) << MASK_BITS[Structure.HO] | is_open.astype(np.uint8) << IGNORE_BIT
+        return Case(self.info, thickness, np.asarray(bits, dtype=np.uint8))
+
 
 def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: bool = True) -> Case:
     """Give the case of a simulated scene; its mask ``ignore``, where there is one, marks where truth is open."""
     bits = np.zeros(next(iter(scene.thickness_mm.values())).shape, dtype=np.uint8)
-    for name, bit in [*MASK_BITS.items(), ("ignore", IGNORE_BIT)]:
+    named = [*MASK_BITS.items(), ("ignore", IGNORE_BIT)]
+    thickness = dict(scene.thickness_mm)
+    if scene.nodules:
+        # Kept apart, they are laid in again when a film is made.
+        named = [(name, bit) for name, bit in named if name not in (Structure.HO, "ignore")]
+        mineral = np.zeros(bits.shape, dtype=np.float32)
+        for layer in scene.nodules:
+            mineral[layer.window] += layer.mineral_mm
+        thickness[Material.BONE] = np.maximum(thickness[Material.BONE] - mineral, np.float32(0.0))
+        thickness[Material.MUSCLE] = thickness[Material.MUSCLE] + mineral
+    for name, bit in named:
         mask = scene.masks.get(str(name))
         if mask is not None:
             bits |= mask.astype(np.uint8) << bit
+    for name, mask in scene.masks.items():
+        if name.startswith("mimic_"):
+            bits |= mask.astype(np.uint8) << MIMIC_BIT
     info = CaseInfo(
         pixel_mm=scene.pixel_mm,
         magnification=scene.magnification,
@@ -96,8 +135,14 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
         anatomy_seed=anatomy_seed,
         split=split,
         scope=scope,
+        heads_rc=tuple(
+            (side["head_center_rc"][0], side["head_center_rc"][1])
+            for side in scene.truth.get("sides", ())
+            if "head_center_rc" in side
+        ),
+        nodules=tuple((layer.top, layer.left, layer.fixed) for layer in scene.nodules),
     )
-    return Case(info, dict(scene.thickness_mm), bits)
+    return Case(info, thickness, bits, tuple(scene.nodules))
 
 
 def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None) -> None:
@@ -107,7 +152,12 @@ def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None
         for material, values in case.thickness_mm.items()
     }
     tensors["masks"] = np.ascontiguousarray(case.bits)
-    metadata = {"case": json.dumps(dict(truth or {}) | case.info.model_dump(mode="json"))}
+    for number, layer in enumerate(case.nodules):
+        tensors[f"nodule_{number}"] = np.ascontiguousarray(layer.mineral_mm, dtype=np.float16)
+    described = dict(truth or {})
+    # The truth's own list of nodules says other things about them.
+    described["nodule_truth"] = described.pop("nodules", [])
+    metadata = {"case": json.dumps(described | case.info.model_dump(mode="json"))}
     part = path.with_suffix(".part")
     part.write_bytes(save(tensors, metadata=metadata))
     part.replace(path)
@@ -123,7 +173,7 @@ def read_case_info(path: Path) -> CaseInfo:
 
 
 def read_case(path: Path) -> Case:
-    """Read a case file."""
+    """Read a case file; its nodules are apart until `Case.with_nodules`."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             info = _info(file.metadata(), path)
@@ -136,19 +186,44 @@ def read_case(path: Path) -> Case:
                 for name in file.keys()  # noqa: SIM118  # the file is no mapping
                 if name.startswith("thickness_")
             }
+            nodules = tuple(
+                Layer(top, left, file.get_tensor(f"nodule_{number}").astype(np.float32), fixed)
+                for number, (top, left, fixed) in enumerate(info.nodules)
+            )
     except (OSError, SafetensorError, ValueError) as error:
         if isinstance(error, ReadError):
             raise
         raise ReadError(f"is not a case file: {error}", path=path, remedy="simulate it again") from error
     if bits.dtype != np.uint8 or any(values.shape != shape for values in thickness_mm.values()):
         raise ReadError("holds arrays of different shapes or types", path=path, remedy="simulate it again")
-    return Case(info, thickness_mm, bits)
+    if not all(_fits(layer, shape) for layer in nodules):
+        raise ReadError("holds nodules that lie off the film", path=path, remedy="simulate it again")
+    return Case(info, thickness_mm, bits, nodules)
+
+
+def read_nodules(path: Path) -> tuple[CaseInfo, tuple[Layer, ...]]:
+    """Read a case's nodules alone, to let them grow in another patient."""
+    with safe_open(str(path), framework="numpy") as file:
+        info = _info(file.metadata(), path)
+        return info, tuple(
+            Layer(top, left, file.get_tensor(f"nodule_{number}").astype(np.float32), fixed)
+            for number, (top, left, fixed) in enumerate(info.nodules)
+        )
 
 
 def list_cases(folder: Path, split: Split | None = None) -> list[Path]:
     """Give the case files of a folder in the order of their names, all or those of one split."""
     paths = sorted(folder.glob("case_*.safetensors"))
     return [path for path in paths if split is None or read_case_info(path).split == split]
+
+
+def _fits(layer: Layer, shape: tuple[int, ...]) -> bool:
+    rows, columns = layer.window
+    return (
+        layer.mineral_mm.ndim == 2
+        and min(layer.top, layer.left) >= 0
+        and (rows.stop <= shape[0] and columns.stop <= shape[1])
+    )
 
 
 def _info(metadata: Mapping[str, str] | None, path: Path) -> CaseInfo:

@@ -54,6 +54,10 @@ class DataConfig(_Strict):
     """Crops cut from one simulated film: more cost less simulation, fewer give more varied batches."""
     ho_share: Share = 0.6
     """Share of crops, of films that show HO, that are cut around a nodule."""
+    mimic_share: Share = 0.1
+    """Share of crops cut around what looks like HO and is not."""
+    regrow: bool = True
+    """Give patients other nodules every time they are drawn; see `ho_imaging.training.regrowth`."""
     rotation_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 10.0
     scale_range: tuple[Positive, Positive] = (0.8, 1.25)
     flip_share: Share = 0.5

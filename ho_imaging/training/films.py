@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.training.cases import Case
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, Case
+from ho_imaging.vocabulary import Structure
 
 __all__ = ["Film", "FilmMaker", "simulate_film"]
 
@@ -25,6 +26,9 @@ class Film(NamedTuple):
     bits: NDArray[np.uint8]
 
 
+BURNT_OUT = 0.004
+"""Tones this near to black hold nothing more to see."""
+
 FilmMaker = Callable[[Case, np.random.Generator], Film]
 
 
@@ -36,7 +40,11 @@ def simulate_film(case: Case, rng: np.random.Generator) -> Film:
     from ho_imaging.simulation.physics import expose, sample_beam  # noqa: PLC0415
     from ho_imaging.simulation.vendor import develop  # noqa: PLC0415
 
+    case = case.with_nodules()
     exposure = expose(case.thickness_mm, case.info.pixel_mm, rng, sample_beam(rng, case.info.region))
     laterality = case.info.laterality
     display, valid, _ = annotate(develop(exposure, rng), rng, pixel_mm=case.info.pixel_mm, laterality=laterality)
-    return Film(normalise_intensity(display, valid), valid, case.bits)
+    # Bone where the film is black all the same shows on no monitor: whether to mark it is left open.
+    hidden = (display < BURNT_OUT) & (case.bits >> MASK_BITS[Structure.HO] & 1 == 1)
+    bits = case.bits | hidden.astype(np.uint8) << IGNORE_BIT
+    return Film(normalise_intensity(display, valid), valid, np.asarray(bits, dtype=np.uint8))

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 from ho_imaging.simulation.other_scene import sample_other_scene
 from ho_imaging.training.cases import Split, case_from_scene, write_case
 
@@ -26,6 +28,11 @@ _SPLITS: tuple[tuple[Split, int, tuple[int, int]], ...] = (
 _HIPS_PER_OTHER = 6
 """For so many films of hips there is one of something else, to teach the scope gate."""
 
+_HIPS_PER_LIMB = 4
+"""For so many films of hips there is one of a thigh, a knee or a residual limb."""
+
+Kind = Literal["hip", "limb", "other"]
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -33,15 +40,14 @@ class _Job:
     seed: int
     split: Split
     modes: tuple[int, int]
-    in_scope: bool
+    kind: Kind
 
 
 def write_cases(out_dir: Path, *, train: int, val: int, test: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
 
-    ``train``, ``val`` and ``test`` count films of hips; one film out of scope comes with every six of them. Case
-    ``n`` of a
-    split depends on ``seed`` and ``n`` alone, so a larger set contains the smaller one.
+    ``train``, ``val`` and ``test`` count films of hips; one of a leg comes with every four of them, one out of scope
+    with every six. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger set contains the smaller one.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {"train": train, "val": val, "test": test}
@@ -57,14 +63,19 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
     for split, first, modes in _SPLITS:
         for number in range(counts[split]):
             start = seed + first + number
-            yield _Job(out_dir / f"case_{split}_{number:06d}.safetensors", start, split, modes, in_scope=True)
+            yield _Job(out_dir / f"case_{split}_{number:06d}.safetensors", start, split, modes, "hip")
+            if number % _HIPS_PER_LIMB == 0:
+                yield _Job(out_dir / f"case_{split}_limb_{number:06d}.safetensors", start, split, modes, "limb")
             if number % _HIPS_PER_OTHER == 0:
-                yield _Job(
-                    out_dir / f"case_{split}_other_{number:06d}.safetensors", start, split, modes, in_scope=False
-                )
+                yield _Job(out_dir / f"case_{split}_other_{number:06d}.safetensors", start, split, modes, "other")
 
 
 def _write_one(job: _Job) -> None:
-    scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes)) if job.in_scope else sample_other_scene(job.seed)
-    case = case_from_scene(scene, anatomy_seed=job.seed, split=job.split, scope=job.in_scope)
+    if job.kind == "hip":
+        scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes))
+    elif job.kind == "limb":
+        scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes))
+    else:
+        scene = sample_other_scene(job.seed)
+    case = case_from_scene(scene, anatomy_seed=job.seed, split=job.split, scope=job.kind != "other")
     write_case(job.path, case, truth=scene.truth)

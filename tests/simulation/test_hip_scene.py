@@ -87,3 +87,18 @@ def test_other_films_show_no_hip_and_finite_paths(kind):
     for path in scene.thickness_mm.values():
         assert np.isfinite(path).all()
         assert path.min() >= 0
+
+
+@pytest.mark.parametrize("side", [Side.LEFT, Side.RIGHT])
+def test_a_lateral_shows_one_hip_from_the_side(side):
+    plan = HipPlan(view=View.CROSS_TABLE_LATERAL, side=side, pixel_mm=1.5, grades=("I", "I"), clutter=False)
+    scene = sample_hip_scene(3, plan)
+    assert (scene.region, scene.laterality) == ("hip", side)
+    assert [entry["side"] for entry in scene.truth["sides"]] == [side]
+    rows, columns = scene.masks["ho"].shape
+    row, column = scene.truth["sides"][0]["head_center_rc"]
+    assert abs(row - rows / 2) < rows / 4
+    assert abs(column - columns / 2) < columns / 4
+    # From the side the pelvis is much narrower than its 25 cm from the front.
+    width_mm = np.ptp(np.flatnonzero(scene.masks["pelvis"].any(axis=0))) * 1.5 / scene.magnification
+    assert width_mm < 230
