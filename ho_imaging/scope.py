@@ -13,14 +13,17 @@ from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.vocabulary import Region, Structure
+from ho_imaging.vocabulary import Region, Structure, View
 
 __all__ = ["IN_SCOPE", "ScopeReading", "check_anatomy", "check_attributes"]
 
-IN_SCOPE = frozenset({Region.PELVIS, Region.HIP, Region.THIGH, Region.UNKNOWN, Region.OTHER, Region.EXTREMITY})
+LIMBS = frozenset({Region.THIGH, Region.KNEE, Region.RESIDUAL_LIMB, Region.EXTREMITY})
+"""Regions that show a femur, but need not show a hip."""
+
+IN_SCOPE = frozenset({Region.PELVIS, Region.HIP, Region.UNKNOWN, Region.OTHER}) | LIMBS
 """Regions a film may state; unknown ones are left to the network's judgement."""
 
-_STATED_HIPS = frozenset({Region.PELVIS, Region.HIP, Region.THIGH})
+_STATED_HIPS = frozenset({Region.PELVIS, Region.HIP})
 
 _LEAST_BONE_MM2 = {Structure.PELVIS: 1500.0, Structure.FEMUR: 800.0}
 """A hip film shows at least a socket's worth of pelvis and a proximal femur."""
@@ -56,7 +59,8 @@ def check_attributes(radiograph: Radiograph) -> None:
     region = radiograph.region
     if region.value not in IN_SCOPE:
         raise OutOfScopeError(
-            f"shows {region.value.value.replace('_', ' ')} by its {region.source}; the model reads hips and pelves",
+            f"shows {region.value.value.replace('_', ' ')} by its {region.source}; the model reads hips, pelves, "
+            "thighs and knees",
             path=radiograph.path,
             remedy="leave it out, or pass region= if the file is wrong",
         )
@@ -69,19 +73,23 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
     """
     probability = prediction.scope_probability
     if probability is not None and scope_threshold > 0.0 and probability < scope_threshold:
-        reason = (
-            f"does not look like a hip or pelvis (probability {probability:.2f}, {scope_threshold:.2f} is asked for)"
-        )
+        asked = f"probability {probability:.2f}, {scope_threshold:.2f} is asked for"
+        reason = f"does not look like a hip, pelvis or thigh ({asked})"
         return ScopeReading(reason, probability)
     valid = prediction.prepared.valid
     if not valid.any() or anatomy.masks[Structure.BODY][valid].mean() < _LEAST_BODY_SHARE:
         return ScopeReading("shows too little of a body: blank, shuttered or exposed wrongly", probability)
     cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
+    region = prediction.prepared.radiograph.region.value
+    limb = region in LIMBS
     for structure, least in _LEAST_BONE_MM2.items():
+        if limb and structure is Structure.PELVIS:
+            continue
         area = float(anatomy.masks[structure].sum()) * cell_mm**2
         if area < least:
             return ScopeReading(f"shows no {structure.value} that could be recognised", probability)
-    region = prediction.prepared.radiograph.region.value
+    if limb and not anatomy.joints:
+        return ScopeReading(None, probability)
     if not anatomy.joints and (anatomy.pixel_mm is None or region not in _STATED_HIPS):
         return ScopeReading("shows no hip joint, and nothing says that it is a hip or how large it is", probability)
     return ScopeReading(_why_no_adult(prediction, anatomy), probability)
@@ -89,7 +97,9 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
 
 def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
     """Why the joints are not those of an adult, or ``None``."""
-    if len(anatomy.joints) == 2:
+    # From the side one joint lies in front of the other.
+    lateral = prediction.prepared.radiograph.view.value in {View.LATERAL, View.CROSS_TABLE_LATERAL}
+    if len(anatomy.joints) == 2 and not lateral:
         first, second = anatomy.joints
         grid = prediction.prepared.grid
         centers = grid.points_to_prepared(np.array([first.center_px, second.center_px]))

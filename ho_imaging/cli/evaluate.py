@@ -1,4 +1,4 @@
-"""``ho-imaging evaluate --model M --data DIR``."""
+"""``ho-imaging evaluate --model M --data DIR --out DIR``."""
 
 from __future__ import annotations
 
@@ -13,17 +13,33 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
-    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of simulated cases")
-    parser.add_argument("--split", choices=["train", "val", "test"], default="test", help="(default: %(default)s)")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many films")
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of studies with truth")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder for figures, curves and a page; goes on there"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N studies only")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score the model and print the figures as JSON."""
-    from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only here)
-    from ho_imaging.training.evaluate import evaluate_cases  # noqa: PLC0415
+    """Score the whole program on studies with truth; print the figures as JSON."""
+    from ho_imaging.errors import UsageError  # noqa: PLC0415  (nothing loads before a command runs)
+    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
+    from ho_imaging.training.evaluate import evaluate_studies  # noqa: PLC0415
+    from ho_imaging.training.evaluation_page import write_page  # noqa: PLC0415
+    from ho_imaging.training.figures import figures  # noqa: PLC0415
 
-    model = load_model(options.model)
-    evaluation = evaluate_cases(model, options.data, split=options.split, limit=options.limit)
-    sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
+    analyzer = Analyzer(options.model)
+    identity = analyzer.model.identity
+    options.out.mkdir(parents=True, exist_ok=True)
+    stamp = options.out / "model.json"
+    mark = {"name": identity.name, "version": identity.version, "sha256": identity.sha256, "data": str(options.data)}
+    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) != mark:
+        raise UsageError("holds an evaluation of another model or other data", path=options.out, remedy="empty it")
+    stamp.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+    records = evaluate_studies(analyzer, options.data, options.out / "films.jsonl", limit=options.limit)
+    found = {"model": f"{identity.name} {identity.version}", **figures(records)}
+    text = json.dumps(found, indent=2) + "\n"
+    (options.out / "figures.json").write_text(text, encoding="utf-8")
+    write_page(options.out, f"{identity.name} {identity.version}", found, records)
+    sys.stdout.write(text)
     return 0

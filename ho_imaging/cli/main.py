@@ -22,7 +22,7 @@ _COMMANDS = {
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
     "train": "train a network from a configuration",
-    "evaluate": "score a model on simulated cases",
+    "evaluate": "score the whole program on studies with truth",
     "export": "turn a training run into a model folder",
 }
 

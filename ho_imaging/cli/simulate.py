@@ -14,7 +14,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the studies")
     parser.add_argument("--count", type=int, default=8, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="first seed (default: %(default)s)")
-    parser.add_argument("--region", choices=["pelvis", "hip"], help="both hips or one (default: by chance)")
+    parser.add_argument(
+        "--region",
+        choices=["pelvis", "hip", "thigh", "knee", "residual_limb"],
+        help="what the films show (default: both hips or one, by chance)",
+    )
+    parser.add_argument(
+        "--view",
+        choices=["ap", "frog_leg", "lateral", "cross_table_lateral"],
+        help="the projection (default: by chance)",
+    )
     parser.add_argument(
         "--pixel-mm", type=float, default=0.3, metavar="MM", help="detector pitch (default: %(default)s)"
     )
@@ -39,10 +48,20 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(f"{options.out}\n")
         return 0
     from ho_imaging.simulation.hip_scene import HipPlan  # noqa: PLC0415
+    from ho_imaging.simulation.limb_scene import LIMB_REGIONS, LimbPlan  # noqa: PLC0415
     from ho_imaging.simulation.studies import write_study  # noqa: PLC0415
-    from ho_imaging.vocabulary import Region  # noqa: PLC0415
+    from ho_imaging.vocabulary import Region, View  # noqa: PLC0415
 
-    plan = HipPlan(pixel_mm=options.pixel_mm, region=None if options.region is None else Region(options.region))
+    region = None if options.region is None else Region(options.region)
+    view = None if options.view is None else View(options.view)
+    limb = region in LIMB_REGIONS
+    if view is not None and (view in {View.FROG_LEG, View.CROSS_TABLE_LATERAL} if limb else view is View.LATERAL):
+        raise UsageError(f"no {view.value} of a {options.region or 'hip'} is simulated", remedy="leave out --view")
+    plan: HipPlan | LimbPlan
+    if limb:
+        plan = LimbPlan(pixel_mm=options.pixel_mm, region=region, view=view)
+    else:
+        plan = HipPlan(pixel_mm=options.pixel_mm, region=region, view=view)
     for number in range(options.count):
         sys.stdout.write(f"{write_study(options.out, options.seed + number, plan)}\n")
         sys.stdout.flush()

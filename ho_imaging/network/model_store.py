@@ -39,6 +39,7 @@ __all__ = [
     "PreparationContract",
     "find_model",
     "load_model",
+    "load_weights",
     "read_description",
     "save_model",
 ]
@@ -142,6 +143,20 @@ def load_model(name_or_path: str | Path = "default", *, device: str = "auto", pr
     description = read_description(folder)
     weights = _checked_weights(folder / WEIGHTS_FILE, description.sha256)
     return _build(folder, description, weights, device=device, precision=precision)
+
+
+def load_weights(name_or_path: str | Path) -> tuple[ModelDescription, dict[str, torch.Tensor]]:
+    """Give a model's description and its weights as trained (float32, nothing folded), to go on training from.
+
+    Raises
+    ------
+    ModelError
+        No such model, or a damaged file.
+
+    """
+    folder = find_model(name_or_path)
+    description = read_description(folder)
+    return description, _checked_weights(folder / WEIGHTS_FILE, description.sha256)
 
 
 def find_model(name_or_path: str | Path = "default") -> Path:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from ho_imaging.findings.finding import Finding
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.grade import Evidence, Gap
-from ho_imaging.vocabulary import SpacingBasis, Structure, View
+from ho_imaging.vocabulary import Region, SpacingBasis, Structure, View
 
 __all__ = ["GAP_LIMIT_MM", "GRADES", "BrookerReading", "grade_brooker"]
 
@@ -83,6 +83,9 @@ def grade_brooker(view: SideView) -> BrookerReading:
 
 def _why_not(view: SideView) -> str | None:
     """Why a film cannot carry a Brooker class of this side, or ``None``."""
+    region = view.film.prepared.radiograph.region.value
+    if region in {Region.THIGH, Region.KNEE, Region.RESIDUAL_LIMB, Region.EXTREMITY} and view.joint is None:
+        return f"Brooker classes are of hips; this film shows another part ({region.value.replace('_', ' ')})."
     shown = view.film.prepared.radiograph.view.value
     if shown not in {View.AP, View.PA, View.FROG_LEG, View.OBLIQUE, View.OTHER, View.UNKNOWN}:
         return f"Brooker classes are defined on an AP film; this one is {shown.value.replace('_', ' ')}."

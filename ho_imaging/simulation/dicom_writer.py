@@ -13,13 +13,14 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, JPEG2000Lossless
 from pydicom.uid import JPEGLSLossless as JPEGLSLosslessUID
 
 from ho_imaging.errors import UsageError
 from ho_imaging.simulation.film import Film
-from ho_imaging.simulation.scene import Scene
+from ho_imaging.simulation.scene import VISIBLE_MM, Scene
 from ho_imaging.vocabulary import Laterality, Region, View
 
 __all__ = ["Compression", "write_dx", "write_truth"]
@@ -130,15 +131,27 @@ def write_dx(
     dataset.save_as(path, enforce_file_format=True)
 
 
-def write_truth(scene: Scene, directory: Path) -> None:
+def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None:
     """Write each mask as an 8-bit PNG (0 or 255) on the film's grid, and the rest of the truth as ``truth.json``.
 
-    The folder is made where it is missing. Lengths in the masks are at the detector: a millimetre in the patient's
-    hip is ``magnification / pixel_mm`` pixels.
+    ``nodules.png`` numbers the nodules, from 1, in the order of ``truth.nodules``; where two overlap the denser one
+    counts. With the ``film`` each nodule gets the contrast-to-noise ratio it has there, and ``valid.png`` says where
+    the film shows anything. The folder is made where it is missing. Lengths in the masks are at the detector: a
+    millimetre in the patient's hip is ``magnification / pixel_mm`` pixels.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for name, mask in sorted(scene.masks.items()):
-        encoded, data = cv2.imencode(".png", mask.astype(np.uint8) * np.uint8(255))
+    pictures = {name: mask.astype(np.uint8) * np.uint8(255) for name, mask in scene.masks.items()}
+    pictures["nodules"] = _numbered(scene)
+    truth_of_scene = dict(scene.truth)
+    if film is not None:
+        pictures["valid"] = film.valid.astype(np.uint8) * np.uint8(255)
+        truth_of_scene["nodules"] = [
+            dict(nodule) | {"contrast_to_noise": round(contrast, 3)}
+            for nodule, contrast in zip(scene.truth.get("nodules", ()), film.nodule_contrast, strict=True)
+        ]
+        truth_of_scene["beam"], truth_of_scene["look"] = dict(film.beam), dict(film.look)
+    for name, picture in sorted(pictures.items()):
+        encoded, data = cv2.imencode(".png", picture)
         if not encoded:
             raise UsageError(f"the mask {name} cannot be written as PNG", path=directory, remedy="check its shape")
         (directory / f"{name}.png").write_bytes(data.tobytes())
@@ -152,10 +165,20 @@ def write_truth(scene: Scene, directory: Path) -> None:
         "view": scene.view,
         "laterality": scene.laterality,
         "masks": sorted(scene.masks),
-        "truth": dict(scene.truth),
+        "truth": truth_of_scene,
     }
     text = json.dumps(truth, indent=2, sort_keys=True, allow_nan=False)
     (directory / "truth.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _numbered(scene: Scene) -> NDArray[np.uint8]:
+    shape = next(iter(scene.thickness_mm.values())).shape
+    numbers, densest = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.float32)
+    for number, layer in enumerate(scene.nodules, start=1):
+        here = (layer.mineral_mm > VISIBLE_MM) & (layer.mineral_mm > densest[layer.window])
+        numbers[layer.window][here] = number
+        densest[layer.window][here] = layer.mineral_mm[here]
+    return numbers
 
 
 def _uid(name: str) -> UID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 
 from ho_imaging.simulation.annotations import annotate
 from ho_imaging.simulation.beam import Beam, sample_beam
+from ho_imaging.simulation.contrast import contrast_to_noise
 from ho_imaging.simulation.physics import expose
-from ho_imaging.simulation.scene import Scene
+from ho_imaging.simulation.scene import VISIBLE_MM, Scene
 from ho_imaging.simulation.vendor import Look, develop, sample_look
 from ho_imaging.vocabulary import Laterality
 
 __all__ = ["Film", "StoredForm", "make_film", "sample_stored_form"]
+
+Image = NDArray[np.float32]
 
 Photometric = Literal["MONOCHROME1", "MONOCHROME2"]
 
@@ -62,6 +66,8 @@ class Film:
     pixel_mm: float
     beam: Mapping[str, Any]
     look: Mapping[str, Any]
+    nodule_contrast: tuple[float, ...] = ()
+    """Contrast-to-noise ratio of each of the scene's nodules on this film, 0 where collimation hides half of it."""
 
 
 def sample_stored_form(rng: np.random.Generator) -> StoredForm:
@@ -92,8 +98,8 @@ def make_film(
     # Drawn whether needed or not, so that giving one setting does not change the others.
     drawn_beam, drawn_look, drawn_form = sample_beam(rng, scene.region), sample_look(rng), sample_stored_form(rng)
     beam, look, form = beam or drawn_beam, look or drawn_look, form or drawn_form
-    exposure = expose(scene.thickness_mm, scene.pixel_mm, rng, beam)
-    display = develop(exposure, rng, look)
+    display, twin = _develop_twins(scene, rng, beam, look)
+    contrast = () if twin is None else _nodules_contrast(scene, display, twin)
     valid = np.ones(display.shape, dtype=bool)
     burned_in = False
     if annotated:
@@ -116,4 +122,26 @@ def make_film(
         pixel_mm=scene.pixel_mm,
         beam=asdict(beam),
         look=asdict(look),
+        nodule_contrast=tuple(
+            value if valid[layer.window][layer.mineral_mm > VISIBLE_MM].mean() > 0.5 else 0.0
+            for value, layer in zip(contrast, scene.nodules, strict=False)
+        ),
     )
+
+
+def _develop_twins(scene: Scene, rng: np.random.Generator, beam: Beam, look: Look) -> tuple[Image, Image | None]:
+    """Develop the film, and the same film without its nodules where it has any: same grain, same processing."""
+    again = copy.deepcopy(rng)
+    display = develop(expose(scene.thickness_mm, scene.pixel_mm, rng, beam), rng, look)
+    if not scene.nodules:
+        return display, None
+    return display, develop(expose(scene.without_nodules(), scene.pixel_mm, again, beam), again, look)
+
+
+def _nodules_contrast(scene: Scene, display: Image, twin: Image) -> tuple[float, ...]:
+    found = []
+    for layer in scene.nodules:
+        mask = np.zeros(display.shape, dtype=bool)
+        mask[layer.window] = layer.mineral_mm > VISIBLE_MM
+        found.append(contrast_to_noise(display, twin, mask, scene.pixel_mm))
+    return tuple(found)

@@ -64,7 +64,7 @@ class Nodule:
 class Growth:
     """All nodules about one hip, with the Brooker class they make on this film and the gap behind it.
 
-    ``grade``: class by construction in space; ``gap_mm``: in the plane of the hip, ``None`` without a spur.
+    ``grade``: class as this film shows it; ``gap_mm``: in the plane of the hip, ``None`` without a spur.
     """
 
     nodules: tuple[Nodule, ...]
@@ -211,7 +211,7 @@ def _touches(mask: NDArray[np.bool_], bone: NDArray[np.bool_]) -> bool:
     return bool((ndimage.binary_dilation(mask[near], iterations=2) & bone[near]).any())
 
 
-def grow_about_hip(  # noqa: PLR0912  (one branch a class of the grading)
+def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the grading)
     rng: np.random.Generator,
     camera: Camera,
     hip: Hip,
@@ -267,4 +267,7 @@ def grow_about_hip(  # noqa: PLR0912  (one branch a class of the grading)
     if best is None:
         return Growth(tuple(islands), "I" if islands else "0", None)
     nodules, gap = best
+    if gap <= 0.0:
+        # On this film no gap is left, whatever there is in space: apparent ankylosis, as Brooker's class IV says.
+        return Growth((*nodules, *islands), "IV", 0.0)
     return Growth((*nodules, *islands), "II" if gap >= GAP_LIMIT_MM else "III", gap)

@@ -25,7 +25,7 @@ from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
 from ho_imaging.simulation.shape_model import lumbar_spine, sample_skeleton
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
-__all__ = ["HipPlan", "nodule_layers", "nodule_truth", "sample_hip_scene"]
+__all__ = ["HipPlan", "nodule_layer", "nodule_truth", "sample_hip_scene"]
 
 _MARROW_FAT = 0.55
 """Share of fat in adult marrow, by volume; yellow and red marrow mixed (ICRP 70)."""
@@ -154,8 +154,8 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
         for nodule in growth.nodules:
             ho_mineral += nodule.mineral_mm
             ho_mask |= nodule.mask
-            layers_of_nodules.extend(nodule_layers(nodule))
             if nodule.mask.any():
+                layers_of_nodules.append(nodule_layer(nodule))
                 nodules_truth.append(nodule_truth(hip.side, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
     mineral = mineral + ho_mineral
     mimics = sample_mimics(rng, camera, posed.hips) if plan.clutter else []
@@ -200,21 +200,20 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
             ],
             "implants": [{"side": hip.side.value, "kind": implant.kind} for hip, implant in implants],
             "mimics": sorted({mimic.kind for mimic in mimics}),
+            "habitus": {"fat_mm": habitus.trunk_fat_mm, "bulk": habitus.bulk},
             "bone_quality": {"cortex": quality.cortex, "spongiosa": quality.spongiosa},
         },
         nodules=layers_of_nodules,
     )
 
 
-def nodule_layers(nodule: Nodule) -> list[Layer]:
-    """Cut a nodule's projection to where it is; nothing when it lies off the film."""
+def nodule_layer(nodule: Nodule) -> Layer:
+    """Cut a nodule's projection to where it is; part of it must lie on the film."""
     rows = np.flatnonzero((nodule.mineral_mm > 0.0).any(axis=1))
     columns = np.flatnonzero((nodule.mineral_mm > 0.0).any(axis=0))
-    if not rows.size:
-        return []
     top, left = int(rows[0]), int(columns[0])
     patch = nodule.mineral_mm[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].copy()
-    return [Layer(top, left, patch, nodule.joined_to_pelvis or nodule.joined_to_femur)]
+    return Layer(top, left, patch, nodule.joined_to_pelvis or nodule.joined_to_femur)
 
 
 def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Implant | None:

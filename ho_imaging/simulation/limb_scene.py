@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.simulation.body import fascia, sample_habitus
+from ho_imaging.simulation.body import Habitus, fascia, sample_habitus
 from ho_imaging.simulation.bones import project_bone, sample_bone_quality
 from ho_imaging.simulation.growth import Nodule
-from ho_imaging.simulation.hip_scene import nodule_layers, nodule_truth
+from ho_imaging.simulation.hip_scene import nodule_layer, nodule_truth
 from ho_imaging.simulation.limb import Limb, pose_limb
 from ho_imaging.simulation.limb_growth import grow_in_limb
 from ho_imaging.simulation.limb_implants import implant_bodies
@@ -69,7 +69,8 @@ def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
         bone.name: project_bone(camera, bone.mesh, bone.cortex_mm, bone.spongiosa, rng, quality.texture)
         for bone in limb.bones
     }
-    lean, fat, body = _envelope(rng, camera, limb)
+    habitus = sample_habitus(rng)
+    lean, fat, body = _envelope(rng, camera, limb, habitus)
     has_ho = rng.random() < 0.65
     nodules = grow_in_limb(rng, camera, limb, body, int(rng.choice([1, 1, 2, 3, 4]))) if has_ho else []
     mineral = sum((layer.mineral_mm for layer in layers.values()), np.zeros(camera.shape, np.float32))
@@ -132,8 +133,9 @@ def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
         region=region.value,
         view=view.value,
         laterality=side.value,
-        truth=_truth(seed, distance, side, nodules, plan.pixel_mm / magnification, mimics, kind),
-        nodules=[layer for nodule in nodules for layer in nodule_layers(nodule)],
+        truth=_truth(seed, distance, side, nodules, plan.pixel_mm / magnification, mimics, kind)
+        | {"habitus": {"fat_mm": habitus.thigh_fat_mm, "bulk": habitus.bulk}},
+        nodules=[nodule_layer(nodule) for nodule in nodules if nodule.mask.any()],
     )
 
 
@@ -176,9 +178,10 @@ def _frame(
     return Camera(shape, pixel_mm, distance, (float(axis[0]), float(axis[1]))), center
 
 
-def _envelope(rng: np.random.Generator, camera: Camera, limb: Limb) -> tuple[Image, Image, NDArray[np.bool_]]:
+def _envelope(
+    rng: np.random.Generator, camera: Camera, limb: Limb, habitus: Habitus
+) -> tuple[Image, Image, NDArray[np.bool_]]:
     """Muscle and fat along each ray in mm, and where the limb is: a chain of balls down its axis."""
-    habitus = sample_habitus(rng)
     scale = habitus.bulk * (0.75 if limb.cut is not None and rng.random() < 0.5 else 1.0)
     lean_radius = limb.radius_mm * scale
     skin = habitus.thigh_fat_mm * np.clip(limb.radius_mm / 60.0, 0.3, 1.2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FRINGE_MM", "VISIBLE_MM", "Layer", "Material", "Scene"]
+__all__ = ["FRINGE_MM", "VISIBLE_MM", "Layer", "Material", "Scene", "lay"]
 
 VISIBLE_MM = 0.4
 """Mineral, as mm of cortex, from which a pixel counts as ossified: 1.5 % of signal, what a good film just shows."""
@@ -53,6 +53,14 @@ class Layer:
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
+def lay(shape: tuple[int, ...], layers: Iterable[Layer]) -> NDArray[np.float32]:
+    """Lay nodules onto an empty scene: mm of cortex, (rows, columns) float32."""
+    mineral = np.zeros(shape, dtype=np.float32)
+    for layer in layers:
+        mineral[layer.window] += layer.mineral_mm
+    return mineral
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A patient in front of a detector, projected along rays, before any X-ray physics.
@@ -73,4 +81,14 @@ class Scene:
     laterality: str
     truth: Mapping[str, Any] = field(default_factory=dict)
     nodules: Sequence[Layer] = ()
-    """Each nodule's share of ``thickness_mm[BONE]``, so that a film can be made without it or with it elsewhere."""
+    """Each nodule's share of ``thickness_mm[BONE]``, so that a film can be made without it or with it elsewhere; in the
+    order of ``truth["nodules"]``."""
+
+    def without_nodules(self) -> dict[Material, NDArray[np.float32]]:
+        """Give the thickness of the same patient before any ectopic bone grew."""
+        thickness = dict(self.thickness_mm)
+        if self.nodules:
+            mineral = lay(thickness[Material.BONE].shape, self.nodules)
+            thickness[Material.BONE] = np.maximum(thickness[Material.BONE] - mineral, np.float32(0.0))
+            thickness[Material.MUSCLE] = thickness[Material.MUSCLE] + mineral
+        return thickness

@@ -7,19 +7,22 @@ from pathlib import Path
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 
 __all__ = ["write_study"]
 
 
-def write_study(out_dir: Path, seed: int, plan: HipPlan | None = None) -> Path:
+def write_study(out_dir: Path, seed: int, plan: HipPlan | LimbPlan | None = None) -> Path:
     """Simulate one study; the same seed and plan write the same bytes.
 
     ``out_dir/study_<seed>/`` gets ``film.dcm`` and ``truth/`` with ``truth.json`` and a mask a structure; the folder
     is returned.
     """
-    scene = sample_hip_scene(seed, plan or HipPlan(pixel_mm=0.3))
+    plan = plan or HipPlan(pixel_mm=0.3)
+    scene = sample_limb_scene(seed, plan) if isinstance(plan, LimbPlan) else sample_hip_scene(seed, plan)
     folder = out_dir / f"study_{seed:06d}"
     folder.mkdir(parents=True, exist_ok=True)
-    write_dx(make_film(scene, seed), scene, folder / "film.dcm", seed=seed)
-    write_truth(scene, folder / "truth")
+    film = make_film(scene, seed)
+    write_dx(film, scene, folder / "film.dcm", seed=seed)
+    write_truth(scene, folder / "truth", film)
     return folder

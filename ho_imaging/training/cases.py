@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
-from ho_imaging.simulation.scene import FRINGE_MM, VISIBLE_MM, Layer, Material, Scene
+from ho_imaging.simulation.scene import FRINGE_MM, VISIBLE_MM, Layer, Material, Scene, lay
 from ho_imaging.vocabulary import Laterality, Structure
 
 __all__ = [
@@ -94,9 +94,7 @@ class Case(NamedTuple):
         """Give the same patient with the nodules laid into thickness and masks, ready for a film."""
         if not self.nodules:
             return self
-        mineral = np.zeros(self.bits.shape, dtype=np.float32)
-        for layer in self.nodules:
-            mineral[layer.window] += layer.mineral_mm
+        mineral = lay(self.bits.shape, self.nodules)
         thickness = dict(self.thickness_mm)
         thickness[Material.BONE] = thickness[Material.BONE] + mineral
         thickness[Material.MUSCLE] = np.maximum(thickness[Material.MUSCLE] - mineral, np.float32(0.0))
@@ -110,15 +108,9 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
     """Give the case of a simulated scene; its mask ``ignore``, where there is one, marks where truth is open."""
     bits = np.zeros(next(iter(scene.thickness_mm.values())).shape, dtype=np.uint8)
     named = [*MASK_BITS.items(), ("ignore", IGNORE_BIT)]
-    thickness = dict(scene.thickness_mm)
     if scene.nodules:
         # Kept apart, they are laid in again when a film is made.
         named = [(name, bit) for name, bit in named if name not in (Structure.HO, "ignore")]
-        mineral = np.zeros(bits.shape, dtype=np.float32)
-        for layer in scene.nodules:
-            mineral[layer.window] += layer.mineral_mm
-        thickness[Material.BONE] = np.maximum(thickness[Material.BONE] - mineral, np.float32(0.0))
-        thickness[Material.MUSCLE] = thickness[Material.MUSCLE] + mineral
     for name, bit in named:
         mask = scene.masks.get(str(name))
         if mask is not None:
@@ -142,7 +134,7 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
         ),
         nodules=tuple((layer.top, layer.left, layer.fixed) for layer in scene.nodules),
     )
-    return Case(info, thickness, bits, tuple(scene.nodules))
+    return Case(info, scene.without_nodules(), bits, tuple(scene.nodules))
 
 
 def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None) -> None:

@@ -1,113 +1,233 @@
-"""Score a model on films it has never seen: simulated test cases, each exposed once."""
+"""Run the whole program over studies with truth and write down, film by film, what it got right."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from ho_imaging.errors import UsageError
-from ho_imaging.network.inference import calibrate, predict_logits
-from ho_imaging.network.model_store import Model
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, Split, list_cases, read_case
-from ho_imaging.training.films import FilmMaker, simulate_film
-from ho_imaging.training.scoring import CPM_RATES, FilmLesions, auroc, cpm, dice, froc, match_lesions, sensitivity_at
-from ho_imaging.training.validation import spread
+from ho_imaging.errors import ReadError
+from ho_imaging.pipeline import Analyzer, FilmAnalysis
+from ho_imaging.training.scoring import dice, match_lesions
+from ho_imaging.training.truth import StudyTruth, list_studies, read_truth
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["SIZE_CLASSES_MM2", "Evaluation", "evaluate_cases"]
+__all__ = ["Alarm", "FilmRecord", "Lesion", "SideRecord", "evaluate_studies"]
 
-SIZE_CLASSES_MM2 = {"small": (0.0, 50.0), "medium": (50.0, 400.0), "large": (400.0, float("inf"))}
-"""Projected areas: 50 mm2 is a disc of 8 mm, 400 mm2 one of 23 mm."""
+logger = logging.getLogger(__name__)
+
+RELIABILITY_BINS = 10
+CANDIDATE_LEVEL = 0.03
+"""Candidates of the free-response curve are groups of pixels above this probability: low, to see the curve's end."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model reached. Rates of false alarms are per film; medians are over the films that show the structure.
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ``film_auroc`` tells films with HO from films without by the highest HO probability; ``scope_auroc`` films in scope
-    from others. NaN where a score has no films to stand on.
+
+class Lesion(_Record):
+    """A true nodule; ``score`` of the best candidate that finds it, ``None`` where none does.
+
+    ``found_*`` are the measures of the finding that covers most of it, at the operating threshold.
     """
 
-    model: str
-    films: int
-    lesions: int
-    cpm: float
-    sensitivity_at_false_alarms: dict[str, float]
-    sensitivity_by_size_at_one_false_alarm: dict[str, float]
-    lesions_by_size: dict[str, int]
-    film_auroc: float
-    scope_auroc: float
-    median_dice: dict[str, float]
-
-    def to_dict(self) -> dict[str, object]:
-        """Give the scores as JSON-able data, ``None`` for NaN."""
-        return {key: _without_nan(value) for key, value in asdict(self).items()}
+    score: float | None
+    area_mm2: float
+    long_axis_mm: float
+    contrast_to_noise: float | None
+    maturity: float
+    kind: str
+    found_area_mm2: float | None = None
+    found_long_axis_mm: float | None = None
 
 
-def evaluate_cases(
-    model: Model,
-    folder: Path,
-    *,
-    split: Split = "test",
-    limit: int | None = None,
-    seed: int = 1,
-    make_film: FilmMaker = simulate_film,
-) -> Evaluation:
-    """Score a model on the cases of a split, all or ``limit`` of them spread over the set."""
-    paths = list_cases(folder, split)
-    if limit is not None:
-        paths = spread(paths, limit)
-    if not paths:
-        raise UsageError(f'holds no cases of split "{split}"', path=folder, remedy="simulate some")
-    description = model.description
-    matched: list[FilmLesions] = []
-    dices: dict[str, list[float]] = {str(structure): [] for structure in description.structures}
-    scopes: list[float] = []
-    in_scope: list[bool] = []
-    for index, path in enumerate(paths):
-        case = read_case(path)
-        film = make_film(case, np.random.default_rng([seed, index]))
-        logits, scope = predict_logits(model.net, film.pixels, film.valid)
-        scopes.append(scope)
-        in_scope.append(case.info.scope)
-        is_open = (film.bits >> IGNORE_BIT & 1).astype(bool)
-        for structure, logit in zip(description.structures, logits, strict=True):
-            counts = film.valid & ~is_open if structure is Structure.HO else film.valid
-            truth = (film.bits >> MASK_BITS[structure] & 1).astype(bool) & counts
-            probability = calibrate(logit, description.calibration[structure])
-            if truth.any():
-                dices[str(structure)].append(dice((probability >= description.thresholds[structure]) & counts, truth))
-            if structure is Structure.HO:
-                probability[~film.valid] = 0.0
-                matched.append(match_lesions(probability, truth, pixel_mm=case.info.pixel_mm, ignore=is_open))
-    curve = froc(matched)
-    # The operating point is one for all sizes: false alarms have no size class of their own.
-    allowed = curve.false_alarms_per_film <= 1.0
-    threshold = float(curve.thresholds[allowed].min())
-    by_size, counts_by_size = {}, {}
-    for name, (low, high) in SIZE_CLASSES_MM2.items():
-        scores = np.concatenate(
-            [film.lesion_scores[(film.lesion_areas_mm2 >= low) & (film.lesion_areas_mm2 < high)] for film in matched]
+class Alarm(_Record):
+    """A candidate that is no nodule, with the mimics it lies on."""
+
+    score: float
+    mimics: tuple[str, ...] = ()
+
+
+class SideRecord(_Record):
+    """Brooker class of a side, true and found (``None``: not graded)."""
+
+    side: str
+    truth: str
+    found: str | None
+    alternatives: tuple[str, ...] = ()
+
+
+class FilmRecord(_Record):
+    """One film.
+
+    ``score``: the highest probability of HO anywhere on it. ``reliability``: per tenth of probability the pixels, the
+    sum of their probabilities, and of truth.
+    """
+
+    study: str
+    status: str
+    reason: str | None
+    region: str
+    view: str
+    implant: bool
+    fat_mm: float | None
+    mimics: tuple[str, ...]
+    has_ho: bool
+    score: float
+    findings: int
+    lesions: tuple[Lesion, ...]
+    alarms: tuple[Alarm, ...]
+    dice: dict[str, float]
+    sides: tuple[SideRecord, ...]
+    reliability: tuple[tuple[int, float, int], ...]
+
+
+def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit: int | None = None) -> list[FilmRecord]:
+    """Analyse every study of a folder and compare; goes on where an earlier run into the same file stopped.
+
+    ``out_file`` gets a line of JSON a film.
+    """
+    done: dict[str, FilmRecord] = {}
+    if out_file.exists():
+        lines = out_file.read_text(encoding="utf-8").splitlines()
+        done = {record.study: record for record in map(FilmRecord.model_validate_json, filter(None, lines))}
+    records: list[FilmRecord] = []
+    with out_file.open("a", encoding="utf-8") as stream:
+        for number, study in enumerate(list_studies(folder)[:limit], start=1):
+            record = done.get(study.name)
+            if record is None:
+                record = _evaluate_one(analyzer, study)
+                stream.write(record.model_dump_json() + "\n")
+                stream.flush()
+            records.append(record)
+            if number % 25 == 0:
+                logger.info("%d films", number)
+    return records
+
+
+def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
+    truth = read_truth(study)
+    analysis = analyzer.analyze_films([truth.film])
+    image = analysis.result.images[0]
+    film = next(iter(analysis.films.values()), None)
+    about, scene = truth.about, truth.about["truth"]
+    found = {side.side: side for side in (analysis.severity.sides if analysis.severity is not None else ())}
+    common: dict[str, Any] = {
+        "study": study.name,
+        "status": str(image.status),
+        "reason": image.reason,
+        "region": about["region"],
+        "view": about["view"],
+        "implant": bool(scene.get("implants")),
+        "fat_mm": scene.get("habitus", {}).get("fat_mm"),
+        "mimics": tuple(scene.get("mimics", ())),
+        "sides": tuple(
+            SideRecord(
+                side=side["side"],
+                truth=side["brooker"],
+                found=found[side["side"]].grade if side["side"] in found else None,
+                alternatives=found[side["side"]].alternatives if side["side"] in found else (),
+            )
+            for side in truth.sides
+        ),
+    }
+    if film is None:
+        lesions = tuple(_lesion(nodule, None) for nodule in truth.about_nodules)
+        return FilmRecord(
+            **common, has_ho=bool(lesions), score=0.0, findings=0, lesions=lesions, alarms=(), dice={}, reliability=()
         )
-        by_size[name] = float(np.mean(scores >= threshold)) if len(scores) else float("nan")
-        counts_by_size[name] = len(scores)
-    return Evaluation(
-        model=f"{description.name} {description.version}",
-        films=len(matched),
-        lesions=sum(counts_by_size.values()),
-        cpm=cpm(curve),
-        sensitivity_at_false_alarms={f"{rate:g}": sensitivity_at(curve, rate) for rate in CPM_RATES},
-        sensitivity_by_size_at_one_false_alarm=by_size,
-        lesions_by_size=counts_by_size,
-        film_auroc=auroc([film.film_score for film in matched], [film.has_lesion for film in matched]),
-        scope_auroc=auroc(scopes, in_scope),
-        median_dice={name: float(np.median(values)) if values else float("nan") for name, values in dices.items()},
+    return FilmRecord(**common, **_compare(film, truth))
+
+
+def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
+    """Compare on the prepared grid, which every mask of the truth is brought to."""
+    prepared = film.reading.prepared
+    grid = prepared.grid
+    rows = np.rint(grid.row_offset + grid.row_scale * np.arange(grid.prepared_shape[0])).astype(int)
+    columns = np.rint(grid.column_offset + grid.column_scale * np.arange(grid.prepared_shape[1])).astype(int)
+    if truth.nodules.shape != grid.source_shape:
+        raise ReadError("has a truth of another size", path=truth.film, remedy="simulate it again")
+    pick = np.ix_(rows.clip(0, grid.source_shape[0] - 1), columns.clip(0, grid.source_shape[1] - 1))
+    valid = prepared.valid & truth.masks["valid"][pick]
+    labels = np.where(valid, truth.nodules[pick], 0)
+    ignore = truth.masks["ignore"][pick] if "ignore" in truth.masks else np.zeros(labels.shape, dtype=bool)
+    probability = np.where(valid, film.prediction.probabilities[Structure.HO], np.float32(0.0))
+    cell_mm = film.reading.anatomy.pixel_mm or prepared.assumed_pixel_mm
+    matched = match_lesions(
+        probability, labels, pixel_mm=cell_mm, ignore=ignore, threshold=CANDIDATE_LEVEL, min_area_mm2=4.0
+    )
+    lesions = []
+    for number, nodule in enumerate(truth.about_nodules, start=1):
+        here = labels == number
+        if not here.any():
+            continue  # collimation hides it
+        best = matched.lesion_scores[number - 1]
+        covers = [(int((finding.mask & here).sum()), finding) for finding in film.reading.findings]
+        overlap, finding = max(covers, key=lambda item: item[0], default=(0, None))
+        lesions.append(_lesion(nodule, float(best) if np.isfinite(best) else None))
+        if finding is not None and overlap >= 0.1 * here.sum():
+            measures = {"found_area_mm2": finding.area_mm2, "found_long_axis_mm": finding.long_axis_mm}
+            lesions[-1] = lesions[-1].model_copy(update=measures)
+    mimics = {name.removeprefix("mimic_"): mask[pick] for name, mask in truth.masks.items() if name[:6] == "mimic_"}
+    alarms = tuple(
+        Alarm(score=float(score), mimics=tuple(kind for kind, mask in mimics.items() if mask.flat[pixels].any()))
+        for score, pixels in zip(matched.false_alarm_scores, matched.false_alarm_pixels, strict=True)
+    )
+    return {
+        "has_ho": bool(lesions),
+        "score": float(probability.max()),
+        "findings": len(film.reading.findings),
+        "lesions": tuple(lesions),
+        "alarms": alarms,
+        "dice": _dices(film, truth, pick, valid, labels, ignore),
+        "reliability": _reliability(probability, labels > 0, valid & ~ignore),
+    }
+
+
+def _lesion(nodule: Any, score: float | None) -> Lesion:
+    return Lesion(
+        score=score,
+        area_mm2=nodule["area_mm2"],
+        long_axis_mm=nodule["long_axis_mm"],
+        contrast_to_noise=nodule.get("contrast_to_noise"),
+        maturity=nodule["maturity"],
+        kind=nodule["kind"],
     )
 
 
-def _without_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value
+def _dices(
+    film: FilmAnalysis,
+    truth: StudyTruth,
+    pick: tuple[NDArray[Any], ...],
+    valid: NDArray[np.bool_],
+    labels: NDArray[Any],
+    ignore: NDArray[np.bool_],
+) -> dict[str, float]:
+    """Dice of what the film shows, by structure; HO as the findings outline it."""
+    found: dict[str, NDArray[np.bool_]] = {str(name): mask for name, mask in film.reading.anatomy.masks.items()}
+    scores = {
+        name: dice(mask & valid, truth.masks[name][pick] & valid)
+        for name, mask in found.items()
+        if name in truth.masks and (truth.masks[name][pick] & valid).any()
+    }
+    if (labels > 0).any():
+        outlined = np.zeros(labels.shape, dtype=bool)
+        for finding in film.reading.findings:
+            outlined |= finding.mask
+        scores["ho"] = dice(outlined & valid & ~ignore, (labels > 0) & ~ignore)
+    return scores
+
+
+def _reliability(
+    probability: NDArray[np.float32], truth: NDArray[np.bool_], counts: NDArray[np.bool_]
+) -> tuple[tuple[int, float, int], ...]:
+    values, labels = probability[counts].astype(np.float64), truth[counts]
+    index = np.minimum((values * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    pixels = np.bincount(index, minlength=RELIABILITY_BINS)
+    sums = np.bincount(index, values, minlength=RELIABILITY_BINS)
+    trues = np.bincount(index, labels, minlength=RELIABILITY_BINS)
+    return tuple((int(n), round(float(s), 4), int(t)) for n, s, t in zip(pixels, sums, trues, strict=True))

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.network.devices import choose_device, choose_dtype
+from ho_imaging.network.model_store import load_weights
 from ho_imaging.network.unet import UNet
 from ho_imaging.training.batches import Batch, StepBatches
 from ho_imaging.training.cases import list_cases
@@ -62,6 +63,7 @@ def train(
     resume: bool = True,
     *,
     cases_dir: Path | None = None,
+    init: str | Path | None = None,
     make_film: FilmMaker = simulate_film,
 ) -> Progress:
     """Train a network as a configuration says, and leave its checkpoints and log in a folder.
@@ -79,6 +81,9 @@ def train(
         Go on from ``out_dir/last.safetensors`` if it is there; otherwise the folder must not hold a run.
     cases_dir
         Folder of cases, in place of the one the configuration names.
+    init
+        Model to begin from, by name or folder, in place of random weights: to fine-tune on a site's own cases. It must
+        have the configuration's architecture and structures. A run that is gone on with keeps its own weights.
     make_film
         How a case becomes a film; importable by name, for worker processes.
 
@@ -93,7 +98,7 @@ def train(
     copied = out_dir / CONFIG_FILE
     if not (copied.exists() and copied.samefile(config_path)):
         shutil.copyfile(config_path, copied)
-    return _Run(config, out_dir, minutes, make_film).run()
+    return _Run(config, out_dir, minutes, make_film, init).run()
 
 
 def learning_rate(config: OptimiserConfig, share: float) -> float:
@@ -119,7 +124,14 @@ class _Tally:
 class _Run:
     """The state of one call of `train`."""
 
-    def __init__(self, config: TrainingConfig, out_dir: Path, minutes: float | None, make_film: FilmMaker) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        out_dir: Path,
+        minutes: float | None,
+        make_film: FilmMaker,
+        init: str | Path | None = None,
+    ) -> None:
         self.began = time.monotonic()
         self.config = config
         self.out_dir = out_dir
@@ -130,6 +142,8 @@ class _Run:
         torch.manual_seed(config.run.seed)
         self.net = UNet(config.network, len(config.structures))
         start_from_priors(self.net, config.structures)
+        if init is not None and not (out_dir / LAST_FILE).exists():
+            self.net.load_state_dict(_weights_to_begin_from(init, config))
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
         self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, foreach=True)
         self.average = Average(self.net, config.optimiser.ema_decay)
@@ -286,6 +300,16 @@ class _Run:
         logger.info("%s", json.dumps(line))
         with (self.out_dir / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _weights_to_begin_from(model: str | Path, config: TrainingConfig) -> dict[str, Tensor]:
+    description, weights = load_weights(model)
+    if description.architecture != config.network or tuple(description.structures) != config.structures:
+        raise UsageError(
+            f"the model {description.name} has another architecture or other structures than the configuration",
+            remedy="train with the model's own training.toml, changed as little as possible",
+        )
+    return weights
 
 
 def _parameter_groups(net: UNet, config: OptimiserConfig) -> list[dict[str, object]]:

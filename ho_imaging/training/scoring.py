@@ -25,6 +25,7 @@ __all__ = [
     "cpm",
     "dice",
     "froc",
+    "froc_of",
     "match_lesions",
     "sensitivity_at",
 ]
@@ -47,6 +48,8 @@ class FilmLesions:
     lesion_scores: NDArray[np.float64]
     lesion_areas_mm2: NDArray[np.float64]
     false_alarm_scores: NDArray[np.float64]
+    false_alarm_pixels: tuple[NDArray[np.int64], ...] = ()
+    """Flat indices of each of those candidates' pixels."""
 
     @property
     def film_score(self) -> float:
@@ -71,7 +74,7 @@ class Froc:
 
 def match_lesions(
     probability: NDArray[np.float32],
-    truth: Mask,
+    truth: Mask | NDArray[np.integer],
     *,
     pixel_mm: float,
     ignore: Mask | None = None,
@@ -80,23 +83,30 @@ def match_lesions(
 ) -> FilmLesions:
     """Match candidates of a probability map with the lesions of a mask; both (rows, columns).
 
-    Lesions and candidates below ``min_area_mm2`` do not count. Candidates that lie by half or more on ``ignore``
-    are no false alarms.
+    ``truth`` may number the lesions from 1, in place of a mask; then none is left out, however small. Otherwise they
+    are its connected groups. Lesions and candidates below ``min_area_mm2`` do not count. Candidates that lie by half or
+    more on ``ignore`` are no false alarms.
     """
     min_px = min_area_mm2 / pixel_mm**2
-    lesions, lesion_px = _components(truth, min_px)
+    if truth.dtype == np.bool_:
+        lesions, lesion_px = _components(truth.astype(bool), min_px)
+    else:
+        lesions = truth.astype(np.int32)
+        lesion_px = np.bincount(lesions.ravel(), minlength=1)[1:].astype(np.int64)
     candidates, candidate_px = _components(probability >= threshold, min_px)
     overlap = np.zeros((len(lesion_px) + 1, len(candidate_px) + 1), dtype=np.int64)
     np.add.at(overlap, (lesions, candidates), 1)
     peaks = np.zeros(len(candidate_px) + 1, dtype=np.float64)
     np.maximum.at(peaks, candidates, probability.astype(np.float64))
-    finds = overlap[1:, 1:] >= MIN_OVERLAP * lesion_px[:, None]
+    finds = overlap[1:, 1:] >= np.maximum(MIN_OVERLAP * lesion_px[:, None], 1)
     scores = np.where(finds, peaks[None, 1:], -np.inf)
     # Every pixel of the mask counts as truth here, also lesions too small to be asked for.
-    on_truth = np.bincount(candidates[truth], minlength=len(peaks))[1:]
+    on_truth = np.bincount(candidates[truth > 0], minlength=len(peaks))[1:]
     on_open = np.bincount(candidates[ignore], minlength=len(peaks))[1:] if ignore is not None else 0 * on_truth
     false_alarm = ~finds.any(axis=0) & (on_truth < MIN_OVERLAP * candidate_px) & (on_open < 0.5 * candidate_px)
+    flat = candidates.ravel()
     return FilmLesions(
+        false_alarm_pixels=tuple(np.flatnonzero(flat == number) for number in np.flatnonzero(false_alarm) + 1),
         lesion_scores=scores.max(axis=1, initial=-np.inf),
         lesion_areas_mm2=np.asarray(lesion_px * pixel_mm**2, dtype=np.float64),
         false_alarm_scores=peaks[1:][false_alarm],
@@ -107,14 +117,18 @@ def froc(films: Sequence[FilmLesions], *, areas_mm2: tuple[float, float] = (0.0,
     """Give the free-response curve over films, for lesions with ``low <= area < high``; false alarms count always."""
     low, high = areas_mm2
     lesions = _joined([film.lesion_scores[_between(film.lesion_areas_mm2, low, high)] for film in films])
-    alarms = _joined([film.false_alarm_scores for film in films])
+    return froc_of(lesions, _joined([film.false_alarm_scores for film in films]), len(films))
+
+
+def froc_of(lesions: NDArray[np.float64], alarms: NDArray[np.float64], films: int) -> Froc:
+    """Give the free-response curve from the best score of each lesion (``-inf``: not found) and that of each alarm."""
     found = lesions[np.isfinite(lesions)]
     thresholds = np.unique(np.concatenate([found, alarms]))[::-1]
     count_found = np.array([(found >= threshold).sum() for threshold in thresholds])
     count_alarms = np.array([(alarms >= threshold).sum() for threshold in thresholds])
     return Froc(
         thresholds=np.concatenate([[np.inf], thresholds]),
-        false_alarms_per_film=np.concatenate([[0.0], count_alarms / max(len(films), 1)]),
+        false_alarms_per_film=np.concatenate([[0.0], count_alarms / max(films, 1)]),
         sensitivity=np.concatenate([[0.0], count_found / max(len(lesions), 1)]),
     )
 

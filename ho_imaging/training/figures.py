@@ -1,0 +1,273 @@
+"""From the record of each film to the figures of an evaluation, each with its confidence interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.severity.brooker import GRADES
+from ho_imaging.training.evaluate import FilmRecord, Lesion
+from ho_imaging.training.scoring import CPM_RATES, Froc, auroc, cpm, froc_of, sensitivity_at
+
+__all__ = ["CLEAR", "Interval", "confusion", "figures", "film_froc", "quadratic_kappa"]
+
+RESAMPLES = 300
+
+CLEAR_CONTRAST_TO_NOISE = 2.0
+CLEAR_LENGTH_MM = 5.0
+PUBLISHED_POINTS = (0.26, 0.33)
+"""False alarms a film of radiologists and of a network, on simulated nodules in chest films (Schultheiss 2021)."""
+
+Keep = Callable[[Lesion], bool]
+
+
+def CLEAR(lesion: Lesion) -> bool:  # noqa: N802  (a named selection, like the others)
+    """Select nodules that a film shows clearly: contrast-to-noise of at least 2, at least 5 mm long."""
+    contrast = lesion.contrast_to_noise
+    return (contrast is None or contrast >= CLEAR_CONTRAST_TO_NOISE) and lesion.long_axis_mm >= CLEAR_LENGTH_MM
+
+
+def _all(_: Lesion) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the range that holds 95 % of its values over resampled films (bootstrap)."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Give it as JSON-able data, ``None`` for NaN."""
+        return {name: _plain(getattr(self, name)) for name in ("value", "low", "high")}
+
+
+def film_froc(records: Sequence[FilmRecord], keep: Keep = _all) -> Froc:
+    """Free-response curve over films, for the lesions selected; false alarms count always."""
+    lesions = [
+        -np.inf if lesion.score is None else lesion.score
+        for record in records
+        for lesion in record.lesions
+        if keep(lesion)
+    ]
+    alarms = [alarm.score for record in records for alarm in record.alarms]
+    return froc_of(np.array(lesions, dtype=np.float64), np.array(alarms, dtype=np.float64), len(records))
+
+
+def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
+    """Give every figure of an evaluation as JSON-able data."""
+    done = [record for record in records if record.status == "done"]
+    curve = film_froc(records)
+    table = confusion(records)
+    ece, reliability = _calibration(done)
+    return {
+        "films": len(records),
+        "films_by_status": {
+            status: sum(r.status == status for r in records) for status in ("done", "refused", "failed")
+        },
+        "lesions": sum(len(record.lesions) for record in records),
+        "lesions_clear": sum(CLEAR(lesion) for record in records for lesion in record.lesions),
+        "cpm": _bootstrap(records, lambda r: cpm(film_froc(r)), seed),
+        "cpm_clear": _bootstrap(records, lambda r: cpm(film_froc(r, CLEAR)), seed),
+        "sensitivity": {f"{rate:g}": sensitivity_at(curve, rate) for rate in (*CPM_RATES, *PUBLISHED_POINTS)},
+        "sensitivity_clear": {
+            f"{rate:g}": sensitivity_at(film_froc(records, CLEAR), rate) for rate in (*CPM_RATES, *PUBLISHED_POINTS)
+        },
+        "sensitivity_clear_at_half_a_false_alarm": _bootstrap(
+            records, lambda r: sensitivity_at(film_froc(r, CLEAR), 0.5), seed
+        ),
+        "study_auroc": _bootstrap(records, _study_auroc, seed),
+        "study_auroc_clear": _bootstrap([r for r in records if not r.has_ho or _shows_clearly(r)], _study_auroc, seed),
+        "dice_median": {
+            name: _median([record.dice[name] for record in done if name in record.dice])
+            for name in ("ho", "pelvis", "femur", "femoral_head", "implant", "body")
+        },
+        "dice_ho_mean": _mean([record.dice["ho"] for record in done if "ho" in record.dice]),
+        "area_error": _measure_error(done, "area_mm2", "found_area_mm2"),
+        "long_axis_error": _measure_error(done, "long_axis_mm", "found_long_axis_mm"),
+        "brooker": {
+            "kappa_quadratic": _plain(quadratic_kappa(table)),
+            "agreement": _plain(float(np.trace(table) / table.sum()) if table.sum() else float("nan")),
+            "confusion": table.tolist(),
+            "sides_not_graded": sum(side.found is None for record in records for side in record.sides),
+        },
+        "pixel_ece": _plain(ece),
+        "reliability": reliability,
+        "films_without_ho_with_findings": _share(record.findings > 0 for record in done if not record.has_ho),
+        "false_alarms_per_mimic": _by_mimic(done),
+        "subgroups": _subgroups(records),
+    }
+
+
+def confusion(records: Sequence[FilmRecord]) -> NDArray[np.int64]:
+    """Count sides by true (row) and found (column) Brooker class."""
+    table = np.zeros((len(GRADES), len(GRADES)), dtype=np.int64)
+    for record in records:
+        for side in record.sides:
+            if side.found is not None:
+                table[GRADES.index(side.truth), GRADES.index(side.found)] += 1
+    return table
+
+
+def quadratic_kappa(table: NDArray[np.int64]) -> float:
+    """Cohen's kappa with quadratic weights (Cohen 1968) of a table of counts; NaN for an empty one."""
+    total = float(table.sum())
+    if not total:
+        return float("nan")
+    index = np.arange(len(table))
+    weights = (index[:, None] - index[None, :]) ** 2
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
+    chance = float((weights * expected).sum())
+    return 1.0 - float((weights * table).sum()) / chance if chance else float("nan")
+
+
+def _shows_clearly(record: FilmRecord) -> bool:
+    return any(CLEAR(lesion) for lesion in record.lesions)
+
+
+def _study_auroc(records: Sequence[FilmRecord]) -> float:
+    return auroc([record.score for record in records], [record.has_ho for record in records])
+
+
+def _bootstrap(
+    records: Sequence[FilmRecord], figure: Callable[[Sequence[FilmRecord]], float], seed: int
+) -> dict[str, float | None]:
+    rng = np.random.default_rng(seed)
+    drawn = [
+        figure([records[index] for index in rng.integers(len(records), size=len(records))]) for _ in range(RESAMPLES)
+    ]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Interval(figure(records), float(low), float(high)).to_dict()
+
+
+def _measure_error(records: Sequence[FilmRecord], true: str, found: str) -> dict[str, float | None]:
+    """Give the median of found over true, and of its distance from 1, over the nodules found by a finding."""
+    ratios = [
+        getattr(lesion, found) / getattr(lesion, true)
+        for record in records
+        for lesion in record.lesions
+        if getattr(lesion, found) is not None and getattr(lesion, true) > 0
+    ]
+    return {
+        "nodules": len(ratios),
+        "median_ratio": _median(ratios),
+        "median_relative_error": _median([abs(ratio - 1.0) for ratio in ratios]),
+    }
+
+
+def _calibration(records: Sequence[FilmRecord]) -> tuple[float, list[dict[str, float]]]:
+    """Expected calibration error over pixels (Naeini et al. 2015) and the reliability of each tenth."""
+    if not records:
+        return float("nan"), []
+    bins = np.sum([np.array(record.reliability) for record in records if record.reliability], axis=0)
+    pixels = bins[:, 0]
+    stated, true = (bins[:, column] / np.maximum(pixels, 1) for column in (1, 2))
+    rows = [
+        {"pixels": int(n), "stated": round(float(s), 4), "true": round(float(t), 4)}
+        for n, s, t in zip(pixels, stated, true, strict=True)
+    ]
+    return float((pixels * np.abs(stated - true)).sum() / pixels.sum()), rows
+
+
+def _by_mimic(records: Sequence[FilmRecord]) -> dict[str, dict[str, float]]:
+    """False alarms at half a false alarm a film that lie on each kind of mimic, per film that shows the kind."""
+    threshold = _threshold_at(records, 0.5)
+    found: dict[str, dict[str, float]] = {}
+    for kind in sorted({kind for record in records for kind in record.mimics}):
+        films = [record for record in records if kind in record.mimics]
+        alarms = sum(kind in alarm.mimics and alarm.score >= threshold for record in films for alarm in record.alarms)
+        found[kind] = {"films": len(films), "false_alarms_per_film": round(alarms / len(films), 4)}
+    return found
+
+
+def _threshold_at(records: Sequence[FilmRecord], rate: float) -> float:
+    curve = film_froc(records)
+    return float(curve.thresholds[curve.false_alarms_per_film <= rate].min())
+
+
+_LESION_GROUPS: dict[str, Keep] = {
+    "under 5 mm": lambda lesion: lesion.long_axis_mm < 5.0,
+    "5 to 10 mm": lambda lesion: 5.0 <= lesion.long_axis_mm < 10.0,
+    "10 to 20 mm": lambda lesion: 10.0 <= lesion.long_axis_mm < 20.0,
+    "20 mm and over": lambda lesion: lesion.long_axis_mm >= 20.0,
+    "contrast-to-noise under 1": lambda lesion: (lesion.contrast_to_noise or 0.0) < 1.0,
+    "contrast-to-noise 1 to 2": lambda lesion: 1.0 <= (lesion.contrast_to_noise or 0.0) < 2.0,
+    "contrast-to-noise 2 to 4": lambda lesion: 2.0 <= (lesion.contrast_to_noise or 0.0) < 4.0,
+    "contrast-to-noise 4 and over": lambda lesion: (lesion.contrast_to_noise or 0.0) >= 4.0,
+    "immature (below 0.33)": lambda lesion: lesion.maturity < 0.33,
+    "maturing (0.33 to 0.67)": lambda lesion: 0.33 <= lesion.maturity < 0.67,
+    "mature (0.67 and over)": lambda lesion: lesion.maturity >= 0.67,
+}
+
+_FILM_GROUPS: dict[str, Callable[[FilmRecord], bool]] = {
+    "implant": lambda record: record.implant,
+    "no implant": lambda record: not record.implant,
+    "thin (under 12 mm of fat)": lambda record: record.fat_mm is not None and record.fat_mm < 12.0,
+    "usual (12 to 35 mm)": lambda record: record.fat_mm is not None and 12.0 <= record.fat_mm < 35.0,
+    "obese (35 mm and over)": lambda record: record.fat_mm is not None and record.fat_mm >= 35.0,
+    **{
+        f"region {name}": (lambda record, name=name: record.region == name)  # type: ignore[misc]  # binds the name
+        for name in ("pelvis", "hip", "thigh", "knee", "residual_limb")
+    },
+    **{
+        f"view {name}": (lambda record, name=name: record.view == name)  # type: ignore[misc]  # likewise
+        for name in ("ap", "frog_leg", "lateral", "cross_table_lateral")
+    },
+}
+
+
+def _subgroups(records: Sequence[FilmRecord]) -> list[dict[str, Any]]:
+    """Sensitivity by kind of nodule and of film, at the score that gives half a false alarm a film over all films."""
+    threshold = _threshold_at(records, 0.5)
+    rows: list[dict[str, Any]] = []
+    for name, keep in _LESION_GROUPS.items():
+        lesions = [lesion for record in records for lesion in record.lesions if keep(lesion)]
+        rows.append({"group": name, "films": None, **_found(lesions, threshold)})
+    for name, keeps_film in _FILM_GROUPS.items():
+        films = [record for record in records if keeps_film(record)]
+        if not films:
+            continue
+        lesions = [lesion for record in films for lesion in record.lesions]
+        alarms = sum(alarm.score >= threshold for record in films for alarm in record.alarms)
+        rows.append(
+            {
+                "group": name,
+                "films": len(films),
+                **_found(lesions, threshold),
+                "false_alarms_per_film": round(alarms / len(films), 3),
+                "dice_ho_median": _median([record.dice["ho"] for record in films if "ho" in record.dice]),
+            }
+        )
+    return rows
+
+
+def _found(lesions: Sequence[Lesion], threshold: float) -> dict[str, Any]:
+    clear = [lesion for lesion in lesions if CLEAR(lesion)]
+    return {
+        "lesions": len(lesions),
+        "sensitivity": _share((lesion.score or 0.0) >= threshold for lesion in lesions),
+        "sensitivity_clear": _share((lesion.score or 0.0) >= threshold for lesion in clear),
+    }
+
+
+def _share(values: Iterable[bool]) -> float | None:
+    counted = list(values)
+    return round(sum(counted) / len(counted), 4) if counted else None
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return round(float(np.median(values)), 4) if len(values) else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(float(np.mean(values)), 4) if len(values) else None
+
+
+def _plain(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None

@@ -1,0 +1,88 @@
+"""Studies with their truth on disk, as ``ho-imaging simulate`` writes them: a film and, beside it, ``truth/``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ho_imaging.errors import ReadError, UsageError
+
+__all__ = ["StudyTruth", "list_studies", "read_truth"]
+
+Mask = NDArray[np.bool_]
+
+MAX_TRUTH_BYTES = 20_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class StudyTruth:
+    """What is true of one film.
+
+    ``nodules``: uint8 (rows, columns) on the film's grid, 0 or the number of a nodule in ``about_nodules`` from 1.
+    ``masks``: bool, same shape, by name. ``about``: the whole of ``truth.json``.
+    """
+
+    film: Path
+    nodules: NDArray[np.uint8]
+    masks: Mapping[str, Mask]
+    about: Mapping[str, Any]
+
+    @property
+    def about_nodules(self) -> list[Mapping[str, Any]]:
+        """What is known of each nodule."""
+        return list(self.about["truth"].get("nodules", ()))
+
+    @property
+    def sides(self) -> list[Mapping[str, Any]]:
+        """What is known of each side: ``side``, ``brooker``, ``gap_mm``."""
+        return list(self.about["truth"].get("sides", ()))
+
+
+def list_studies(folder: Path) -> list[Path]:
+    """Give the folders below ``folder`` that hold a film with its truth, in the order of their names."""
+    found = sorted(path.parent.parent for path in folder.glob("*/truth/truth.json"))
+    if not found:
+        raise UsageError(
+            "holds no studies with truth", path=folder, remedy="make some with: ho-imaging simulate --out DIR"
+        )
+    return found
+
+
+def read_truth(folder: Path) -> StudyTruth:
+    """Read the truth of a study.
+
+    Raises
+    ------
+    ReadError
+        If a part is missing or does not fit the others.
+
+    """
+    path = folder / "truth" / "truth.json"
+    try:
+        if path.stat().st_size > MAX_TRUTH_BYTES:
+            raise ReadError("is too large to be a study's truth", path=path, remedy="simulate it again")
+        about = json.loads(path.read_text(encoding="utf-8"))
+        shape = (int(about["rows"]), int(about["columns"]))
+        pictures = {name: _picture(path.parent / f"{name}.png", shape) for name in about["masks"]}
+        nodules = _picture(path.parent / "nodules.png", shape)
+        valid = path.parent / "valid.png"
+        pictures["valid"] = _picture(valid, shape) if valid.exists() else np.full(shape, 255, dtype=np.uint8)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ReadError):
+            raise
+        raise ReadError(f"is no study's truth: {error}", path=path, remedy="simulate it again") from error
+    return StudyTruth(folder / "film.dcm", nodules, {name: p > 0 for name, p in pictures.items()}, about)
+
+
+def _picture(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.shape != shape or picture.dtype != np.uint8:
+        raise ReadError(f"is missing or no mask of {shape[0]} x {shape[1]}", path=path, remedy="simulate it again")
+    return np.asarray(picture, dtype=np.uint8)
