@@ -6,19 +6,19 @@ import pytest
 from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings import read_anatomy
 from ho_imaging.scope import check_anatomy, check_attributes
-from ho_imaging.vocabulary import Laterality, Region, Structure
+from ho_imaging.vocabulary import Laterality, Region, Structure, View
 
 
 def reason(prediction, threshold=0.5):
     return check_anatomy(prediction, read_anatomy(prediction), threshold).reason
 
 
-@pytest.mark.parametrize("region", [Region.PELVIS, Region.HIP, Region.UNKNOWN])
-def test_hips_and_unknown_regions_pass_by_their_attributes(known, region):
+@pytest.mark.parametrize("region", [Region.PELVIS, Region.HIP, Region.KNEE, Region.RESIDUAL_LIMB, Region.UNKNOWN])
+def test_hips_legs_and_unknown_regions_pass_by_their_attributes(known, region):
     check_attributes(known.radiograph(np.zeros((99, 99)), region=region))
 
 
-@pytest.mark.parametrize("region", [Region.CHEST, Region.KNEE, Region.LOWER_LEG, Region.HAND, Region.TEETH])
+@pytest.mark.parametrize("region", [Region.CHEST, Region.ANKLE, Region.LOWER_LEG, Region.HAND, Region.TEETH])
 def test_other_regions_are_refused_by_name_and_source(known, region):
     with pytest.raises(OutOfScopeError, match=region.value.replace("_", " ")) as refusal:
         check_attributes(known.radiograph(np.zeros((99, 99)), region=region))
@@ -44,6 +44,20 @@ def test_an_adults_hips_are_in_scope(known):
 @pytest.mark.parametrize("apart", [90, 250])
 def test_joints_out_of_proportion_are_refused(known, apart):
     assert "proportions" in reason(adult(known, apart=apart))
+
+
+def test_from_the_side_joints_may_lie_on_each_other(known):
+    assert "proportions" in reason(adult(known, apart=60))
+    assert reason(adult(known, apart=60, view=View.CROSS_TABLE_LATERAL)) is None
+
+
+def test_a_stated_thigh_needs_a_femur_and_no_pelvis(known):
+    masks = {Structure.FEMUR: np.zeros((320, 420), dtype=bool)}
+    assert "femur" in reason(known.prediction(masks, pixel_mm=1.0, region=Region.THIGH))
+    masks[Structure.FEMUR][20:300, 60:100] = True
+    assert reason(known.prediction(masks, pixel_mm=1.0, region=Region.THIGH)) is None
+    assert reason(known.prediction(masks, pixel_mm=1.0, region=Region.RESIDUAL_LIMB)) is None
+    assert "pelvis" in reason(known.prediction(masks, pixel_mm=1.0, region=Region.UNKNOWN))
 
 
 def test_heads_that_are_not_bone_are_refused(known):

@@ -16,6 +16,7 @@ from ho_imaging.training.augmentation import CropPlan, change_picture, cut_crop
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, read_case, read_nodules
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.training.mining import read_hard_spots
 from ho_imaging.training.regrowth import Place, regrow
 from ho_imaging.vocabulary import Structure
 
@@ -36,10 +37,22 @@ class Batch(NamedTuple):
 
 
 class StepBatches(Dataset[Batch]):
-    """``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``."""
+    """``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``.
 
-    def __init__(self, cases: Sequence[Path], config: TrainingConfig, make_film: FilmMaker, steps: int) -> None:
+    ``hard_spots``: file of places where the network went wrong, read anew for each batch; with it a batch is a function
+    of seed, step and that file.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Path],
+        config: TrainingConfig,
+        make_film: FilmMaker,
+        steps: int,
+        hard_spots: Path | None = None,
+    ) -> None:
         self._cases = list(cases)
+        self._hard_spots = hard_spots
         self._config = config
         self._make_film = make_film
         self._steps = steps
@@ -53,21 +66,29 @@ class StepBatches(Dataset[Batch]):
         shares = np.array(data.crop_size_shares) / sum(data.crop_size_shares)
         size = int(rng.choice(data.crop_sizes, p=shares))
         count = max(1, data.pixels_per_batch // size**2)
+        spots = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
         crops: list[Film] = []
         scopes: list[bool] = []
         while len(crops) < count:
-            case = read_case(self._cases[int(rng.integers(len(self._cases)))])
+            spot = spots[int(rng.integers(len(spots)))] if spots and rng.random() < data.hard_share else None
+            path = self._cases[int(rng.integers(len(self._cases)))]
+            case = read_case(path if spot is None else path.with_name(spot.case))
             places: tuple[Place, ...] = ()
-            if data.regrow and case.info.scope:
+            if spot is not None:
+                places = (Place(round(spot.row), round(spot.column), 1, 1),)
+            elif data.regrow and case.info.scope:
                 donor = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
                 case, places = regrow(case, donor, rng)
             film = self._make_film(case, rng)
             for _ in range(min(data.crops_per_film, count - len(crops))):
-                crops.append(change_picture(cut_crop(film, self._plan(film, places, size, rng)), rng))
+                plan = self._plan(film, places, size, rng, always=spot is not None)
+                crops.append(change_picture(cut_crop(film, plan), rng))
                 scopes.append(case.info.scope)
         return self._collate(crops, scopes)
 
-    def _plan(self, film: Film, places: tuple[Place, ...], size: int, rng: np.random.Generator) -> CropPlan:
+    def _plan(
+        self, film: Film, places: tuple[Place, ...], size: int, rng: np.random.Generator, *, always: bool = False
+    ) -> CropPlan:
         data = self._config.data
         rows, columns = film.bits.shape
         smallest, largest = np.log(data.scale_range)
@@ -76,7 +97,7 @@ class StepBatches(Dataset[Batch]):
         ho = film.bits >> MASK_BITS[Structure.HO] & 1 == 1
         mimic = film.bits >> MIMIC_BIT & 1 == 1
         wander = rng.uniform(-0.35, 0.35, 2) * size / scale
-        if chance < data.ho_share and places:
+        if places and (always or chance < data.ho_share):
             top, left, height, width = places[int(rng.integers(len(places)))]
             center = np.array([top + height * rng.random(), left + width * rng.random()]) + wander
         elif chance < data.ho_share and ho.any():

@@ -34,6 +34,9 @@ class RunConfig(_Strict):
     checkpoint_minutes: Positive = 3.0
     validate_minutes: Positive = 10.0
     validation_films: Count = 40
+    mine_minutes: Positive = 15.0
+    """How often to look for places where the network goes wrong; only with ``data.hard_share``."""
+    mine_films: Count = 60
     patience: Count | None = None
     """Stop after this many validations without a better score; ``None`` never stops early."""
     workers: Annotated[int, Field(ge=0, le=64)] = 2
@@ -56,6 +59,8 @@ class DataConfig(_Strict):
     """Share of crops, of films that show HO, that are cut around a nodule."""
     mimic_share: Share = 0.1
     """Share of crops cut around what looks like HO and is not."""
+    hard_share: Share = 0.0
+    """Share of films that are cut where the network lately went wrong, once there are such places."""
     regrow: bool = True
     """Give patients other nodules every time they are drawn; see `ho_imaging.training.regrowth`."""
     rotation_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 10.0

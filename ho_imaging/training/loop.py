@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -29,6 +30,7 @@ from ho_imaging.training.checkpoint import Average, Progress, restore, write_che
 from ho_imaging.training.config import OptimiserConfig, TrainingConfig, load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.losses import start_from_priors, training_loss
+from ho_imaging.training.mining import find_hard_spots, read_hard_spots, write_hard_spots
 from ho_imaging.training.shares import Shares
 from ho_imaging.training.validation import (
     ValidationFilm,
@@ -37,6 +39,7 @@ from ho_imaging.training.validation import (
     make_validation_films,
     score_films,
 )
+from ho_imaging.vocabulary import Structure
 
 __all__ = ["BEST_FILE", "LAST_FILE", "LOG_FILE", "TrainingError", "learning_rate", "train"]
 
@@ -46,6 +49,7 @@ LAST_FILE = "last.safetensors"
 BEST_FILE = "best.safetensors"
 LOG_FILE = "log.jsonl"
 CONFIG_FILE = "config.toml"
+HARD_FILE = "hard.json"
 
 LOG_SECONDS = 30.0
 ENDLESS_STEPS = 10**9
@@ -172,7 +176,7 @@ class _Run:
             raise UsageError("holds no training cases", path=self.config.data.cases, remedy="simulate cases first")
         films = make_validation_films(self.config.data.cases, run.validation_films, run.seed, self.make_film)
         logger.info("%d training cases, %d validation films, %s %s", len(cases), len(films), self.device, self.dtype)
-        checkpointed = validated = self._seconds()
+        checkpointed = validated = mined = self._seconds()
         tally = _Tally(time.monotonic())
         for batch, waited in self._batches(cases):
             share = self._share()
@@ -187,6 +191,9 @@ class _Run:
                 if self._validate(films):
                     break
                 validated = checkpointed = self._seconds()
+            elif self.config.data.hard_share > 0 and self._seconds() - mined > run.mine_minutes * 60:
+                self._mine(cases)
+                mined = self._seconds()
             elif self._seconds() - checkpointed > run.checkpoint_minutes * 60:
                 self._checkpoint(LAST_FILE)
                 checkpointed = self._seconds()
@@ -209,7 +216,7 @@ class _Run:
         steps = self.config.run.steps or ENDLESS_STEPS
         workers = self.config.run.workers
         loader = DataLoader(
-            StepBatches(cases, self.config, self.make_film, steps),
+            StepBatches(cases, self.config, self.make_film, steps, self.out_dir / HARD_FILE),
             batch_size=None,
             sampler=range(self.progress.step, steps),
             num_workers=workers,
@@ -290,6 +297,19 @@ class _Run:
         self._checkpoint(LAST_FILE)
         patience = self.config.run.patience
         return patience is not None and self.progress.validations_without_better >= patience
+
+    def _mine(self, cases: list[Path]) -> None:
+        """Look where the averaged weights go wrong on films of some training cases, and remember the places."""
+        net = inference_net(
+            self.average.state, self.config.network, len(self.config.structures), self.device, self.dtype
+        )
+        rng = np.random.default_rng([self.config.run.seed, 2**33 + self.progress.step])
+        chosen = [cases[index] for index in rng.integers(len(cases), size=self.config.run.mine_films)]
+        channel = self.config.structures.index(Structure.HO)
+        found = find_hard_spots(net, channel, chosen, rng, self.make_film)
+        known = read_hard_spots(self.out_dir / HARD_FILE)
+        write_hard_spots(self.out_dir / HARD_FILE, [*known, *found])
+        self._log("mine", spots=len(found))
 
     def _checkpoint(self, name: str) -> None:
         self.progress.seconds = self._seconds()

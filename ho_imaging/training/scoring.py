@@ -50,6 +50,8 @@ class FilmLesions:
     false_alarm_scores: NDArray[np.float64]
     false_alarm_pixels: tuple[NDArray[np.int64], ...] = ()
     """Flat indices of each of those candidates' pixels."""
+    missed_centers_rc: tuple[tuple[float, float], ...] = ()
+    """Row and column of the middle of each lesion that no candidate finds."""
 
     @property
     def film_score(self) -> float:
@@ -105,7 +107,11 @@ def match_lesions(
     on_open = np.bincount(candidates[ignore], minlength=len(peaks))[1:] if ignore is not None else 0 * on_truth
     false_alarm = ~finds.any(axis=0) & (on_truth < MIN_OVERLAP * candidate_px) & (on_open < 0.5 * candidate_px)
     flat = candidates.ravel()
+    missed = np.flatnonzero(~finds.any(axis=1) & (lesion_px > 0)) + 1
     return FilmLesions(
+        missed_centers_rc=tuple(
+            (float(rows.mean()), float(columns.mean())) for rows, columns in (np.nonzero(lesions == n) for n in missed)
+        ),
         false_alarm_pixels=tuple(np.flatnonzero(flat == number) for number in np.flatnonzero(false_alarm) + 1),
         lesion_scores=scores.max(axis=1, initial=-np.inf),
         lesion_areas_mm2=np.asarray(lesion_px * pixel_mm**2, dtype=np.float64),

@@ -13,9 +13,12 @@ from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.network import load_model
 from ho_imaging.network.model_store import read_description
 from ho_imaging.training import loop, train
+from ho_imaging.training.batches import StepBatches
+from ho_imaging.training.cases import list_cases
 from ho_imaging.training.config import OptimiserConfig, load_config
 from ho_imaging.training.export import export_model
 from ho_imaging.training.loop import LAST_FILE, LOG_FILE, learning_rate
+from ho_imaging.training.mining import read_hard_spots
 
 
 def log_of(out_dir):
@@ -164,3 +167,21 @@ def test_a_run_needs_an_end(tmp_path, toy_config):
     toy_config.write_text(toy_config.read_text().replace("steps = 12", ""))
     with pytest.raises(UsageError, match="neither minutes nor steps"):
         train(toy_config, tmp_path / "run")
+
+
+def test_places_that_went_wrong_are_found_and_shown_again(tmp_path, toy_config, toy_film_maker):
+    """An untrained network misses every disc: each is a hard spot, and later crops are cut about the spots."""
+    text = toy_config.read_text().replace("[run]", "hard_share = 1.0\n[run]\nmine_minutes = 0.0001\nmine_films = 4")
+    toy_config.write_text(text)
+    with_steps(toy_config, 6)
+    train(toy_config, tmp_path / "run", make_film=toy_film_maker)
+    spots = read_hard_spots(tmp_path / "run" / "hard.json")
+    assert spots
+    assert any(entry["event"] == "mine" for entry in log_of(tmp_path / "run"))
+    config = load_config(toy_config)
+    cases = list_cases(config.data.cases, "train")
+    assert {spot.case for spot in spots} <= {path.name for path in cases}
+    batches = StepBatches(cases, config, toy_film_maker, 100, tmp_path / "run" / "hard.json")
+    shown = torch.cat([(batches[step].bits & 1).flatten(1).any(1) for step in range(10)])
+    assert shown.float().mean() > 0.6
+    torch.testing.assert_close(batches[3].films, batches[3].films, rtol=0, atol=0)
