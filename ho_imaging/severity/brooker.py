@@ -175,7 +175,9 @@ def _shortest_gap(view: SideView, groups: list[_Group]) -> Gap | None:
     on_pelvis = [group for group in groups if group.on_pelvis]
     on_femur = [group for group in groups if group.on_femur]
     pelvis = np.logical_or.reduce([view.pelvis, *(group.mask for group in on_pelvis)])
-    femur = np.logical_or.reduce([view.femur, *(group.mask for group in on_femur)])
+    # The head lies in the socket: no spur opposes it.
+    native_femur = view.femur & ~view.film.anatomy.masks[Structure.FEMORAL_HEAD]
+    femur = np.logical_or.reduce([native_femur, *(group.mask for group in on_femur)])
     found: list[tuple[float, NDArray[np.int64], NDArray[np.int64]]] = []
     for spurs, opposing in ((on_femur, pelvis), (on_pelvis, femur)):
         if not spurs or not opposing.any():

@@ -20,7 +20,16 @@ from ho_imaging.simulation.scene import VISIBLE_MM
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import Volume
 
-__all__ = ["Growth", "Nodule", "grow_about_hip", "inside", "measure_gap", "project_nodule", "sample_maturity"]
+__all__ = [
+    "Growth",
+    "Nodule",
+    "grow_about_hip",
+    "head_disc",
+    "inside",
+    "measure_gap",
+    "project_nodule",
+    "sample_maturity",
+]
 
 GAP_LIMIT_MM = 10.0
 """Brooker 1973: at least 1 cm between opposing surfaces is class II, less is class III."""
@@ -186,6 +195,14 @@ def measure_gap(
     return max(min(gaps) - 1.0, 0.0) * pixel_mm
 
 
+def head_disc(camera: Camera, hip: Hip) -> NDArray[np.bool_]:
+    """Where the ball of a femoral head projects, (rows, columns) bool."""
+    rows, columns = np.ogrid[0 : camera.shape[0], 0 : camera.shape[1]]
+    row, column = camera.project(hip.head_center[None])[0]
+    radius = hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
+    return np.asarray((rows - row) ** 2 + (columns - column) ** 2 <= radius**2)
+
+
 def _window(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
@@ -224,12 +241,14 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
 ) -> Growth:
     """Grow nodules that make a Brooker class on this film.
 
-    Islands are kept clear of the bones' outlines three times out of four, spurs are redrawn until the projected gap
+    Islands are kept clear of the bones' outlines eleven times out of twelve, spurs are redrawn until the projected gap
     is on the planned side of 1 cm. When a plan cannot be met on this patient, what grew is graded as it is.
     """
     if grade == "0":
         return Growth((), "0", None)
     islands: list[Nodule] = []
+    # The head lies in the socket: it is no surface that a spur could oppose.
+    opposing_femur = femur_mask & ~head_disc(camera, hip)
     bone = pelvis_mask | femur_mask
     wanted = int(rng.choice([1, 1, 2, 3, 4])) if grade == "I" else int(rng.choice([0, 0, 1, 2]))
     for _ in range(6 * wanted):
@@ -240,7 +259,7 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
             continue
         if not inside(island.mask, body_mask):
             continue
-        if rng.random() < 0.75 and _touches(island.mask, bone):
+        if rng.random() < 0.92 and _touches(island.mask, bone):
             continue
         islands.append(island)
     if grade == "I":
@@ -258,7 +277,7 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
         if rng.random() < 0.3:
             spurs.append(_spur(rng, camera, hip, pelvis_vertices, rng.uniform(20.0, 40.0)))
         nodules = tuple(spur for spur in spurs if inside(spur.mask, body_mask))
-        gap = measure_gap(pelvis_mask, femur_mask, nodules, pixel_mm)
+        gap = measure_gap(pelvis_mask, opposing_femur, nodules, pixel_mm)
         if gap is None:
             continue
         best = (nodules, gap)

@@ -16,7 +16,7 @@ from ho_imaging.simulation.bones import (
     project_bone,
     sample_bone_quality,
 )
-from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip
+from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc
 from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
 from ho_imaging.simulation.mimics import Mimic, sample_mimics
 from ho_imaging.simulation.pose import Hip, pose_skeleton
@@ -264,12 +264,7 @@ def _masks(
     implants: list[Implant],
     mimics: list[Mimic],
 ) -> dict[str, NDArray[np.bool_]]:
-    rows, columns = np.mgrid[0 : camera.shape[0], 0 : camera.shape[1]]
-    heads = {}
-    for hip in hips:
-        row, column = camera.project(hip.head_center[None])[0]
-        radius = hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
-        heads[hip.side] = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+    heads = {hip.side: head_disc(camera, hip) for hip in hips}
     pelvis_mask, femur_mask = pelvis.mask.copy(), femurs[Side.LEFT].mask | femurs[Side.RIGHT].mask
     implant_mask = np.zeros(camera.shape, dtype=bool)
     for implant in implants:
