@@ -67,7 +67,10 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     chosen = rng.choice(len(GRADES), 2, p=_GRADE_SHARE) if has_ho else np.zeros(2, dtype=int)
     grades = plan.grades or (GRADES[int(chosen[0])], GRADES[int(chosen[1])])
 
-    skeleton = sample_skeleton(rng, modes=slice(*plan.modes))
+    joints = tuple(_sample_joint(rng) for _ in range(2))
+    skeleton = sample_skeleton(
+        rng, modes=slice(*plan.modes), head_shift_mm=(joints[0].head_shift_mm, joints[1].head_shift_mm)
+    )
     distance = float(rng.uniform(1000.0, 1200.0))
     magnification = float(np.clip(rng.normal(1.15, 0.04), 1.06, 1.30))
     hip_plane = distance / magnification
@@ -200,6 +203,7 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
             ],
             "implants": [{"side": hip.side.value, "kind": implant.kind} for hip, implant in implants],
             "mimics": sorted({mimic.kind for mimic in mimics}),
+            "joints": {"left": joints[0].kind, "right": joints[1].kind},
             "habitus": {"fat_mm": habitus.trunk_fat_mm, "bulk": habitus.bulk},
             "bone_quality": {"cortex": quality.cortex, "spongiosa": quality.spongiosa},
         },
@@ -214,6 +218,25 @@ def nodule_layer(nodule: Nodule) -> Layer:
     top, left = int(rows[0]), int(columns[0])
     patch = nodule.mineral_mm[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].copy()
     return Layer(top, left, patch, nodule.joined_to_pelvis or nodule.joined_to_femur)
+
+
+@dataclass(frozen=True)
+class _JointState:
+    """How a hip joint is: sound, worn (osteoarthritis) or dysplastic; what that does to the head's place."""
+
+    kind: str
+    head_shift_mm: tuple[float, float]
+
+
+def _sample_joint(rng: np.random.Generator) -> _JointState:
+    """Draw a joint: one in six has lost cartilage, one in thirty is dysplastic, its head riding outward and up."""
+    chance = rng.random()
+    outward, upward = rng.uniform(0.0, 1.0, 2)
+    if chance < 0.17:
+        return _JointState("osteoarthritis", (float(outward - 0.5), float(0.5 + 1.8 * upward)))
+    if chance < 0.20:
+        return _JointState("dysplasia", (float(3.0 + 8.0 * outward), float(2.0 + 8.0 * upward)))
+    return _JointState("sound", (0.0, 0.0))
 
 
 def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Implant | None:

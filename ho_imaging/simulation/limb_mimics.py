@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.simulation.limb import Limb
-from ho_imaging.simulation.mimics import Mimic, bead, rails, sample_objects
+from ho_imaging.simulation.mimics import Mimic, bead, healed_fracture, rails, sample_objects
 from ho_imaging.simulation.ossification import grow
 from ho_imaging.simulation.projection import Camera, path_through_volume
 from ho_imaging.simulation.scene import Material
@@ -30,6 +30,8 @@ def sample_limb_mimics(rng: np.random.Generator, camera: Camera, limb: Limb, bod
             found.append(_ossicle(rng, camera, "loose_body", where, rng.uniform(2.0, 5.5)))
         if rng.random() < 0.4:
             found.extend(_outgrowths(rng, camera, limb))
+    if limb.cut is None and rng.random() < 0.08:
+        found.append(healed_fracture(rng, camera, (limb.marks["shaft_top"], limb.marks["knee"])))
     if rng.random() < 0.12:
         found.append(_beads(rng, camera, limb))
     # An amputation takes the vessels with it.

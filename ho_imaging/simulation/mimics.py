@@ -16,7 +16,7 @@ from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import smooth_noise_2d
 
-__all__ = ["Mimic", "bead", "rails", "sample_mimics", "sample_objects"]
+__all__ = ["Mimic", "bead", "healed_fracture", "rails", "sample_mimics", "sample_objects"]
 
 Image = NDArray[np.float32]
 
@@ -58,6 +58,10 @@ def sample_mimics(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip
     for hip in hips:
         if rng.random() < 0.30:
             mimics.extend(_outgrowths(rng, camera, hip))
+        if rng.random() < 0.03:
+            mimics.append(healed_fracture(rng, camera, hip.shaft))
+        if rng.random() < 0.04:
+            mimics.append(_avulsion(rng, camera, hip))
     return [mimic for mimic in mimics if mimic.mask.any()]
 
 
@@ -267,6 +271,32 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimi
         projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
         found.append(Mimic(kind, Material.BONE, projected, bone))
     return found
+
+
+def healed_fracture(rng: np.random.Generator, camera: Camera, shaft: tuple[Points, Points]) -> Mimic:
+    """Callus of a femoral shaft that broke and healed: a spindle of bone about the shaft, part of the femur."""
+    start, end = shaft
+    along = (end - start) / np.linalg.norm(end - start)
+    middle = start + rng.uniform(5.0, 130.0) * along + rng.normal(0.0, 2.5, 3)
+    half = rng.uniform(14.0, 32.0)
+    path = middle + np.linspace(-half, half, 12)[:, None] * along
+    radii = rng.uniform(11.5, 15.0) * np.sin(np.linspace(0.25, np.pi - 0.25, 12))
+    volume = grow(rng, path, radii, maturity=float(rng.uniform(0.7, 1.0)), roughness=0.15)
+    projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
+    return Mimic("healed_fracture", Material.BONE, projected, "femur")
+
+
+def _avulsion(rng: np.random.Generator, camera: Camera, hip: Hip) -> Mimic:
+    """A flake that a tendon tore off and that healed a little way from its bed: an old injury, not new bone."""
+    name = str(rng.choice(["ischial_tuberosity", "anterior_inferior_spine", "anterior_superior_spine"]))
+    away = rng.normal(size=3) * (1.0, 0.5, 1.0)
+    bed = hip.pelvis_marks[name] + rng.uniform(4.0, 10.0) * (away + np.array([hip.outward * 0.6, 0.0, -0.8]))
+    length = rng.uniform(6.0, 18.0)
+    direction = rng.normal(size=3)
+    path = bed + np.linspace(-0.5, 0.5, 6)[:, None] * length * direction / np.linalg.norm(direction)
+    volume = grow(rng, path, np.full(6, rng.uniform(1.2, 2.6)), maturity=1.0, roughness=0.3)
+    projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
+    return Mimic("avulsion_fragment", Material.BONE, projected)
 
 
 def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:

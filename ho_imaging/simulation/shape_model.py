@@ -207,6 +207,7 @@ def sample_skeleton(
     modes: slice = slice(0, 25),
     spread: float = 1.0,
     asymmetry: float = 0.25,
+    head_shift_mm: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0)),
 ) -> Skeleton:
     """Sample a person: Gaussian weights on the shape modes, clipped at 2.5 standard deviations.
 
@@ -220,6 +221,9 @@ def sample_skeleton(
         Standard deviation of the weights; 1.0 is the spread of the 26 people.
     asymmetry
         Standard deviation of what the right femur's weights differ by from the left's.
+    head_shift_mm
+        For the left and the right hip how far the head lies outward and upward of where a sound joint holds it:
+        upward by some mm when cartilage is lost, outward and upward in dysplasia.
 
     """
     arrays = _arrays()
@@ -239,17 +243,17 @@ def sample_skeleton(
     femur_marks, left_marks, right_marks = _landmark_vertices()
     socket_left = fit_sphere(pelvis[_acetabulum_vertices()])
 
-    def seated(femur: Points, socket: Sphere) -> tuple[Mesh, Sphere]:
+    def seated(femur: Points, socket: Sphere, shift: tuple[float, float]) -> tuple[Mesh, Sphere]:
         head = fit_sphere(femur[_head_vertices()])
         # Weight bearing leaves the head a little high in its socket; half of the offset stays visible as joint space.
-        target = np.asarray(socket.center) + rng.normal(0.0, 0.6, 3) + (0.0, 0.0, 0.8)
+        target = np.asarray(socket.center) + rng.normal(0.0, 0.6, 3) + (shift[0], 0.0, 0.8 + shift[1])
         return Mesh(femur + (target - head.center), arrays["femur_faces"].astype(np.int64)), Sphere(
             (float(target[0]), float(target[1]), float(target[2])), head.radius_mm
         )
 
-    femur_left, head_left = seated(shape("femur", weights), socket_left)
+    femur_left, head_left = seated(shape("femur", weights), socket_left, head_shift_mm[0])
     mirrored_socket = _mirrored_socket(pelvis_mesh, x_middle)
-    femur_right, head_right_mirrored = seated(shape("femur", right_weights), mirrored_socket)
+    femur_right, head_right_mirrored = seated(shape("femur", right_weights), mirrored_socket, head_shift_mm[1])
     center = head_right_mirrored.center
     return Skeleton(
         pelvis=pelvis_mesh,
