@@ -47,6 +47,8 @@ def sides_shown(film: FilmReading) -> tuple[Side, ...]:
     if len(sides) > 1:
         # With one side named, what could not be placed belongs to no side of its own.
         sides.discard(Side.UNKNOWN)
+    # A film that shows no side at all still gets a line that says why it carries no class.
+    sides = sides or {Side.UNKNOWN}
     return tuple(side for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if side in sides)
 
 

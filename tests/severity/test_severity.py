@@ -108,6 +108,18 @@ def test_a_film_without_bones_carries_no_grade(known):
     assert "pelvis" in side.evidence.statement
 
 
+def test_a_film_without_any_side_says_why_it_carries_no_class(known):
+    from ho_imaging.vocabulary import Region, Structure  # noqa: PLC0415
+
+    femur = np.zeros((200, 200), dtype=bool)
+    femur[:, 80:120] = True
+    film = known.prediction({Structure.FEMUR: femur}, laterality=Laterality.UNKNOWN, region=Region.THIGH)
+    severity = grade_study([reading(film)])
+    assert [(side.side, side.grade) for side in severity.sides] == [(Side.UNKNOWN, None)]
+    assert "thigh" in severity.sides[0].evidence.statement
+    assert severity.study.grade is None
+
+
 def test_an_implant_is_no_bone_and_does_not_join(hips):
     implant = np.zeros((320, 320), dtype=bool)
     implant[100:180, 74:86] = True  # stem and neck between pelvis and femur
