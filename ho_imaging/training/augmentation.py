@@ -6,6 +6,7 @@ Domain randomisation beyond what is realistic is what carries networks trained o
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import cv2
@@ -61,6 +62,8 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _noise(pixels, rng)
     if rng.random() < 0.1:
         pixels = _lossy(pixels, rng)
+    if rng.random() < 0.25:
+        pixels = _things(pixels, rng)
     if rng.random() < 0.25:
         pixels = _letters(pixels, rng)
     if rng.random() < 0.12:
@@ -120,6 +123,100 @@ def _letters(pixels: Image, rng: np.random.Generator) -> Image:
         share = ink.astype(np.float32) / np.float32(255.0)
         pixels = pixels + share * (np.float32(tone) - pixels)
     return pixels
+
+
+def _things(pixels: Image, rng: np.random.Generator) -> Image:
+    """Lay things with drawn outlines on the film: rings, discs, tubes, clips, wires, and readers' arrows.
+
+    What they are does not matter: a network that has seen many shapes no bone has looks at texture, not at brightness.
+    """
+    rows, columns = pixels.shape
+    for _ in range(int(rng.integers(1, 5))):
+        ink = np.zeros(pixels.shape, dtype=np.uint8)
+        at = np.array([rng.uniform(0, columns), rng.uniform(0, rows)])
+        _THINGS[int(rng.integers(len(_THINGS)))](ink, at, rng)
+        share = ink.astype(np.float32) / np.float32(255.0)
+        if rng.random() < 0.7:
+            share = np.asarray(cv2.GaussianBlur(share, (0, 0), float(rng.uniform(0.4, 1.2))), dtype=np.float32)
+        if rng.random() < 0.35:
+            pixels = pixels + share * (np.float32(rng.choice([1.0, 1.0, 0.0])) - pixels)  # opaque, or burned in
+        else:
+            pixels = pixels + share * np.float32(rng.uniform(0.05, 0.5))
+    return pixels
+
+
+def _point(at: NDArray[np.float64]) -> tuple[int, int]:
+    return round(float(at[0])), round(float(at[1]))
+
+
+def _disc(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Button, electrode, coin or washer."""
+    radius = float(rng.uniform(3.0, 16.0))
+    axes = _point(radius * np.array([1.0, rng.uniform(0.7, 1.0)]))
+    turn = float(rng.uniform(0.0, 180.0))
+    cv2.ellipse(ink, _point(at), axes, turn, 0, 360, int(rng.integers(60, 255)), -1, cv2.LINE_AA)
+    if rng.random() < 0.6:
+        cv2.ellipse(ink, _point(at), axes, turn, 0, 360, 255, int(rng.integers(1, 3)), cv2.LINE_AA)
+    holes = int(rng.choice([0, 1, 2, 4]))
+    for hole in range(holes):
+        angle = 2.0 * np.pi * hole / max(holes, 1) + 0.4
+        off = 0.35 * radius * np.array([np.cos(angle), np.sin(angle)]) if holes > 1 else np.zeros(2)
+        cv2.circle(ink, _point(at + off), max(1, round(0.16 * radius)), 0, -1, cv2.LINE_AA)
+
+
+def _course(at: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Points along a gently bent line through ``at``."""
+    length, steps = float(rng.uniform(15.0, 250.0)), 40
+    heading = rng.uniform(0.0, 2.0 * np.pi) + np.linspace(0.0, rng.normal(0.0, 1.0), steps)
+    points = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading)]), axis=0) * length / steps
+    return np.asarray(points - points.mean(axis=0) + at, dtype=np.float64)
+
+
+def _tube(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Tubing, lead, drain or calcified vessel: two walls, often broken, or one wire."""
+    course = _course(at, rng)
+    normal = np.gradient(course, axis=0)[:, ::-1] * (1.0, -1.0)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    wall = float(rng.uniform(1.5, 6.0)) if rng.random() < 0.7 else 0.0
+    weight, shown = int(rng.integers(1, 4)), float(rng.choice([1.0, rng.uniform(0.3, 0.9)]))
+    for side in (wall, -wall):
+        line = np.rint(course + side * normal).astype(np.int32)
+        for start, end in itertools.pairwise(line):
+            if rng.random() < shown:
+                cv2.line(ink, _point(start), _point(end), 255, weight, cv2.LINE_AA)
+
+
+def _clips(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Clips or staples: short strokes or brackets, in a row or strewn."""
+    heading = rng.uniform(0.0, 2.0 * np.pi)
+    stride = float(rng.uniform(5.0, 16.0)) * np.array([np.cos(heading), np.sin(heading)])
+    length, weight = float(rng.uniform(3.0, 12.0)), int(rng.integers(1, 3))
+    bracket, turned = rng.random() < 0.5, heading + np.pi / 2 + rng.normal(0.0, 0.2)
+    for number in range(int(rng.integers(1, 12))):
+        here = at + number * stride + rng.normal(0.0, 1.5, 2)
+        angle = turned + rng.normal(0.0, 0.15)
+        along = 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
+        cv2.line(ink, _point(here - along), _point(here + along), 255, weight, cv2.LINE_AA)
+        if bracket:
+            leg = 0.4 * along[::-1] * (1.0, -1.0)
+            cv2.line(ink, _point(here - along), _point(here - along + leg), 255, weight, cv2.LINE_AA)
+            cv2.line(ink, _point(here + along), _point(here + along + leg), 255, weight, cv2.LINE_AA)
+
+
+def _arrow(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
+    """An arrow or a measured line, as readers burn them in."""
+    angle, length = rng.uniform(0.0, 2.0 * np.pi), float(rng.uniform(12.0, 90.0))
+    end = at + length * np.array([np.cos(angle), np.sin(angle)])
+    weight = int(rng.integers(1, 6))
+    if rng.random() < 0.7:
+        cv2.arrowedLine(ink, _point(at), _point(end), 255, weight, cv2.LINE_AA, 0, float(rng.uniform(0.12, 0.45)))
+    else:
+        cv2.line(ink, _point(at), _point(end), 255, weight, cv2.LINE_AA)
+        for tip in (at, end):
+            cv2.drawMarker(ink, _point(tip), 255, cv2.MARKER_CROSS, int(rng.integers(4, 12)), 1, cv2.LINE_AA)
+
+
+_THINGS = (_disc, _tube, _clips, _arrow)
 
 
 def _cover(
