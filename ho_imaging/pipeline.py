@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, OutOfScopeError, ReadError, RefusedError, UsageError
-from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
-from ho_imaging.findings.finding import Finding
 from ho_imaging.preparing import prepare
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.read import ImageRef
@@ -27,9 +26,9 @@ from ho_imaging.reporting.build import (
     severity_result,
     study_result,
 )
-from ho_imaging.reporting.schema import FindingResult, ImageResult, StudyResult
+from ho_imaging.reporting.schema import ImageResult, StudyResult
 from ho_imaging.scope import check_anatomy, check_attributes
-from ho_imaging.severity import FilmReading, Severity, grade_study
+from ho_imaging.severity import FilmReading, Severity, StudyContext, grade_study, same_nodules
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, View
 
 if TYPE_CHECKING:
@@ -124,11 +123,14 @@ class Analyzer:
                 )
             return self._model
 
-    def analyze(self, source: Source | Sequence[Source]) -> StudyResult | list[StudyResult]:
+    def analyze(
+        self, source: Source | Sequence[Source], *, context: StudyContext | None = None
+    ) -> StudyResult | list[StudyResult]:
         """Analyse a film, the films of one study, or a folder.
 
         A file, bytes or a data set gives one result; a folder gives a list, one result a study and one for every
-        input that is in no study. Several sources are taken as the films of one study. Nothing about a film raises:
+        input that is in no study. Several sources are taken as the films of one study.
+        ``context`` (clinical facts) is kept with each result. Nothing about a film raises:
         its status and reason say what became of it.
 
         Raises
@@ -141,22 +143,28 @@ class Analyzer:
         """
         if isinstance(source, str | PathLike) and Path(source).is_dir():
             discovery = discover([source])
-            results = [self.analyze_study(study).result for study in discovery.studies]
+            results = [self.analyze_study(study, context=context).result for study in discovery.studies]
             return results + [
                 self._rejected(str(item.path), item.status, item.reason)
                 for item in discovery.rejected
                 if not item.stray
             ]
         if isinstance(source, str | PathLike | bytes | Dataset):
-            return self.analyze_films([source]).result
-        return self.analyze_films(list(source)).result
+            return self.analyze_films([source], context=context).result
+        return self.analyze_films(list(source), context=context).result
 
-    def analyze_study(self, study: StudyRef) -> StudyAnalysis:
+    def analyze_study(self, study: StudyRef, *, context: StudyContext | None = None) -> StudyAnalysis:
         """Analyse a study that `discover` found."""
-        return self.analyze_films(study.images, study_uid=study.study_uid)
+        return self.analyze_films(study.images, study_uid=study.study_uid, context=context)
 
-    def analyze_films(self, sources: Sequence[Source | ImageRef], *, study_uid: str | None = None) -> StudyAnalysis:
-        """Analyse films as one study."""
+    def analyze_films(
+        self,
+        sources: Sequence[Source | ImageRef],
+        *,
+        study_uid: str | None = None,
+        context: StudyContext | None = None,
+    ) -> StudyAnalysis:
+        """Analyse films as one study; ``context`` is kept with the result."""
         for source in sources:
             if isinstance(source, str | PathLike) and not Path(source).exists():
                 raise ReadError("does not exist", path=source, remedy="check the path")
@@ -170,8 +178,11 @@ class Analyzer:
             if film is not None:
                 films.append(film)
                 warnings += _warnings(film)
-        films, findings = _with_study_wide_ids(films)
-        severity = grade_study([film.reading for film in films]) if films else None
+        films = _with_study_wide_ids(films)
+        readings = [film.reading for film in films]
+        severity = grade_study(readings) if films else None
+        repeats = same_nodules(readings) if len(films) > 1 else {}
+        findings = [finding_result(f, f.id, repeats.get(f.id)) for reading in readings for f in reading.findings]
         result = study_result(
             study_uid or "unknown",
             images,
@@ -179,6 +190,7 @@ class Analyzer:
             None if severity is None else severity_result(severity),
             model_result(self.model.identity) if films else None,
             warnings,
+            context,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
         return StudyAnalysis(result, severity, by_uid)
@@ -238,7 +250,8 @@ class Analyzer:
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path, remedy="give a film of a hip or pelvis")
         findings = find_nodules(prediction, anatomy)
-        return FilmAnalysis(prediction, FilmReading(prepared, anatomy, findings)), scope.scope_probability
+        possible = find_possible_nodules(prediction, anatomy)
+        return FilmAnalysis(prediction, FilmReading(prepared, anatomy, findings, possible)), scope.scope_probability
 
     def _not_done(
         self,
@@ -303,18 +316,15 @@ def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, 
         return uid, None, uid, path
 
 
-def _with_study_wide_ids(films: list[FilmAnalysis]) -> tuple[list[FilmAnalysis], list[FindingResult]]:
+def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
     """Number findings over the whole study, so that an id names one nodule on one film."""
     numbered: list[FilmAnalysis] = []
-    results: list[FindingResult] = []
+    first = 1
     for film in films:
-        findings: list[Finding] = []
-        for finding in film.reading.findings:
-            renamed = replace(finding, id=f"F{len(results) + 1}")
-            findings.append(renamed)
-            results.append(finding_result(renamed, renamed.id))
-        numbered.append(replace(film, reading=replace(film.reading, findings=tuple(findings))))
-    return numbered, results
+        findings = tuple(replace(f, id=f"F{number}") for number, f in enumerate(film.reading.findings, start=first))
+        first += len(findings)
+        numbered.append(replace(film, reading=replace(film.reading, findings=findings)))
+    return numbered
 
 
 def _warnings(film: FilmAnalysis) -> list[str]:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.findings.finding import Anatomy, Joint
+from ho_imaging.findings.finding import Anatomy, Joint, Outlines
+from ho_imaging.findings.outline import outlines
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
@@ -22,6 +23,9 @@ _HEAD_RADIUS_RANGE_MM = (14.0, 40.0)
 
 _SMALLEST_PART_MM2 = {Structure.PELVIS: 150.0, Structure.FEMUR: 150.0, Structure.IMPLANT: 12.0, Structure.BODY: 400.0}
 """Specks under this area are no bone of a hip."""
+
+
+_OUTLINED = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD)
 
 
 def read_anatomy(prediction: Prediction) -> Anatomy:
@@ -47,7 +51,13 @@ def read_anatomy(prediction: Prediction) -> Anatomy:
     if pixel_mm is not None:
         to_mm = pixel_mm / _mean_scale(prepared)
         joints = tuple(Joint(joint.side, joint.center_px, joint.radius_px, joint.radius_px * to_mm) for joint in joints)
-    return Anatomy(masks=masks, joints=joints, pixel_mm=pixel_mm, basis=basis)
+    return Anatomy(
+        masks=masks,
+        outlines={structure: _bone_outlines(prediction, structure, masks[structure]) for structure in _OUTLINED},
+        joints=joints,
+        pixel_mm=pixel_mm,
+        basis=basis,
+    )
 
 
 def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float, ...]) -> Side:
@@ -74,6 +84,13 @@ def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float,
     if view is View.PA:
         on_left = not on_left
     return Side.RIGHT if on_left else Side.LEFT
+
+
+def _bone_outlines(prediction: Prediction, structure: Structure, mask: NDArray[np.bool_]) -> Outlines:
+    """Where the map of a bone crosses its threshold, without the parts that its mask leaves out."""
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
+    alone = np.where(near, prediction.probabilities[structure], np.float32(0.0))
+    return tuple(outlines(alone, prediction.thresholds.get(structure, 0.5)))
 
 
 def _mean_scale(prepared: Prepared) -> float:

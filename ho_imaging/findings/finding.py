@@ -17,6 +17,7 @@ from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 __all__ = ["Anatomy", "Finding", "Joint"]
 
 Point = tuple[float, float]
+Outlines = tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +35,12 @@ class Anatomy:
     """Native bone, implants and joints of one film.
 
     ``masks`` are bool on the prepared grid, (rows, columns), for pelvis, femur, femoral head, implant and body.
+    ``outlines``: closed sub-pixel outlines of pelvis, femur and femoral head on the prepared grid, each (n, 2).
     ``pixel_mm`` is the side of a prepared pixel in mm with its ``basis`` (which may have become ``anatomical``).
     """
 
     masks: Mapping[Structure, NDArray[np.bool_]]
+    outlines: Mapping[Structure, Outlines]
     joints: tuple[Joint, ...]
     pixel_mm: float | None
     basis: SpacingBasis
@@ -51,7 +54,9 @@ class Finding:
     probability that this is ectopic bone. ``density_ratio``: its brightness over its surround relative to the
     patient's own cortical bone (1.0 as bright as cortex), ``None`` where no cortex can be sampled. ``joined_to``:
     native structures it touches on this film. ``long_axis_px`` ends are ``long_axis_ends_px``.
-    ``mask``: bool on the prepared grid, the nodule alone.
+    ``area_range_mm2``: area within the outline where the map is surer, and within the one where it is less sure.
+    ``mask``: bool on the prepared grid, the nodule alone. ``levels``: its outlines on the prepared grid where the map
+    is surer, as reported, and less sure; the first may be empty, the last may take in a neighbour.
     """
 
     id: str
@@ -63,6 +68,7 @@ class Finding:
     short_axis_ends_px: tuple[Point, Point]
     area_px: float
     area_mm2: float | None
+    area_range_mm2: tuple[float, float] | None
     long_axis_px: float
     long_axis_mm: float | None
     short_axis_px: float
@@ -77,3 +83,4 @@ class Finding:
     periarticular: bool | None
     joined_to: tuple[Structure, ...]
     mask: NDArray[np.bool_]
+    levels: tuple[Outlines, Outlines, Outlines]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.density import density_ratio
-from ho_imaging.findings.finding import Anatomy, Finding
+from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, extent, outlines
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.preparing.prepared import GridMap
 from ho_imaging.vocabulary import Side, Structure
 
-__all__ = ["GROW_SHARE", "PERIARTICULAR_RADII", "SMALLEST_NODULE_MM2", "find_nodules"]
+__all__ = ["GROW_SHARE", "PERIARTICULAR_RADII", "SMALLEST_NODULE_MM2", "find_nodules", "find_possible_nodules"]
 
 SMALLEST_NODULE_MM2 = 4.0
 """Smaller marks are left out: about 2.3 mm across, near the resolution of the prepared film."""
@@ -32,6 +33,15 @@ thigh cannot.
 
 GROW_SHARE = 0.6
 """A nodule grows from its seed down to this share of the operating threshold."""
+
+_SURER, _LESS_SURE = 1.5, 0.5
+"""A nodule's outline may as well lie where the map has so many times the probability of the reported outline."""
+
+_HIGHEST_LEVEL = 0.95
+_MOST_GROWN_PX = 5.0
+
+_POSSIBLE_LEVEL = 0.2
+"""What reaches this but not the operating threshold is not reported, but counts in the probability of a grade."""
 
 _TOUCH_PX = 1.5
 """Bone closer than this on the prepared grid is touched: neighbours, also across a corner."""
@@ -48,24 +58,39 @@ def find_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...
     A nodule is an 8-connected part of the map that reaches the operating threshold somewhere, taken down to 60 % of it
     (hysteresis). Its outline is the sub-pixel crossing of that level.
     """
-    probability = prediction.probabilities[Structure.HO]
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
-    level = GROW_SHARE * seed_level
+    found = _find(prediction, anatomy, level=GROW_SHARE * seed_level, seed_from=seed_level, seed_to=np.inf)
+    return tuple(replace(finding, id=f"F{number}") for number, finding in enumerate(found, start=1))
+
+
+def find_possible_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...]:
+    """Find what may be a nodule but does not reach the operating threshold; its ids are ``P1``, ``P2``, ..."""
+    seed_level = prediction.thresholds.get(Structure.HO, 0.5)
+    found = _find(
+        prediction, anatomy, level=GROW_SHARE * _POSSIBLE_LEVEL, seed_from=_POSSIBLE_LEVEL, seed_to=seed_level
+    )
+    return tuple(replace(finding, id=f"P{number}") for number, finding in enumerate(found, start=1))
+
+
+def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: float, seed_to: float) -> list[Finding]:
+    """Measure the parts above ``level`` whose highest probability lies in the range given."""
+    probability = prediction.probabilities[Structure.HO]
     count, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
     if count <= 1:
-        return ()
+        return []
     away = {bone: ndimage.distance_transform_edt(~anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()}
     boxes = ndimage.find_objects(labels)
+    wider = _wider(probability, _LESS_SURE * level)
     found = []
     for label, box in enumerate(boxes, start=1):
         mask = labels == label
-        if float(probability[box][mask[box]].max()) < seed_level:
+        if not seed_from <= float(probability[box][mask[box]].max()) < seed_to:
             continue
-        finding = _measure(prediction, anatomy, mask, box, level, away)
+        finding = _measure(prediction, anatomy, mask, box, level, away, wider)
         if finding is not None:
             found.append(finding)
     found.sort(key=lambda f: (-round(f.confidence, 4), f.centroid_px))
-    return tuple(replace(finding, id=f"F{number}") for number, finding in enumerate(found, start=1))
+    return found
 
 
 def _measure(
@@ -75,16 +100,23 @@ def _measure(
     box: tuple[slice, ...],
     level: float,
     away: dict[Structure, NDArray[np.float64]],
+    wider: _Wider,
 ) -> Finding | None:
     prepared = prediction.prepared
     grid = prepared.grid
     probability = prediction.probabilities[Structure.HO]
-    rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in box)
+    rows, columns = _framed(box)
     alone = np.where(mask[rows, columns] | ~(probability[rows, columns] >= level), probability[rows, columns], 0.0)
     shift = np.array([rows.start, columns.start], dtype=np.float64)
     prepared_outlines = [contour + shift for contour in outlines(alone.astype(np.float32), level)]
     if not prepared_outlines:
         return None
+    surer = outlines(alone.astype(np.float32), min(_SURER * level, _HIGHEST_LEVEL))
+    levels = (
+        tuple(contour + shift for contour in surer),
+        tuple(prepared_outlines),
+        wider.outline(probability, mask),
+    )
     cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prepared.assumed_pixel_mm
     area_cells = enclosed_area(prepared_outlines)
     if area_cells * cell_mm**2 < SMALLEST_NODULE_MM2:
@@ -110,6 +142,7 @@ def _measure(
         short_axis_ends_px=_ends(short_ends),
         area_px=enclosed_area(list(contours)),
         area_mm2=None if mm is None else area_cells * mm**2,
+        area_range_mm2=None if mm is None else _area_range(levels, area_cells, mm),
         long_axis_px=float(np.linalg.norm(long_ends[1] - long_ends[0])),
         long_axis_mm=None if mm is None else size.long_axis * mm,
         short_axis_px=float(np.linalg.norm(short_ends[1] - short_ends[0])),
@@ -124,7 +157,51 @@ def _measure(
         periarticular=None if joint_radii is None else joint_radii <= PERIARTICULAR_RADII,
         joined_to=joined,
         mask=mask,
+        levels=levels,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Wider:
+    """The parts of the map above the less sure level, which a nodule's less sure outline is taken from."""
+
+    level: float
+    labels: NDArray[np.int32]
+    boxes: list[tuple[slice, ...]]
+
+    def outline(self, probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> Outlines:
+        part = int(self.labels[mask][0])
+        rows, columns = _framed(self.boxes[part - 1])
+        mine = self.labels[rows, columns] == part
+        near = probability[rows, columns]
+        alone = np.where(mine | (near < self.level), near, np.float32(0.0))
+        shift = np.array([rows.start, columns.start], dtype=np.float64)
+        return tuple(contour + shift for contour in outlines(alone, self.level))
+
+
+def _wider(probability: NDArray[np.float32], level: float) -> _Wider:
+    _, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
+    return _Wider(level, np.asarray(labels, dtype=np.int32), ndimage.find_objects(labels))
+
+
+def _framed(box: tuple[slice, ...]) -> tuple[slice, slice]:
+    """A box with a row and a column more on each side."""
+    rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in box)
+    return rows, columns
+
+
+def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, mm: float) -> tuple[float, float]:
+    """Area between the surer and the less sure outline; a neighbour taken in is not this nodule's area."""
+    surer = min(enclosed_area(list(levels[0])), area_cells)
+    rim = np.concatenate(levels[1])
+    grown = 0.0
+    if levels[2]:
+        away, _ = cKDTree(rim).query(np.concatenate(levels[2]))
+        # The wider outline's median distance along the reported one's length; a merger's far side does not count.
+        grown = float(np.median(np.minimum(away, _MOST_GROWN_PX))) * sum(
+            float(np.linalg.norm(np.diff(contour, axis=0), axis=1).sum()) for contour in levels[1]
+        )
+    return surer * mm**2, (area_cells + grown) * mm**2
 
 
 def _confidence(values: NDArray[np.float32]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from ho_imaging.findings.finding import Finding
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reporting.schema import (
+    ContextResult,
     EvidenceResult,
     FindingResult,
     ImageResult,
@@ -21,7 +22,9 @@ from ho_imaging.reporting.schema import (
     SoftwareResult,
     StudyResult,
     StudySeverityResult,
+    SystemGradeResult,
 )
+from ho_imaging.severity.context import StudyContext
 from ho_imaging.severity.grade import Gap, Severity, SideSeverity
 from ho_imaging.vocabulary import Status
 
@@ -93,8 +96,8 @@ def failed_image(
     )
 
 
-def finding_result(finding: Finding, study_wide_id: str) -> FindingResult:
-    """Describe a nodule under an id that is unique in its study."""
+def finding_result(finding: Finding, study_wide_id: str, same_as: str | None = None) -> FindingResult:
+    """Describe a nodule under an id that is unique in its study; ``same_as``: the better film's finding of it."""
     return FindingResult(
         id=study_wide_id,
         sop_instance_uid=finding.sop_instance_uid,
@@ -103,6 +106,9 @@ def finding_result(finding: Finding, study_wide_id: str) -> FindingResult:
         mean_probability=round(finding.mean_probability, _SHARE_DIGITS),
         area_px=round(finding.area_px, _AREA_DIGITS),
         area_mm2=_rounded(finding.area_mm2, _AREA_DIGITS),
+        area_range_mm2=None
+        if finding.area_range_mm2 is None
+        else (round(finding.area_range_mm2[0], _AREA_DIGITS), round(finding.area_range_mm2[1], _AREA_DIGITS)),
         long_axis_px=round(finding.long_axis_px, _LENGTH_DIGITS),
         long_axis_mm=_rounded(finding.long_axis_mm),
         short_axis_px=round(finding.short_axis_px, _LENGTH_DIGITS),
@@ -118,6 +124,7 @@ def finding_result(finding: Finding, study_wide_id: str) -> FindingResult:
         distance_to_joint_radii=_rounded(finding.distance_to_joint_radii),
         periarticular=finding.periarticular,
         joined_to=finding.joined_to,
+        same_as=same_as,
     )
 
 
@@ -127,6 +134,7 @@ def severity_result(severity: Severity) -> SeverityResult:
         sides=tuple(_side(side) for side in severity.sides),
         study=StudySeverityResult(
             grade=severity.study.grade,
+            system=severity.study.system,
             score=_rounded(severity.study.score, 1),
             category=None if severity.study.category is None else severity.study.category.value,
         ),
@@ -143,6 +151,20 @@ def _side(side: SideSeverity) -> SideResult:
         alternatives=side.alternatives,
         score=_rounded(side.score, 1),
         category=None if side.category is None else side.category.value,
+        probabilities=_shares(side.probabilities),
+        systems=tuple(
+            SystemGradeResult(
+                system=grade.system,
+                title=grade.title,
+                citation=grade.citation,
+                definition_confirmed=grade.confirmed,
+                grade=grade.grade,
+                alternatives=grade.alternatives,
+                probabilities=_shares(grade.probabilities),
+                statement=grade.statement,
+            )
+            for grade in side.systems
+        ),
         evidence=EvidenceResult(
             sop_instance_uid=evidence.sop_instance_uid,
             statement=evidence.statement,
@@ -151,10 +173,17 @@ def _side(side: SideSeverity) -> SideResult:
             joined_to_femur=evidence.joined_to_femur,
             gap_px=None if gap is None else _rounded(gap.length_px),
             gap_mm=None if gap is None else _rounded(gap.length_mm),
+            gap_true_range_mm=None
+            if gap is None or gap.true_range_mm is None
+            else (round(gap.true_range_mm[0], _LENGTH_DIGITS), round(gap.true_range_mm[1], _LENGTH_DIGITS)),
             gap_ends_px=None if gap is None else (_point(gap.ends_px[0]), _point(gap.ends_px[1])),
             spacing_basis=evidence.spacing_basis,
         ),
     )
+
+
+def _shares(probabilities: Mapping[str, float]) -> dict[str, float]:
+    return {grade: round(share, _SHARE_DIGITS) for grade, share in probabilities.items()}
 
 
 def model_result(identity: ModelIdentity) -> ModelResult:
@@ -169,6 +198,7 @@ def study_result(
     severity: SeverityResult | None,
     model: ModelResult | None,
     warnings: Sequence[str],
+    context: StudyContext | None = None,
 ) -> StudyResult:
     """Put a study's result together; its status is the best of its films', its reason that of the first of them."""
     order = (Status.DONE, Status.REFUSED, Status.FAILED)
@@ -183,9 +213,20 @@ def study_result(
         images=tuple(images),
         findings=tuple(findings),
         severity=severity if status is Status.DONE else None,
+        context=None if context is None else _context(context),
         model=model,
         software=_software(),
         warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _context(context: StudyContext) -> ContextResult:
+    return ContextResult(
+        cause=None if context.cause is None else context.cause.value,
+        days_since_event=context.days_since_event,
+        prophylaxis=context.prophylaxis.value,
+        source=context.source,
+        wording=context.wording,
     )
 
 

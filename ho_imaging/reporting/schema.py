@@ -16,6 +16,7 @@ from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status
 __all__ = [
     "RESEARCH_USE",
     "SCHEMA_VERSION",
+    "ContextResult",
     "EvidenceResult",
     "FindingResult",
     "ImageResult",
@@ -26,10 +27,11 @@ __all__ = [
     "SoftwareResult",
     "StudyResult",
     "StudySeverityResult",
+    "SystemGradeResult",
     "json_schema",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 RESEARCH_USE = (
     "Research software. Not a medical device. Not validated on patient data. Not for diagnosis, treatment or triage."
@@ -88,6 +90,8 @@ class FindingResult(_Part):
     mean_probability: Probability
     area_px: NonNegative
     area_mm2: NonNegative | None
+    area_range_mm2: tuple[NonNegative, NonNegative] | None = None
+    """Area where the model is surer of the outline, and where it is less sure."""
     long_axis_px: NonNegative
     long_axis_mm: NonNegative | None
     short_axis_px: NonNegative
@@ -103,6 +107,8 @@ class FindingResult(_Part):
     distance_to_joint_radii: NonNegative | None
     periarticular: bool | None
     joined_to: tuple[Structure, ...]
+    same_as: str | None = None
+    """The finding of a better film of this study that shows the same nodule."""
 
 
 class EvidenceResult(_Part):
@@ -115,8 +121,24 @@ class EvidenceResult(_Part):
     joined_to_femur: tuple[str, ...]
     gap_px: NonNegative | None
     gap_mm: NonNegative | None
+    gap_true_range_mm: tuple[NonNegative, NonNegative] | None = None
+    """Holds the gap without magnification in nine of ten cases."""
     gap_ends_px: tuple[PointPx, PointPx] | None
     spacing_basis: str
+
+
+class SystemGradeResult(_Part):
+    """Grade of a side by one grading system."""
+
+    system: str
+    title: str
+    citation: str
+    definition_confirmed: bool
+    """Whether the system's wording was read in a published text."""
+    grade: str | None
+    alternatives: tuple[str, ...] = ()
+    probabilities: dict[str, Probability] = Field(default_factory=dict)
+    statement: str
 
 
 class SideResult(_Part):
@@ -128,13 +150,17 @@ class SideResult(_Part):
     alternatives: tuple[str, ...]
     score: Score | None
     category: str | None
+    probabilities: dict[str, Probability] = Field(default_factory=dict)
+    """Of each grade of ``system``; they sum to one, empty without a grade."""
     evidence: EvidenceResult
+    systems: tuple[SystemGradeResult, ...] = ()
 
 
 class StudySeverityResult(_Part):
     """The worst of the sides."""
 
     grade: str | None
+    system: str | None = None
     score: Score | None
     category: str | None
 
@@ -144,6 +170,16 @@ class SeverityResult(_Part):
 
     sides: tuple[SideResult, ...]
     study: StudySeverityResult
+
+
+class ContextResult(_Part):
+    """Clinical facts that came with the study, and the name they give the disease."""
+
+    cause: str | None = None
+    days_since_event: int | None = None
+    prophylaxis: str = "unknown"
+    source: str = "caller"
+    wording: str | None = None
 
 
 class ModelResult(_Part):
@@ -164,13 +200,14 @@ class SoftwareResult(_Part):
 class StudyResult(_Part):
     """Everything said about one study. ``status`` is ``done`` if any of its films was analysed."""
 
-    schema_version: Literal["1.0"] = "1.0"
+    schema_version: Literal["1.0", "1.1"] = "1.1"
     study_uid: str
     status: Status
     reason: str | None = None
     images: tuple[ImageResult, ...]
     findings: tuple[FindingResult, ...] = ()
     severity: SeverityResult | None = None
+    context: ContextResult | None = None
     model: ModelResult | None = None
     software: SoftwareResult
     warnings: tuple[str, ...] = ()

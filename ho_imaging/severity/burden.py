@@ -16,9 +16,14 @@ from ho_imaging.severity.grade import Category, Gap
 
 __all__ = ["BurdenParts", "burden_parts", "burden_score", "category_of"]
 
-AREA_POINTS, EXTENT_POINTS, COUNT_POINTS, DENSITY_POINTS, GAP_POINTS = 35.0, 25.0, 10.0, 10.0, 20.0
+AREA_POINTS, EXTENT_POINTS, COUNT_POINTS, MINERAL_POINTS, GAP_POINTS = 35.0, 25.0, 10.0, 10.0, 20.0
 
 _UNKNOWN_DENSITY = 0.5
+_MOST_DENSITY = 1.5
+"""A nodule brighter than this against cortex is no denser: the tone curve is steep there."""
+
+
+_RESIDUAL_LIMB = {"none", "mild", "moderate", "severe"}
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,15 @@ class BurdenParts:
     """What the score is made of, all relative to the joint's own size.
 
     ``area``: total area over the area of the femoral head. ``extent``: longest axis over the head's diameter.
-    ``count``: number of nodules. ``density``: area-weighted density ratio, ``None`` if not known. ``gap``: remaining
-    gap over the head's diameter, 0 when bridged, ``None`` without a spur.
+    ``count``: number of nodules. ``mineral``: total of each nodule's area times its density ratio, over the area of the
+    femoral head. ``gap``: remaining gap over the head's diameter, 0 when bridged, ``None`` without a spur. No part of
+    it can fall when a nodule is added.
     """
 
     area: float
     extent: float
     count: int
-    density: float | None
+    mineral: float
     gap: float | None
 
 
@@ -54,21 +60,25 @@ def burden_parts(
         gap_relative = None if gap is None else gap.length_px / diameter_px
     else:
         return None
-    dense = [(f.area_px, f.density_ratio) for f in findings if f.density_ratio is not None]
-    weight = sum(a for a, _ in dense)
-    density = sum(a * d for a, d in dense) / weight if weight > 0 else None
-    return BurdenParts(area, extent, len(findings), density, 0.0 if bridged else gap_relative)
+    total_px = sum(f.area_px for f in findings)
+    dense_px = sum(f.area_px * _density(f) for f in findings)
+    mineral = area * dense_px / total_px if total_px > 0.0 else 0.0
+    return BurdenParts(area, extent, len(findings), mineral, 0.0 if bridged else gap_relative)
+
+
+def _density(finding: Finding) -> float:
+    ratio = _UNKNOWN_DENSITY if finding.density_ratio is None else finding.density_ratio
+    return min(max(ratio, 0.0), _MOST_DENSITY)
 
 
 def burden_score(parts: BurdenParts) -> float:
     """Score 0 to 100; 0 exactly without a nodule, rising in every part (falling in the gap), each part saturating."""
     if parts.count == 0:
         return 0.0
-    density = _UNKNOWN_DENSITY if parts.density is None else parts.density
     score = AREA_POINTS * (1.0 - math.exp(-parts.area))
     score += EXTENT_POINTS * (1.0 - math.exp(-parts.extent))
     score += COUNT_POINTS * (1.0 - math.exp(-parts.count / 3.0))
-    score += DENSITY_POINTS * min(max(density, 0.0) / 1.5, 1.0)
+    score += MINERAL_POINTS * (1.0 - math.exp(-parts.mineral))
     if parts.gap is not None:
         score += GAP_POINTS * math.exp(-parts.gap / 0.4)
     return min(score, 100.0)
@@ -78,15 +88,16 @@ def category_of(grade: str | None, score: float | None) -> Category | None:
     """The severity in a word.
 
     Brooker III and IV are what the literature calls high grade, so they are severe whatever the score; a score of 60
-    or more is severe in any region, 30 or more (or class II) moderate.
+    or more is severe in any region, 30 or more (or class II) moderate. The grades of a residual limb are words already
+    and stand as they are.
     """
     if grade is None and score is None:
         return None
-    if grade == "0" or (grade is None and score == 0.0):
+    if grade in {"0", "none"} or (grade is None and score == 0.0):
         return Category.NONE
     points = score or 0.0
-    if grade in {"III", "IV"} or points >= 60.0:
+    if grade in {"III", "IV", "severe"} or (points >= 60.0 and grade not in _RESIDUAL_LIMB):
         return Category.SEVERE
-    if grade == "II" or points >= 30.0:
+    if grade in {"II", "moderate"} or (points >= 30.0 and grade not in _RESIDUAL_LIMB):
         return Category.MODERATE
     return Category.MILD

@@ -22,6 +22,8 @@ class FilmReading:
     prepared: Prepared
     anatomy: Anatomy
     findings: tuple[Finding, ...]
+    possible: tuple[Finding, ...] = ()
+    """What may be ectopic bone but does not reach the operating threshold: counts in probabilities only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,9 @@ class SideView:
     femur: NDArray[np.bool_]
     joint: Joint | None
     findings: tuple[Finding, ...]
+    possible: tuple[Finding, ...]
+    columns: tuple[float, float]
+    """First and last edge of this side's columns on the prepared grid."""
 
 
 def sides_shown(film: FilmReading) -> tuple[Side, ...]:
@@ -58,6 +63,8 @@ def view_of_side(film: FilmReading, side: Side) -> SideView:
     columns_px = grid.column_offset + grid.column_scale * np.arange(grid.prepared_shape[1])
     joint_columns = tuple(joint.center_px[1] for joint in anatomy.joints)
     here = np.array([side_of(float(c), film.prepared, joint_columns) in {side, Side.UNKNOWN} for c in columns_px])
+    own = np.flatnonzero(here)
+    edges = (float(own[0]) - 0.5, float(own[-1]) + 0.5) if own.size else (0.0, 0.0)
     return SideView(
         side=side,
         film=film,
@@ -65,4 +72,6 @@ def view_of_side(film: FilmReading, side: Side) -> SideView:
         femur=anatomy.masks[Structure.FEMUR] & here,
         joint=next((joint for joint in anatomy.joints if joint.side in {side, Side.UNKNOWN}), None),
         findings=tuple(finding for finding in film.findings if finding.side in {side, Side.UNKNOWN}),
+        possible=tuple(finding for finding in film.possible if finding.side in {side, Side.UNKNOWN}),
+        columns=edges,
     )

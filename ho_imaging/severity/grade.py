@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ho_imaging.vocabulary import Side
 
-__all__ = ["Category", "Evidence", "Gap", "Severity", "SideSeverity", "StudySeverity"]
+__all__ = ["Category", "Evidence", "Gap", "Severity", "SideSeverity", "StudySeverity", "SystemGrade"]
 
 Point = tuple[float, float]
 
@@ -23,11 +24,15 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class Gap:
-    """Shortest distance between opposing bone surfaces outside the joint space; ends are source (row, column)."""
+    """Shortest distance between opposing bone surfaces outside the joint space; ends are source (row, column).
+
+    ``length_mm`` is in the plane of the spacing's basis; ``true_range_mm`` holds the true gap in nine of ten cases.
+    """
 
     length_px: float
     length_mm: float | None
     ends_px: tuple[Point, Point]
+    true_range_mm: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,32 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class SystemGrade:
+    """Grade of a side by one system.
+
+    ``grade`` is ``None`` when the film cannot carry it; ``statement`` says why. ``probabilities``: of each grade, empty
+    without one. ``alternatives``: grades that may well be meant instead, most likely first. ``confirmed``: whether the
+    system's wording was read in a published text.
+    """
+
+    system: str
+    title: str
+    citation: str
+    confirmed: bool
+    grade: str | None
+    alternatives: tuple[str, ...]
+    probabilities: Mapping[str, float]
+    statement: str
+
+
+@dataclass(frozen=True)
 class SideSeverity:
     """Severity of one side.
 
-    ``grade`` is ``"0"``, ``"I"``, ``"II"``, ``"III"`` or ``"IV"`` for Brooker, ``None`` when the film cannot carry a
-    grade (``evidence.statement`` says why). ``alternatives`` are grades that are nearly as likely (a gap near 10 mm).
-    ``score`` is the burden, 0 to 100, ``None`` when it cannot be computed.
+    ``grade`` is that of ``system``, the one that leads in this region (``"0"`` to ``"IV"`` for Brooker), ``None`` when
+    the film cannot carry it (``evidence.statement`` says why). ``probabilities`` of its grades sum to one;
+    ``alternatives`` are those that may well be meant instead. ``score`` is the burden, 0 to 100, ``None`` when it
+    cannot be computed. ``systems``: grades by every system that applies here, and why others of the region do not.
     """
 
     side: Side
@@ -59,15 +84,18 @@ class SideSeverity:
     score: float | None
     category: Category | None
     evidence: Evidence
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    systems: tuple[SystemGrade, ...] = ()
 
 
 @dataclass(frozen=True)
 class StudySeverity:
-    """The worst of the sides."""
+    """The worst of the sides; ``system`` is that of the grade."""
 
     grade: str | None
     score: float | None
     category: Category | None
+    system: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,73 +5,137 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ho_imaging.severity.brooker import GRADES, BrookerReading, grade_brooker
-from ho_imaging.severity.burden import burden_parts, burden_score, category_of
-from ho_imaging.severity.film import FilmReading, sides_shown, view_of_side
-from ho_imaging.severity.grade import Category, Severity, SideSeverity, StudySeverity
-from ho_imaging.vocabulary import Side
+from ho_imaging.severity.film import FilmReading, sides_shown
+from ho_imaging.severity.grade import Category, Severity, SideSeverity, StudySeverity, SystemGrade
+from ho_imaging.severity.side import SideReading, read_side
+from ho_imaging.severity.systems import SYSTEMS, biplanar
+from ho_imaging.vocabulary import Side, SpacingBasis, View
 
-__all__ = ["SYSTEM", "grade_study"]
-
-SYSTEM = "brooker"
+__all__ = ["BASES_WORST_TO_BEST", "grade_study"]
 
 _CATEGORIES = (Category.NONE, Category.MILD, Category.MODERATE, Category.SEVERE)
+_GRADES = {system.name: system.grades for system in SYSTEMS}
+
+BASES_WORST_TO_BEST = (
+    SpacingBasis.NONE,
+    SpacingBasis.ASSUMED,
+    SpacingBasis.ANATOMICAL,
+    SpacingBasis.DETECTOR,
+    SpacingBasis.CALIBRATED,
+)
+"""What millimetres rest on, from worst to best."""
 
 
 def grade_study(films: Sequence[FilmReading]) -> Severity:
     """Grade every side the films show.
 
-    Films of one side are graded each for itself; the worst one counts, since ectopic bone that one view shows is
-    there whatever another hides. A film that cannot carry a grade counts only if none of that side can.
+    Films of one side are graded each for itself. Of films of the same projection that show ectopic bone the better one
+    counts (by what its millimetres rest on; the worse grade of equals); of different projections the worst, since
+    ectopic bone that one view shows is there whatever another hides. A film that cannot carry a grade counts only if
+    none of that side can.
     """
-    by_side: dict[Side, list[SideSeverity]] = {}
+    by_side: dict[Side, list[SideReading]] = {}
     for film in films:
         for side in sides_shown(film):
-            by_side.setdefault(side, []).append(_grade_side(film, side))
-    sides = tuple(_worst(by_side[side]) for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if side in by_side)
-    grades = [side.grade for side in sides if side.grade is not None]
+            by_side.setdefault(side, []).append(read_side(film, side))
+    sides = tuple(_combine(by_side[side]) for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if side in by_side)
+    worst = max(sides, key=_severity_rank, default=None)
     scores = [side.score for side in sides if side.score is not None]
     categories = [side.category for side in sides if side.category is not None]
     study = StudySeverity(
-        grade=max(grades, key=GRADES.index, default=None),
+        grade=None if worst is None else worst.grade,
         score=max(scores, default=None),
         category=max(categories, key=_CATEGORIES.index, default=None),
+        system=None if worst is None or worst.grade is None else worst.system,
     )
     return Severity(sides, study)
 
 
-def _grade_side(film: FilmReading, side: Side) -> SideSeverity:
-    view = view_of_side(film, side)
-    reading: BrookerReading = grade_brooker(view)
-    parts = burden_parts(view.findings, view.joint, reading.evidence.gap, bridged=reading.grade == "IV")
-    score = None if parts is None else burden_score(parts)
-    if reading.grade is None and not view.findings:
-        score = None  # nothing was found, but nothing can be excluded either
-    return SideSeverity(
-        side=side,
-        system=SYSTEM,
-        grade=reading.grade,
-        alternatives=reading.alternatives,
+def _severity_rank(side: SideSeverity) -> tuple[bool, int, float, float]:
+    """Order sides: a grade before none, then the word, the grade within its system, and the score."""
+    grades = _GRADES.get(side.system, ())
+    level = grades.index(side.grade) / len(grades) if side.grade in grades else -1.0
+    word = -1 if side.category is None else _CATEGORIES.index(side.category)
+    return side.grade is not None, word if side.grade is not None else -1, level, side.score or 0.0
+
+
+def _combine(readings: list[SideReading]) -> SideSeverity:
+    """Combine the films of one side."""
+    chosen = [_better(group) for group in _by_view(readings).values()]
+    worst = max((reading.severity for reading in chosen), key=_worse)
+    result = worst
+    if len(readings) > 1:
+        result = _with_what_others_show(worst, [reading.severity for reading in readings])
+    second_opinion = _biplanar(readings)
+    if second_opinion is not None:
+        result = replace(result, systems=(*result.systems, second_opinion))
+    return result
+
+
+def _by_view(readings: list[SideReading]) -> dict[View, list[SideReading]]:
+    groups: dict[View, list[SideReading]] = {}
+    for reading in readings:
+        groups.setdefault(reading.view.film.prepared.radiograph.view.value, []).append(reading)
+    return groups
+
+
+def _better(readings: list[SideReading]) -> SideReading:
+    """Give the film to go by among those of one projection; one without ectopic bone only if all are."""
+    showing = [reading for reading in readings if reading.severity.evidence.finding_ids] or readings
+
+    def quality(reading: SideReading) -> tuple[bool, int, tuple[float, float]]:
+        basis = BASES_WORST_TO_BEST.index(reading.view.film.anatomy.basis)
+        return reading.severity.grade is not None, basis, _worse(reading.severity)
+
+    return max(showing, key=quality)
+
+
+def _worse(side: SideSeverity) -> tuple[float, float]:
+    grades = _GRADES.get(side.system, ())
+    return (float(grades.index(side.grade)) if side.grade in grades else -1.0), side.score or 0.0
+
+
+def _with_what_others_show(chosen: SideSeverity, all_films: list[SideSeverity]) -> SideSeverity:
+    note = f" From one of {len(all_films)} films of this side, film {chosen.evidence.sop_instance_uid}."
+    score = max((side.score for side in all_films if side.score is not None), default=None)
+    if score is not None and score > (chosen.score or 0.0):
+        if any(side.grade is None and side.score == score for side in all_films):
+            note += " Another film, which carries no class itself, shows more ectopic bone: the score is of that one."
+        else:
+            score = chosen.score
+    return replace(
+        chosen,
         score=score,
-        category=category_of(reading.grade, score),
-        evidence=reading.evidence,
+        category=max(
+            (
+                side.category
+                for side in (chosen, *all_films)
+                if side.category and (side is chosen or side.grade is None)
+            ),
+            key=_CATEGORIES.index,
+            default=None,
+        ),
+        evidence=replace(chosen.evidence, statement=chosen.evidence.statement + note),
     )
 
 
-def _worst(candidates: list[SideSeverity]) -> SideSeverity:
-    def rank(side: SideSeverity) -> tuple[int, float]:
-        return (-1 if side.grade is None else GRADES.index(side.grade), side.score or 0.0)
-
-    worst = max(candidates, key=rank)
-    if len(candidates) == 1:
-        return worst
-    note = f" Worst of {len(candidates)} films of this side."
-    score = max((side.score for side in candidates if side.score is not None), default=None)
-    if score is not None and score > (worst.score or 0.0):
-        note += " Another film, which carries no class itself, shows more ectopic bone: the score is of that one."
-    return replace(
-        worst,
-        score=score,
-        category=max((side.category for side in candidates if side.category), key=_CATEGORIES.index, default=None),
-        evidence=replace(worst.evidence, statement=worst.evidence.statement + note),
+def _biplanar(readings: list[SideReading]) -> SystemGrade | None:
+    """Grade from two views, where a hip has more than one film that can be measured."""
+    measurable = [reading for reading in readings if reading.measurable]
+    if len(measurable) < 2:
+        return None
+    closest: dict[View, bool | None] = {}
+    for reading in measurable:
+        view = reading.view.film.prepared.radiograph.view.value
+        closest[view] = reading.close or closest.get(view) if view in closest else reading.close
+    grade, statement = biplanar.grade_biplanar(closest)
+    return SystemGrade(
+        system=biplanar.NAME,
+        title="Biplanar grade",
+        citation=biplanar.CITATION,
+        confirmed=True,
+        grade=grade,
+        alternatives=(),
+        probabilities={},
+        statement=statement,
     )

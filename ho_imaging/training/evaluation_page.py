@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ho_imaging.errors import UsageError
-from ho_imaging.severity.brooker import GRADES
+from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord
 from ho_imaging.training.figures import CLEAR, film_froc
 

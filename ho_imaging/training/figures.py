@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.severity.brooker import GRADES
+from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord, Lesion
 from ho_imaging.training.scoring import CPM_RATES, Froc, auroc, cpm, froc_of, sensitivity_at
 

@@ -59,7 +59,7 @@ def test_the_gap_decides_between_ii_and_iii_and_ten_is_ii(hips, gap_px, pixel_mm
 def test_the_ends_of_the_gap_lie_on_both_surfaces(hips):
     gap = sides(hips(spur(15)))[Side.RIGHT].evidence.gap
     rows = sorted(end[0] for end in gap.ends_px)
-    assert rows == [99, 115]
+    assert rows == pytest.approx([99.5, 114.5])
     assert all(56 <= end[1] <= 66 for end in gap.ends_px)
     assert gap.length_px == pytest.approx(15)
 
@@ -85,7 +85,13 @@ def test_the_joint_space_itself_never_counts(hips):
 
 def test_a_detector_length_near_a_centimetre_may_be_either(hips):
     uncertain = sides(hips(spur(11), basis=SpacingBasis.DETECTOR))[Side.RIGHT]
-    assert (uncertain.grade, uncertain.alternatives) == ("II", ("III",))
+    # 11 mm at the detector are 9.6 mm without the usual magnification: III, perhaps II.
+    assert (uncertain.grade, uncertain.alternatives) == ("III", ("II",))
+    assert uncertain.probabilities["II"] + uncertain.probabilities["III"] == pytest.approx(1.0)
+    assert "Between II and III" in uncertain.evidence.statement
+    low, high = uncertain.evidence.gap.true_range_mm
+    assert low < 9.6
+    assert high > 10.0
     clear = sides(hips(spur(20), basis=SpacingBasis.DETECTOR))[Side.RIGHT]
     assert (clear.grade, clear.alternatives) == ("II", ())
     calibrated = sides(hips(spur(13), basis=SpacingBasis.CALIBRATED))[Side.RIGHT]
@@ -132,7 +138,7 @@ def test_the_worst_film_of_a_side_counts_and_is_named(hips):
     right = next(side for side in severity.sides if side.side is Side.RIGHT)
     assert right.grade == severity.study.grade == "III"
     assert right.evidence.sop_instance_uid == "9.9"
-    assert "Worst of 2" in right.evidence.statement
+    assert "one of 2 films" in right.evidence.statement
 
 
 parts = st.builds(
@@ -140,29 +146,28 @@ parts = st.builds(
     area=st.floats(0.001, 20),
     extent=st.floats(0.001, 10),
     count=st.integers(1, 30),
-    density=st.one_of(st.none(), st.floats(0, 4)),
+    mineral=st.floats(0, 20),
     gap=st.one_of(st.none(), st.floats(0, 5)),
 )
 
 
 @given(parts, st.floats(0, 5), st.floats(0, 5), st.integers(0, 5))
 def test_more_is_never_less(a, more_area, more_extent, more_count):
-    b = BurdenParts(a.area + more_area, a.extent + more_extent, a.count + more_count, a.density, a.gap)
+    b = BurdenParts(a.area + more_area, a.extent + more_extent, a.count + more_count, a.mineral, a.gap)
     assert 0 < burden_score(a) <= burden_score(b) <= 100
 
 
 @given(parts, st.floats(0, 4), st.floats(0, 4), st.floats(0, 5), st.floats(0, 5))
 def test_denser_is_more_and_a_wider_gap_is_less(a, d1, d2, g1, g2):
-    low, high = (BurdenParts(a.area, a.extent, a.count, d, max(g1, g2) if d == min(d1, d2) else min(g1, g2))
-                 for d in (min(d1, d2), max(d1, d2)))  # fmt: skip
-    if d1 != d2:
-        assert burden_score(low) <= burden_score(high) + 1e-9
+    low = BurdenParts(a.area, a.extent, a.count, min(d1, d2), max(g1, g2))
+    high = BurdenParts(a.area, a.extent, a.count, max(d1, d2), min(g1, g2))
+    assert burden_score(low) <= burden_score(high)
 
 
 def test_nothing_is_zero_and_the_worked_example_of_the_documentation_holds():
-    assert burden_score(BurdenParts(0, 0, 0, None, None)) == 0
-    example = BurdenParts(area=0.5, extent=0.8, count=2, density=0.6, gap=0.25)
-    assert burden_score(example) == pytest.approx(47.11, abs=0.01)
+    assert burden_score(BurdenParts(0, 0, 0, 0, None)) == 0
+    example = BurdenParts(area=0.5, extent=0.8, count=2, mineral=0.3, gap=0.25)
+    assert burden_score(example) == pytest.approx(45.70, abs=0.01)
 
 
 @pytest.mark.parametrize(

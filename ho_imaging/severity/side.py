@@ -1,0 +1,190 @@
+"""One side of one film: its grade by every system, with the evidence, the probabilities and the score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ho_imaging.severity.burden import burden_parts, burden_score, category_of
+from ho_imaging.severity.film import FilmReading, SideView, view_of_side
+from ho_imaging.severity.grade import Evidence, Gap, SideSeverity, SystemGrade
+from ho_imaging.severity.layout import AS_REPORTED, OUTLINES, Arrangement, Layout, arrange, lay_out
+from ho_imaging.severity.likelihood import grade_probabilities, scale_of
+from ho_imaging.severity.systems import SYSTEMS, Measured, System, leading_system
+from ho_imaging.severity.systems.hip import why_no_hip
+from ho_imaging.severity.systems.system import at_least_a_centimetre
+from ho_imaging.vocabulary import Side
+
+__all__ = ["ALTERNATIVE_FROM", "SideReading", "read_side"]
+
+ALTERNATIVE_FROM = 0.15
+"""A grade this likely is named beside the reported one."""
+
+_NO_BONE = "No ectopic bone about this hip."
+_OVERLAP = (
+    "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in one view "
+    "can look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SideReading:
+    """One side of one film.
+
+    ``close``: whether bones come closer than 1 cm (``None``: no ectopic bone, or not known). ``measurable``: whether
+    pelvis, femur and joint are seen.
+    """
+
+    view: SideView
+    severity: SideSeverity
+    measurable: bool
+    close: bool | None
+
+
+def read_side(film: FilmReading, side: Side) -> SideReading:
+    """Grade one side of one film by every system that its region has."""
+    view = view_of_side(film, side)
+    leading = leading_system(film.prepared.radiograph.region.value)
+    layouts = {which: lay_out(view, which) for which in OUTLINES}
+    pixel_mm = film.anatomy.pixel_mm
+    reported = [True] * len(view.findings) + [False] * len(view.possible)
+    arrangement = arrange(layouts[AS_REPORTED], reported, pixel_mm=pixel_mm or film.prepared.assumed_pixel_mm)
+    measured = _measure(view, arrangement)
+    grades = {
+        system.name: _grade(system, view, layouts, arrangement, measured)
+        for system in SYSTEMS
+        if system is leading or system.refuses(view) is None
+    }
+    lead = grades[leading.name]
+    gap = _gap(view, layouts[AS_REPORTED], arrangement) if why_no_hip(view) is None else None
+    parts = burden_parts(view.findings, view.joint, gap, bridged=arrangement.bridged)
+    score = None if parts is None else burden_score(parts)
+    if lead.grade is None and not view.findings:
+        score = None  # nothing was found, but nothing can be excluded either
+    if lead.grade is not None and leading.name == "brooker":
+        lead = replace(lead, statement=_brooker_statement(view, arrangement, gap, lead))
+        grades[leading.name] = lead
+    severity = SideSeverity(
+        side=side,
+        system=lead.system,
+        grade=lead.grade,
+        alternatives=lead.alternatives,
+        score=score,
+        category=category_of(lead.grade, score),
+        evidence=_evidence(view, arrangement, gap, lead.statement),
+        probabilities=lead.probabilities,
+        systems=tuple(grades.values()),
+    )
+    close = None
+    if arrangement.pieces:
+        close = arrangement.bridged or arrangement.gap_px == 0.0
+        if not close and measured.gap_mm is not None:
+            close = not at_least_a_centimetre(measured.gap_mm)
+    return SideReading(view, severity, why_no_hip(view) is None, close)
+
+
+def _measure(view: SideView, arrangement: Arrangement) -> Measured:
+    """Give the best guess of the true lengths."""
+    pixel_mm = view.film.anatomy.pixel_mm
+    if pixel_mm is None:
+        return Measured(None, None)
+    true_mm = pixel_mm * scale_of(view).factor
+    return Measured(None if arrangement.gap_px is None else arrangement.gap_px * true_mm, true_mm)
+
+
+def _grade(
+    system: System, view: SideView, layouts: Mapping[int, Layout], arrangement: Arrangement, measured: Measured
+) -> SystemGrade:
+    refusal = system.refuses(view)
+    grade, probabilities, statement = None, {}, refusal or system.uncovered
+    if refusal is None:
+        rule = system.rule(view)
+        grade = rule(arrangement, measured)
+        if grade is not None:
+            probabilities = grade_probabilities(view, layouts, rule, system.grades)
+            statement = f"{system.title} {grade}."
+    others = sorted(((p, g) for g, p in probabilities.items() if g != grade and p >= ALTERNATIVE_FROM), reverse=True)
+    alternatives = tuple(other for _, other in others)
+    if grade is not None and alternatives:
+        statement += f" {_between(grade, alternatives, probabilities)}"
+    if grade is None and system.name == "brooker" and refusal is None:
+        alternatives = ("II", "III")
+    return SystemGrade(
+        system=system.name,
+        title=system.title,
+        citation=system.citation,
+        confirmed=system.confirmed,
+        grade=grade,
+        alternatives=alternatives,
+        probabilities=probabilities,
+        statement=statement,
+    )
+
+
+def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[str, float]) -> str:
+    named = sorted((grade, *alternatives), key=list(probabilities).index)
+    shares = ", ".join(f"{name} {probabilities[name]:.0%}" for name in named)
+    words = f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"Between {words}, by what is known of outline and scale ({shares})."
+
+
+def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None, lead: SystemGrade) -> str:
+    """Say what a Brooker class rests on."""
+    if lead.grade == "0":
+        said = _NO_BONE
+    elif lead.grade == "IV":
+        said = _OVERLAP
+    elif lead.grade == "I":
+        said = "Islands of ectopic bone in soft tissue, none joined to pelvis or femur."
+    elif gap is None:
+        said = "Spurs from bone; no opposing bone surface within reach, so at least 1 cm is left."
+    elif gap.length_px == 0.0:
+        said = "Spurs reach the opposing bone surface."
+    else:
+        said = f"Spurs leave {gap.length_mm:.1f} mm between opposing bone surfaces"
+        scale = scale_of(view)
+        if scale.factor != 1.0 and gap.length_mm is not None:
+            said += f" as measured, about {gap.length_mm * scale.factor:.1f} mm without magnification"
+        said += ", at least 1 cm." if lead.grade == "II" else ", less than 1 cm."
+    if lead.alternatives:
+        said += f" {_between(lead.grade or '', lead.alternatives, lead.probabilities)}"
+    return said
+
+
+def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None:
+    line = layout.line(arrangement)
+    if line is None or arrangement.gap_px is None or arrangement.bridged:
+        return None
+    grid, pixel_mm = view.film.prepared.grid, view.film.anatomy.pixel_mm
+    ends = grid.points_to_source(line)
+    length_mm = None if pixel_mm is None else arrangement.gap_px * pixel_mm
+    true_range_mm = None
+    if length_mm is not None and pixel_mm is not None:
+        scale = scale_of(view)
+        low, high = scale.range(length_mm)
+        true_range_mm = (max(low - pixel_mm, 0.0), high + pixel_mm)
+    return Gap(
+        length_px=float(np.linalg.norm(ends[1] - ends[0])),
+        length_mm=length_mm,
+        ends_px=((float(ends[0, 0]), float(ends[0, 1])), (float(ends[1, 0]), float(ends[1, 1]))),
+        true_range_mm=true_range_mm,
+    )
+
+
+def _evidence(view: SideView, arrangement: Arrangement, gap: Gap | None, statement: str) -> Evidence:
+    findings = (*view.findings, *view.possible)
+
+    def names(joined: int) -> tuple[str, ...]:
+        return tuple(findings[index].id for piece in arrangement.pieces if piece[joined] for index in piece[0])
+
+    return Evidence(
+        sop_instance_uid=view.film.prepared.radiograph.sop_instance_uid,
+        finding_ids=tuple(finding.id for finding in view.findings),
+        joined_to_pelvis=names(1),
+        joined_to_femur=names(2),
+        gap=gap,
+        spacing_basis=view.film.anatomy.basis.value,
+        statement=statement,
+    )

@@ -1,0 +1,38 @@
+"""Grade of a hip from two views (Onsen et al., Hip Int 2023;33:420).
+
+Grade 1: at least 1 cm between bone on both the AP and the lateral view. Grade 2: under 1 cm on either. 0 is added here
+for hips without ectopic bone on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ho_imaging.vocabulary import View
+
+__all__ = ["CITATION", "GRADES", "NAME", "grade_biplanar"]
+
+NAME = "biplanar"
+CITATION = "Onsen et al., Hip Int 2023;33:420"
+GRADES = ("0", "1", "2")
+
+_FRONTAL = {View.AP, View.PA}
+_LATERAL = {View.LATERAL, View.CROSS_TABLE_LATERAL, View.FROG_LEG}
+
+
+def grade_biplanar(under_a_centimetre: Mapping[View, bool | None]) -> tuple[str | None, str]:
+    """Grade a hip from what each view shows, and say why.
+
+    ``under_a_centimetre``: for each view at hand whether bones come closer than 1 cm (``None``: no ectopic bone there).
+    """
+    frontal = [close for view, close in under_a_centimetre.items() if view in _FRONTAL]
+    lateral = [close for view, close in under_a_centimetre.items() if view in _LATERAL]
+    if not frontal or not lateral:
+        missing = "an AP" if not frontal else "a lateral"
+        return None, f"This grade takes an AP and a lateral view; {missing} view that can be measured is missing."
+    shown = [*frontal, *lateral]
+    if any(shown):
+        return "2", "Less than 1 cm between bone on one of the two views."
+    if all(close is None for close in shown):
+        return "0", "No ectopic bone on either view."
+    return "1", "At least 1 cm between bone on both views."

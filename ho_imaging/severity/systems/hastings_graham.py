@@ -1,0 +1,39 @@
+"""The radiographic part of the elbow's classes (Hastings and Graham, Hand Clin 1994;10:417).
+
+I: seen on the film, motion free. II: motion limited. III: ankylosis. Which it is takes the range of motion; a film
+alone says no more than whether there is ectopic bone. The wording was not confirmed in a published text: results
+carry a mark.
+"""
+
+from __future__ import annotations
+
+from ho_imaging.severity.film import SideView
+from ho_imaging.severity.layout import Arrangement
+from ho_imaging.severity.systems.system import Measured, Rule, System
+from ho_imaging.vocabulary import Region
+
+__all__ = ["HASTINGS_GRAHAM"]
+
+
+def _refuses(view: SideView) -> str | None:
+    if view.film.prepared.radiograph.region.value is not Region.ELBOW:
+        return "This grade is of elbows."
+    return None
+
+
+def _rule(_: SideView) -> Rule:
+    def grade(arrangement: Arrangement, _: Measured) -> str | None:
+        return "I to III: motion needed" if arrangement.pieces else "0"
+
+    return grade
+
+
+HASTINGS_GRAHAM = System(
+    name="hastings_graham",
+    title="Hastings-Graham class, radiographic part",
+    citation="Hastings and Graham, Hand Clin 1994;10:417",
+    confirmed=False,
+    grades=("0", "I to III: motion needed"),
+    refuses=_refuses,
+    rule=_rule,
+)

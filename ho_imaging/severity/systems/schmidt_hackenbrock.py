@@ -1,0 +1,78 @@
+"""Place and grade of ossification about a hip (Schmidt and Hackenbrock, Arch Orthop Trauma Surg 1994;113:339).
+
+Region I: strictly below the tip of the greater trochanter, II: below and above, III: strictly above. Grade A: one or
+more under 10 mm without contact to pelvis or femur; B: over 10 mm without contact to the pelvis, perhaps with contact
+to the femur, no bridging; C: ankylosis by firm bridging. The wording was not confirmed in a published text: results
+carry a mark.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ho_imaging.severity.film import SideView
+from ho_imaging.severity.layout import Arrangement
+from ho_imaging.severity.systems.hip import why_no_hip_from_the_front
+from ho_imaging.severity.systems.system import Measured, Rule, System, at_least_a_centimetre, long_axis_mm
+
+__all__ = ["SCHMIDT_HACKENBROCK", "trochanter_tip_row"]
+
+
+def trochanter_tip_row(view: SideView) -> float | None:
+    """Row of the greater trochanter's tip on the prepared grid: the highest femur lateral of the head."""
+    if view.joint is None:
+        return None
+    grid = view.film.prepared.grid
+    row, column = grid.points_to_prepared(np.array([view.joint.center_px]))[0]
+    radius = view.joint.radius_px / grid.column_scale
+    shaft = np.argwhere(view.femur[min(int(row + 2.0 * radius), view.femur.shape[0] - 1) :])
+    if not shaft.size:
+        return None
+    lateral = 1.0 if float(shaft[:, 1].mean()) >= column else -1.0
+    cells = np.argwhere(view.femur)
+    outside = cells[lateral * (cells[:, 1] - column) > 1.15 * radius]
+    return float(outside[:, 0].min()) if outside.size else None
+
+
+def _refuses(view: SideView) -> str | None:
+    refusal = why_no_hip_from_the_front(view)
+    if refusal is None and trochanter_tip_row(view) is None:
+        return "The tip of the greater trochanter is not seen."
+    return refusal
+
+
+def _rule(view: SideView) -> Rule:
+    tip = trochanter_tip_row(view)
+    findings = (*view.findings, *view.possible)
+
+    def grade(arrangement: Arrangement, measured: Measured) -> str | None:
+        if not arrangement.pieces:
+            return "0"
+        rows = np.concatenate([np.concatenate(findings[index].levels[1])[:, 0] for index in arrangement.nodules])
+        if tip is None:
+            return None
+        above, below = bool((rows < tip).any()), bool((rows > tip).any())
+        place = "II" if above and below else "III" if above else "I"
+        if arrangement.bridged:
+            return f"{place} C"
+        if any(on_pelvis for _, on_pelvis, _ in arrangement.pieces):
+            return None
+        lengths = [long_axis_mm(view, index, measured) for index in arrangement.nodules]
+        if any(length is None for length in lengths):
+            return None
+        large = any(at_least_a_centimetre(length) for length in lengths if length is not None)
+        return f"{place} B" if large or arrangement.attached else f"{place} A"
+
+    return grade
+
+
+SCHMIDT_HACKENBROCK = System(
+    name="schmidt_hackenbrock",
+    title="Schmidt-Hackenbrock region and grade",
+    citation="Schmidt and Hackenbrock, Arch Orthop Trauma Surg 1994;113:339",
+    confirmed=False,
+    grades=("0", *(f"{place} {letter}" for letter in "ABC" for place in ("I", "II", "III"))),
+    refuses=_refuses,
+    rule=_rule,
+    uncovered="Not covered by the definition: bone joined to the pelvis without a bridge, sizes not in mm.",
+)
