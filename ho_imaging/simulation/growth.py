@@ -28,6 +28,7 @@ __all__ = [
     "inside",
     "measure_gap",
     "project_nodule",
+    "regrade",
     "sample_maturity",
 ]
 
@@ -193,6 +194,28 @@ def measure_gap(
         gaps.append(float(away[on_pelvis[near]].min()))
     # Between pixel centres of two bodies one pixel apart there is no room at all.
     return max(min(gaps) - 1.0, 0.0) * pixel_mm
+
+
+def regrade(
+    nodules: tuple[Nodule, ...],
+    camera: Camera,
+    hip: Hip,
+    pelvis_mask: NDArray[np.bool_],
+    femur_mask: NDArray[np.bool_],
+    pixel_mm: float,
+) -> Growth:
+    """Grade given nodules as this film shows them."""
+    shown = tuple(nodule for nodule in nodules if nodule.mask.any())
+    if not shown:
+        return Growth(shown, "0", None)
+    gap = measure_gap(pelvis_mask, femur_mask & ~head_disc(camera, hip), shown, pixel_mm)
+    if any(nodule.joined_to_pelvis and nodule.joined_to_femur for nodule in shown):
+        return Growth(shown, "IV", 0.0)
+    if gap is None:
+        return Growth(shown, "I", None)
+    if gap <= 0.0:
+        return Growth(shown, "IV", 0.0)
+    return Growth(shown, "II" if gap >= GAP_LIMIT_MM else "III", gap)
 
 
 def head_disc(camera: Camera, hip: Hip) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,16 +17,16 @@ from ho_imaging.simulation.bones import (
     project_bone,
     sample_bone_quality,
 )
-from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc
+from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc, regrade
 from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
 from ho_imaging.simulation.mimics import Mimic, sample_mimics
-from ho_imaging.simulation.pose import Hip, pose_skeleton
+from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir, pose_skeleton
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
 from ho_imaging.simulation.shape_model import lumbar_spine, sample_skeleton
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
-__all__ = ["HipPlan", "nodule_layer", "nodule_truth", "sample_hip_scene"]
+__all__ = ["Grown", "HipPlan", "Visit", "nodule_layer", "nodule_truth", "sample_hip_scene", "sample_visit"]
 
 _MARROW_FAT = 0.55
 """Share of fat in adult marrow, by volume; yellow and red marrow mixed (ICRP 70)."""
@@ -53,8 +54,36 @@ class HipPlan:
     clutter: bool = True
 
 
-def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: PLR0912, PLR0915  (the recipe in order)
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """What a first visit leaves for the next: the pose, what grew about each hip, and the state of chance after it."""
+
+    posed: PosedSkeleton
+    growths: tuple[tuple[Side, Growth], ...]
+    chance: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """A later visit of the same person: a little differently on the table, with nodules that have changed.
+
+    ``nodules(first, posed, camera)`` gives the nodules of each side on this visit.
+    """
+
+    first: Grown
+    stir: Stir
+    nodules: Callable[[Grown, PosedSkeleton, Camera], dict[Side, tuple[Nodule, ...]]]
+
+
+def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:
     """Sample a person and project them; the same seed and plan give the same scene to the last bit."""
+    return sample_visit(seed, plan)[0]
+
+
+def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
+    seed: int, plan: HipPlan | None = None, visit: Visit | None = None
+) -> tuple[Scene, Grown]:
+    """Sample a person on their first or, with ``visit``, a later visit; what the next one needs is given too."""
     plan = plan or HipPlan()
     rng = np.random.default_rng(seed)
     region = plan.region or Region(rng.choice([Region.PELVIS, Region.HIP], p=[0.62, 0.38]))
@@ -75,7 +104,15 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     magnification = float(np.clip(rng.normal(1.15, 0.04), 1.06, 1.30))
     hip_plane = distance / magnification
     camera, center = _frame(rng, region, None if lateral else shown, plan.pixel_mm, distance, hip_plane)
-    posed = pose_skeleton(rng, skeleton, view=view.value, hip_plane_y_mm=hip_plane, center_mm=center, shown=shown)
+    posed = pose_skeleton(
+        rng,
+        skeleton,
+        view=view.value,
+        hip_plane_y_mm=hip_plane,
+        center_mm=center,
+        shown=shown,
+        stir=None if visit is None else visit.stir,
+    )
     quality = sample_bone_quality(rng)
     sockets = (np.asarray(skeleton.head_left.center), np.asarray(skeleton.head_right.center))
     pelvis_layer = project_bone(
@@ -129,7 +166,17 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     )
     hip_pixel_mm = plan.pixel_mm / magnification
     growths: list[tuple[Hip, Growth]] = []
+    changed = None if visit is None else visit.nodules(visit.first, posed, camera)
     for hip, grade in zip(posed.hips, grades, strict=True):
+        if changed is not None:
+            if hip.side in changed:
+                growths.append(
+                    (
+                        hip,
+                        regrade(changed[hip.side], camera, hip, pelvis_layer.mask, layers[hip.side].mask, hip_pixel_mm),
+                    )
+                )
+            continue
         visible = _on_film(camera, hip) and (not lateral or hip.side is shown)
         growth = grow_about_hip(
             rng,
@@ -144,6 +191,10 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
         )
         if visible:
             growths.append((hip, growth))
+    if visit is not None:
+        # What follows is drawn as on the first visit, however much was drawn while nodules grew.
+        rng.bit_generator.state = visit.first.chance
+    grown = Grown(posed, tuple((hip.side, growth) for hip, growth in growths), rng.bit_generator.state)
 
     bones = [pelvis_layer, *layers.values(), *spine_layers]
     mineral = sum((layer.mineral_mm for layer in bones), np.zeros(camera.shape, np.float32))
@@ -179,7 +230,7 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
     masks["other_bone"] = other_bone
     # Where truth is open: a nodule's last faint fringe, and what no ray tells apart from metal.
     masks["ignore"] = ((ho_mineral > FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
-    return Scene(
+    scene = Scene(
         thickness_mm=thickness,
         masks=masks,
         pixel_mm=plan.pixel_mm,
@@ -209,6 +260,7 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:  # noqa: 
         },
         nodules=layers_of_nodules,
     )
+    return scene, grown
 
 
 def nodule_layer(nodule: Nodule) -> Layer:

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from ho_imaging.simulation.shape_model import Mesh, Points, Skeleton
 from ho_imaging.vocabulary import Side, View
 
-__all__ = ["Hip", "PosedSkeleton", "pose_skeleton"]
+__all__ = ["Hip", "PosedSkeleton", "Stir", "pose_skeleton"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,19 @@ class PosedSkeleton:
         return np.asarray(0.5 * (left + right), dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class Stir:
+    """How differently a person lies the next time: turns in degrees, shifts in mm.
+
+    ``pelvis_deg``: about x, y and z. ``femurs_deg``: the same for the right and the left femur about its head.
+    ``shift_mm``: of the whole, along x, y (towards the detector) and z.
+    """
+
+    pelvis_deg: tuple[float, float, float]
+    femurs_deg: tuple[tuple[float, float, float], tuple[float, float, float]]
+    shift_mm: tuple[float, float, float]
+
+
 def _femur_rotation(rng: np.random.Generator, view: str, outward: float, *, shown: bool) -> Rotation:
     """Rotation of a femur about its head; flexion lifts the knee to the front, abduction moves it outward."""
     if view == View.FROG_LEG:
@@ -79,10 +92,12 @@ def pose_skeleton(
     hip_plane_y_mm: float,
     center_mm: tuple[float, float],
     shown: Side | None = None,
+    stir: Stir | None = None,
 ) -> PosedSkeleton:
     """Turn a person for a view and put the middle between the hips at ``center_mm`` (x, z) in the plane of the hips.
 
     In a lateral view the hip ``shown`` is put there; the beam comes from the other side, tilted towards the head.
+    ``stir`` moves the same person a little, as between two visits.
     """
     tilt, turn, obliquity = rng.normal(0.0, 7.0), rng.normal(0.0, 4.0), rng.normal(0.0, 3.0)
     rotation = Rotation.from_euler("xzy", [tilt, turn, obliquity], degrees=True)
@@ -95,6 +110,9 @@ def pose_skeleton(
     offset = np.array([center_mm[0], hip_plane_y_mm, center_mm[1]])
     if lateral and shown is not None:
         offset = offset - rotation.apply(np.asarray(heads[shown].center) - origin)
+    if stir is not None:
+        rotation = Rotation.from_euler("xyz", stir.pelvis_deg, degrees=True) * rotation
+        offset = offset + np.asarray(stir.shift_mm)
 
     def place(points: Points) -> Points:
         return np.asarray(rotation.apply(points - origin) + offset)
@@ -102,12 +120,17 @@ def pose_skeleton(
     pelvis = skeleton.pelvis.moved(place(skeleton.pelvis.vertices))
     pelvis_tree = cKDTree(pelvis.vertices)
     hips = []
-    for side, outward, neutral, marks in (
-        (Side.RIGHT, -1.0, skeleton.femur_right, skeleton.pelvis_landmarks_right),
-        (Side.LEFT, 1.0, skeleton.femur_left, skeleton.pelvis_landmarks_left),
+    for number, (side, outward, neutral, marks) in enumerate(
+        (
+            (Side.RIGHT, -1.0, skeleton.femur_right, skeleton.pelvis_landmarks_right),
+            (Side.LEFT, 1.0, skeleton.femur_left, skeleton.pelvis_landmarks_left),
+        )
     ):
         head = np.asarray(heads[side].center)
-        turned = _femur_rotation(rng, view, outward, shown=side is shown).apply(neutral.vertices - head) + head
+        turn_femur = _femur_rotation(rng, view, outward, shown=side is shown)
+        if stir is not None:
+            turn_femur = Rotation.from_euler("xyz", stir.femurs_deg[number], degrees=True) * turn_femur
+        turned = turn_femur.apply(neutral.vertices - head) + head
         femur = neutral.moved(place(turned))
         positions = {name: femur.vertices[index] for name, index in skeleton.femur_landmarks.items()}
         shaft = (
