@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ho_imaging.pipeline import Analyzer, analyze
+    from ho_imaging.progression import ProgressionResult, compare
     from ho_imaging.reading import Radiograph, discover, read_radiograph
     from ho_imaging.reporting.schema import StudyResult
+    from ho_imaging.severity.context import StudyContext
 
 __version__ = "0.1.0"
 
@@ -33,14 +35,17 @@ __all__ = [
     "ModelError",
     "NotARadiographError",
     "OutOfScopeError",
+    "ProgressionResult",
     "Radiograph",
     "ReadError",
     "RefusedError",
+    "StudyContext",
     "StudyResult",
     "TooLargeError",
     "UsageError",
     "__version__",
     "analyze",
+    "compare",
     "discover",
     "read_radiograph",
 ]
@@ -48,6 +53,9 @@ __all__ = [
 _HOME = {
     "Analyzer": "pipeline",
     "analyze": "pipeline",
+    "ProgressionResult": "progression",
+    "compare": "progression",
+    "StudyContext": "severity.context",
     "Radiograph": "reading",
     "discover": "reading",
     "read_radiograph": "reading",

@@ -8,6 +8,7 @@ import re
 import warnings
 import zlib
 from dataclasses import replace
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -208,7 +209,27 @@ def _radiograph(
         modality=str(dataset.get("Modality", "") or ""),
         quality=tuple(flags),
         aspect_ratio=aspect_ratio(dataset),
+        acquired=_acquired(dataset),
+        patient_hash=_patient_hash(dataset),
     )
+
+
+def _acquired(dataset: Dataset) -> date | None:
+    for keyword in ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate"):
+        text = str(dataset.get(keyword, "") or "").strip()
+        try:
+            return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+        except ValueError:
+            continue  # empty, or no date at all: the next keyword may hold one
+    return None
+
+
+def _patient_hash(dataset: Dataset) -> str | None:
+    number = str(dataset.get("PatientID", "") or "").strip()
+    if not number:
+        return None
+    issuer = str(dataset.get("IssuerOfPatientID", "") or "").strip()
+    return hashlib.sha256(f"{issuer}/{number}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def drop_damaged(dataset: Dataset) -> int:

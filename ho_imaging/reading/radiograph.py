@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -75,3 +76,7 @@ class Radiograph:
     quality: tuple[QualityFlag, ...] = ()
     aspect_ratio: float = 1.0
     """Height of a pixel over its width, for films without spacing (Pixel Aspect Ratio)."""
+    acquired: date | None = None
+    """When the film was taken: Acquisition, Content, Series or Study Date, the first that is there."""
+    patient_hash: str | None = None
+    """Tells whether two films are of one patient; made from Patient ID and its issuer, and never written anywhere."""

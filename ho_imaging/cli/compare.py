@@ -1,0 +1,41 @@
+"""``ho-imaging compare BASELINE FOLLOWUP [LATER...]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "studies", nargs="+", metavar="STUDY", help="films or folders of one study each, earliest first"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for comparison.json and pictures")
+    parser.add_argument(
+        "--days", type=int, nargs="+", metavar="N", help="days between each study and the next, in place of dates"
+    )
+    parser.add_argument(
+        "--allow-other-patient", action="store_true", help="compare even if the files name different patients"
+    )
+    parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare; print the result as JSON. Exit status 1 if nothing could be told."""
+    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415  (heavy imports wait until a command needs them)
+    from ho_imaging.progression.studies import analyze_study, compare_studies  # noqa: PLC0415
+
+    analyzer = Analyzer(options.model, device=options.device)
+    studies = [analyze_study(analyzer, study) for study in options.studies]
+    comparison = compare_studies(studies, days=options.days, allow_other_patient=options.allow_other_patient)
+    if options.out is not None:
+        from ho_imaging.progression.picture import write_comparison  # noqa: PLC0415
+
+        write_comparison(comparison, options.out)
+    sys.stdout.write(comparison.result.to_json())
+    return 1 if comparison.result.verdict == "cannot tell" else 0

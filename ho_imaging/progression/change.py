@@ -1,0 +1,244 @@
+"""What became of each nodule between two registered films, and of all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from ho_imaging.findings.finding import Finding
+from ho_imaging.progression.register import Registration
+from ho_imaging.severity.film import SideView
+from ho_imaging.severity.layout import shape_of
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["NoduleChange", "NoduleCourse", "SideChange", "Verdict", "find_changes", "verdict_of"]
+
+
+class NoduleCourse(StrEnum):
+    """What became of a nodule."""
+
+    NEW = "new"
+    GROWN = "grown"
+    STABLE = "stable"
+    SHRUNK = "shrunk"
+    GONE = "gone"
+    UNCERTAIN = "uncertain"
+    """Too faint on one of the films to say."""
+    OUTSIDE = "outside"
+    """Not wholly in the field of both films."""
+
+
+class Verdict(StrEnum):
+    """Whether the disease is spreading."""
+
+    SPREADING = "spreading"
+    STABLE = "stable"
+    REGRESSING = "regressing"
+    CANNOT_TELL = "cannot tell"
+
+
+_MATCH_MM = 2.0
+"""Outlines closer than this after registration, plus what the registration leaves, are of one nodule."""
+
+_OUTLINE_SHARE = 0.45
+"""Standard error of an area, in half widths of its range from surer to less sure outline; set on simulated pairs."""
+
+_AREA_SD_SHARE, _AREA_SD_MM2 = 0.07, 4.0
+"""What an area differs by between two films of the same nodule at least: exposure, noise, depth."""
+
+_SIGNIFICANT = 1.96
+_LEAST_CHANGE_SHARE, _LEAST_CHANGE_MM2 = 0.12, 12.0
+"""Less than this is no change, however well it is measured."""
+
+_CERTAIN_NEW = 0.9
+_IN_FIELD_SHARE = 0.97
+
+
+@dataclass(frozen=True)
+class NoduleChange:
+    """One nodule, or one that split or merged, on two films; areas in mm of the earlier film."""
+
+    course: NoduleCourse
+    earlier_ids: tuple[str, ...]
+    later_ids: tuple[str, ...]
+    earlier_mm2: float
+    later_mm2: float
+    change_sd_mm2: float
+    density_change: float | None
+
+
+@dataclass(frozen=True)
+class SideChange:
+    """All nodules of a side; ``change_sd_mm2`` is the standard error of the total's change."""
+
+    nodules: tuple[NoduleChange, ...]
+    earlier_mm2: float
+    later_mm2: float
+    change_sd_mm2: float
+
+
+def find_changes(earlier: SideView, later: SideView, registration: Registration) -> SideChange:
+    """Match the nodules of two registered films and say what became of each."""
+    before, after = [*earlier.findings, *earlier.possible], [*later.findings, *later.possible]
+    shapes_before = [_shape(finding, earlier, None) for finding in before]
+    shapes_after = [_shape(finding, later, registration) for finding in after]
+    reach = _MATCH_MM + registration.residual_mm
+    pairs = [
+        (i, j)
+        for i, a in enumerate(shapes_before)
+        for j, b in enumerate(shapes_after)
+        if float(shapely.distance(a, b)) <= reach
+    ]
+    changes = []
+    for members_before, members_after in _together(len(before), len(after), pairs):
+        old = [(before[i], shapes_before[i]) for i in members_before]
+        new = [(after[j], shapes_after[j]) for j in members_after]
+        certain_before = [item for item in old if item[0] in earlier.findings]
+        certain_after = [item for item in new if item[0] in later.findings]
+        if certain_before or certain_after:
+            visible = _in_field(old, later, registration, forward=False) and _in_field(
+                new, earlier, registration, forward=True
+            )
+            faint = len(old) > 0 and not certain_before, len(new) > 0 and not certain_after
+            changes.append(_change(certain_before, certain_after, faint, registration, visible=visible))
+    counted = [c for c in changes if c.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}]
+    total_before, total_after = sum(c.earlier_mm2 for c in counted), sum(c.later_mm2 for c in counted)
+    # Errors of outlines are each nodule's own, that of the scale is shared.
+    own = sum(c.change_sd_mm2**2 for c in counted)
+    shared = 2.0 * registration.scale_sd * total_after
+    return SideChange(tuple(changes), total_before, total_after, float(np.sqrt(own + shared**2)))
+
+
+def verdict_of(change: SideChange) -> tuple[Verdict, str]:
+    """Say whether ectopic bone of a side is spreading, and why."""
+    counted = [c for c in change.nodules if c.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}]
+    if change.nodules and not counted:
+        return Verdict.CANNOT_TELL, "No nodule is seen well enough on both films."
+    difference = change.later_mm2 - change.earlier_mm2
+    course = _course(change.earlier_mm2, change.later_mm2, change.change_sd_mm2)
+    news = sum(c.course is NoduleCourse.NEW for c in counted)
+    gone = sum(c.course is NoduleCourse.GONE for c in counted)
+    said = (
+        f"{change.earlier_mm2:.0f} to {change.later_mm2:.0f} sq mm, {difference:+.0f} +- "
+        f"{_SIGNIFICANT * change.change_sd_mm2:.0f}; {news} new, {gone} gone."
+    )
+    if course is NoduleCourse.GROWN or (news and not gone and difference > 0.0):
+        return Verdict.SPREADING, said
+    if course is NoduleCourse.SHRUNK or (gone and not news and difference < 0.0):
+        return Verdict.REGRESSING, said
+    return Verdict.STABLE, said
+
+
+def _change(
+    before: Sequence[tuple[Finding, shapely.Geometry]],
+    after: Sequence[tuple[Finding, shapely.Geometry]],
+    faint: tuple[bool, bool],
+    registration: Registration,
+    *,
+    visible: bool,
+) -> NoduleChange:
+    area_before, area_after = (float(shapely.area(shapely.union_all([s for _, s in side]))) for side in (before, after))
+    sd = float(np.hypot(_area_sd(before, 1.0), _area_sd(after, registration.scale**2)))
+    if not visible:
+        course = NoduleCourse.OUTSIDE
+    elif any(faint):
+        course = NoduleCourse.UNCERTAIN
+    elif not before or not after:
+        seen = before or after
+        sure = max(finding.confidence for finding, _ in seen) >= _CERTAIN_NEW
+        large = max(area_before, area_after) >= max(_LEAST_CHANGE_MM2, _SIGNIFICANT * sd)
+        course = (NoduleCourse.GONE if before else NoduleCourse.NEW) if sure and large else NoduleCourse.UNCERTAIN
+    else:
+        course = _course(area_before, area_after, sd)
+    densities = [np.average([f.density_ratio for f, _ in side if f.density_ratio is not None] or [np.nan])
+                 for side in (before, after) if side]  # fmt: skip
+    change = float(densities[1] - densities[0]) if len(densities) == 2 else np.nan
+    return NoduleChange(
+        course=course,
+        earlier_ids=tuple(finding.id for finding, _ in before),
+        later_ids=tuple(finding.id for finding, _ in after),
+        earlier_mm2=area_before,
+        later_mm2=area_after,
+        change_sd_mm2=sd,
+        density_change=None if np.isnan(change) else float(change),
+    )
+
+
+def _course(before_mm2: float, after_mm2: float, sd_mm2: float) -> NoduleCourse:
+    change = after_mm2 - before_mm2
+    least = max(_SIGNIFICANT * sd_mm2, _LEAST_CHANGE_SHARE * before_mm2, _LEAST_CHANGE_MM2)
+    if change > least:
+        return NoduleCourse.GROWN
+    return NoduleCourse.SHRUNK if change < -least else NoduleCourse.STABLE
+
+
+def _area_sd(seen: Sequence[tuple[Finding, shapely.Geometry]], area_scale: float) -> float:
+    """Give the standard error of the area of nodules on one film."""
+    total = 0.0
+    for finding, shape in seen:
+        low, high = finding.area_range_mm2 or (0.0, 0.0)
+        from_outline = _OUTLINE_SHARE * 0.5 * (high - low) * area_scale
+        total += from_outline**2 + (_AREA_SD_SHARE * float(shapely.area(shape))) ** 2 + _AREA_SD_MM2**2
+    return float(np.sqrt(total))
+
+
+def _bone_of(finding: Finding) -> Structure:
+    """Bone that a nodule moves with."""
+    if finding.joined_to:
+        return finding.joined_to[0]
+    return finding.nearest_bone if finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
+
+
+def _shape(finding: Finding, view: SideView, registration: Registration | None) -> shapely.Geometry:
+    """Outline of a nodule in mm of the earlier film, (row, column)."""
+    mm = view.film.anatomy.pixel_mm or 1.0
+
+    def place(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        in_mm = points[:, ::-1] * mm
+        return in_mm if registration is None else registration.motions[_bone_of(finding)].apply(in_mm)
+
+    return shapely.transform(shape_of(finding.levels[1]), place)
+
+
+def _in_field(
+    seen: Sequence[tuple[Finding, shapely.Geometry]], other: SideView, registration: Registration, *, forward: bool
+) -> bool:
+    """Whether nodules of one film would lie within the other film's field."""
+    valid = other.film.prepared.valid
+    mm = other.film.anatomy.pixel_mm or 1.0
+    for finding, shape in seen:
+        points = shapely.get_coordinates(shape)
+        if not len(points):
+            continue
+        if not forward:
+            motion = registration.motions[_bone_of(finding)]
+            points = (points - motion.shift) @ motion.rotation / motion.scale
+        rows, columns = np.rint(points / mm).astype(int).T
+        inside = (rows >= 0) & (columns >= 0) & (rows < valid.shape[0]) & (columns < valid.shape[1])
+        inside[inside] = valid[rows[inside], columns[inside]]
+        if float(inside.mean()) < _IN_FIELD_SHARE:
+            return False
+    return True
+
+
+def _together(before: int, after: int, pairs: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:
+    """Groups of nodules that belong together, where one has split or several have merged."""
+    parent = list(range(before + after))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            index = parent[index]
+        return index
+
+    for i, j in pairs:
+        parent[root(before + j)] = root(i)
+    groups: dict[int, tuple[list[int], list[int]]] = {}
+    for index in range(before + after):
+        old, new = groups.setdefault(root(index), ([], []))
+        (old if index < before else new).append(index if index < before else index - before)
+    return list(groups.values())

@@ -1,0 +1,166 @@
+"""Pictures of a comparison: the two films side by side in one frame, and the area over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ho_imaging.progression.change import NoduleCourse
+from ho_imaging.progression.studies import Comparison, SideComparison
+from ho_imaging.reporting.masks import WriteError, write_png
+from ho_imaging.reporting.schema import RESEARCH_USE
+from ho_imaging.severity.film import SideView
+from ho_imaging.vocabulary import Side, Structure
+
+__all__ = ["draw_side", "write_comparison"]
+
+_PICTURE_MM_PX = 3.0
+_REACH_RADII = 5.0
+_EARLIER, _LATER, _TEXT = (100, 200, 255), (255, 176, 0), (240, 240, 240)
+"""Sky blue and orange keep apart for every common kind of colour vision (after Okabe and Ito)."""
+
+_BAR_PX = 64
+_NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
+
+
+def write_comparison(comparison: Comparison, out_dir: Path) -> None:
+    """Write ``comparison.json``, a picture a side and, with matplotlib at hand, the trend.
+
+    Raises
+    ------
+    WriteError
+        If the folder cannot be written to.
+
+    """
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        (out_dir / "comparison.json").write_text(comparison.result.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise WriteError(
+            f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
+        ) from error
+    for side, compared in comparison.sides.items():
+        write_png(out_dir / f"{side.value}.png", draw_side(compared, side))
+    _write_trend(comparison, out_dir / "trend.png")
+
+
+def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
+    """Draw both films about the joint, the later one brought into the earlier one's place; RGB uint8."""
+    joint = compared.earlier.joint
+    if joint is None:  # pragma: no cover  (registration takes a joint)
+        raise AssertionError
+    grid = compared.earlier.film.prepared.grid
+    mm = compared.earlier.film.anatomy.pixel_mm or 1.0
+    center = grid.points_to_prepared(np.array([joint.center_px]))[0] * mm
+    reach = _REACH_RADII * joint.radius_px / grid.column_scale * mm
+    corner = center - reach
+    size = int(2.0 * reach * _PICTURE_MM_PX)
+    first = _panel(compared.earlier, corner, size, None)
+    second = _panel(compared.later, corner, size, compared)
+    font, small = ImageFont.load_default(20), ImageFont.load_default(15)
+    canvas = Image.new("RGB", (2 * size + 6, size + _BAR_PX), (16, 16, 20))
+    canvas.paste(first, (0, 0))
+    canvas.paste(second, (size + 6, 0))
+    draw = ImageDraw.Draw(canvas)
+    draw.text((12, 10), "earlier", font=font, fill=_EARLIER, stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text((size + 18, 10), "later", font=font, fill=_LATER, stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text((12, size + 6), f"{_NAMES[side]}: {compared.verdict.value}. {compared.statement}", font=font, fill=_TEXT)
+    draw.text((12, size + 36), RESEARCH_USE, font=small, fill=_LATER)
+    return np.asarray(canvas, dtype=np.uint8)
+
+
+def _panel(view: SideView, corner: NDArray[np.float64], size: int, compared: SideComparison | None) -> Image.Image:
+    """One film in the picture's frame with the outlines of its nodules, on the later one the earlier ones too."""
+    mm = view.film.anatomy.pixel_mm or 1.0
+    motion = None if compared is None else compared.registration.motions[Structure.PELVIS]
+    # Picture (x, y) -> earlier mm -> this film's prepared (column, row).
+    to_mm = np.array([[0.0, 1.0 / _PICTURE_MM_PX, corner[0]], [1.0 / _PICTURE_MM_PX, 0.0, corner[1]]])
+    if motion is not None:
+        back = motion.rotation.T / motion.scale
+        to_mm = np.column_stack([back @ to_mm[:, :2], back @ (to_mm[:, 2] - motion.shift)])
+    matrix = to_mm[::-1] / mm
+    shown = cv2.warpAffine(
+        view.film.prepared.pixels, matrix, (size, size), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    )
+    inside = view.film.prepared.pixels[view.film.prepared.valid]
+    low, high = np.percentile(inside, [0.5, 99.8])
+    tones = (np.clip((shown - low) / max(float(high - low), 1e-6), 0.0, 1.0) * 255).astype(np.uint8)
+    picture = Image.fromarray(tones).convert("RGB")
+    draw = ImageDraw.Draw(picture)
+    if compared is None:
+        _outline(draw, view, corner, None, _EARLIER)
+    else:
+        _outline(draw, compared.earlier, corner, None, _EARLIER)
+        _outline(draw, view, corner, compared, _LATER)
+        _name_changes(draw, compared, corner)
+    return picture
+
+
+def _outline(
+    draw: ImageDraw.ImageDraw,
+    view: SideView,
+    corner: NDArray[np.float64],
+    compared: SideComparison | None,
+    colour: tuple[int, int, int],
+) -> None:
+    mm = view.film.anatomy.pixel_mm or 1.0
+    for finding in view.findings:
+        for contour in finding.levels[1]:
+            points = contour * mm
+            if compared is not None:
+                bone = finding.joined_to[0] if finding.joined_to else Structure.PELVIS
+                points = compared.registration.motions[bone].apply(points)
+            places = [(float(c), float(r)) for r, c in (points - corner) * _PICTURE_MM_PX]
+            draw.line([*places, places[0]], fill=colour, width=2, joint="curve")
+
+
+def _name_changes(draw: ImageDraw.ImageDraw, compared: SideComparison, corner: NDArray[np.float64]) -> None:
+    font = ImageFont.load_default(17)
+    for change in compared.change.nodules:
+        view, ids = (compared.later, change.later_ids) if change.later_ids else (compared.earlier, change.earlier_ids)
+        finding = next((f for f in (*view.findings, *view.possible) if f.id == ids[0]), None)
+        if finding is None:
+            continue
+        points = np.concatenate(finding.levels[1]) * (view.film.anatomy.pixel_mm or 1.0)
+        if change.later_ids:
+            points = compared.registration.motions[Structure.PELVIS].apply(points)
+        row, column = ((points - corner) * _PICTURE_MM_PX).max(axis=0)
+        text = change.course.value
+        if change.course not in {NoduleCourse.OUTSIDE, NoduleCourse.UNCERTAIN}:
+            text += f" {change.later_mm2 - change.earlier_mm2:+.0f} sq mm"
+        draw.text(
+            (float(column) + 6, float(row) - 12), text, font=font, fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0)
+        )
+
+
+def _write_trend(comparison: Comparison, path: Path) -> None:
+    """Area over time, each side a line, relative to the first study; left out without matplotlib or dates."""
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
+    except ImportError:
+        return
+    intervals = comparison.result.intervals
+    if any(interval.days is None for interval in intervals):
+        return
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN):
+        days, areas, errors = [0.0], [0.0], [0.0]
+        for interval in intervals:
+            found = next((s for s in interval.sides if s.side == side and s.change_mm2 is not None), None)
+            if found is None:
+                break
+            days.append(days[-1] + float(interval.days or 0))
+            areas.append(areas[-1] + float(found.change_mm2 or 0.0))
+            errors.append(float(np.hypot(errors[-1], 1.96 * float(found.change_sd_mm2 or 0.0))))
+        if len(days) > 1:
+            axes.errorbar(days, areas, yerr=errors, marker="o", capsize=4, label=_NAMES[side].lower())
+    axes.axhline(0.0, color="0.7", linewidth=1)
+    axes.set_xlabel("days since the first study")
+    axes.set_ylabel("change of projected area, mm²")
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,93 @@
+"""The result of a comparison as others see it: a versioned schema, strict when read."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ho_imaging.reporting.schema import RESEARCH_USE
+from ho_imaging.vocabulary import Side
+
+__all__ = ["IntervalResult", "NoduleChangeResult", "ProgressionResult", "SideIntervalResult"]
+
+NonNegative = Annotated[float, Field(ge=0.0)]
+VerdictWord = Literal["spreading", "stable", "regressing", "cannot tell"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=True)
+
+
+class NoduleChangeResult(_Part):
+    """One nodule on two films; ids are those of the two studies' results. Areas in mm of the earlier film."""
+
+    course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"]
+    earlier_ids: tuple[str, ...]
+    later_ids: tuple[str, ...]
+    earlier_mm2: NonNegative
+    later_mm2: NonNegative
+    change_mm2: float
+    change_sd_mm2: NonNegative
+    change_mm2_per_month: float | None
+    density_change: float | None
+    """Change of brightness relative to the patient's own cortex; descriptive only."""
+
+
+class SideIntervalResult(_Part):
+    """One side between two studies."""
+
+    side: Side
+    verdict: VerdictWord
+    statement: str
+    earlier_grade: str | None = None
+    later_grade: str | None = None
+    earlier_mm2: NonNegative | None = None
+    later_mm2: NonNegative | None = None
+    change_mm2: float | None = None
+    change_sd_mm2: NonNegative | None = None
+    change_mm2_per_month: float | None = None
+    change_sd_mm2_per_month: NonNegative | None = None
+    earlier_film: str | None = None
+    later_film: str | None = None
+    residual_mm: NonNegative | None = None
+    """Typical distance between the outlines of native bone after registration."""
+    scale: float | None = None
+    """What lengths of the later film were multiplied by."""
+    turn_deg: NonNegative | None = None
+    nodules: tuple[NoduleChangeResult, ...] = ()
+
+
+class IntervalResult(_Part):
+    """Two studies."""
+
+    earlier_study_uid: str
+    later_study_uid: str
+    days: int | None
+    verdict: VerdictWord
+    sides: tuple[SideIntervalResult, ...]
+
+
+class ProgressionResult(_Part):
+    """Studies of one patient in time order.
+
+    ``intervals``: each study against the one before; ``overall``: the last against the first. ``verdict`` is that of
+    the last interval: what is happening now.
+    """
+
+    schema_version: Literal["1.0"] = "1.0"
+    verdict: VerdictWord
+    intervals: tuple[IntervalResult, ...]
+    overall: IntervalResult
+    warnings: tuple[str, ...] = ()
+    research_use: str = RESEARCH_USE
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Write the result as JSON; the same result gives the same text."""
+        return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ProgressionResult:
+        """Read a result back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
+        return cls.model_validate_json(text)

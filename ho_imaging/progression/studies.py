@@ -1,0 +1,277 @@
+"""Compare studies of one patient: register each side, match the nodules, say whether bone is spreading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from os import PathLike
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import UsageError
+from ho_imaging.pipeline import Analyzer, StudyAnalysis
+from ho_imaging.progression.change import NoduleChange, SideChange, Verdict, find_changes, verdict_of
+from ho_imaging.progression.register import NotComparableError, Registration, register
+from ho_imaging.progression.schema import (
+    IntervalResult,
+    NoduleChangeResult,
+    ProgressionResult,
+    SideIntervalResult,
+    VerdictWord,
+)
+from ho_imaging.reading import discover
+from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
+from ho_imaging.vocabulary import Side, Status
+
+__all__ = ["Comparison", "SideComparison", "analyze_study", "compare", "compare_studies"]
+
+DAYS_A_MONTH = 30.4375
+
+StudySource = str | PathLike[str] | bytes | Dataset | StudyAnalysis | Sequence[str | PathLike[str] | bytes | Dataset]
+
+
+@dataclass(frozen=True, eq=False)
+class SideComparison:
+    """One side of two films that were laid over each other: what pictures are made from."""
+
+    earlier: SideView
+    later: SideView
+    registration: Registration
+    change: SideChange
+    verdict: Verdict
+    statement: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A result together with what was computed on the way, for the last interval, by side."""
+
+    result: ProgressionResult
+    studies: tuple[StudyAnalysis, ...]
+    sides: dict[Side, SideComparison]
+
+
+def compare(
+    *studies: StudySource,
+    model: str | PathLike[str] = "default",
+    device: str = "auto",
+    days: Sequence[int] | None = None,
+    allow_other_patient: bool = False,
+) -> ProgressionResult:
+    """Say what changed between studies of one patient, given in time order.
+
+    Parameters
+    ----------
+    studies
+        Two or more: each a film, a folder or the films of one study, or a `StudyAnalysis` made before.
+    model, device
+        As for `Analyzer`.
+    days
+        Days between each study and the next, in place of the dates in the files.
+    allow_other_patient
+        Compare even if the files name different patients (pseudonyms may differ between exports).
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two studies, a folder holds more than one, the dates are not in order, or the files name
+        different patients.
+    ReadError
+        If a path does not exist.
+
+    """
+    analyzer = Analyzer(model, device=device)
+    analyses = [analyze_study(analyzer, study) for study in studies]
+    return compare_studies(analyses, days=days, allow_other_patient=allow_other_patient).result
+
+
+def compare_studies(
+    studies: Sequence[StudyAnalysis], *, days: Sequence[int] | None = None, allow_other_patient: bool = False
+) -> Comparison:
+    """Compare analysed studies in time order; see `compare`."""
+    if len(studies) < 2:
+        raise UsageError("comparing takes two studies at least", remedy="give the earlier one first")
+    if days is not None and (len(days) != len(studies) - 1 or min(days) < 0):
+        raise UsageError("needs as many days as there are intervals, 0 or more each", remedy="one less than studies")
+    if not allow_other_patient and len({name for study in studies for name in _patients(study)}) > 1:
+        raise UsageError(
+            "the files name different patients", remedy="check them, or say that another name is the same patient"
+        )
+    between = list(days) if days is not None else [_days(a, b) for a, b in pairwise(studies)]
+    compared = [_interval(a, b, d) for (a, b), d in zip(pairwise(studies), between, strict=True)]
+    last, sides = compared[-1]
+    known = [d for d in between if d is not None]
+    whole = sum(known) if len(known) == len(between) else None
+    overall = last if len(studies) == 2 else _interval(studies[0], studies[-1], whole)[0]
+    warnings = [f"study {n}: {text}" for n, study in enumerate(studies, start=1) for text in study.result.warnings]
+    if any(d is None for d in between):
+        warnings.append("No dates: growth per month is not given.")
+    result = ProgressionResult(
+        verdict=last.verdict,
+        intervals=tuple(interval for interval, _ in compared),
+        overall=overall,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+    return Comparison(result, tuple(studies), sides)
+
+
+def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
+    """Analyse a film, a folder of one study, or its films; give back an analysis made before."""
+    if isinstance(study, StudyAnalysis):
+        return study
+    if isinstance(study, str | PathLike) and Path(study).is_dir():
+        found = discover([study]).studies
+        if len(found) != 1:
+            raise UsageError(f"holds {len(found)} studies, not one", path=study, remedy="give each study on its own")
+        return analyzer.analyze_study(found[0])
+    if isinstance(study, str | PathLike | bytes | Dataset):
+        return analyzer.analyze_films([study])
+    return analyzer.analyze_films(list(study))
+
+
+def _patients(study: StudyAnalysis) -> set[str]:
+    found = (film.reading.prepared.radiograph.patient_hash for film in study.films.values())
+    return {name for name in found if name is not None}
+
+
+def _date(study: StudyAnalysis) -> date | None:
+    dates = [film.reading.prepared.radiograph.acquired for film in study.films.values()]
+    return min((day for day in dates if day is not None), default=None)
+
+
+def _days(earlier: StudyAnalysis, later: StudyAnalysis) -> int | None:
+    first, second = _date(earlier), _date(later)
+    if first is None or second is None:
+        return None
+    if second < first:
+        raise UsageError("the later study was taken before the earlier one", remedy="give them in time order")
+    return (second - first).days
+
+
+def _interval(
+    earlier: StudyAnalysis, later: StudyAnalysis, days: int | None
+) -> tuple[IntervalResult, dict[Side, SideComparison]]:
+    results: list[SideIntervalResult] = []
+    compared: dict[Side, SideComparison] = {}
+    sides = [side for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if _shows(earlier, side) and _shows(later, side)]
+    for side in sides:
+        comparison, why_not = _best(earlier, later, side)
+        grades = _grade(earlier, side), _grade(later, side)
+        if comparison is None:
+            results.append(_cannot_tell(side, why_not, grades))
+        else:
+            compared[side] = comparison
+            results.append(_side_result(side, comparison, grades, days))
+    verdict = _worst([result.verdict for result in results])
+    uids = earlier.result.study_uid, later.result.study_uid
+    if not results:
+        reason = "; ".join(
+            f"study {name} was {study.result.status}" for name, study in (("earlier", earlier), ("later", later))
+            if study.result.status != Status.DONE
+        )  # fmt: skip
+        results.append(_cannot_tell(Side.UNKNOWN, reason or "the studies show no side in common", (None, None)))
+    interval = IntervalResult(
+        earlier_study_uid=uids[0], later_study_uid=uids[1], days=days, verdict=verdict, sides=tuple(results)
+    )
+    return interval, compared
+
+
+def _shows(study: StudyAnalysis, side: Side) -> bool:
+    return any(side in sides_shown(film.reading) for film in study.films.values())
+
+
+def _grade(study: StudyAnalysis, side: Side) -> str | None:
+    if study.severity is None:
+        return None
+    return next((found.grade for found in study.severity.sides if found.side is side), None)
+
+
+def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[SideComparison | None, str]:
+    """Compare the two films of one projection that fit each other best."""
+    best: SideComparison | None = None
+    reasons: list[str] = []
+    for first in _films(earlier, side):
+        for second in _films(later, side):
+            views = first.prepared.radiograph.view.value, second.prepared.radiograph.view.value
+            if views[0] is not views[1]:
+                reasons.append("the films are of different projections")
+                continue
+            before, after = view_of_side(first, side), view_of_side(second, side)
+            try:
+                registration = register(before, after)
+            except NotComparableError as error:
+                reasons.append(str(error))
+                continue
+            if best is None or registration.residual_mm < best.registration.residual_mm:
+                change = find_changes(before, after, registration)
+                best = SideComparison(before, after, registration, change, *verdict_of(change))
+    return best, reasons[-1] if reasons else "no film of this side on both"
+
+
+def _films(study: StudyAnalysis, side: Side) -> list[FilmReading]:
+    return [film.reading for film in study.films.values() if side in sides_shown(film.reading)]
+
+
+def _cannot_tell(side: Side, why: str, grades: tuple[str | None, str | None]) -> SideIntervalResult:
+    statement = f"Cannot tell: {why}."
+    return SideIntervalResult(
+        side=side,
+        verdict=Verdict.CANNOT_TELL.value,
+        statement=statement,
+        earlier_grade=grades[0],
+        later_grade=grades[1],
+    )
+
+
+def _side_result(
+    side: Side, comparison: SideComparison, grades: tuple[str | None, str | None], days: int | None
+) -> SideIntervalResult:
+    change, registration = comparison.change, comparison.registration
+    months = None if not days else days / DAYS_A_MONTH
+    difference = change.later_mm2 - change.earlier_mm2
+    statement = comparison.statement
+    if grades[0] != grades[1] and None not in grades:
+        statement += f" Grade {grades[0]} to {grades[1]}."
+    return SideIntervalResult(
+        side=side,
+        verdict=comparison.verdict.value,
+        statement=statement,
+        earlier_grade=grades[0],
+        later_grade=grades[1],
+        earlier_mm2=round(change.earlier_mm2, 1),
+        later_mm2=round(change.later_mm2, 1),
+        change_mm2=round(difference, 1),
+        change_sd_mm2=round(change.change_sd_mm2, 1),
+        change_mm2_per_month=None if months is None else round(difference / months, 2),
+        change_sd_mm2_per_month=None if months is None else round(change.change_sd_mm2 / months, 2),
+        earlier_film=comparison.earlier.film.prepared.radiograph.sop_instance_uid,
+        later_film=comparison.later.film.prepared.radiograph.sop_instance_uid,
+        residual_mm=round(registration.residual_mm, 2),
+        scale=round(registration.scale, 4),
+        turn_deg=round(registration.turn_deg, 1),
+        nodules=tuple(_nodule_result(nodule, months) for nodule in change.nodules),
+    )
+
+
+def _nodule_result(nodule: NoduleChange, months: float | None) -> NoduleChangeResult:
+    difference = nodule.later_mm2 - nodule.earlier_mm2
+    return NoduleChangeResult(
+        course=nodule.course.value,
+        earlier_ids=nodule.earlier_ids,
+        later_ids=nodule.later_ids,
+        earlier_mm2=round(nodule.earlier_mm2, 1),
+        later_mm2=round(nodule.later_mm2, 1),
+        change_mm2=round(difference, 1),
+        change_sd_mm2=round(nodule.change_sd_mm2, 1),
+        change_mm2_per_month=None if months is None else round(difference / months, 2),
+        density_change=None if nodule.density_change is None else round(nodule.density_change, 3),
+    )
+
+
+def _worst(verdicts: Sequence[VerdictWord]) -> VerdictWord:
+    """Spreading anywhere is spreading; a side that cannot be told leaves the rest in doubt."""
+    order: tuple[VerdictWord, ...] = ("spreading", "cannot tell", "regressing", "stable")
+    return min(verdicts, key=order.index, default="cannot tell")
