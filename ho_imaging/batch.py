@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,6 +16,7 @@ from ho_imaging.pipeline import Analyzer, StudyAnalysis
 from ho_imaging.reading import Rejected, discover
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 from ho_imaging.reporting.schema import StudyResult
+from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
 
 __all__ = ["BatchCounts", "folder_name", "run_batch", "write_study"]
@@ -47,13 +48,14 @@ def run_batch(
     *,
     masks: bool = False,
     overlays: bool = False,
+    contexts: Mapping[str, StudyContext] | None = None,
     on_study: Callable[[StudyResult, Path, int, int], None] | None = None,
 ) -> BatchCounts:
     """Analyse everything under some paths into ``out_dir``.
 
     Writes ``studies/<StudyInstanceUID>/result.json`` for every study, on request masks and overlays beside it, and
-    ``inputs.csv`` with what became of every file. ``on_study`` is told each result, its folder, its number and how
-    many there are.
+    ``inputs.csv`` with what became of every file. ``contexts``: clinical facts by Study Instance UID.
+    ``on_study`` is told each result, its folder, its number and how many there are.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def run_batch(
     statuses = [item.status for item in discovery.rejected if not item.stray]
     incomplete = 0
     for number, study in enumerate(discovery.studies, start=1):
-        analysis = analyzer.analyze_study(study)
+        analysis = analyzer.analyze_study(study, context=(contexts or {}).get(study.study_uid))
         folder = out_dir / "studies" / folder_name(study.study_uid)
         write_study(analysis, folder, masks=masks, overlays=overlays)
         statuses.append(Status(analysis.result.status))

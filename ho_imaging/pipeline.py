@@ -29,6 +29,7 @@ from ho_imaging.reporting.build import (
 from ho_imaging.reporting.schema import ImageResult, StudyResult
 from ho_imaging.scope import check_anatomy, check_attributes
 from ho_imaging.severity import FilmReading, Severity, StudyContext, grade_study, same_nodules
+from ho_imaging.severity.context import context_from_words
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, View
 
 if TYPE_CHECKING:
@@ -183,6 +184,8 @@ class Analyzer:
         severity = grade_study(readings) if films else None
         repeats = same_nodules(readings) if len(films) > 1 else {}
         findings = [finding_result(f, f.id, repeats.get(f.id)) for reading in readings for f in reading.findings]
+        if context is None and readings:
+            context = _stated_context(readings)
         result = study_result(
             study_uid or "unknown",
             images,
@@ -325,6 +328,15 @@ def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
         first += len(findings)
         numbered.append(replace(film, reading=replace(film.reading, findings=findings)))
     return numbered
+
+
+def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
+    """Give the cause that a film's own file names, where the caller gave none."""
+    for reading in readings:
+        stated = reading.prepared.radiograph.stated_cause
+        if stated is not None:
+            return context_from_words(stated.value, source=stated.source)
+    return None
 
 
 def _warnings(film: FilmAnalysis) -> list[str]:

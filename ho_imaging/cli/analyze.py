@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--masks", action="store_true", help="write the probability of ectopic bone as 8-bit PNG")
     parser.add_argument("--overlays", action="store_true", help="write pictures with outlines, measures and grade")
+    parser.add_argument(
+        "--context",
+        type=Path,
+        metavar="CSV",
+        help="clinical facts by study: study_uid, cause, days_since_event, prophylaxis",
+    )
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
     parser.add_argument("--region", help="the region of every film, in place of what the files say")
@@ -29,8 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Analyse, write results, print one JSON line a study, then one for each file that is no film of a study."""
     from ho_imaging.batch import run_batch  # noqa: PLC0415  (heavy imports wait until a command needs them)
+    from ho_imaging.context_table import read_context_table  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
+    contexts = None if options.context is None else read_context_table(options.context)
     analyzer = Analyzer(options.model, device=options.device, region=options.region, laterality=options.laterality)
     live = sys.stderr.isatty() and not options.quiet
 
@@ -54,7 +62,13 @@ def run(options: argparse.Namespace) -> int:
             sys.stderr.flush()
 
     counts = run_batch(
-        options.paths, options.out, analyzer, masks=options.masks, overlays=options.overlays, on_study=tell
+        options.paths,
+        options.out,
+        analyzer,
+        masks=options.masks,
+        overlays=options.overlays,
+        contexts=contexts,
+        on_study=tell,
     )
     for item in counts.rejected:
         line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}

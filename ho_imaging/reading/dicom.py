@@ -30,6 +30,7 @@ from pydicom.uid import (
 )
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError
+from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
 from ho_imaging.reading.describe import describe
@@ -210,6 +211,7 @@ def _radiograph(
         quality=tuple(flags),
         aspect_ratio=aspect_ratio(dataset),
         acquired=_acquired(dataset),
+        stated_cause=stated_cause(dataset),
         patient_hash=_patient_hash(dataset),
     )
 

@@ -78,5 +78,7 @@ class Radiograph:
     """Height of a pixel over its width, for films without spacing (Pixel Aspect Ratio)."""
     acquired: date | None = None
     """When the film was taken: Acquisition, Content, Series or Study Date, the first that is there."""
+    stated_cause: Sourced[str] | None = None
+    """What the file's free text names as the cause of ossification, in the words of `ho_imaging.severity.Cause`."""
     patient_hash: str | None = None
     """Tells whether two films are of one patient; made from Patient ID and its issuer, and never written anywhere."""

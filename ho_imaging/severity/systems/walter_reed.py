@@ -32,12 +32,12 @@ def involved_share(body: NDArray[np.bool_], bone: NDArray[np.bool_]) -> tuple[fl
     middle = cells.mean(axis=0)
     _, axes = np.linalg.eigh(np.cov((cells - middle).T))
     along = axes[:, 1]
-    level_of = np.rint((cells - middle) @ along).astype(int)
+    level_of = np.floor((cells - middle) @ along).astype(int)
     first = level_of.min()
     width = np.bincount(level_of - first)
     if not bone.any():
         return 0.0, 0.0
-    there = np.rint((np.argwhere(bone & body) - middle) @ along).astype(int) - first
+    there = np.floor((np.argwhere(bone & body) - middle) @ along).astype(int) - first
     taken = np.bincount(there, minlength=len(width))
     usual = width >= max(_LEAST_WIDTH_PX, 0.4 * float(np.median(width)))
     shares = np.divide(taken, width, out=np.zeros(len(width)), where=usual)

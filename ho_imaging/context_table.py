@@ -1,0 +1,53 @@
+"""Clinical facts beside a batch: a CSV with a line a study."""
+
+from __future__ import annotations
+
+import csv
+from os import PathLike
+from pathlib import Path
+
+from ho_imaging.errors import UsageError
+from ho_imaging.severity.context import StudyContext, context_from_words
+
+__all__ = ["COLUMNS", "read_context_table"]
+
+COLUMNS = ("study_uid", "cause", "days_since_event", "prophylaxis")
+
+_MOST_BYTES = 200_000_000
+
+
+def read_context_table(path: str | PathLike[str]) -> dict[str, StudyContext]:
+    """Read ``study_uid``, ``cause``, ``days_since_event``, ``prophylaxis``; all but the first may be empty or left out.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, has other columns, an unknown word, or two lines for one study; with the line.
+
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError("is too large for a table of clinical facts", path=path, remedy="split it")
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", path=path, remedy="give a CSV in UTF-8") from error
+    reader = csv.DictReader(text.splitlines())
+    columns = [name.strip() for name in reader.fieldnames or ()]
+    if "study_uid" not in columns or not set(columns) <= set(COLUMNS):
+        raise UsageError("has other columns than expected", path=path, remedy="use " + ", ".join(COLUMNS))
+    contexts: dict[str, StudyContext] = {}
+    for row in reader:
+        values = {str(name).strip(): str(value or "").strip() for name, value in row.items() if name is not None}
+        uid = values["study_uid"]
+        try:
+            context = context_from_words(
+                values.get("cause"), values.get("days_since_event"), values.get("prophylaxis"), source="csv"
+            )
+        except UsageError as error:
+            raise UsageError(f"line {reader.line_num}: {error.problem}", path=path, remedy=error.remedy) from error
+        if uid in contexts:
+            raise UsageError(f"line {reader.line_num}: a second line for one study", path=path, remedy="keep one")
+        if uid and context is not None:
+            contexts[uid] = context
+    return contexts

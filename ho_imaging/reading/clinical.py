@@ -1,0 +1,43 @@
+"""Why ectopic bone might have grown, as far as a file's own free text says so."""
+
+from __future__ import annotations
+
+import re
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.reading.radiograph import Sourced
+
+__all__ = ["stated_cause"]
+
+_KEYWORDS = (
+    "ReasonForTheRequestedProcedure",
+    "RequestedProcedureDescription",
+    "AdmittingDiagnosesDescription",
+    "AdditionalPatientHistory",
+    "StudyDescription",
+)
+
+_CAUSES = (
+    # More particular causes first: an arthroplasty after a fracture is an arthroplasty.
+    ("spinal_cord_injury", r"spinal cord|parapleg|tetrapleg|quadripleg|querschnitt|l[ée]sion m[ée]dullaire"),
+    ("brain_injury", r"brain injur|head injur|\btbi\b|sch[äa]del-?hirn|\bsht\b|traumatisme cr[âa]nien"),
+    ("amputation", r"amputat|amputaci"),
+    ("burn", r"\bburns?\b|verbrennung|br[ûu]lure|quemadura"),
+    ("arthroplasty", r"arthroplast|\bth[ar]\b|\bhtep\b|hip replacement|proth[èe]se de hanche|pr[óo]tesis de cadera"),
+    ("trauma", r"\btrauma|fractur|fraktur|dislocat|luxation"),
+)
+_DENIED = re.compile(
+    r"\b(?:no|not|without|denies|exclude|rule out|r/o|kein\w*|ohne|ausschluss|v\.\s?a\.|sans|pas de|sin)\b[^.;]{0,40}$"
+)
+
+
+def stated_cause(dataset: Dataset) -> Sourced[str] | None:
+    """Give the cause a file names, with the keyword it stands under; ``None`` where none, or one is denied or asked."""
+    for keyword in _KEYWORDS:
+        text = str(dataset.get(keyword, "") or "").lower()[:2000]
+        for cause, pattern in _CAUSES:
+            found = re.search(pattern, text)
+            if found and not _DENIED.search(text[: found.start()]) and not re.match(r"\w*\s*\?", text[found.end() :]):
+                return Sourced(cause, keyword)
+    return None
