@@ -9,7 +9,7 @@ from scipy import ndimage
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["density_ratio"]
+__all__ = ["clarity", "density_ratio"]
 
 _RING_PX = (2, 7)
 """A surround starts and ends so many prepared pixels outside a mask."""
@@ -37,15 +37,37 @@ def density_ratio(
         Bones and implants of the film.
 
     """
-    bone = anatomy.masks[Structure.PELVIS] | anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
-    femur = anatomy.masks[Structure.FEMUR] & ~ndimage.binary_dilation(anatomy.masks[Structure.IMPLANT], iterations=3)
-    femur &= ~anatomy.masks[Structure.PELVIS]
-    soft = anatomy.masks[Structure.BODY] & valid & ~bone & ~ndimage.binary_dilation(nodule, iterations=2)
+    femur, soft = _femur_and_soft_tissue(anatomy, valid)
+    soft &= ~ndimage.binary_dilation(nodule, iterations=2)
     nodule_contrast = _contrast(pixels, nodule, soft, percentile=None)
     cortex_contrast = _contrast(pixels, femur & ~nodule, soft, percentile=_CORTEX_PERCENTILE)
     if nodule_contrast is None or cortex_contrast is None or cortex_contrast <= 0.02:
         return None
     return max(0.0, nodule_contrast / cortex_contrast)
+
+
+def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.bool_]) -> float | None:
+    """Say how clearly bone stands out on a film: contrast of the femur's cortex over the grain beside it.
+
+    The grain is the standard deviation that white noise would need for the film's Laplacian (Immerkaer, Comput Vis
+    Image Underst 1996;64:300), taken over soft tissue. ``None`` without a femur or soft tissue. Arrays as in
+    `density_ratio`.
+    """
+    femur, soft = _femur_and_soft_tissue(anatomy, valid)
+    contrast = _contrast(pixels, femur, soft, percentile=_CORTEX_PERCENTILE)
+    if contrast is None:
+        return None
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
+    response = np.abs(ndimage.convolve(pixels, kernel))[soft]
+    grain = float(np.sqrt(np.pi / 2.0) * response.mean() / 6.0)
+    return max(contrast, 0.0) / max(grain, 1e-4)
+
+
+def _femur_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    bone = anatomy.masks[Structure.PELVIS] | anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
+    femur = anatomy.masks[Structure.FEMUR] & ~ndimage.binary_dilation(anatomy.masks[Structure.IMPLANT], iterations=3)
+    femur &= ~anatomy.masks[Structure.PELVIS]
+    return femur, anatomy.masks[Structure.BODY] & valid & ~bone
 
 
 def _contrast(

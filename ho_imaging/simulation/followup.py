@@ -166,10 +166,14 @@ def _carried(nodule: Nodule, motion: _Motion, scale: float, base: cKDTree, camer
     # New voxel -> old voxel.
     back = motion.rotation.T / scale
     offset = motion.rotation.T @ (anchor + (low - anchor) / scale - motion.target) + motion.origin - volume.origin
-    fraction = ndimage.affine_transform(
-        volume.fraction, back, offset / volume.voxel_mm, output_shape=tuple(int(n) for n in shape), order=1
+    fraction, solid = (
+        ndimage.affine_transform(
+            block, back, offset / volume.voxel_mm, output_shape=tuple(int(n) for n in shape), order=1
+        )
+        for block in (volume.fraction, volume.solid.astype(np.float32))
     )
-    carried = Volume(np.asarray(fraction, dtype=np.float32), low, volume.voxel_mm)
+    # Interpolation spreads the surface by a voxel; half of it is inside.
+    carried = Volume(np.where(solid >= 0.5, fraction, 0.0).astype(np.float32), low, volume.voxel_mm)
     return project_nodule(
         camera, nodule.kind, nodule.maturity, carried, (nodule.joined_to_pelvis, nodule.joined_to_femur)
     )

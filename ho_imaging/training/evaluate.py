@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from ho_imaging.errors import ReadError
 from ho_imaging.pipeline import Analyzer, FilmAnalysis
+from ho_imaging.severity import SideSeverity, grade_study
 from ho_imaging.training.scoring import dice, match_lesions
 from ho_imaging.training.truth import StudyTruth, list_studies, read_truth
+from ho_imaging.training.truth_reading import read_truth_masks
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Alarm", "FilmRecord", "Lesion", "SideRecord", "evaluate_studies"]
@@ -53,12 +56,21 @@ class Alarm(_Record):
 
 
 class SideRecord(_Record):
-    """Brooker class of a side, true and found (``None``: not graded)."""
+    """Brooker class of a side, true and found (``None``: not graded).
+
+    ``on_truth``: class that the true masks are given, apart from the network's errors. ``volume_mm3``: true volume of
+    all nodules of the side, ``score`` the burden found and ``score_on_truth`` that of the true masks.
+    """
 
     side: str
     truth: str
     found: str | None
     alternatives: tuple[str, ...] = ()
+    probabilities: dict[str, float] = {}
+    on_truth: str | None = None
+    score: float | None = None
+    score_on_truth: float | None = None
+    volume_mm3: float = 0.0
 
 
 class FilmRecord(_Record):
@@ -115,7 +127,8 @@ def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
     image = analysis.result.images[0]
     film = next(iter(analysis.films.values()), None)
     about, scene = truth.about, truth.about["truth"]
-    found = {side.side: side for side in (analysis.severity.sides if analysis.severity is not None else ())}
+    found = {side.side.value: side for side in (analysis.severity.sides if analysis.severity is not None else ())}
+    on_truth = {side.side.value: side for side in grade_study([read_truth_masks(truth)]).sides} if truth.sides else {}
     common: dict[str, Any] = {
         "study": study.name,
         "status": str(image.status),
@@ -125,15 +138,7 @@ def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
         "implant": bool(scene.get("implants")),
         "fat_mm": scene.get("habitus", {}).get("fat_mm"),
         "mimics": tuple(scene.get("mimics", ())),
-        "sides": tuple(
-            SideRecord(
-                side=side["side"],
-                truth=side["brooker"],
-                found=found[side["side"]].grade if side["side"] in found else None,
-                alternatives=found[side["side"]].alternatives if side["side"] in found else (),
-            )
-            for side in truth.sides
-        ),
+        "sides": tuple(_side(side, truth, found, on_truth) for side in truth.sides),
     }
     if film is None:
         lesions = tuple(_lesion(nodule, None) for nodule in truth.about_nodules)
@@ -141,6 +146,28 @@ def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
             **common, has_ho=bool(lesions), score=0.0, findings=0, lesions=lesions, alarms=(), dice={}, reliability=()
         )
     return FilmRecord(**common, **_compare(film, truth))
+
+
+def _side(
+    side: Mapping[str, Any],
+    truth: StudyTruth,
+    found: Mapping[str, SideSeverity],
+    on_truth: Mapping[str, SideSeverity],
+) -> SideRecord:
+    name = side["side"]
+    seen, ideal = found.get(name), on_truth.get(name)
+    is_brooker = seen is not None and seen.system == "brooker"
+    return SideRecord(
+        side=name,
+        truth=side["brooker"],
+        found=seen.grade if seen is not None and is_brooker else None,
+        alternatives=seen.alternatives if seen is not None and is_brooker else (),
+        probabilities=dict(seen.probabilities) if seen is not None and is_brooker else {},
+        on_truth=ideal.grade if ideal is not None and ideal.system == "brooker" else None,
+        score=None if seen is None else seen.score,
+        score_on_truth=None if ideal is None else ideal.score,
+        volume_mm3=sum(float(n["volume_mm3"]) for n in truth.about_nodules if n["side"] == name),
+    )
 
 
 def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:

@@ -108,6 +108,10 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
         ("AUROC, films with a clear nodule against films without", _interval(figures["study_auroc_clear"])),
         ("Dice of HO, median over films that show it", _number(figures["dice_median"]["ho"])),
         ("Brooker, quadratic kappa", _number(brooker["kappa_quadratic"])),
+        ("the same on true masks: the rules alone", _number(brooker["kappa_quadratic_on_true_masks"])),
+        ("Brooker, calibration error of the likeliest class", _number(brooker["class_ece"])),
+        ("truth among the class and its alternatives", _number(brooker["truth_among_named"])),
+        ("burden against true volume, rank correlation", _number(figures["burden"]["spearman_volume_score"])),
         ("Expected calibration error, pixels", _number(figures["pixel_ece"])),
         ("Films without HO that got a finding", _number(figures["films_without_ho_with_findings"])),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord, Lesion
@@ -16,6 +17,7 @@ from ho_imaging.training.scoring import CPM_RATES, Froc, auroc, cpm, froc_of, se
 __all__ = ["CLEAR", "Interval", "confusion", "figures", "film_froc", "quadratic_kappa"]
 
 RESAMPLES = 300
+CLASS_BINS = 10
 
 CLEAR_CONTRAST_TO_NOISE = 2.0
 CLEAR_LENGTH_MM = 5.0
@@ -96,7 +98,10 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
             "agreement": _plain(float(np.trace(table) / table.sum()) if table.sum() else float("nan")),
             "confusion": table.tolist(),
             "sides_not_graded": sum(side.found is None for record in records for side in record.sides),
+            **_on_truth(records),
+            **_class_calibration(records),
         },
+        "burden": _burden(records),
         "pixel_ece": _plain(ece),
         "reliability": reliability,
         "films_without_ho_with_findings": _share(record.findings > 0 for record in done if not record.has_ho),
@@ -125,6 +130,47 @@ def quadratic_kappa(table: NDArray[np.int64]) -> float:
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
     chance = float((weights * expected).sum())
     return 1.0 - float((weights * table).sum()) / chance if chance else float("nan")
+
+
+def _on_truth(records: Sequence[FilmRecord]) -> dict[str, Any]:
+    """Say how well the rules alone do, on true masks."""
+    table = np.zeros((len(GRADES), len(GRADES)), dtype=np.int64)
+    for side in (side for record in records for side in record.sides):
+        if side.on_truth is not None:
+            table[GRADES.index(side.truth), GRADES.index(side.on_truth)] += 1
+    return {"kappa_quadratic_on_true_masks": _plain(quadratic_kappa(table)), "confusion_on_true_masks": table.tolist()}
+
+
+def _class_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
+    """Expected calibration error of the likeliest class, and how often the truth is the class or an alternative."""
+    graded = [side for record in records for side in record.sides if side.probabilities]
+    if not graded:
+        return {"class_ece": None, "truth_among_named": None}
+    stated = np.array([max(side.probabilities.values()) for side in graded])
+    right = np.array([max(side.probabilities, key=lambda g: side.probabilities[g]) == side.truth for side in graded])
+    bins = np.minimum((stated * CLASS_BINS).astype(int), CLASS_BINS - 1)
+    error = sum(
+        float((bins == number).mean()) * abs(float(stated[bins == number].mean() - right[bins == number].mean()))
+        for number in np.unique(bins)
+    )
+    named = _share(side.truth in {side.found, *side.alternatives} for side in graded)
+    return {"class_ece": _plain(error), "truth_among_named": named}
+
+
+def _burden(records: Sequence[FilmRecord]) -> dict[str, Any]:
+    """Rank correlation of the burden with the true volume, over sides with ectopic bone; and of the true masks'."""
+    sides = [side for record in records for side in record.sides if side.volume_mm3 > 0.0]
+    found: dict[str, Any] = {}
+    for name in ("score", "score_on_truth"):
+        pairs = [(getattr(side, name), side.volume_mm3) for side in sides if getattr(side, name) is not None]
+        rho = float(spearmanr(*zip(*pairs, strict=True)).statistic) if len(pairs) > 2 else float("nan")
+        found[f"spearman_volume_{name}"] = _plain(rho)
+    both = [
+        abs(side.score - side.score_on_truth)
+        for side in sides
+        if side.score is not None and side.score_on_truth is not None
+    ]
+    return {**found, "sides": len(sides), "median_difference_from_truth": _median(both)}
 
 
 def _shows_clearly(record: FilmRecord) -> bool:

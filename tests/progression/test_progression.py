@@ -1,0 +1,193 @@
+"""Registration and growth against films that were moved and changed by known amounts."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ho_imaging.errors import UsageError
+from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
+from ho_imaging.progression.change import NoduleCourse, Verdict, find_changes, verdict_of
+from ho_imaging.progression.register import NotComparableError, register
+from ho_imaging.progression.schema import ProgressionResult
+from ho_imaging.progression.studies import compare_studies
+from ho_imaging.severity import FilmReading, grade_study
+from ho_imaging.severity.film import view_of_side
+from ho_imaging.vocabulary import Laterality, Side, Structure
+
+SHAPE = (360, 300)
+
+
+def hip(known, *nodules, angle_deg=0.0, scale=1.0, shift=(0.0, 0.0), pixel_mm=1.0, **film):
+    """A right hip with irregular bones, turned, enlarged and shifted; nodules are (row, column, radius).
+
+    Everything is drawn in one plane with soft borders, so any position is as good as another.
+    """
+    rows, columns = np.indices(SHAPE).astype(float)
+    angle = np.deg2rad(angle_deg)
+    r0, c0 = (rows - 180 - shift[0]) / scale, (columns - 150 - shift[1]) / scale
+    r = r0 * np.cos(angle) + c0 * np.sin(angle) + 180
+    c = -r0 * np.sin(angle) + c0 * np.cos(angle) + 150
+
+    def soft(signed_px):
+        return np.clip(signed_px * scale / 2 + 0.5, 0.0, 1.0)
+
+    wing = soft(55 + 6 * np.sin(c / 17) - np.hypot((r - 70) * 1.3, (c - 190) * 0.8))
+    ramus = soft(14 - np.abs(r - 215 + 0.25 * (c - 200))) * (c > 170)
+    head = soft(24 - np.hypot(r - 150, c - 150))
+    neck = soft(11 - np.abs((r - 150) - 0.8 * (150 - c)) / 1.3) * (c < 152) * (c > 105)
+    shaft = soft(15 + 2 * np.sin(r / 13) - np.abs(c - 105 + 0.06 * (r - 180))) * (r > 150)
+    ho = np.zeros(SHAPE)
+    for row, column, radius in nodules:
+        ho = np.maximum(ho, soft(radius - np.hypot(r - row, c - column)))
+    masks = {
+        Structure.HO: ho,
+        Structure.PELVIS: np.maximum(wing, ramus),
+        Structure.FEMUR: np.maximum(np.maximum(head, neck), shaft),
+        Structure.FEMORAL_HEAD: head,
+    }
+    picture = 0.3 + 0.3 * masks[Structure.PELVIS] + 0.4 * masks[Structure.FEMUR] + 0.2 * ho
+    film = {"laterality": Laterality.RIGHT, "pixels": np.clip(picture, 0, 1)} | film
+    prediction = known.prediction(masks, pixel_mm=pixel_mm, **film)
+    anatomy = read_anatomy(prediction)
+    found, possible = find_nodules(prediction, anatomy), find_possible_nodules(prediction, anatomy)
+    return FilmReading(prediction.prepared, anatomy, found, possible)
+
+
+def right(reading):
+    return view_of_side(reading, Side.RIGHT)
+
+
+def study(reading, name="1"):
+    result = SimpleNamespace(study_uid=name, status="done", warnings=())
+    return SimpleNamespace(
+        result=result, severity=grade_study([reading]), films={name: SimpleNamespace(reading=reading)}
+    )
+
+
+def compared(before, after, **options):
+    return compare_studies([study(before, "1"), study(after, "2")], **options).result
+
+
+NODULE = (120, 70, 12)
+
+
+@pytest.mark.parametrize(
+    ("angle_deg", "scale", "shift"), [(0, 1.0, (0, 0)), (4, 1.0, (9, -6)), (-6, 1.08, (-12, 5)), (3, 0.93, (4, 14))]
+)
+def test_registration_finds_a_known_motion(known, angle_deg, scale, shift):
+    before = right(hip(known, NODULE))
+    after = right(hip(known, NODULE, angle_deg=angle_deg, scale=scale, shift=shift))
+    found = register(before, after)
+    assert found.scale == pytest.approx(1 / scale, abs=0.005)
+    assert found.residual_mm < 0.4
+    for motion in found.motions.values():
+        assert motion.angle_deg == pytest.approx(-angle_deg, abs=0.4) or motion.angle_deg == pytest.approx(
+            angle_deg, abs=0.4
+        )
+    centers = [np.concatenate(view.findings[0].levels[1]).mean(axis=0) for view in (before, after)]
+    moved = found.motions[Structure.PELVIS].apply(centers[1][None])[0]
+    assert moved == pytest.approx(centers[0], abs=0.8)
+
+
+def test_another_person_is_not_comparable(known):
+    before, after = hip(known, NODULE), hip(known, NODULE)
+    stretched = {bone: tuple(o * (1.0, 1.4) for o in outlines) for bone, outlines in after.anatomy.outlines.items()}
+    after.anatomy.outlines.update(stretched)
+    with pytest.raises(NotComparableError):
+        register(right(before), right(after))
+
+
+def changes(before, after):
+    registration = register(right(before), right(after))
+    return find_changes(right(before), right(after), registration)
+
+
+def test_the_same_nodules_at_another_magnification_are_stable(known):
+    change = changes(hip(known, NODULE, (200, 50, 8)), hip(known, NODULE, (200, 50, 8), scale=1.1, angle_deg=5))
+    assert [c.course for c in change.nodules] == [NoduleCourse.STABLE] * 2
+    assert change.later_mm2 == pytest.approx(change.earlier_mm2, rel=0.03)
+    assert verdict_of(change)[0] is Verdict.STABLE
+
+
+def test_growth_is_measured_in_mm_of_the_first_film(known):
+    change = changes(hip(known, NODULE), hip(known, (120, 70, 18), scale=1.1))
+    (nodule,) = change.nodules
+    assert nodule.course is NoduleCourse.GROWN
+    assert nodule.earlier_mm2 == pytest.approx(np.pi * 12**2, rel=0.03)
+    assert nodule.later_mm2 == pytest.approx(np.pi * 18**2, rel=0.04)
+    assert verdict_of(change)[0] is Verdict.SPREADING
+
+
+def test_new_and_gone_nodules_are_named(known):
+    large = (230, 60, 14)
+    new = changes(hip(known, NODULE), hip(known, NODULE, large))
+    assert sorted(c.course for c in new.nodules) == [NoduleCourse.NEW, NoduleCourse.STABLE]
+    assert verdict_of(new)[0] is Verdict.SPREADING
+    gone = changes(hip(known, NODULE, large), hip(known, NODULE))
+    assert sorted(c.course for c in gone.nodules) == [NoduleCourse.GONE, NoduleCourse.STABLE]
+    assert verdict_of(gone)[0] is Verdict.REGRESSING
+
+
+def test_two_nodules_that_merge_are_one_change(known):
+    change = changes(hip(known, (120, 55, 9), (120, 80, 9)), hip(known, (120, 55, 14), (120, 80, 14)))
+    (nodule,) = change.nodules
+    assert len(nodule.earlier_ids) == 2
+    assert nodule.course is NoduleCourse.GROWN
+
+
+def test_a_nodule_outside_the_other_films_field_is_no_news(known):
+    before = hip(known, NODULE)
+    before.prepared.valid[240:] = False
+    change = changes(before, hip(known, NODULE, (270, 60, 14)))
+    assert NoduleCourse.OUTSIDE in [c.course for c in change.nodules]
+    assert verdict_of(change)[0] is Verdict.STABLE
+
+
+def test_days_give_growth_per_month(known):
+    result = compared(hip(known, NODULE), hip(known, (120, 70, 18)), days=[61])
+    (side,) = result.overall.sides
+    assert result.verdict == side.verdict == "spreading"
+    assert side.change_mm2_per_month == pytest.approx(np.pi * (18**2 - 12**2) / (61 / 30.4375), rel=0.05)
+    assert ProgressionResult.from_json(result.to_json()) == result
+
+
+def test_dates_come_from_the_films_and_must_be_in_order(known):
+    first = hip(known, NODULE, acquired=date(2025, 1, 1))
+    second = hip(known, NODULE, acquired=date(2025, 3, 2))
+    assert compared(first, second).overall.days == 60
+    with pytest.raises(UsageError, match="before the earlier"):
+        compared(second, first)
+    undated = compared(hip(known, NODULE), second)
+    assert undated.overall.days is undated.overall.sides[0].change_mm2_per_month is None
+
+
+def test_two_patients_are_not_compared_unless_asked(known):
+    first, second = hip(known, NODULE, patient_hash="a"), hip(known, NODULE, patient_hash="b")
+    with pytest.raises(UsageError, match="different patients"):
+        compared(first, second)
+    assert compared(first, second, allow_other_patient=True).verdict == "stable"
+
+
+def test_films_that_do_not_fit_cannot_tell(known):
+    from ho_imaging.vocabulary import View  # noqa: PLC0415
+
+    result = compared(hip(known, NODULE), hip(known, NODULE, view=View.FROG_LEG))
+    assert result.verdict == "cannot tell"
+    assert "different projections" in result.overall.sides[0].statement
+    unscaled = compared(hip(known, NODULE), hip(known, NODULE, pixel_mm=None))
+    assert unscaled.verdict in {"stable", "cannot tell"}
+
+
+def test_three_studies_give_each_interval_and_the_whole(known):
+    films = [hip(known, (120, 70, radius)) for radius in (12, 18, 18)]
+    result = compare_studies([study(film, str(n)) for n, film in enumerate(films)], days=[30, 60]).result
+    assert [interval.verdict for interval in result.intervals] == ["spreading", "stable"]
+    assert result.verdict == "stable"
+    assert (result.overall.verdict, result.overall.days) == ("spreading", 90)
+
+
+def test_one_study_is_nothing_to_compare(known):
+    with pytest.raises(UsageError, match="two studies"):
+        compare_studies([study(hip(known, NODULE))])
