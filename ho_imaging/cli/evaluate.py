@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for figures, curves and a page; goes on there"
     )
+    parser.add_argument(
+        "--pairs", action="store_true", help="the folder holds pairs of visits: score the comparison instead"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="the first N studies only")
 
 
@@ -36,6 +39,16 @@ def run(options: argparse.Namespace) -> int:
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) != mark:
         raise UsageError("holds an evaluation of another model or other data", path=options.out, remedy="empty it")
     stamp.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+    if options.pairs:
+        from ho_imaging.training.evaluate_pairs import evaluate_pairs, pair_figures  # noqa: PLC0415
+
+        pairs = evaluate_pairs(analyzer, options.data, limit=options.limit)
+        lines = "".join(record.model_dump_json() + "\n" for record in pairs)
+        (options.out / "pairs.jsonl").write_text(lines, encoding="utf-8")
+        text = json.dumps({"model": f"{identity.name} {identity.version}", **pair_figures(pairs)}, indent=2) + "\n"
+        (options.out / "pairs.json").write_text(text, encoding="utf-8")
+        sys.stdout.write(text)
+        return 0
     records = evaluate_studies(analyzer, options.data, options.out / "films.jsonl", limit=options.limit)
     found = {"model": f"{identity.name} {identity.version}", **figures(records)}
     text = json.dumps(found, indent=2) + "\n"

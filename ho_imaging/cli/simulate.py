@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pixel-mm", type=float, default=0.3, metavar="MM", help="detector pitch (default: %(default)s)"
     )
     parser.add_argument(
+        "--pairs",
+        action="store_true",
+        help="write two visits of each patient (hips and pelves), with known growth between them",
+    )
+    parser.add_argument(
         "--cases",
         action="store_true",
         help="write training cases (train; a tenth each of val and test) instead of DICOM",
@@ -62,6 +67,18 @@ def run(options: argparse.Namespace) -> int:
         plan = LimbPlan(pixel_mm=options.pixel_mm, region=region, view=view)
     else:
         plan = HipPlan(pixel_mm=options.pixel_mm, region=region, view=view)
+    if options.pairs:
+        if isinstance(plan, LimbPlan):
+            raise UsageError(
+                "pairs are simulated of hips and pelves", remedy="leave out --region or choose one of these"
+            )
+        from ho_imaging.simulation.followup import COURSES, write_pair  # noqa: PLC0415
+
+        for number in range(options.count):
+            course = COURSES[number % len(COURSES)]
+            sys.stdout.write(f"{write_pair(options.out, options.seed + number, course, plan)}\n")
+            sys.stdout.flush()
+        return 0
     for number in range(options.count):
         sys.stdout.write(f"{write_study(options.out, options.seed + number, plan)}\n")
         sys.stdout.flush()

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ho_imaging.findings.density import clarity
 from ho_imaging.findings.finding import Finding
 from ho_imaging.progression.register import Registration
 from ho_imaging.severity.film import SideView
@@ -45,11 +46,17 @@ class Verdict(StrEnum):
 _MATCH_MM = 2.0
 """Outlines closer than this after registration, plus what the registration leaves, are of one nodule."""
 
-_OUTLINE_SHARE = 0.45
-"""Standard error of an area, in half widths of its range from surer to less sure outline; set on simulated pairs."""
-
-_AREA_SD_SHARE, _AREA_SD_MM2 = 0.07, 4.0
+_AREA_SD_SHARE, _AREA_SD_MM2 = 0.08, 4.0
 """What an area differs by between two films of the same nodule at least: exposure, noise, depth."""
+
+_SURE, _AREA_SD_SLOPE = 0.92, 2.5
+"""Below this mean probability a nodule's area is that much less certain a unit of probability.
+
+Both rows of numbers were set on simulated pairs of visits without growth, other ones than are reported on.
+"""
+
+_CLEAR_FILM = 45.0
+"""A nodule is new or gone only if the film without it is this clear (see `ho_imaging.findings.density.clarity`)."""
 
 _SIGNIFICANT = 1.96
 _LEAST_CHANGE_SHARE, _LEAST_CHANGE_MM2 = 0.12, 12.0
@@ -104,8 +111,10 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
             visible = _in_field(old, later, registration, forward=False) and _in_field(
                 new, earlier, registration, forward=True
             )
-            faint = len(old) > 0 and not certain_before, len(new) > 0 and not certain_after
-            changes.append(_change(certain_before, certain_after, faint, registration, visible=visible))
+            faint = (len(old) > 0 and not certain_before) or (len(new) > 0 and not certain_after)
+            missing_from = None if old and new else later if old else earlier
+            unclear = missing_from is not None and not _is_clear(missing_from)
+            changes.append(_change(certain_before, certain_after, visible=visible, faint=faint or unclear))
     counted = [c for c in changes if c.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}]
     total_before, total_after = sum(c.earlier_mm2 for c in counted), sum(c.later_mm2 for c in counted)
     # Errors of outlines are each nodule's own, that of the scale is shared.
@@ -137,16 +146,15 @@ def verdict_of(change: SideChange) -> tuple[Verdict, str]:
 def _change(
     before: Sequence[tuple[Finding, shapely.Geometry]],
     after: Sequence[tuple[Finding, shapely.Geometry]],
-    faint: tuple[bool, bool],
-    registration: Registration,
     *,
     visible: bool,
+    faint: bool,
 ) -> NoduleChange:
     area_before, area_after = (float(shapely.area(shapely.union_all([s for _, s in side]))) for side in (before, after))
-    sd = float(np.hypot(_area_sd(before, 1.0), _area_sd(after, registration.scale**2)))
+    sd = float(np.hypot(_area_sd(before), _area_sd(after)))
     if not visible:
         course = NoduleCourse.OUTSIDE
-    elif any(faint):
+    elif faint:
         course = NoduleCourse.UNCERTAIN
     elif not before or not after:
         seen = before or after
@@ -177,14 +185,19 @@ def _course(before_mm2: float, after_mm2: float, sd_mm2: float) -> NoduleCourse:
     return NoduleCourse.SHRUNK if change < -least else NoduleCourse.STABLE
 
 
-def _area_sd(seen: Sequence[tuple[Finding, shapely.Geometry]], area_scale: float) -> float:
+def _area_sd(seen: Sequence[tuple[Finding, shapely.Geometry]]) -> float:
     """Give the standard error of the area of nodules on one film."""
     total = 0.0
     for finding, shape in seen:
-        low, high = finding.area_range_mm2 or (0.0, 0.0)
-        from_outline = _OUTLINE_SHARE * 0.5 * (high - low) * area_scale
-        total += from_outline**2 + (_AREA_SD_SHARE * float(shapely.area(shape))) ** 2 + _AREA_SD_MM2**2
+        share = _AREA_SD_SHARE + _AREA_SD_SLOPE * max(_SURE - finding.mean_probability, 0.0)
+        total += (share * float(shapely.area(shape))) ** 2 + _AREA_SD_MM2**2
     return float(np.sqrt(total))
+
+
+def _is_clear(view: SideView) -> bool:
+    """Whether a film shows bone so clearly that a nodule would not be missed for want of contrast."""
+    found = clarity(view.film.prepared.pixels, view.film.anatomy, view.film.prepared.valid)
+    return found is None or found >= _CLEAR_FILM
 
 
 def _bone_of(finding: Finding) -> Structure:

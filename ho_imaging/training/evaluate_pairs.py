@@ -1,0 +1,99 @@
+"""Run the comparison over pairs of visits with known growth: how often it says what is true."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import binomtest
+
+from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.pipeline import Analyzer
+from ho_imaging.progression.studies import analyze_study, compare_studies
+
+__all__ = ["PairRecord", "evaluate_pairs", "pair_figures"]
+
+logger = logging.getLogger(__name__)
+
+
+class PairRecord(BaseModel):
+    """One pair: its true course, the verdict, and the area change of each nodule measured on both films."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pair: str
+    course: str
+    verdict: str
+    has_ho: bool
+    errors_in_sd: tuple[float, ...] = ()
+    """For unchanged pairs: change over its standard error, of each nodule found on both films."""
+    relative_changes: tuple[float, ...] = ()
+    residuals_mm: tuple[float, ...] = ()
+
+
+def evaluate_pairs(analyzer: Analyzer, folder: Path, *, limit: int | None = None) -> list[PairRecord]:
+    """Compare every pair below a folder, as ``ho-imaging simulate --pairs`` writes them."""
+    pairs = sorted(path.parent for path in folder.glob("*/pair.json"))[:limit]
+    if not pairs:
+        raise UsageError("holds no pairs", path=folder, remedy="make some with: ho-imaging simulate --pairs --out DIR")
+    records = []
+    for number, pair in enumerate(pairs, start=1):
+        records.append(_evaluate_one(analyzer, pair))
+        if number % 25 == 0:
+            logger.info("%d pairs", number)
+    return records
+
+
+def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
+    try:
+        truth = json.loads((pair / "pair.json").read_text(encoding="utf-8"))
+        course, has_ho = str(truth["course"]), float(truth["area_mm2_before"]) > 0.0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReadError(f"is no pair's truth: {error}", path=pair / "pair.json", remedy="simulate it again") from error
+    studies = [analyze_study(analyzer, pair / name / "film.dcm") for name in ("baseline", "followup")]
+    result = compare_studies(studies).result
+    sides = result.overall.sides
+    measured = [n for side in sides for n in side.nodules if n.course in {"grown", "stable", "shrunk"}]
+    return PairRecord(
+        pair=pair.name,
+        course=course,
+        verdict=result.verdict,
+        has_ho=has_ho,
+        errors_in_sd=tuple(round(n.change_mm2 / n.change_sd_mm2, 3) for n in measured if n.change_sd_mm2 > 0.0)
+        if course == "unchanged"
+        else (),
+        relative_changes=tuple(round(n.change_mm2 / n.earlier_mm2, 4) for n in measured if n.earlier_mm2 > 0.0),
+        residuals_mm=tuple(side.residual_mm for side in sides if side.residual_mm is not None),
+    )
+
+
+def pair_figures(records: list[PairRecord]) -> dict[str, Any]:
+    """Count verdicts by true course; give the rate of false spreading with its 95 % interval."""
+    table: dict[str, dict[str, int]] = {}
+    for course in sorted({record.course for record in records}):
+        counts = Counter(record.verdict for record in records if record.course == course)
+        table[course] = dict(sorted(counts.items()))
+    unchanged = [record for record in records if record.course == "unchanged"]
+    false = sum(record.verdict == "spreading" for record in unchanged)
+    interval = binomtest(false, max(len(unchanged), 1)).proportion_ci(method="wilson")
+    errors = sorted(abs(z) for record in unchanged for z in record.errors_in_sd)
+    changes = sorted(abs(c) for record in unchanged for c in record.relative_changes)
+    residuals = sorted(r for record in records for r in record.residuals_mm)
+    return {
+        "pairs": len(records),
+        "verdicts": table,
+        "false_spreading": {
+            "pairs": len(unchanged),
+            "share": round(false / len(unchanged), 4) if unchanged else None,
+            "low": round(float(interval.low), 4),
+            "high": round(float(interval.high), 4),
+        },
+        "unchanged_nodules": len(errors),
+        "unchanged_beyond_1.96_sd": round(sum(z > 1.96 for z in errors) / len(errors), 4) if errors else None,
+        "unchanged_median_relative_change": changes[len(changes) // 2] if changes else None,
+        "median_residual_mm": residuals[len(residuals) // 2] if residuals else None,
+    }
