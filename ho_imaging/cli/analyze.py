@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ho_imaging.errors import UsageError
+
 if TYPE_CHECKING:
-    from ho_imaging.reporting.schema import StudyResult
+    from ho_imaging.batch import Outcome, Progress
 
 __all__ = ["add_arguments", "run"]
+
+_PLAIN_EVERY_S = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="DICOM, PNG, JPEG or TIFF files, or folders of them")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; goes on there")
     parser.add_argument("--masks", action="store_true", help="write the probability of ectopic bone as 8-bit PNG")
     parser.add_argument("--overlays", action="store_true", help="write pictures with outlines, measures and grade")
     parser.add_argument(
@@ -29,52 +35,118 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
     parser.add_argument("--region", help="the region of every film, in place of what the files say")
-    parser.add_argument("--laterality", help="left, right or bilateral, in place of what the files say")
+    parser.add_argument("--view", help="the view of every film, likewise")
+    parser.add_argument("--laterality", help="left, right or bilateral, likewise")
+    parser.add_argument(
+        "--spacing", type=float, nargs=2, metavar=("ROW_MM", "COLUMN_MM"), help="the pixel spacing, likewise"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes, 0 for none (default: one a core)")
+    parser.add_argument("--retry-failed", action="store_true", help="try failed studies again")
+    parser.add_argument("--since", metavar="DATE", help="only studies with a file changed since (YYYY-MM-DD[THH:MM])")
+    parser.add_argument("--limit", type=int, metavar="N", help="analyse at most N studies now")
+    parser.add_argument("--shard", metavar="I/N", help="part I of N of the studies, for schedulers")
 
 
 def run(options: argparse.Namespace) -> int:
     """Analyse, write results, print one JSON line a study, then one for each file that is no film of a study."""
-    from ho_imaging.batch import run_batch  # noqa: PLC0415  (heavy imports wait until a command needs them)
+    from ho_imaging.batch import BatchOptions, Settings, run_batch  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.context_table import read_context_table  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
     contexts = None if options.context is None else read_context_table(options.context)
-    analyzer = Analyzer(options.model, device=options.device, region=options.region, laterality=options.laterality)
-    live = sys.stderr.isatty() and not options.quiet
+    settings = Settings(
+        model=str(options.model),
+        device=options.device,
+        region=options.region,
+        view=options.view,
+        laterality=options.laterality,
+        spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
+        masks=options.masks,
+        overlays=options.overlays,
+    )
+    Analyzer(settings.model, region=settings.region, view=settings.view, laterality=settings.laterality)  # checks words
+    batch = BatchOptions(
+        workers=options.workers,
+        retry_failed=options.retry_failed,
+        since=_seconds(options.since),
+        limit=options.limit,
+        shard=_shard(options.shard),
+    )
+    teller = _Teller(quiet=options.quiet)
+    try:
+        counts = run_batch(options.paths, options.out, settings, batch, contexts=contexts, on_study=teller.tell)
+    finally:
+        teller.end()
+    for item in counts.rejected:
+        line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
+        sys.stdout.write(json.dumps(line) + "\n")
+    if not options.quiet:
+        before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
+        note = f" ({before} from earlier runs)" if before > 0 else ""
+        note += f", {counts.left} left for later" if counts.left else ""
+        sys.stderr.write(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}\n")
+    return 0 if counts.all_done else 1
 
-    def tell(result: StudyResult, folder: Path, number: int, total: int) -> None:
-        study = None if result.severity is None else result.severity.study
+
+class _Teller:
+    """One line of data a study on standard output; one live line on a terminal, a plain one now and then elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._live = sys.stderr.isatty() and not quiet
+        self._last = time.monotonic()
+
+    def tell(self, outcome: Outcome, folder: Path, progress: Progress) -> None:
+        study = outcome.rows.get("study", {})
         line = {
-            "study_uid": result.study_uid,
-            "status": result.status,
-            "reason": result.reason,
-            "grade": None if study is None else study.grade,
-            "score": None if study is None else study.score,
-            "category": None if study is None else study.category,
-            "findings": len(result.findings),
-            "films_not_done": sum(image.status != "done" for image in result.images),
+            "study_uid": outcome.study_uid,
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "grade": study.get("grade"),
+            "score": study.get("score"),
+            "category": study.get("category"),
+            "findings": study.get("findings", 0),
+            "films_not_done": study.get("films_not_done", 0),
             "result": str(folder / "result.json").encode("utf-8", "replace").decode("utf-8"),
         }
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         sys.stdout.flush()
-        if live:
-            sys.stderr.write(f"\r{number} of {total} studies")
-            sys.stderr.flush()
+        if self._quiet or not (self._live or time.monotonic() - self._last > _PLAIN_EVERY_S):
+            return
+        self._last = time.monotonic()
+        rate = progress.ended / max(progress.seconds, 1e-6)
+        left_s = (progress.total - progress.ended) / max(rate, 1e-6)
+        text = (
+            f"{progress.ended} of {progress.total} studies: {progress.done} done, {progress.refused} refused, "
+            f"{progress.failed} failed; {rate:.1f} a second, {_duration(left_s)} left"
+        )
+        sys.stderr.write(f"\r{text:<100}" if self._live else text + "\n")
+        sys.stderr.flush()
 
-    counts = run_batch(
-        options.paths,
-        options.out,
-        analyzer,
-        masks=options.masks,
-        overlays=options.overlays,
-        contexts=contexts,
-        on_study=tell,
-    )
-    for item in counts.rejected:
-        line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
-        sys.stdout.write(json.dumps(line) + "\n")
-    if live:
-        sys.stderr.write("\n")
-    if not options.quiet:
-        sys.stderr.write(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed\n")
-    return 0 if counts.all_done else 1
+    def end(self) -> None:
+        if self._live:
+            sys.stderr.write("\n")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise UsageError(f"--since {text!r} is no date", remedy="write YYYY-MM-DD or YYYY-MM-DDTHH:MM") from error
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, _, second = text.partition("/")
+    if not (first.isdigit() and second.isdigit() and 1 <= int(first) <= int(second)):
+        raise UsageError(f"--shard {text!r} is no part", remedy="write I/N with I from 1 to N")
+    return int(first), int(second)

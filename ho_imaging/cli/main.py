@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "analyze": "find, measure and grade heterotopic ossification on files and folders of radiographs",
+    "summary": "count what a batch has done, and write its tables anew",
     "compare": "say what grew between studies of one patient",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",

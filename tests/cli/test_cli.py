@@ -1,5 +1,6 @@
 """The command line as a user meets it."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -73,7 +74,9 @@ def test_refused_films_exit_with_1_and_leave_a_result(chest, tmp_path, monkeypat
     assert "chest" in line["reason"]
     result = json.loads(Path(line["result"]).read_text())
     assert result["status"] == "refused"
-    assert (out / "inputs.csv").read_text().splitlines()[0] == "path,study_uid,status,reason"
+    with (out / "inputs.csv").open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["path"], row["status"]) == (str(chest), "refused")
     assert not list(out.rglob("*.part"))
 
 

@@ -1,0 +1,223 @@
+"""What has become of every study of a batch, on disk and safe against being stopped at any moment.
+
+SQLite in write-ahead mode: a transaction is there whole or not at all, whenever the process or the machine dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from ho_imaging.batch.work import Outcome
+from ho_imaging.errors import UsageError
+from ho_imaging.reading import Rejected
+from ho_imaging.reporting.masks import WriteError
+
+__all__ = ["Ledger", "StudyState", "hold_folder", "ledger_files"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS studies (
+    study_uid TEXT PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'refused', 'failed')),
+    fingerprint TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    reason TEXT,
+    again INTEGER NOT NULL DEFAULT 0,
+    seconds REAL,
+    finished TEXT,
+    model_sha256 TEXT,
+    rows TEXT,
+    run INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS rejected (path TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, run INTEGER);
+CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, about TEXT NOT NULL);
+"""
+
+
+class StudyState(NamedTuple):
+    """A study's line in the ledger."""
+
+    state: str
+    fingerprint: str
+    attempts: int
+    again: bool
+
+
+@contextlib.contextmanager
+def hold_folder(out_dir: Path, name: str) -> Iterator[None]:
+    """Keep other runs out of an output folder while this one works there; the lock ends with the process.
+
+    Raises
+    ------
+    UsageError
+        If another run holds it.
+
+    """
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        stream: IO[str] = (out_dir / f"{name}.lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise WriteError(
+            f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
+        ) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            stream.seek(0)
+            who = stream.read(40).strip() or "unknown"
+            raise UsageError(
+                f"another run (process {who}) is writing here",
+                path=out_dir,
+                remedy="wait for it or choose another --out",
+            ) from error
+        stream.truncate(0)
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
+
+
+def ledger_files(out_dir: Path) -> list[Path]:
+    """Give the ledgers of a folder: one, or one a shard."""
+    return sorted(out_dir.glob("ledger*.sqlite"))
+
+
+class Ledger:
+    """A batch's ledger; every method that changes it is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise WriteError(
+                f"cannot be used: {error}", path=path, remedy="check space, or choose another --out"
+            ) from error
+        self.run = 0
+
+    def close(self) -> None:
+        """Close it; what was written is on disk already."""
+        self._db.close()
+
+    def begin(self, about: dict[str, Any]) -> None:
+        """Note a new run."""
+        with self._change() as db:
+            db.execute("INSERT INTO runs (started, about) VALUES (?, ?)", (_now(), json.dumps(about)))
+            self.run = int(db.execute("SELECT max(run) FROM runs").fetchone()[0])
+            # Whoever was at work when an earlier run was stopped is at work no longer.
+            db.execute("UPDATE studies SET state = 'pending' WHERE state = 'running'")
+
+    def end(self, about: dict[str, Any]) -> None:
+        """Note that a run has ended."""
+        with self._change() as db:
+            db.execute("UPDATE runs SET finished = ?, about = ? WHERE run = ?", (_now(), json.dumps(about), self.run))
+
+    def states(self) -> dict[str, StudyState]:
+        """Give every study's state."""
+        rows = self._db.execute("SELECT study_uid, state, fingerprint, attempts, again FROM studies")
+        return {uid: StudyState(state, print_, attempts, bool(again)) for uid, state, print_, attempts, again in rows}
+
+    def plan(self, fresh: Sequence[tuple[str, str]], kept: Sequence[str], rejected: Sequence[Rejected]) -> None:
+        """Note what this run will do: ``fresh`` (study, fingerprint) to analyse, ``kept`` to leave as they are."""
+        with self._change() as db:
+            db.executemany(
+                "INSERT INTO studies (study_uid, state, fingerprint, run) VALUES (?, 'pending', ?, ?) "
+                "ON CONFLICT (study_uid) DO UPDATE "
+                "SET state = 'pending', reason = NULL, rows = NULL, run = excluded.run, "
+                "attempts = CASE WHEN fingerprint = excluded.fingerprint THEN attempts ELSE 0 END, "
+                "fingerprint = excluded.fingerprint",
+                [(uid, print_, self.run) for uid, print_ in fresh],
+            )
+            db.executemany("UPDATE studies SET run = ? WHERE study_uid = ?", [(self.run, uid) for uid in kept])
+            db.execute("DELETE FROM rejected")
+            db.executemany(
+                "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
+                [(_text(str(item.path)), item.status.value, item.reason, self.run) for item in rejected],
+            )
+
+    def start(self, study_uid: str) -> int:
+        """Note that a worker has a study; gives the number of this attempt."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE studies SET state = 'running', attempts = attempts + 1 WHERE study_uid = ?", (study_uid,)
+            )
+            return int(db.execute("SELECT attempts FROM studies WHERE study_uid = ?", (study_uid,)).fetchone()[0])
+
+    def put_back(self, study_uid: str, *, fingerprint: str | None = None) -> None:
+        """Note that a study has to be tried again."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE studies SET state = 'pending', fingerprint = coalesce(?, fingerprint) WHERE study_uid = ?",
+                (fingerprint, study_uid),
+            )
+
+    def finish(self, outcome: Outcome) -> None:
+        """Note how a study ended."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE studies SET state = ?, reason = ?, again = ?, seconds = ?, finished = ?, model_sha256 = ?, "
+                "rows = ? WHERE study_uid = ?",
+                (
+                    outcome.status,
+                    outcome.reason,
+                    int(outcome.again),
+                    outcome.seconds,
+                    _now(),
+                    outcome.rows.get("study", {}).get("model_sha256"),
+                    json.dumps(outcome.rows),
+                    outcome.study_uid,
+                ),
+            )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Give what the tables say of each study of the last run, one by one."""
+        run = self._db.execute("SELECT max(run) FROM runs").fetchone()[0]
+        query = "SELECT study_uid, state, reason, attempts, seconds, rows FROM studies WHERE run = ? ORDER BY study_uid"
+        for uid, state, reason, attempts, seconds, rows in self._db.execute(query, (run,)):
+            yield {
+                "study_uid": uid,
+                "state": state,
+                "reason": reason,
+                "attempts": attempts,
+                "seconds": seconds,
+                **(json.loads(rows) if rows else {}),
+            }
+
+    def rejected(self) -> list[tuple[str, str, str]]:
+        """Give the path, status and reason of every input that is in no study."""
+        return list(self._db.execute("SELECT path, status, reason FROM rejected ORDER BY path"))
+
+    def about(self) -> dict[str, Any]:
+        """Give what was noted of the last run."""
+        found = self._db.execute("SELECT about FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+        return dict(json.loads(found[0])) if found else {}
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise WriteError(f"cannot be written: {error}", path=self._path, remedy="check the space left") from error
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _text(name: str) -> str:
+    """Make a name on disk writable, which may be no text at all."""
+    return name.encode("utf-8", "replace").decode("utf-8")

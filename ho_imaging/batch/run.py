@@ -1,0 +1,330 @@
+"""The batch itself: find, plan by the ledger, hand out, note, and write the tables."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ho_imaging.batch.ledger import Ledger, hold_folder
+from ho_imaging.batch.pool import Died, Pool
+from ho_imaging.batch.tables import write_tables
+from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
+from ho_imaging.batch.write import folder_name
+from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
+from ho_imaging.severity.context import StudyContext
+from ho_imaging.vocabulary import Status
+
+__all__ = ["BatchCounts", "BatchOptions", "Progress", "run_batch"]
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 2
+"""A study that has cost a worker its life so often is not tried again."""
+
+MOST_INTERRUPTED = 4
+"""Nor one that was at work in so many runs that were stopped: it may have been what stopped them."""
+
+SMALL_BATCH = 2
+"""So many studies are analysed without workers: starting one takes longer."""
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a batch runs; none of it changes a result.
+
+    ``workers``: processes, 0 for this one, ``None`` for as many as fit. ``retry_failed``: try failed studies again.
+    ``since``: only studies with a file changed at or after this time (seconds since 1970). ``limit``: analyse at most
+    so many studies now. ``shard``: ``(i, n)`` with 1 <= i <= n takes one of n parts of the studies. ``limit_s``: time
+    after which a study's worker is ended, in seconds.
+    """
+
+    workers: int | None = None
+    retry_failed: bool = False
+    since: float | None = None
+    limit: int | None = None
+    shard: tuple[int, int] | None = None
+    limit_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: studies ended so far in it, by status, and how many it has to do."""
+
+    done: int
+    refused: int
+    failed: int
+    total: int
+    seconds: float
+
+    @property
+    def ended(self) -> int:
+        """Studies that have ended."""
+        return self.done + self.refused + self.failed
+
+
+@dataclass(frozen=True)
+class BatchCounts:
+    """How inputs ended, of this run and of those before that it went on from.
+
+    ``rejected``: files that are no film of a study. ``analysed``: studies analysed now; the rest was done before.
+    ``left``: studies put off by a limit.
+    """
+
+    done: int
+    refused: int
+    failed: int
+    incomplete: int = 0
+    """Studies that are done although some of their films are not."""
+    rejected: tuple[Rejected, ...] = ()
+    analysed: int = 0
+    left: int = 0
+
+    @property
+    def all_done(self) -> bool:
+        """Whether every input was analysed."""
+        return self.refused == self.failed == self.incomplete == self.left == 0
+
+
+OnStudy = Callable[[Outcome, Path, Progress], None]
+
+
+def run_batch(
+    paths: Sequence[str | PathLike[str]],
+    out_dir: Path,
+    settings: Settings | None = None,
+    options: BatchOptions | None = None,
+    *,
+    contexts: Mapping[str, StudyContext] | None = None,
+    on_study: OnStudy | None = None,
+    function: WorkFunction = work,
+) -> BatchCounts:
+    """Analyse everything under some paths into ``out_dir``, or go on with what an earlier run left.
+
+    Writes ``studies/<StudyInstanceUID>/result.json`` for every study, on request masks and overlays beside it, the
+    ledger, and tables of studies, findings and inputs. A study is analysed again only when its files, the settings, the
+    model or its clinical facts have changed. ``on_study`` is told each study as it ends. ``function`` does the work
+    of one study; it must be importable by name.
+
+    Raises
+    ------
+    ReadError
+        If a path does not exist.
+    ModelError
+        If the model cannot be loaded.
+    WriteError
+        If the folder cannot be written to.
+    UsageError
+        If there is nothing to analyse, or another run writes to the folder.
+
+    """
+    settings, options = settings or Settings(), options or BatchOptions()
+    if out_dir.exists() and not out_dir.is_dir():
+        raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")
+    discovery = _without_own(discover(paths), out_dir)
+    if not discovery.studies and all(item.stray for item in discovery.rejected):
+        raise UsageError(
+            "hold no image files", path=", ".join(map(str, paths)), remedy="give files or folders of films"
+        )
+    model_sha256 = _model_sha256(settings) if discovery.studies else ""
+    name = "ledger" if options.shard is None else f"ledger-{options.shard[0]}-of-{options.shard[1]}"
+    started = time.monotonic()
+    with hold_folder(out_dir, name):
+        ledger = Ledger(out_dir / f"{name}.sqlite")
+        try:
+            about = {
+                "settings": asdict(settings),
+                "options": asdict(options),
+                "model_sha256": model_sha256,
+                **_machine(),
+            }
+            ledger.begin(about)
+            jobs, left = _plan(ledger, discovery, out_dir, settings, options, contexts or {}, model_sha256)
+            progress = _work_through(ledger, jobs, options, function, model_sha256, on_study, started)
+            about |= {"seconds": round(progress.seconds, 2), "analysed": progress.ended}
+            ledger.end(about)
+            write_tables(out_dir)
+            return _counts(ledger, discovery, progress.ended, left)
+        finally:
+            ledger.close()
+
+
+def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
+    """Leave out what an earlier run wrote, where the output folder lies below the input."""
+    own = (out_dir / "studies").resolve()
+
+    def is_own(path: Path) -> bool:
+        return path.resolve().is_relative_to(own)
+
+    studies = []
+    for study in discovery.studies:
+        images = tuple(image for image in study.images if not is_own(Path(image.path)))
+        if images:
+            studies.append(StudyRef(study.study_uid, images))
+    kept = tuple(item for item in discovery.rejected if not item.path.resolve().is_relative_to(out_dir.resolve()))
+    return Discovery(tuple(studies), kept)
+
+
+def _model_sha256(settings: Settings) -> str:
+    """Check the weights and give their sha256: a missing model is said before the first film, not after the last."""
+    from ho_imaging.network.model_store import load_weights  # noqa: PLC0415  (torch loads only when it is needed)
+
+    name = settings.model
+    return load_weights(Path(name) if os.sep in name else name)[0].sha256
+
+
+def _machine() -> dict[str, Any]:
+    from ho_imaging import __version__  # noqa: PLC0415  (the package imports this module late)
+
+    return {"version": __version__, "python": platform.python_version(), "cores": os.cpu_count() or 1}
+
+
+def _plan(
+    ledger: Ledger,
+    discovery: Discovery,
+    out_dir: Path,
+    settings: Settings,
+    options: BatchOptions,
+    contexts: Mapping[str, StudyContext],
+    model_sha256: str,
+) -> tuple[deque[Job], int]:
+    """Sort studies into those to analyse and those that stay as they are; and how many a limit puts off."""
+    known = ledger.states()
+    fresh: list[Job] = []
+    kept: list[str] = []
+    for study in discovery.studies:
+        uid = study.study_uid
+        if options.shard is not None and not _in_shard(uid, options.shard):
+            continue
+        context = contexts.get(uid)
+        print_ = fingerprint(study, settings, context, model_sha256)
+        before = known.get(uid)
+        changed = before is None or before.fingerprint != print_
+        ended = before is not None and before.state in {"done", "refused", "failed"}
+        again = before is not None and before.state == "failed" and (options.retry_failed or before.again)
+        written = (out_dir / "studies" / folder_name(uid) / "result.json").is_file()
+        if ended and not changed and not again and (written or (before is not None and before.state == "failed")):
+            kept.append(uid)
+        elif options.since is None or _newest(study) >= options.since:
+            fresh.append(Job(study, str(out_dir), settings, context, print_))
+    chosen = fresh if options.limit is None else fresh[: options.limit]
+    ledger.plan([(job.study.study_uid, job.fingerprint) for job in chosen], kept, discovery.rejected)
+    return deque(chosen), len(fresh) - len(chosen)
+
+
+def _in_shard(study_uid: str, shard: tuple[int, int]) -> bool:
+    import hashlib  # noqa: PLC0415
+
+    number = int.from_bytes(hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).digest()[:8], "big")
+    return number % shard[1] == shard[0] - 1
+
+
+def _newest(study: StudyRef) -> float:
+    times = []
+    for image in study.images:
+        try:
+            times.append(Path(image.path).stat().st_mtime)
+        except OSError:
+            logger.debug("a file is gone since it was found")
+    return max(times, default=0.0)
+
+
+def _work_through(
+    ledger: Ledger,
+    jobs: deque[Job],
+    options: BatchOptions,
+    function: WorkFunction,
+    model_sha256: str,
+    on_study: OnStudy | None,
+    started: float,
+) -> Progress:
+    counts = dict.fromkeys(("done", "refused", "failed"), 0)
+    total = len(jobs)
+    attempts: dict[str, int] = {}
+
+    def take() -> Job | None:
+        while jobs:
+            job = jobs.popleft()
+            uid = job.study.study_uid
+            attempts[uid] = ledger.start(uid)
+            if attempts[uid] <= MOST_INTERRUPTED:
+                return job
+            end(job, Outcome(uid, "failed", f"was at work {MOST_INTERRUPTED} times when the program was stopped"))
+        return None
+
+    def end(job: Job, outcome: Outcome) -> None:
+        ledger.finish(outcome)
+        counts[outcome.status] += 1
+        if on_study is not None:
+            folder = Path(job.out_dir) / "studies" / folder_name(outcome.study_uid)
+            on_study(outcome, folder, Progress(**counts, total=total, seconds=time.monotonic() - started))
+
+    for job, outcome in _outcomes(take, total, options, function):
+        uid = job.study.study_uid
+        if isinstance(outcome, Died):
+            logger.warning("study %s: %s", uid, outcome)
+            if attempts[uid] >= MOST_ATTEMPTS:
+                end(job, Outcome(uid, "failed", f"given up after {attempts[uid]} tries: {outcome}"))
+            else:
+                ledger.put_back(uid)
+                jobs.append(job)
+        elif outcome.status == "stopped":
+            ledger.put_back(uid)
+            raise HOImagingError(outcome.reason or "stopped")
+        elif outcome.status == "changed":
+            if attempts[uid] >= MOST_ATTEMPTS:
+                end(job, Outcome(uid, "failed", "its files keep changing while they are read", again=True))
+                continue
+            again = fingerprint(job.study, job.settings, job.context, model_sha256)
+            ledger.put_back(uid, fingerprint=again)
+            jobs.append(Job(job.study, job.out_dir, job.settings, job.context, again))
+        else:
+            end(job, outcome)
+    return Progress(**counts, total=total, seconds=time.monotonic() - started)
+
+
+def _outcomes(
+    take: Callable[[], Job | None], total: int, options: BatchOptions, function: WorkFunction
+) -> Iterator[tuple[Job, Outcome | Died]]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = options.workers
+    if workers is None:
+        workers = 0 if total <= SMALL_BATCH else cores
+    workers = min(workers, total)
+    if workers == 0:
+        while (job := take()) is not None:
+            yield job, function(job)
+        return
+    pool = Pool(workers, max(1, cores // workers), function, limit_s=options.limit_s)
+    try:
+        yield from pool.run(take)
+    finally:
+        pool.close()
+
+
+def _counts(ledger: Ledger, discovery: Discovery, analysed: int, left: int) -> BatchCounts:
+    states = [(row["state"], row.get("study", {}).get("films_not_done", 0)) for row in ledger.rows()]
+    rejected = tuple(item for item in discovery.rejected if not item.stray)
+
+    def count(status: Status) -> int:
+        return len([1 for state, _ in states if state == status]) + len(
+            [1 for item in rejected if item.status is status]
+        )
+
+    return BatchCounts(
+        done=count(Status.DONE),
+        refused=count(Status.REFUSED),
+        failed=count(Status.FAILED),
+        incomplete=sum(state == Status.DONE and bool(missing) for state, missing in states),
+        rejected=rejected,
+        analysed=analysed,
+        left=left,
+    )

@@ -1,0 +1,111 @@
+"""Tables of a batch: ``studies``, ``findings`` and ``inputs`` as Parquet and CSV, ``run.json``, ``index.html``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ho_imaging.batch.ledger import Ledger, ledger_files
+from ho_imaging.batch.page import write_page
+from ho_imaging.batch.rows import FINDING_COLUMNS, INPUT_COLUMNS, STUDY_COLUMNS
+from ho_imaging.batch.write import folder_name, write_text
+from ho_imaging.errors import UsageError
+from ho_imaging.reporting.masks import WriteError
+
+__all__ = ["summarise", "write_tables"]
+
+
+def write_tables(out_dir: Path) -> dict[str, Any]:
+    """Write the tables of everything the folder's ledgers hold, each file whole or not at all; gives the summary."""
+    studies: list[dict[str, Any]] = []
+    findings: list[dict[str, Any]] = []
+    inputs: list[dict[str, Any]] = []
+    seconds = 0.0
+    about: dict[str, Any] = {}
+    rejected: dict[str, tuple[str, str]] = {}
+    for path in ledger_files(out_dir):
+        ledger = Ledger(path)
+        try:
+            for row in ledger.rows():
+                studies.append(_study(row))
+                findings += row.get("findings", [])
+                inputs += row.get("inputs", [])
+                seconds += row["seconds"] or 0.0
+            rejected |= {name: (status, reason) for name, status, reason in ledger.rejected()}
+            about = ledger.about() or about
+        finally:
+            ledger.close()
+    inputs += [
+        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, "reason": reason}
+        for name, (status, reason) in rejected.items()
+    ]
+    inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
+    _table(out_dir / "studies", studies, STUDY_COLUMNS)
+    _table(out_dir / "findings", findings, FINDING_COLUMNS)
+    _table(out_dir / "inputs", inputs, INPUT_COLUMNS)
+    summary = _summary(studies, inputs, about, seconds)
+    write_text(out_dir / "run.json", json.dumps(summary, indent=2) + "\n")
+    write_page(out_dir, studies)
+    return summary
+
+
+def summarise(out_dir: Path) -> dict[str, Any]:
+    """Count what is in a batch's folder, from its ledgers.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no batch.
+
+    """
+    if not ledger_files(out_dir):
+        raise UsageError("holds no batch", path=out_dir, remedy="give the --out of an earlier ho-imaging analyze")
+    return write_tables(out_dir)
+
+
+def _study(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a study's row; one that never ended well has little to say."""
+    if "study" in row:
+        return dict(row["study"])
+    uid = row["study_uid"]
+    return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], "reason": row["reason"]}
+
+
+def _summary(
+    studies: list[dict[str, Any]], inputs: list[dict[str, Any]], about: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    graded = Counter(
+        f"{row.get('system')} {row.get('grade')}" for row in studies if row["status"] == "done" and row.get("grade")
+    )
+    wall = float(about.get("seconds") or 0.0)
+    analysed = int(about.get("analysed") or 0)
+    return {
+        **about,
+        "studies": dict(Counter(row["status"] for row in studies)),
+        "inputs": dict(Counter(row["status"] for row in inputs)),
+        "grades": dict(sorted(graded.items())),
+        "categories": dict(Counter(row["category"] for row in studies if row.get("category"))),
+        "reasons": dict(Counter(row["reason"] for row in studies if row.get("reason")).most_common(20)),
+        "studies_per_second": round(analysed / wall, 3) if wall > 0.0 and analysed else None,
+        "work_seconds": round(seconds, 1),
+    }
+
+
+def _table(stem: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """Write ``stem.parquet`` and ``stem.csv``."""
+    import pyarrow as pa  # noqa: PLC0415  (loads when tables are written)
+    from pyarrow import csv, parquet  # noqa: PLC0415
+
+    types = {"string": pa.string(), "double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_()}
+    schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
+    table = pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema=schema)
+    for suffix, write in ((".parquet", parquet.write_table), (".csv", csv.write_csv)):
+        part = stem.with_name(f"{stem.name}{suffix}.part")
+        try:
+            write(table, part)
+            part.replace(stem.with_name(stem.name + suffix))
+        except OSError as error:
+            raise WriteError(f"cannot be written: {error}", path=stem, remedy="check space and rights") from error

@@ -1,0 +1,147 @@
+"""What a worker does with one study: analyse it, write it, and say in plain data how it ended."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ho_imaging.batch.rows import finding_rows, input_rows, study_row
+from ho_imaging.batch.write import folder_name, write_study, write_thumbnail
+from ho_imaging.errors import HOImagingError
+from ho_imaging.pipeline import Analyzer
+from ho_imaging.reading import StudyRef
+from ho_imaging.severity.context import StudyContext
+from ho_imaging.vocabulary import Status
+
+__all__ = ["Job", "Outcome", "Settings", "WorkFunction", "fingerprint", "prepare_worker", "work"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How every study of a batch is analysed; another value of any field makes other results."""
+
+    model: str = "default"
+    device: str = "auto"
+    region: str | None = None
+    view: str | None = None
+    laterality: str | None = None
+    spacing_mm: tuple[float, float] | None = None
+    masks: bool = False
+    overlays: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One study to analyse, where to put it, and how its files looked when it was found."""
+
+    study: StudyRef
+    out_dir: str
+    settings: Settings
+    context: StudyContext | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a study ended.
+
+    ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
+    results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
+    gone), to be tried by the next run. ``rows``: what the tables say of it. ``seconds``: where the time went.
+    """
+
+    study_uid: str
+    status: str
+    reason: str | None
+    again: bool = False
+    rows: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+WorkFunction = Callable[[Job], Outcome]
+
+
+def prepare_worker(threads: int) -> None:
+    """Give a worker process its share of the machine."""
+    import cv2  # noqa: PLC0415  (libraries load in the worker, not before)
+
+    cv2.setNumThreads(threads)
+    # torch reads it when it is first loaded, which may be never: refused films need no network.
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
+
+
+@functools.lru_cache(maxsize=1)
+def _analyzer(settings: Settings) -> Analyzer:
+    """Load the model once a process."""
+    return Analyzer(
+        settings.model,
+        device=settings.device,
+        region=settings.region,
+        view=settings.view,
+        laterality=settings.laterality,
+        spacing_mm=settings.spacing_mm,
+    )
+
+
+def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | None, model_sha256: str) -> str:
+    """Describe everything a study's result depends on: its files' names, sizes and times, the options, the model."""
+    import hashlib  # noqa: PLC0415
+
+    parts = [repr(settings), repr(context), model_sha256]
+    for image in study.images:
+        try:
+            state = Path(image.path).stat()
+            parts.append(f"{image.path}|{state.st_size}|{state.st_mtime_ns}|{image.sop_instance_uid}")
+        except OSError:
+            parts.append(f"{image.path}|gone")
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def work(job: Job) -> Outcome:
+    """Analyse a study and write its results."""
+    started = time.monotonic()
+    uid = job.study.study_uid
+    before = _states(job.study)
+    analyzer = _analyzer(job.settings)
+    analysis = analyzer.analyze_study(job.study, context=job.context)
+    if _states(job.study) != before:
+        return Outcome(uid, "changed", "a file changed while it was read", seconds=time.monotonic() - started)
+    folder = Path(job.out_dir) / "studies" / folder_name(uid)
+    try:
+        write_study(analysis, folder, masks=job.settings.masks, overlays=job.settings.overlays)
+        write_thumbnail(analysis, folder)
+    except HOImagingError as error:
+        return Outcome(uid, "stopped", str(error), seconds=time.monotonic() - started)
+    result = analysis.result
+    status = Status(result.status)
+    return Outcome(
+        study_uid=uid,
+        status=status.value,
+        reason=result.reason,
+        again=status is Status.FAILED and any(state is None for state in before),
+        rows={
+            "study": study_row(result, folder.name),
+            "findings": finding_rows(result),
+            "inputs": input_rows(result),
+        },
+        seconds=time.monotonic() - started,
+    )
+
+
+def _states(study: StudyRef) -> list[tuple[int, int] | None]:
+    """Size and time of change of each file; ``None`` for one that cannot be read."""
+    found: list[tuple[int, int] | None] = []
+    for image in study.images:
+        try:
+            with Path(image.path).open("rb") as stream:
+                stream.read(1)
+                state = os.fstat(stream.fileno())
+            found.append((state.st_size, state.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found

@@ -1,0 +1,97 @@
+"""A study's files, each written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ho_imaging.pipeline import StudyAnalysis
+from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
+
+__all__ = ["THUMBNAIL", "folder_name", "write_study", "write_text", "write_thumbnail"]
+
+THUMBNAIL = "thumbnail.jpg"
+_THUMBNAIL_PX = 220
+_ORANGE_BGR = (0, 176, 255)
+
+_UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
+
+
+def folder_name(study_uid: str) -> str:
+    """Name of a study's folder: its UID where that is one, else a hash of it (a UID from a file may hold anything)."""
+    if _UID.fullmatch(study_uid) and ".." not in study_uid:
+        return study_uid
+    return "uid-" + hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays: bool) -> None:
+    """Write a study's result and pictures, each file whole or not at all.
+
+    Raises
+    ------
+    WriteError
+        If the folder cannot be written to.
+
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot be made: {error.strerror}", path=folder, remedy="check space and rights") from error
+    for uid, film in analysis.films.items():
+        name = folder_name(uid)
+        if masks:
+            write_png(folder / f"{name}.ho.png", ho_probability_8bit(film.prediction))
+        if overlays and analysis.severity is not None:
+            from ho_imaging.reporting.overlay import draw_overlay  # noqa: PLC0415  (fonts load only for pictures)
+
+            write_png(folder / f"{name}.overlay.png", draw_overlay(film.reading, analysis.severity))
+    # The result comes last: where it is, the rest is.
+    write_text(folder / "result.json", analysis.result.to_json())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text by writing beside and renaming; raises `WriteError`."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise WriteError(f"cannot be written: {error.strerror}", path=path, remedy="check space and rights") from error
+
+
+def write_thumbnail(analysis: StudyAnalysis, folder: Path) -> None:
+    """Write a small picture of the study's film with most findings, outlines drawn in; none without a film.
+
+    Raises
+    ------
+    WriteError
+        If the folder cannot be written to.
+
+    """
+    films = sorted(analysis.films.values(), key=lambda film: -len(film.reading.findings))
+    if not films:
+        return
+    prepared = films[0].reading.prepared
+    rows, columns = prepared.pixels.shape
+    scale = _THUMBNAIL_PX / max(rows, columns)
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    shown = cv2.resize(prepared.pixels, size, interpolation=cv2.INTER_AREA)
+    low, high = np.percentile(prepared.pixels[prepared.valid], [0.5, 99.8]) if prepared.valid.any() else (0.0, 1.0)
+    tones = np.clip((shown - low) / max(float(high - low), 1e-6), 0.0, 1.0)
+    picture = cv2.cvtColor((tones * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    for finding in films[0].reading.findings:
+        contours = [np.rint(contour[:, ::-1] * scale).astype(np.int32) for contour in finding.levels[1]]
+        cv2.polylines(picture, contours, True, _ORANGE_BGR, 1, cv2.LINE_AA)
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+    part = folder / f"{THUMBNAIL}.part"
+    try:
+        part.write_bytes(encoded)
+        part.replace(folder / THUMBNAIL)
+    except OSError as error:
+        raise WriteError(
+            f"cannot be written: {error.strerror}", path=folder, remedy="check space and rights"
+        ) from error
