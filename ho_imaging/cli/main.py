@@ -7,8 +7,10 @@ talk.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -29,6 +31,21 @@ _COMMANDS = {
 }
 
 
+class _JsonLines(logging.Formatter):
+    """A record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -39,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"ho_imaging {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--log-json", action="store_true", help="write what is said on standard error as JSON lines")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -46,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s", force=True)
+    if options.log_json:
+        logging.getLogger().handlers[0].setFormatter(_JsonLines())
     if not options.verbose:
         logging.getLogger("pydicom").setLevel(logging.ERROR)
         logging.captureWarnings(True)

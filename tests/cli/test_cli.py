@@ -116,3 +116,18 @@ def test_every_rejected_file_has_its_line(chest, tmp_path, monkeypatch, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["status"] for line in lines] == ["refused", "failed"]
     assert lines[1]["path"].endswith("torn.dcm")
+
+
+def test_logs_can_be_json_lines(chest, tmp_path):
+    done = run("--log-json", "analyze", chest, "--out", tmp_path / "o", "--model", tmp_path / "no_model")
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert line["level"] == "ERROR"
+    assert "no_model" in line["message"]
+
+
+@pytest.mark.parametrize(
+    "options", [("--shard", "3/2"), ("--shard", "x"), ("--since", "yesterday"), ("--region", "nose")]
+)
+def test_wrong_options_are_named(chest, tmp_path, capsys, options):
+    assert main(["analyze", str(chest), "--out", str(tmp_path / "o"), *options]) == 2
+    assert options[1] in capsys.readouterr().err

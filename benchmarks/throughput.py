@@ -1,0 +1,166 @@
+"""Films a second: this program, a plain loop over the same network, and what the machine could do at best.
+
+    python benchmarks/throughput.py [--films 200] [--workers N]
+
+Makes its own films (2,000 x 2,500 pixels, 12 bits, four transfer syntaxes) and runs all three over them, one after the
+other, so that ratios mean something on a machine whose speed drifts. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import torch
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from ho_imaging.network.model_store import load_model
+from ho_imaging.preparing import prepare
+from ho_imaging.reading import read_radiograph
+from ho_imaging.simulation.dicom_writer import write_dx
+from ho_imaging.simulation.film import StoredForm, make_film
+from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.vocabulary import Region, View
+
+ROWS, COLUMNS = 2000, 2500
+PIXEL_MM = 0.17
+SYNTAXES = (None, JPEGLSLossless, JPEG2000Lossless, RLELossless)
+PATIENTS = 8
+
+
+def make_films(folder: Path, count: int) -> None:
+    """Write films of a few simulated patients, each shifted and with grain of its own."""
+    looks = []
+    for seed in range(PATIENTS):
+        scene = sample_hip_scene(900 + seed, HipPlan(pixel_mm=0.6, region=Region.PELVIS, view=View.AP))
+        film = make_film(scene, seed, form=StoredForm(12, "MONOCHROME2"))
+        write_dx(film, scene, folder / "base.dcm", seed=seed, compression="none")
+        base = pydicom.dcmread(folder / "base.dcm")
+        looks.append((base, cv2.resize(film.pixels, (COLUMNS, ROWS), interpolation=cv2.INTER_CUBIC)))
+    (folder / "base.dcm").unlink()
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        base, picture = looks[number % PATIENTS]
+        grain = rng.normal(0.0, 12.0, picture.shape)
+        pixels = np.clip(np.roll(picture, number % 40, axis=1) + grain, 0, 4095).astype("<u2")
+        base.Rows, base.Columns = ROWS, COLUMNS
+        base.ImagerPixelSpacing = [f"{PIXEL_MM}", f"{PIXEL_MM}"]
+        for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+            setattr(base, keyword, f"2.25.{number + 1}{len(keyword)}")
+        base.file_meta.MediaStorageSOPInstanceUID = base.SOPInstanceUID
+        base.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        base.PixelData = pixels.tobytes()
+        base["PixelData"].VR = "OW"
+        syntax = SYNTAXES[number % len(SYNTAXES)]
+        if syntax is not None:
+            base.compress(syntax, generate_instance_uid=False)
+        base.save_as(folder / f"film{number:04d}.dcm", enforce_file_format=True)
+        if syntax is not None:
+            base["PixelData"].is_undefined_length = False
+
+
+def program(folder: Path, out: Path, workers: int | None) -> tuple[float, float]:
+    """Give the seconds a batch takes, and the peak memory of its largest process in GiB."""
+    command = [sys.executable, "-m", "ho_imaging", "-q", "analyze", str(folder), "--out", str(out)]
+    command += [] if workers is None else ["--workers", str(workers)]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - started
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+def plain_loop(films: list[Path]) -> float:
+    """Read with pydicom, resize, run the network eagerly in float32, threshold: what a script would do."""
+    model = load_model("default", device="cpu", precision="float32")
+    stride = model.net.architecture.stride
+    started = time.perf_counter()
+    for path in films:
+        dataset = pydicom.dcmread(path)
+        values = pydicom.pixels.apply_voi_lut(dataset.pixel_array.astype(np.float32), dataset)
+        size = tuple(round(n * PIXEL_MM / 0.6 / stride) * stride for n in (COLUMNS, ROWS))
+        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        low, high = np.percentile(small, [1, 99])
+        pixels = np.clip((small - low) / (high - low), 0, 1).astype(np.float32)
+        batch = torch.from_numpy(np.stack([pixels, np.ones_like(pixels)]))[None]
+        with torch.inference_mode():
+            probabilities = torch.sigmoid(model.net(batch).structures)
+        _ = (probabilities > 0.5).numpy()
+    return time.perf_counter() - started
+
+
+def limit(films: list[Path]) -> dict[str, float]:
+    """Give the least seconds possible: network operations at the machine's matrix rate, and bare decoding."""
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+
+    model = load_model("default", device="cpu", precision="float32")
+    prepared = prepare(read_radiograph(films[0]), model.description.preparation)
+    stride = model.net.architecture.stride
+    shape = [-(-n // stride) * stride for n in prepared.pixels.shape]
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model.net(torch.zeros(1, 2, *shape))
+    operations = counter.get_total_flops()
+    a = torch.randn(2048, 2048).to(torch.bfloat16)
+    rates = []
+    for _ in range(8):
+        started = time.perf_counter()
+        a @ a
+        rates.append(2 * 2048**3 / (time.perf_counter() - started))
+    started = time.perf_counter()
+    for path in films:
+        _ = pydicom.dcmread(path).pixel_array
+    decoding = time.perf_counter() - started
+    cores = len(os.sched_getaffinity(0))
+    network = operations / max(rates) * len(films)
+    return {
+        "network_gflop_a_film": operations / 1e9,
+        "matrix_gflop_s": max(rates) / 1e9,
+        "network_s": network,
+        "decoding_s": decoding / cores,
+        "seconds": network + decoding / cores,
+    }
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--films", type=int, default=200)
+    parser.add_argument("--workers", type=int)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "films"
+        folder.mkdir()
+        make_films(folder, options.films)
+        films = sorted(folder.iterdir())
+        ours, peak = program(folder, Path(name) / "out", options.workers)
+        single = Path(name) / "single"
+        single.mkdir()
+        (single / "film.dcm").write_bytes(films[0].read_bytes())
+        first, _ = program(single, Path(name) / "first", 0)
+        plain = plain_loop(films)
+        best = limit(films)
+    report = {
+        "films": options.films,
+        "program_films_s": options.films / ours,
+        "plain_loop_films_s": options.films / plain,
+        "limit_films_s": options.films / best["seconds"],
+        "program_over_plain_loop": plain / ours,
+        "program_over_limit": best["seconds"] / ours,
+        "first_result_s": first,
+        "peak_gib_of_a_process": peak,
+        "limit": best,
+    }
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
