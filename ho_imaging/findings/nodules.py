@@ -78,7 +78,7 @@ def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: 
     count, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
     if count <= 1:
         return []
-    away = {bone: ndimage.distance_transform_edt(~anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()}
+    away = {bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()}
     boxes = ndimage.find_objects(labels)
     wider = _wider(probability, _LESS_SURE * level)
     found = []
@@ -202,6 +202,13 @@ def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, 
             float(np.linalg.norm(np.diff(contour, axis=0), axis=1).sum()) for contour in levels[1]
         )
     return surer * mm**2, (area_cells + grown) * mm**2
+
+
+def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each cell to the nearest one of a mask, between centres."""
+    return np.asarray(
+        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), dtype=np.float64
+    )
 
 
 def _confidence(values: NDArray[np.float32]) -> float:

@@ -13,7 +13,7 @@ from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGExtended12Bit, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGExtended12Bit, JPEGLSLossless, RLELossless
 
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.reading.radiograph import QualityFlag
@@ -252,17 +252,31 @@ def _check_codestream(
     raise DecodeError(f"holds no frame {frame}", remedy="send the file again")
 
 
+_FASTEST = {JPEGLSLossless: "pyjpegls", RLELossless: "pylibjpeg"}
+"""Decoders that are two to ten times as fast as the first that pydicom would take."""
+
+
 def _decode(dataset: Dataset, syntax: UID, frame: int) -> NDArray[np.integer]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what pydicom only warns of is checked here and after
-            return np.asarray(pixel_array(dataset, index=frame, raw=False, correct_unused_bits=False))
+            plugin = _FASTEST.get(syntax, "")
+            if plugin:
+                try:
+                    return _pixel_array(dataset, frame, plugin)
+                except Exception:
+                    logger.debug("%s could not decode it", plugin, exc_info=True)
+            return _pixel_array(dataset, frame, "")
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
         raise DecodeError(
             f"cannot be decoded from {syntax.name}: {_short(error)}",
             remedy="ask for it in another transfer syntax, uncompressed for one",
         ) from error
+
+
+def _pixel_array(dataset: Dataset, frame: int, plugin: str) -> NDArray[np.integer]:
+    return np.asarray(pixel_array(dataset, index=frame, raw=False, correct_unused_bits=False, decoding_plugin=plugin))
 
 
 def _short(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Outlines
-from ho_imaging.severity.film import SideView
+from ho_imaging.severity.film import FilmReading, SideView
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["AS_REPORTED", "LESS_SURE", "OUTLINES", "SURER", "Arrangement", "Layout", "arrange", "lay_out", "shape_of"]
@@ -104,12 +104,7 @@ def lay_out(view: SideView, which: int = AS_REPORTED) -> Layout:
     findings = (*view.findings, *view.possible)
     low, high = view.columns
     side = shapely.box(low, -1.0, high, float(view.film.prepared.grid.prepared_shape[0]))
-    pelvis, femur, head = (
-        shapely.intersection(shape_of(view.film.anatomy.outlines[bone]), side)
-        for bone in (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD)
-    )
-    # The head lies in the socket: no spur opposes it, and what overlaps it is not joined to the femur.
-    femur = shapely.difference(femur, head)
+    pelvis, femur = (shapely.intersection(bone, side) for bone in _bones(view.film))
     shapes = np.array([shape_of(finding.levels[which]) for finding in findings], dtype=object)
     bones = shapely.union(pelvis, femur)
     area = np.maximum(shapely.area(shapes), 1e-9)
@@ -125,6 +120,18 @@ def lay_out(view: SideView, which: int = AS_REPORTED) -> Layout:
         joined_to_pelvis=free & (to_pelvis <= TOUCH_PX),
         joined_to_femur=free & (to_femur <= TOUCH_PX),
     )
+
+
+@lru_cache(maxsize=2)
+def _bones(film: FilmReading) -> tuple[Shape, Shape]:
+    """Pelvis and femur of a film; the same for every side and outline, so they are made once.
+
+    The head is left out: it lies in the socket, so no spur opposes it, and what overlaps it is not joined to the femur.
+    """
+    pelvis, femur, head = (
+        shape_of(film.anatomy.outlines[bone]) for bone in (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD)
+    )
+    return pelvis, shapely.difference(femur, head)
 
 
 def arrange(layout: Layout, present: Sequence[bool] | NDArray[np.bool_], *, pixel_mm: float) -> Arrangement:
@@ -184,5 +191,4 @@ def shape_of(outlines: Outlines) -> Shape:
     if not rings:
         return shapely.Polygon()
     # Where outlines lie inside each other, every second one is a hole.
-    area = reduce(shapely.symmetric_difference, shapely.make_valid(shapely.polygons(rings)))
-    return shapely.buffer(area, 0.0)
+    return shapely.build_area(shapely.multilinestrings(rings))
