@@ -53,6 +53,8 @@ class BatchOptions:
     limit: int | None = None
     shard: tuple[int, int] | None = None
     limit_s: float = 900.0
+    dask: str | None = None
+    """Address of a Dask scheduler, to work there instead of here."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ def _work_through(
             folder = Path(job.out_dir) / "studies" / folder_name(outcome.study_uid)
             on_study(outcome, folder, Progress(**counts, total=total, seconds=time.monotonic() - started))
 
-    for job, outcome in _outcomes(take, total, options, function):
+    for job, outcome in _outcomes(take, total, options, function, jobs[0].settings.model if jobs else "default"):
         uid = job.study.study_uid
         if isinstance(outcome, Died):
             logger.warning("study %s: %s", uid, outcome)
@@ -292,13 +294,22 @@ def _work_through(
 
 
 def _outcomes(
-    take: Callable[[], Job | None], total: int, options: BatchOptions, function: WorkFunction
+    take: Callable[[], Job | None], total: int, options: BatchOptions, function: WorkFunction, model: str
 ) -> Iterator[tuple[Job, Outcome | Died]]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = options.workers
     if workers is None:
         workers = 0 if total <= SMALL_BATCH else cores
     workers = min(workers, total)
+    if options.dask is not None and total:
+        from ho_imaging.batch.cluster import Cluster  # noqa: PLC0415  (an extra)
+
+        cluster = Cluster(options.dask, function, model)
+        try:
+            yield from cluster.run(take)
+        finally:
+            cluster.close()
+        return
     if workers == 0:
         while (job := take()) is not None:
             yield job, function(job)

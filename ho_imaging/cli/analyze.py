@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry-failed", action="store_true", help="try failed studies again")
     parser.add_argument("--since", metavar="DATE", help="only studies with a file changed since (YYYY-MM-DD[THH:MM])")
     parser.add_argument("--limit", type=int, metavar="N", help="analyse at most N studies now")
+    parser.add_argument("--dask", metavar="ADDRESS", help="work on a Dask cluster: tcp://HOST:PORT of its scheduler")
     parser.add_argument("--shard", metavar="I/N", help="part I of N of the studies, for schedulers")
 
 
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
         since=_seconds(options.since),
         limit=options.limit,
         shard=_shard(options.shard),
+        dask=_scheduler(options.dask),
     )
     teller = _Teller(quiet=options.quiet)
     try:
@@ -141,6 +143,14 @@ def _seconds(text: str | None) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except ValueError as error:
         raise UsageError(f"--since {text!r} is no date", remedy="write YYYY-MM-DD or YYYY-MM-DDTHH:MM") from error
+
+
+def _scheduler(address: str | None) -> str | None:
+    if address is not None:
+        from ho_imaging.batch.cluster import check_address  # noqa: PLC0415  (only for a cluster)
+
+        check_address(address)
+    return address
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

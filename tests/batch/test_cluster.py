@@ -1,0 +1,91 @@
+"""The batch on a real Dask scheduler with two worker processes, one of which is killed on the way."""
+
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ho_imaging.batch import BatchOptions, Settings, run_batch
+from ho_imaging.errors import UsageError
+
+distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+
+CHEST = Settings(region="chest")
+
+SLOW = """
+import os, time
+from ho_imaging.batch.work import Outcome, work
+
+def slow(job):
+    time.sleep(0.1)
+    return work(job)
+
+def killed_by_one(job):
+    if job.study.images[0].path.name == "07.png":
+        os.kill(os.getpid(), 9)
+    return work(job)
+"""
+
+
+@pytest.fixture
+def films(tmp_path):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        Image.fromarray((rng.random((80, 90)) * 255).astype(np.uint8)).save(folder / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """A scheduler and two workers in processes of their own, with a module that they can import."""
+    code = tmp_path / "code"
+    code.mkdir()
+    name = f"cluster_stand_ins_{os.getpid()}_{abs(hash(str(tmp_path)))}"
+    (code / f"{name}.py").write_text(SLOW)
+    monkeypatch.syspath_prepend(code)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(code), os.environ.get("PYTHONPATH", "")]))
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
+    ) as running:
+        yield running, __import__(name)
+
+
+def results(out):
+    return {path.parent.name: path.read_bytes() for path in out.glob("studies/*/result.json")}
+
+
+def test_a_cluster_gives_the_same_results_with_a_worker_killed_on_the_way(films, tmp_path, cluster):
+    running, functions = cluster
+    here, there = tmp_path / "here", tmp_path / "there"
+    run_batch([films], here, CHEST, BatchOptions(workers=0))
+
+    def kill_one():
+        time.sleep(0.8)
+        os.kill(next(iter(running.workers.values())).pid, 9)  # its nanny starts another
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    options = BatchOptions(dask=running.scheduler_address)
+    counts = run_batch([films], there, CHEST, options, function=functions.slow)
+    killer.join()
+    assert (counts.refused, counts.failed) == (24, 0)
+    assert results(there) == results(here)
+    assert (there / "studies.csv").read_text() == (here / "studies.csv").read_text()
+
+
+def test_a_study_that_kills_its_worker_is_given_up(films, tmp_path, cluster):
+    running, functions = cluster
+    options = BatchOptions(dask=running.scheduler_address)
+    counts = run_batch([films], tmp_path / "out", CHEST, options, function=functions.killed_by_one)
+    assert (counts.refused, counts.failed) == (23, 1)
+    assert not list((tmp_path / "out").rglob(".trying"))
+
+
+def test_no_scheduler_is_said(films, tmp_path):
+    with pytest.raises(UsageError, match="no Dask scheduler"):
+        run_batch([films], tmp_path / "out", CHEST, BatchOptions(dask="tcp://127.0.0.1:1"))
