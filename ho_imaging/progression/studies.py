@@ -23,6 +23,7 @@ from ho_imaging.progression.schema import (
     VerdictWord,
 )
 from ho_imaging.reading import discover
+from ho_imaging.reading.files import FileKind
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
 from ho_imaging.vocabulary import Side, Status
 
@@ -124,6 +125,9 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
         return study
     if isinstance(study, str | PathLike) and Path(study).is_dir():
         found = discover([study]).studies
+        if len(found) > 1:
+            # Pictures beside the films of a study are often exports or masks of it.
+            found = tuple(s for s in found if any(image.kind is FileKind.DICOM for image in s.images)) or found
         if len(found) != 1:
             raise UsageError(f"holds {len(found)} studies, not one", path=study, remedy="give each study on its own")
         return analyzer.analyze_study(found[0])

@@ -131,3 +131,21 @@ def test_logs_can_be_json_lines(chest, tmp_path):
 def test_wrong_options_are_named(chest, tmp_path, capsys, options):
     assert main(["analyze", str(chest), "--out", str(tmp_path / "o"), *options]) == 2
     assert options[1] in capsys.readouterr().err
+
+
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "02_islands.dcm"
+
+
+def test_a_study_compared_with_itself_is_stable(tmp_path, capsys):
+    assert main(["-q", "compare", str(SAMPLE), str(SAMPLE), "--days", "30", "--out", str(tmp_path)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["verdict"] == "stable"
+    assert result["overall"]["sides"][0]["residual_mm"] < 0.01
+    assert all(nodule["change_mm2"] == 0 for side in result["overall"]["sides"] for nodule in side["nodules"])
+    assert json.loads((tmp_path / "comparison.json").read_text()) == result
+    assert {path.name for path in tmp_path.glob("*.png")} >= {"left.png", "right.png"}
+
+
+def test_comparing_one_study_is_wrong_use(capsys):
+    assert main(["compare", str(SAMPLE)]) == 2
+    assert "two studies" in capsys.readouterr().err
