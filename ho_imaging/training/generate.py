@@ -13,6 +13,7 @@ from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 from ho_imaging.simulation.other_scene import sample_other_scene
 from ho_imaging.training.cases import Split, case_from_scene, write_case
+from ho_imaging.vocabulary import View
 
 __all__ = ["write_cases"]
 
@@ -28,10 +29,15 @@ _SPLITS: tuple[tuple[Split, int, tuple[int, int]], ...] = (
 _HIPS_PER_OTHER = 6
 """For so many films of hips there is one of something else, to teach the scope gate."""
 
-_HIPS_PER_LIMB = 4
+_HIPS_PER_LIMB = 3
 """For so many films of hips there is one of a thigh, a knee or a residual limb."""
 
-Kind = Literal["hip", "limb", "other"]
+_HIPS_PER_LATERAL = 8
+"""Likewise, one more cross-table lateral, which comes seldom by chance."""
+
+_LATERAL_SEEDS = 100_000_000
+
+Kind = Literal["hip", "limb", "lateral", "other"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,9 @@ class _Job:
 def write_cases(out_dir: Path, *, train: int, val: int, test: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
 
-    ``train``, ``val`` and ``test`` count films of hips; one of a leg comes with every four of them, one out of scope
-    with every six. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger set contains the smaller one.
+    ``train``, ``val`` and ``test`` count films of hips; one of a leg comes with every three of them, one out of scope
+    with every six, a lateral with every eight. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger
+    set contains the smaller one.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {"train": train, "val": val, "test": test}
@@ -66,6 +73,8 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
             yield _Job(out_dir / f"case_{split}_{number:06d}.safetensors", start, split, modes, "hip")
             if number % _HIPS_PER_LIMB == 0:
                 yield _Job(out_dir / f"case_{split}_limb_{number:06d}.safetensors", start, split, modes, "limb")
+            if number % _HIPS_PER_LATERAL == 0:
+                yield _Job(out_dir / f"case_{split}_lateral_{number:06d}.safetensors", start, split, modes, "lateral")
             if number % _HIPS_PER_OTHER == 0:
                 yield _Job(out_dir / f"case_{split}_other_{number:06d}.safetensors", start, split, modes, "other")
 
@@ -73,6 +82,9 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
 def _write_one(job: _Job) -> None:
     if job.kind == "hip":
         scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes))
+    elif job.kind == "lateral":
+        # Another person than the hip of the same number.
+        scene = sample_hip_scene(job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL))
     elif job.kind == "limb":
         scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes))
     else:
