@@ -14,11 +14,19 @@ from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.density import density_ratio
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, extent, outlines
+from ho_imaging.network.calibration import recalibrate
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.preparing.prepared import GridMap
 from ho_imaging.vocabulary import Side, Structure
 
-__all__ = ["GROW_SHARE", "PERIARTICULAR_RADII", "SMALLEST_NODULE_MM2", "find_nodules", "find_possible_nodules"]
+__all__ = [
+    "GROW_SHARE",
+    "PERIARTICULAR_RADII",
+    "POSSIBLE_LEVEL",
+    "SMALLEST_NODULE_MM2",
+    "find_nodules",
+    "find_possible_nodules",
+]
 
 SMALLEST_NODULE_MM2 = 4.0
 """Smaller marks are left out: about 2.3 mm across, near the resolution of the prepared film."""
@@ -40,7 +48,7 @@ _SURER, _LESS_SURE = 1.5, 0.5
 _HIGHEST_LEVEL = 0.95
 _MOST_GROWN_PX = 5.0
 
-_POSSIBLE_LEVEL = 0.2
+POSSIBLE_LEVEL = 0.2
 """What reaches this but not the operating threshold is not reported, but counts in the probability of a grade."""
 
 _TOUCH_PX = 1.5
@@ -66,9 +74,7 @@ def find_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...
 def find_possible_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...]:
     """Find what may be a nodule but does not reach the operating threshold; its ids are ``P1``, ``P2``, ..."""
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
-    found = _find(
-        prediction, anatomy, level=GROW_SHARE * _POSSIBLE_LEVEL, seed_from=_POSSIBLE_LEVEL, seed_to=seed_level
-    )
+    found = _find(prediction, anatomy, level=GROW_SHARE * POSSIBLE_LEVEL, seed_from=POSSIBLE_LEVEL, seed_to=seed_level)
     return tuple(replace(finding, id=f"P{number}") for number, finding in enumerate(found, start=1))
 
 
@@ -148,7 +154,7 @@ def _measure(
         short_axis_px=float(np.linalg.norm(short_ends[1] - short_ends[0])),
         short_axis_mm=None if mm is None else size.short_axis * mm,
         mean_probability=float(values.mean()),
-        confidence=_confidence(values),
+        confidence=recalibrate(float(values.max()), prediction.finding_confidence),
         density_ratio=density_ratio(prepared.pixels, mask, anatomy, prepared.valid),
         nearest_bone=nearest,
         distance_to_bone_mm=None if mm is None or distance_px is None else distance_px * mm,
@@ -209,12 +215,6 @@ def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(
         cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), dtype=np.float64
     )
-
-
-def _confidence(values: NDArray[np.float32]) -> float:
-    """Confidence that a nodule is ectopic bone: the mean of its upper quartile, on the calibrated scale of the map."""
-    upper = np.partition(values, int(0.75 * (values.size - 1)))[int(0.75 * (values.size - 1)) :]
-    return float(np.clip(upper.mean(), 0.0, 1.0))
 
 
 def _ends(points: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:

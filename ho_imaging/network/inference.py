@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
-from ho_imaging.network.model_store import Calibration, Model, ModelDescription
+from ho_imaging.network.calibration import calibrate
+from ho_imaging.network.model_store import Model, ModelDescription
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.network.unet import UNet
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["DEFAULT_MAX_PIXELS", "calibrate", "predict", "predict_logits"]
+__all__ = ["DEFAULT_MAX_PIXELS", "predict", "predict_logits"]
 
 DEFAULT_MAX_PIXELS = 4 * 1024**2
 """A film up to this size goes through the network at once (about 1 GB in float32); a larger one in tiles."""
@@ -61,6 +62,7 @@ def predict(
         thresholds=dict(description.thresholds),
         model=model.identity,
         scope_probability=_scope_probability(description, scope),
+        finding_confidence=description.finding_confidence,
     )
 
 
@@ -142,9 +144,3 @@ def _scope_probability(description: ModelDescription, scope: float) -> float | N
     if description.scope_threshold == 0.0:
         return None
     return float(calibrate(np.array([scope], dtype=np.float32), description.scope_calibration)[0])
-
-
-def calibrate(logit: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
-    """Give calibrated probabilities for logits."""
-    scaled = np.clip(logit / calibration.temperature + calibration.bias, -30.0, 30.0)
-    return np.asarray(1.0 / (1.0 + np.exp(-scaled)), dtype=np.float32)

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from ho_imaging.errors import ModelError
+from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
@@ -33,7 +34,6 @@ from ho_imaging.vocabulary import Structure
 
 __all__ = [
     "MODELS_VARIABLE",
-    "Calibration",
     "Model",
     "ModelDescription",
     "PreparationContract",
@@ -64,19 +64,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Calibration(_Strict):
-    """Platt's correction of a logit: ``probability = sigmoid(logit / temperature + bias)``."""
-
-    temperature: Annotated[float, Field(gt=0.01, lt=100.0)] = 1.0
-    bias: Annotated[float, Field(gt=-50.0, lt=50.0)] = 0.0
-
-
 class ModelDescription(_Strict):
     """The contents of ``model.toml``.
 
     ``structures`` are the maps in the order of the network's channels; ``thresholds`` the operating threshold of each
     on the calibrated probability. ``scope_threshold`` is the scope probability below which a film is out of scope;
-    0 means the model has no such gate. ``finding_confidence`` holds named coefficients for the findings stage.
+    0 means the model has no such gate. ``finding_confidence`` turns the highest probability in a nodule into the
+    probability that it is one.
     """
 
     name: Annotated[str, Field(pattern=_NAME.pattern)]
@@ -89,7 +83,7 @@ class ModelDescription(_Strict):
     calibration: dict[Structure, Calibration]
     scope_threshold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     scope_calibration: Calibration = Calibration()
-    finding_confidence: dict[str, float] = Field(default_factory=dict)
+    finding_confidence: Calibration = Calibration()
     training: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @field_validator("structures")
@@ -216,7 +210,7 @@ def save_model(
     calibration: Mapping[Structure, Calibration] | None = None,
     scope_threshold: float = 0.0,
     scope_calibration: Calibration | None = None,
-    finding_confidence: Mapping[str, float] | None = None,
+    finding_confidence: Calibration | None = None,
     training: Mapping[str, str | int | float | bool] | None = None,
     card: str = "",
 ) -> ModelDescription:
@@ -233,7 +227,7 @@ def save_model(
         calibration={s: Calibration() for s in structures} | dict(calibration or {}),
         scope_threshold=scope_threshold,
         scope_calibration=scope_calibration or Calibration(),
-        finding_confidence=dict(finding_confidence or {}),
+        finding_confidence=finding_confidence or Calibration(),
         training=dict(training or {}),
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.network.calibration import AS_IT_IS, Calibration
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Structure
 
@@ -29,7 +30,8 @@ class Prediction:
 
     ``probabilities[structure]``: (rows, columns) float32 in [0, 1], calibrated; maps overlap. ``thresholds`` gives
     the operating threshold of each structure. ``scope_probability``: calibrated probability that the film is of the
-    kind the model was made for, ``None`` from a model without that judgement.
+    kind the model was made for, ``None`` from a model without that judgement. ``finding_confidence`` turns the highest
+    probability in a nodule into the probability that it is one.
     """
 
     prepared: Prepared
@@ -37,3 +39,4 @@ class Prediction:
     thresholds: Mapping[Structure, float]
     model: ModelIdentity
     scope_probability: float | None = None
+    finding_confidence: Calibration = AS_IT_IS

@@ -24,6 +24,12 @@ _SEED = 19730101
 
 _OUTLINE_SHARES = {SURER: 0.25, AS_REPORTED: 0.5, LESS_SURE: 0.25}
 
+_UNFORESEEN = 0.12
+"""Share of sides whose grade is off for what no draw holds: a nodule missed altogether, one joined to the wrong bone.
+
+Fitted on 146 sides of simulated films, none of them a test film: least log loss among the shares in steps of 0.02.
+"""
+
 _OUTLINE_SD_PX = 0.5
 """Error of a bone's outline where the gap ends, in prepared pixels."""
 
@@ -88,4 +94,14 @@ def grade_probabilities(
         counts[rule(arrangement, Measured(gap_mm, mm_per_px))] += 1
     if counts[None]:
         return {}
-    return {grade: counts[grade] / DRAWS for grade in grades}
+    return _with_the_unforeseen({grade: counts[grade] / DRAWS for grade in grades})
+
+
+def _with_the_unforeseen(drawn: dict[str, float]) -> dict[str, float]:
+    """Give a share of every grade to the others, less to those further off."""
+    grades = list(drawn)
+    away = np.abs(np.subtract.outer(np.arange(len(grades)), np.arange(len(grades)))).astype(np.float64)
+    moves = np.where(away > 0, np.exp(-away), 0.0)
+    moves *= _UNFORESEEN / moves.sum(axis=1, keepdims=True)
+    np.fill_diagonal(moves, 1.0 - _UNFORESEEN)
+    return dict(zip(grades, (np.array(list(drawn.values())) @ moves).tolist(), strict=True))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ho_imaging.network.model_store import Calibration
+from ho_imaging.network.calibration import Calibration
 
 __all__ = ["best_dice_threshold", "fit_platt", "scope_cut"]
 

@@ -76,7 +76,8 @@ class SideRecord(_Record):
 class FilmRecord(_Record):
     """One film.
 
-    ``score``: the highest probability of HO anywhere on it. ``reliability``: per tenth of probability the pixels, the
+    ``score``: the highest probability of HO anywhere on it. ``stated``: each finding's confidence, and whether a tenth
+    of it lies on a nodule. ``reliability``: per tenth of probability the pixels, the
     sum of their probabilities, and of truth.
     """
 
@@ -93,6 +94,7 @@ class FilmRecord(_Record):
     findings: int
     lesions: tuple[Lesion, ...]
     alarms: tuple[Alarm, ...]
+    stated: tuple[tuple[float, bool], ...] = ()
     dice: dict[str, float]
     sides: tuple[SideRecord, ...]
     reliability: tuple[tuple[int, float, int], ...]
@@ -210,6 +212,10 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
         "findings": len(film.reading.findings),
         "lesions": tuple(lesions),
         "alarms": alarms,
+        "stated": tuple(
+            (round(finding.confidence, 4), bool((labels[finding.mask] > 0).mean() >= 0.1))
+            for finding in film.reading.findings
+        ),
         "dice": _dices(film, truth, pick, valid, labels, ignore),
         "reliability": _reliability(probability, labels > 0, valid & ~ignore),
     }

@@ -112,6 +112,10 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
         ("Brooker, calibration error of the likeliest class", _number(brooker["class_ece"])),
         ("truth among the class and its alternatives", _number(brooker["truth_among_named"])),
         ("burden against true volume, rank correlation", _number(figures["burden"]["spearman_volume_score"])),
+        (
+            "confidence of findings: stated, true, calibration error",
+            ", ".join(_number(figures["finding_confidence"][key]) for key in ("mean_stated", "mean_true", "ece")),
+        ),
         ("Expected calibration error, pixels", _number(figures["pixel_ece"])),
         ("Films without HO that got a finding", _number(figures["films_without_ho_with_findings"])),
     ]

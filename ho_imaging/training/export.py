@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import logit
 
-from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2
+from ho_imaging.findings.nodules import GROW_SHARE, POSSIBLE_LEVEL, SMALLEST_NODULE_MM2
+from ho_imaging.network.calibration import Calibration, calibrate
 from ho_imaging.network.devices import choose_device, choose_dtype
-from ho_imaging.network.inference import calibrate
-from ho_imaging.network.model_store import Calibration, ModelDescription, save_model
+from ho_imaging.network.model_store import ModelDescription, save_model
 from ho_imaging.network.unet import UNet
 from ho_imaging.training.calibration import best_dice_threshold, fit_platt, scope_cut
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
@@ -21,7 +22,7 @@ from ho_imaging.training.checkpoint import read_average
 from ho_imaging.training.config import load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.loop import BEST_FILE
-from ho_imaging.training.scoring import match_lesions
+from ho_imaging.training.scoring import FilmLesions, match_lesions
 from ho_imaging.training.validation import (
     FilmLogits,
     ValidationFilm,
@@ -83,6 +84,7 @@ def export_model(
         calibration=calibration,
         scope_threshold=scope_cut(calibrate(scope_logits, scope_calibration), in_scope),
         scope_calibration=scope_calibration,
+        finding_confidence=_finding_confidence(films, _ho_maps(logits, config.structures, calibration)),
         training={
             "seed": config.run.seed,
             "steps": progress.step,
@@ -112,9 +114,18 @@ def _calibrate_structures(
         calibration[structure] = fit_platt(sample, truth)
         thresholds[structure] = best_dice_threshold(calibrate(sample, calibration[structure]), truth)
         if structure is Structure.HO:
-            maps = [calibrate(given.structures[channel], calibration[structure]) for given in logits]
+            maps = _ho_maps(logits, structures, calibration)
             thresholds[structure] = _operating_threshold(films, maps, least=thresholds[structure])
     return calibration, thresholds
+
+
+def _ho_maps(
+    logits: Sequence[FilmLogits], structures: Sequence[Structure], calibration: Mapping[Structure, Calibration]
+) -> list[NDArray[np.float32]]:
+    if Structure.HO not in structures:
+        return []
+    channel = list(structures).index(Structure.HO)
+    return [calibrate(given.structures[channel], calibration[Structure.HO]) for given in logits]
 
 
 def _operating_threshold(
@@ -122,20 +133,36 @@ def _operating_threshold(
 ) -> float:
     """Give the lowest threshold, at or above ``least``, at which findings hold a quarter of a false alarm a film."""
     for threshold in np.arange(round(least, 2), 0.96, 0.02):
-        alarms = 0
-        for (info, film), probability in zip(films, maps, strict=True):
-            matched = match_lesions(
-                np.where(film.valid, probability, np.float32(0.0)),
-                (film.bits >> MASK_BITS[Structure.HO] & 1).astype(bool),
-                pixel_mm=info.pixel_mm,
-                ignore=(film.bits >> IGNORE_BIT & 1).astype(bool),
-                threshold=GROW_SHARE * float(threshold),
-                min_area_mm2=SMALLEST_NODULE_MM2,
-            )
-            alarms += int((matched.false_alarm_scores >= threshold).sum())
+        matched = _match(films, maps, level=GROW_SHARE * float(threshold))
+        alarms = sum(int((film.false_alarm_scores >= threshold).sum()) for film in matched)
         if alarms <= MOST_FALSE_ALARMS_PER_FILM * len(films):
             return round(float(threshold), 2)
     return 0.95
+
+
+def _finding_confidence(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]]) -> Calibration:
+    """Fit how often a candidate is a nodule, by the highest probability in it."""
+    matched = _match(films, maps, level=GROW_SHARE * POSSIBLE_LEVEL)
+    right = np.concatenate([np.empty(0), *(film.lesion_scores for film in matched)])
+    wrong = np.concatenate([np.empty(0), *(film.false_alarm_scores for film in matched)])
+    scores = np.concatenate([right, wrong])
+    is_nodule = np.arange(len(scores)) < len(right)
+    counts = scores >= POSSIBLE_LEVEL
+    return fit_platt(logit(scores[counts].clip(1e-6, 1 - 1e-6)), is_nodule[counts])
+
+
+def _match(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, level: float) -> list[FilmLesions]:
+    return [
+        match_lesions(
+            np.where(film.valid, probability, np.float32(0.0)),
+            (film.bits >> MASK_BITS[Structure.HO] & 1).astype(bool),
+            pixel_mm=info.pixel_mm,
+            ignore=(film.bits >> IGNORE_BIT & 1).astype(bool),
+            threshold=level,
+            min_area_mm2=SMALLEST_NODULE_MM2,
+        )
+        for (info, film), probability in zip(films, maps, strict=True)
+    ]
 
 
 def _sample(counts: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:

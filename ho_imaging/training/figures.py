@@ -102,6 +102,7 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
             **_class_calibration(records),
         },
         "burden": _burden(records),
+        "finding_confidence": _finding_calibration(done),
         "pixel_ece": _plain(ece),
         "reliability": reliability,
         "films_without_ho_with_findings": _share(record.findings > 0 for record in done if not record.has_ho),
@@ -148,13 +149,31 @@ def _class_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
         return {"class_ece": None, "truth_among_named": None}
     stated = np.array([max(side.probabilities.values()) for side in graded])
     right = np.array([max(side.probabilities, key=lambda g: side.probabilities[g]) == side.truth for side in graded])
+    named = _share(side.truth in {side.found, *side.alternatives} for side in graded)
+    return {"class_ece": _plain(_calibration_error(stated, right)), "truth_among_named": named}
+
+
+def _finding_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
+    """Whether findings are nodules as often as their confidence says."""
+    pairs = [pair for record in records for pair in record.stated]
+    if not pairs:
+        return {"findings": 0, "ece": None, "mean_stated": None, "mean_true": None}
+    stated, right = np.array([p for p, _ in pairs]), np.array([is_true for _, is_true in pairs])
+    return {
+        "findings": len(pairs),
+        "ece": _plain(_calibration_error(stated, right)),
+        "mean_stated": _plain(float(stated.mean())),
+        "mean_true": _plain(float(right.mean())),
+    }
+
+
+def _calibration_error(stated: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error over tenths of the stated probability (Naeini et al. 2015)."""
     bins = np.minimum((stated * CLASS_BINS).astype(int), CLASS_BINS - 1)
-    error = sum(
+    return sum(
         float((bins == number).mean()) * abs(float(stated[bins == number].mean() - right[bins == number].mean()))
         for number in np.unique(bins)
     )
-    named = _share(side.truth in {side.found, *side.alternatives} for side in graded)
-    return {"class_ece": _plain(error), "truth_among_named": named}
 
 
 def _burden(records: Sequence[FilmRecord]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Measures against shapes whose size is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.findings.outline import enclosed_area, extent, outlines
+from ho_imaging.network.calibration import Calibration
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
 
 
@@ -88,6 +91,13 @@ def test_nodules_need_a_seed_above_the_threshold_and_some_size(known):
     assert [f.id for f in found] == ["F1"]
     assert found[0].centroid_px == pytest.approx((59.5, 59.5))
     assert found[0].confidence == pytest.approx(0.9, abs=1e-6)
+
+
+def test_confidence_is_what_the_model_says_of_a_candidate_with_that_peak(known):
+    ho = np.zeros((100, 100), np.float32)
+    ho[50:70, 50:70] = 0.9
+    prediction = replace(known.prediction({Structure.HO: ho}), finding_confidence=Calibration(temperature=2, bias=-1))
+    assert nodules(prediction)[0].confidence == pytest.approx(1 / (1 + np.exp(1 - np.log(9) / 2)), abs=1e-6)
 
 
 def test_sides_follow_the_film(known):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ho_imaging.errors import UsageError
 from ho_imaging.network import inference, load_model, predict
-from ho_imaging.network.model_store import Calibration, save_model
+from ho_imaging.network.calibration import Calibration
+from ho_imaging.network.model_store import save_model
 from ho_imaging.vocabulary import Structure
 
 

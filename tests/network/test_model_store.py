@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from ho_imaging.errors import ModelError
 from ho_imaging.network import load_model
+from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.model_store import (
     MODELS_VARIABLE,
-    Calibration,
     PreparationContract,
     find_model,
     read_description,
@@ -36,7 +36,7 @@ def test_a_model_comes_back_as_it_was_saved(tmp_path, make_net):
         thresholds={Structure.HO: 0.31},
         calibration={Structure.HO: Calibration(temperature=1.7, bias=-0.4)},
         scope_threshold=0.2,
-        finding_confidence={"intercept": -1.5, "mean_probability": 4.0},
+        finding_confidence=Calibration(temperature=1.1, bias=-1.9),
         training={"seed": 3, "torch": "2.4"},
         card="# A card\n",
     )

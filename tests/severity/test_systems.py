@@ -90,6 +90,7 @@ def test_what_is_not_sure_to_be_bone_shows_in_the_probabilities(hips):
     assert side.grade == "0"
     assert side.probabilities["0"] == pytest.approx(0.55, abs=0.06)
     assert side.probabilities["I"] == pytest.approx(0.45, abs=0.06)
+    assert all(share > 0.0 for share in side.probabilities.values())  # nothing is excluded for certain
     assert side.alternatives == ("I",)
 
 
@@ -105,7 +106,9 @@ def test_probability_of_a_gap_follows_the_error_of_the_scale(hips):
     gap_mm, pixel_mm = 13 * 0.8, 0.8
     expected = norm.cdf((gap_mm - 10.0) / np.hypot(0.02 * gap_mm, 0.5 * pixel_mm))
     side = right(hips(spur(13), pixel_mm=pixel_mm))
-    assert side.probabilities["II"] == pytest.approx(expected, abs=0.08)
+    # Of what falls on these two: a share goes to grades that no draw holds.
+    share = side.probabilities["II"] / (side.probabilities["II"] + side.probabilities["III"])
+    assert share == pytest.approx(expected, abs=0.08)
 
 
 @pytest.mark.parametrize("angle_deg", [0, 10, 30, 45])

@@ -1,0 +1,37 @@
+"""From logits to probabilities that mean what they say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["AS_IT_IS", "Calibration", "calibrate", "recalibrate"]
+
+_LEAST = 1e-6
+
+
+class Calibration(BaseModel):
+    """Platt's correction of a logit: ``probability = sigmoid(logit / temperature + bias)``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    temperature: Annotated[float, Field(gt=0.01, lt=100.0)] = 1.0
+    bias: Annotated[float, Field(gt=-50.0, lt=50.0)] = 0.0
+
+
+AS_IT_IS = Calibration()
+
+
+def calibrate(logit: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
+    """Give calibrated probabilities for logits."""
+    scaled = np.clip(logit / calibration.temperature + calibration.bias, -30.0, 30.0)
+    return np.asarray(1.0 / (1.0 + np.exp(-scaled)), dtype=np.float32)
+
+
+def recalibrate(probability: float, calibration: Calibration) -> float:
+    """Give the calibrated probability for one probability, through its logit."""
+    kept = min(max(probability, _LEAST), 1.0 - _LEAST)
+    return float(1.0 / (1.0 + np.exp(-(np.log(kept / (1.0 - kept)) / calibration.temperature + calibration.bias))))
