@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +64,23 @@ class StudyAnalysis:
     result: StudyResult
     severity: Severity | None
     films: dict[str, FilmAnalysis]
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    """The films that came as data sets."""
+
+    def to_dicom(self, *, probability: bool = False, anatomy: bool = False) -> list[Dataset]:
+        """Make the study's DICOM objects, see `StudyResult.to_dicom`.
+
+        ``probability`` adds the map of ectopic bone as a fractional segmentation, ``anatomy`` bones and implants.
+        """
+        from ho_imaging.reporting.dicom import read_sources, study_objects  # noqa: PLC0415  (heavy)
+        from ho_imaging.reporting.dicom.pictures import film_pictures  # noqa: PLC0415
+
+        given = [self.datasets[uid] for uid in self.films] if set(self.films) <= set(self.datasets) else None
+        pictures = {
+            uid: film_pictures(film.prediction, film.reading, self.result, probability=probability, anatomy=anatomy)
+            for uid, film in self.films.items()
+        }
+        return study_objects(self.result, read_sources(self.result, given), pictures)
 
 
 class Analyzer:
@@ -196,7 +213,8 @@ class Analyzer:
             context,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
-        return StudyAnalysis(result, severity, by_uid)
+        datasets = {str(s.SOPInstanceUID): s for s in sources if isinstance(s, Dataset) and "SOPInstanceUID" in s}
+        return StudyAnalysis(result, severity, by_uid, datasets)
 
     def _film(self, source: Source | ImageRef, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
         """Analyse one film; what goes wrong becomes its status and reason."""
@@ -221,7 +239,12 @@ class Analyzer:
             logger.debug("film %d", number, exc_info=True)
             wrapped = ReadError(f"could not be processed ({type(error).__name__})", remedy="report it with -v's trace")
             return self._not_done(source, number, radiograph, Status.FAILED, wrapped)
-        image = image_result(film.reading.prepared.radiograph, status=Status.DONE, scope_probability=scope_probability)
+        image = image_result(
+            film.reading.prepared.radiograph,
+            status=Status.DONE,
+            scope_probability=scope_probability,
+            reading=film.reading,
+        )
         return image, film, radiograph.study_uid
 
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:

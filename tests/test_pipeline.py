@@ -2,7 +2,6 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -10,48 +9,7 @@ import pytest
 from PIL import Image
 
 from ho_imaging import Analyzer, ReadError, UsageError
-from ho_imaging.network.prediction import ModelIdentity, Prediction
-from ho_imaging.preparing import PreparationContract
 from ho_imaging.reporting.schema import RESEARCH_USE, StudyResult, json_schema
-from ho_imaging.vocabulary import Structure
-
-
-def hip_maps(prepared, *, ho=True):
-    """Draw the schematic hips of the fixtures onto whatever grid the film was prepared to, by share of its extent."""
-    shape = prepared.pixels.shape
-    r, c = np.indices(shape) / np.array(shape)[:, None, None]
-    round_ = shape[1] / shape[0]
-    maps = {s: np.zeros(shape, np.float32) for s in Structure}
-    maps[Structure.BODY][:] = 1
-    maps[Structure.PELVIS][(r > 0.12) & (r < 0.32)] = 1
-    for column in (0.27, 0.73):
-        maps[Structure.FEMUR][(r > 0.6) & (np.abs(c - column) < 0.05)] = 1
-        head = np.hypot(r - 0.45, (c - column) * round_) < 0.07
-        maps[Structure.FEMORAL_HEAD][head] = maps[Structure.FEMUR][head] = 1
-    if ho:
-        maps[Structure.HO][(np.abs(r - 0.45) < 0.03) & (np.abs(c - 0.08) < 0.03)] = 0.9
-    return maps
-
-
-@pytest.fixture
-def fake_network(monkeypatch):
-    """An Analyzer whose model draws schematic hips; tests set ``scope`` and ``ho`` on it."""
-    state = SimpleNamespace(scope=0.99, ho=True, loads=0)
-    identity = ModelIdentity("fake", "1", "a" * 64)
-    description = SimpleNamespace(preparation=PreparationContract(), scope_threshold=0.5)
-
-    def load_model(name, *, device="auto"):
-        state.loads += 1
-        return SimpleNamespace(identity=identity, description=description)
-
-    def predict(_model, prepared):
-        return Prediction(
-            prepared, hip_maps(prepared, ho=state.ho), dict.fromkeys(Structure, 0.5), identity, state.scope
-        )
-
-    monkeypatch.setattr("ho_imaging.network.model_store.load_model", load_model)
-    monkeypatch.setattr("ho_imaging.network.inference.predict", predict)
-    return state
 
 
 @pytest.fixture
@@ -68,7 +26,7 @@ def test_a_film_becomes_a_result_that_fits_its_schema(fake_network, png):
     assert result.status == "done"
     data = json.loads(result.to_json())
     jsonschema.validate(data, json_schema())
-    assert data["schema_version"] == "1.1"
+    assert data["schema_version"] == "1.2"
     assert data["research_use"] == RESEARCH_USE
     assert data["model"] == {"name": "fake", "version": "1", "sha256": "a" * 64}
     image = data["images"][0]

@@ -45,10 +45,10 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
         name = folder_name(uid)
         if masks:
             write_png(folder / f"{name}.ho.png", ho_probability_8bit(film.prediction))
-        if overlays and analysis.severity is not None:
+        if overlays:
             from ho_imaging.reporting.overlay import draw_overlay  # noqa: PLC0415  (fonts load only for pictures)
 
-            write_png(folder / f"{name}.overlay.png", draw_overlay(film.reading, analysis.severity))
+            write_png(folder / f"{name}.overlay.png", draw_overlay(film.reading.prepared.radiograph, analysis.result))
     # The result comes last: where it is, the rest is.
     write_text(folder / "result.json", analysis.result.to_json())
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.finding import Finding
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.reading.radiograph import Radiograph
@@ -25,8 +26,9 @@ from ho_imaging.reporting.schema import (
     SystemGradeResult,
 )
 from ho_imaging.severity.context import StudyContext
+from ho_imaging.severity.film import FilmReading, sides_shown
 from ho_imaging.severity.grade import Gap, Severity, SideSeverity
-from ho_imaging.vocabulary import Status
+from ho_imaging.vocabulary import Side, SpacingBasis, Status
 
 __all__ = ["failed_image", "finding_result", "image_result", "model_result", "severity_result", "study_result"]
 
@@ -58,8 +60,9 @@ def image_result(
     status: Status,
     reason: str | None = None,
     scope_probability: float | None = None,
+    reading: FilmReading | None = None,
 ) -> ImageResult:
-    """Describe a film that was read."""
+    """Describe a film that was read; ``reading``: what was found on it, where it was analysed."""
     spacing = radiograph.spacing
     return ImageResult(
         sop_instance_uid=radiograph.sop_instance_uid,
@@ -82,9 +85,29 @@ def image_result(
         spacing_basis=spacing.basis,
         spacing_source=spacing.source,
         magnification=_rounded(spacing.magnification, _SHARE_DIGITS),
+        measured_spacing_mm=None if reading is None else _measured_spacing(reading),
+        measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.basis,
+        sides=() if reading is None else _sides_in_order(reading),
         scope_probability=_rounded(scope_probability, _SHARE_DIGITS),
         quality_flags=tuple(QualityFlagResult(code=flag.code, message=flag.message) for flag in radiograph.quality),
     )
+
+
+def _measured_spacing(reading: FilmReading) -> tuple[float, float] | None:
+    """Size of a source pixel by the millimetres of the findings."""
+    if reading.anatomy.pixel_mm is None:
+        return None
+    grid = reading.prepared.grid
+    return round(reading.anatomy.pixel_mm / grid.row_scale, 6), round(reading.anatomy.pixel_mm / grid.column_scale, 6)
+
+
+def _sides_in_order(reading: FilmReading) -> tuple[Side, ...]:
+    shown = sides_shown(reading)
+    if {Side.LEFT, Side.RIGHT} <= set(shown):
+        columns = tuple(joint.center_px[1] for joint in reading.anatomy.joints)
+        first = side_of(0.0, reading.prepared, columns)
+        return (Side.LEFT, Side.RIGHT) if first is Side.LEFT else (Side.RIGHT, Side.LEFT)
+    return shown
 
 
 def failed_image(

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ho_imaging.findings.anatomy import side_of
-from ho_imaging.findings.finding import Finding
-from ho_imaging.reporting.schema import RESEARCH_USE
-from ho_imaging.severity.film import FilmReading, sides_shown
-from ho_imaging.severity.grade import Severity, SideSeverity
-from ho_imaging.vocabulary import Side, SpacingBasis
+from ho_imaging.errors import UsageError
+from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reporting.schema import RESEARCH_USE, FindingResult, ImageResult, SideResult, StudyResult
+from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = ["draw_overlay"]
 
@@ -44,39 +42,50 @@ class _View:
         return (float(point[1]) + 0.5) * self.column_scale, (float(point[0]) + 0.5) * self.row_scale
 
 
-def draw_overlay(reading: FilmReading, severity: Severity) -> NDArray[np.uint8]:
-    """Draw a film with its findings.
+def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint8]:
+    """Draw a film with what a study's result says of it.
 
     The film stands at the left at a bounded size, bone bright, in the window its maker chose, square in mm; a panel
     at the right lists grade, score and evidence of each side and the nodules. Returns uint8 (rows, columns, 3), RGB.
+
+    Raises
+    ------
+    UsageError
+        If the result does not name the film.
+
     """
-    picture, view = _film(reading)
+    uid = radiograph.sop_instance_uid
+    image = next((i for i in result.images if i.sop_instance_uid == uid and i.frame == radiograph.frame), None)
+    if image is None:
+        raise UsageError(f"the result says nothing of film {uid}", remedy="give the result of this film's study")
+    findings = tuple(finding for finding in result.findings if finding.sop_instance_uid == uid)
+    sides = () if result.severity is None else result.severity.sides
+    picture, view = _film(radiograph, image)
     canvas = Image.fromarray(picture).convert("RGB")
     size = max(13, round(canvas.height / 62))
     font = ImageFont.load_default(size)
     draw = ImageDraw.Draw(canvas)
     line = max(2, round(canvas.height / 700))
-    for finding in reading.findings:
+    for finding in findings:
         for contour in finding.contours_px:
             points = [view.xy(point) for point in contour]
             draw.line([*points, points[0]], fill=_OUTLINE, width=line, joint="curve")
         axis = [view.xy(point) for point in finding.long_axis_ends_px]
         _dashes(draw, axis[0], axis[1], _AXIS, max(1, line // 2))
-    for side in severity.sides:
-        gap = side.evidence.gap
-        if gap is not None and side.evidence.sop_instance_uid == reading.prepared.radiograph.sop_instance_uid:
-            _draw_gap(draw, view, gap.ends_px, gap.length_mm, font, line)
-    _draw_labels(draw, view, reading.findings, font, canvas.size)
-    _draw_scale_bar(draw, reading, view, font, canvas.size)
-    _draw_sides(draw, reading, font, canvas.size)
-    return np.asarray(_with_panel(canvas, reading, severity, size), dtype=np.uint8)
+    for side in sides:
+        evidence = side.evidence
+        if evidence.gap_ends_px is not None and evidence.sop_instance_uid == uid:
+            _draw_gap(draw, view, evidence.gap_ends_px, evidence.gap_mm, font, line)
+    _draw_labels(draw, view, findings, font, canvas.size)
+    _draw_scale_bar(draw, image, view, font, canvas.size)
+    _draw_sides(draw, image, font, canvas.size)
+    return np.asarray(_with_panel(canvas, image, findings, sides, size), dtype=np.uint8)
 
 
-def _film(reading: FilmReading) -> tuple[NDArray[np.uint8], _View]:
-    radiograph = reading.prepared.radiograph
+def _film(radiograph: Radiograph, image: ImageResult) -> tuple[NDArray[np.uint8], _View]:
     rows, columns = radiograph.pixels.shape
-    grid = reading.prepared.grid
-    aspect = grid.column_scale / grid.row_scale  # height over width of a source pixel, from square prepared ones
+    spacing = image.measured_spacing_mm or image.spacing_mm
+    aspect = radiograph.aspect_ratio if spacing is None else spacing[0] / spacing[1]  # height over width of a pixel
     height, width = rows * aspect, float(columns)
     longest = max(height, width)
     scale = min(_LONG_SIDE_PX / longest, max(1.0, _SHORTEST_LONG_SIDE_PX / longest))
@@ -139,7 +148,7 @@ def _text(
 def _draw_labels(
     draw: ImageDraw.ImageDraw,
     view: _View,
-    findings: tuple[Finding, ...],
+    findings: tuple[FindingResult, ...],
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size: tuple[int, int],
 ) -> None:
@@ -168,41 +177,44 @@ def _draw_labels(
 
 def _draw_scale_bar(
     draw: ImageDraw.ImageDraw,
-    reading: FilmReading,
+    image: ImageResult,
     view: _View,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size: tuple[int, int],
 ) -> None:
-    mm = reading.anatomy.pixel_mm
-    if mm is None:
+    if image.measured_spacing_mm is None:
         return
-    per_mm = reading.prepared.grid.column_scale * view.column_scale / mm
+    per_mm = view.column_scale / image.measured_spacing_mm[1]
     length = 50.0 * per_mm
     x, y = _MARGIN, size[1] - _MARGIN
     draw.line([(x, y), (x + length, y)], fill=_TEXT, width=3)
     for k in range(6):
         draw.line([(x + k * 10 * per_mm, y - 6), (x + k * 10 * per_mm, y)], fill=_TEXT, width=2)
     height = 1.6 * getattr(font, "size", 14)
-    _text(draw, (x, y - 6 - height), f"50 mm ({reading.anatomy.basis.value})", font, _TEXT)
+    _text(draw, (x, y - 6 - height), f"50 mm ({SpacingBasis(image.measured_basis).value})", font, _TEXT)
 
 
 def _draw_sides(
     draw: ImageDraw.ImageDraw,
-    reading: FilmReading,
+    image: ImageResult,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size: tuple[int, int],
 ) -> None:
-    sides = sides_shown(reading)
+    sides = [Side(side) for side in image.sides]
     if {Side.LEFT, Side.RIGHT} <= set(sides):
-        columns = tuple(joint.center_px[1] for joint in reading.anatomy.joints)
-        swapped = side_of(0.0, reading.prepared, columns) is Side.LEFT
-        _text(draw, (_MARGIN, _MARGIN), "L" if swapped else "R", font, _TEXT)
-        _text(draw, (size[0] - 2.5 * _MARGIN, _MARGIN), "R" if swapped else "L", font, _TEXT)
+        _text(draw, (_MARGIN, _MARGIN), sides[0].value[0].upper(), font, _TEXT)
+        _text(draw, (size[0] - 2.5 * _MARGIN, _MARGIN), sides[1].value[0].upper(), font, _TEXT)
     elif sides:
         _text(draw, (_MARGIN, _MARGIN), _SIDE_NAMES[sides[0]], font, _TEXT)
 
 
-def _with_panel(film: Image.Image, reading: FilmReading, severity: Severity, size: int) -> Image.Image:
+def _with_panel(
+    film: Image.Image,
+    image: ImageResult,
+    findings: tuple[FindingResult, ...],
+    sides: tuple[SideResult, ...],
+    size: int,
+) -> Image.Image:
     heading, body, small = (
         ImageFont.load_default(round(1.5 * size)),
         ImageFont.load_default(size),
@@ -211,19 +223,16 @@ def _with_panel(film: Image.Image, reading: FilmReading, severity: Severity, siz
     width = max(420, round(26 * size))
     lines: list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]] = []
     per_line = max(20, int(width / (0.52 * size)))
-    for side in severity.sides:
+    for side in sides:
         lines += _side_lines(side, heading, body, small, per_line)
-    if reading.findings:
+    if findings:
         lines.append(("Nodules on this film", body, _OUTLINE))
-    for finding in reading.findings:
+    for finding in findings:
         lines.append((_finding_line(finding), small, _TEXT))
-    if reading.anatomy.basis is not SpacingBasis.CALIBRATED:
+    basis = SpacingBasis(image.measured_basis)
+    if basis is not SpacingBasis.CALIBRATED:
         lines.append(("", small, _TEXT))
-        note = (
-            f"mm: {reading.anatomy.basis.value} spacing"
-            if reading.anatomy.pixel_mm is not None
-            else "no mm: no spacing"
-        )
+        note = "no mm: no spacing" if image.measured_spacing_mm is None else f"mm: {basis.value} spacing"
         lines.append((note, small, _QUIET))
     footer = textwrap.wrap(RESEARCH_USE, per_line + 8)
     panel_height = sum(round(1.35 * getattr(font, "size", size)) for _, font, _ in lines)
@@ -243,7 +252,7 @@ def _with_panel(film: Image.Image, reading: FilmReading, severity: Severity, siz
 
 
 def _side_lines(
-    side: SideSeverity,
+    side: SideResult,
     heading: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     body: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     small: ImageFont.FreeTypeFont | ImageFont.ImageFont,
@@ -253,20 +262,20 @@ def _side_lines(
     if side.alternatives and side.grade is not None:
         grade += f" (or {' or '.join(side.alternatives)})"
     lines: list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]] = [
-        (f"{_SIDE_NAMES[side.side]}: {grade}", heading, _TEXT)
+        (f"{_SIDE_NAMES[Side(side.side)]}: {grade}", heading, _TEXT)
     ]
     if side.score is not None:
-        word = "" if side.category is None else f", {side.category.value}"
+        word = "" if side.category is None else f", {side.category}"
         lines.append((f"burden {side.score:.0f} of 100{word}", body, _TEXT))
     lines += [(text, small, _QUIET) for text in textwrap.wrap(side.evidence.statement, per_line + 6)]
     lines.append(("", body, _TEXT))
     return lines
 
 
-def _finding_line(finding: Finding) -> str:
+def _finding_line(finding: FindingResult) -> str:
     if finding.long_axis_mm is not None and finding.short_axis_mm is not None and finding.area_mm2 is not None:
         size = f"{finding.long_axis_mm:.1f} x {finding.short_axis_mm:.1f} mm, {finding.area_mm2:.0f} sq mm"
     else:
         size = f"{finding.long_axis_px:.0f} x {finding.short_axis_px:.0f} px"
-    joined = f", on {' and '.join(bone.value for bone in finding.joined_to)}" if finding.joined_to else ""
+    joined = f", on {' and '.join(Structure(bone).value for bone in finding.joined_to)}" if finding.joined_to else ""
     return f"{finding.id}: {size}, {finding.confidence:.0%}{joined}"

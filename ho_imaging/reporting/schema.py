@@ -7,11 +7,18 @@ Fields are only added within a major version. Lengths are in mm in the plane nam
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, Structure, View
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from ho_imaging.reading.radiograph import Radiograph
 
 __all__ = [
     "RESEARCH_USE",
@@ -31,7 +38,7 @@ __all__ = [
     "json_schema",
 ]
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 RESEARCH_USE = (
     "Research software. Not a medical device. Not validated on patient data. Not for diagnosis, treatment or triage."
@@ -76,6 +83,11 @@ class ImageResult(_Part):
     spacing_basis: SpacingBasis = SpacingBasis.NONE
     spacing_source: str = "none"
     magnification: float | None = None
+    measured_spacing_mm: PointPx | None = None
+    """Row and column size that the findings are measured with: the film's, or one scaled from the femoral heads."""
+    measured_basis: SpacingBasis = SpacingBasis.NONE
+    sides: tuple[Side, ...] = ()
+    """Sides the film shows, in its own order from the left edge."""
     scope_probability: Probability | None = None
     quality_flags: tuple[QualityFlagResult, ...] = ()
 
@@ -200,7 +212,7 @@ class SoftwareResult(_Part):
 class StudyResult(_Part):
     """Everything said about one study. ``status`` is ``done`` if any of its films was analysed."""
 
-    schema_version: Literal["1.0", "1.1"] = "1.1"
+    schema_version: Literal["1.0", "1.1", "1.2"] = "1.2"
     study_uid: str
     status: Status
     reason: str | None = None
@@ -217,10 +229,42 @@ class StudyResult(_Part):
         """Write the result as JSON; the same result gives the same text."""
         return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
 
+    def to_dicom(self, sources: Iterable[Dataset | str | PathLike[str]] | None = None) -> list[Dataset]:
+        """Make DICOM objects: a segmentation and a presentation state a film, a report, a picture a film.
+
+        ``sources`` are the films, as files or data sets; without them they are read from where they were. Nodules
+        are filled from their outlines; maps of probability and anatomy come with `StudyAnalysis.to_dicom` only. The
+        objects belong to the films' patient and study, and the same film and model give the same UIDs.
+
+        Raises
+        ------
+        UsageError
+            If a film is not given and was in memory, is no DICOM object, or is one of several frames.
+        ReadError
+            If a film cannot be read.
+
+        """
+        from ho_imaging.reporting.dicom import FilmPictures, read_sources, study_objects  # noqa: PLC0415  (heavy)
+        from ho_imaging.reporting.overlay import draw_overlay  # noqa: PLC0415
+
+        datasets = read_sources(self, sources)
+        pictures = {uid: FilmPictures(overlay=draw_overlay(read, self)) for uid, read in _radiographs(self, datasets)}
+        return study_objects(self, datasets, pictures)
+
     @classmethod
     def from_json(cls, text: str | bytes) -> StudyResult:
         """Read a result back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
         return cls.model_validate_json(text)
+
+
+def _radiographs(result: StudyResult, datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, Radiograph]]:
+    """Read the films that were analysed, where there are pixels."""
+    from ho_imaging.reading import read_radiograph  # noqa: PLC0415
+
+    for image in result.images:
+        dataset = datasets.get(image.sop_instance_uid)
+        if image.status == Status.DONE.value and dataset is not None and "PixelData" in dataset:
+            yield image.sop_instance_uid, read_radiograph(dataset)
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,16 +5,21 @@ import numpy as np
 import pytest
 
 from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.reporting.build import finding_result, image_result, severity_result, study_result
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 from ho_imaging.reporting.overlay import draw_overlay
 from ho_imaging.severity import FilmReading, grade_study
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import Status, Structure
 
 
 def drawn(prediction):
     anatomy = read_anatomy(prediction)
     reading = FilmReading(prediction.prepared, anatomy, find_nodules(prediction, anatomy))
-    return reading, draw_overlay(reading, grade_study([reading]))
+    image = image_result(prediction.prepared.radiograph, status=Status.DONE, reading=reading)
+    findings = [finding_result(finding, finding.id) for finding in reading.findings]
+    severity = severity_result(grade_study([reading]))
+    result = study_result("1", [image], findings, severity, None, [])
+    return reading, draw_overlay(prediction.prepared.radiograph, result)
 
 
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (3.0, 2.0), (12.0, 12.0)])

@@ -1,0 +1,154 @@
+"""Who, what and by whom: unique identifiers, and what every object takes over from its source."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+from pydicom.uid import UID
+
+from ho_imaging.reporting.schema import ModelResult, SoftwareResult
+
+__all__ = ["MANUFACTURER", "Maker", "as_reference", "stable_uid", "take_over"]
+
+MANUFACTURER = "ho_imaging"
+MODEL_NAME = "ho_imaging (research use only)"
+
+_TAKEN_OVER = (
+    # Patient and study attributes that highdicom leaves out (PS3.3 C.7.1, C.7.2): what a PACS matches and shows.
+    "IssuerOfPatientID",
+    "OtherPatientIDsSequence",
+    "PatientSpeciesDescription",
+    "PatientAge",
+    "StudyDescription",
+    "IssuerOfAccessionNumberSequence",
+    "ClinicalTrialSponsorName",
+    "ClinicalTrialProtocolID",
+    "ClinicalTrialProtocolName",
+    "ClinicalTrialSiteID",
+    "ClinicalTrialSiteName",
+    "ClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+)
+
+
+_NOT_LENT = {
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "PixelSpacing",
+    "PixelData",
+    "SpecificCharacterSet",
+}
+
+_WORDS = (
+    "PatientName",
+    "PatientID",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDescription",
+    "ReferringPhysicianName",
+    "IssuerOfPatientID",
+)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The program and the weights an object is made by, and when."""
+
+    model: ModelResult
+    software: SoftwareResult
+    created: datetime
+
+    def equipment(self) -> dict[str, Any]:
+        """Give the arguments every highdicom object asks for."""
+        return {
+            "manufacturer": MANUFACTURER,
+            "manufacturer_model_name": MODEL_NAME,
+            "software_versions": self.software.version,
+            "device_serial_number": f"{self.model.name} {self.model.version} {self.model.sha256[:16]}",
+        }
+
+    def uid(self, *parts: str) -> UID:
+        """Give a UID that is the same for the same input, model and program, so that a re-run replaces."""
+        return stable_uid(self.model.sha256, self.software.version, *parts)
+
+
+def stable_uid(*parts: str) -> UID:
+    """Give a UID under 2.25 (PS3.5 B.2) made from a hash of the parts, shaped as a version 8 UUID (RFC 9562)."""
+    digest = bytearray(hashlib.sha256("\0".join(parts).encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return UID(f"2.25.{int.from_bytes(digest, 'big')}")
+
+
+def as_reference(source: Dataset) -> Dataset:
+    """Give a source's header in the form highdicom takes, without what a projection cannot lend to its derivations.
+
+    A frame of reference without positions says nothing, spacing at the detector is not that of a plane in the patient,
+    and several character sets are declared afterwards, by `take_over`.
+    """
+    header = Dataset()
+    for element in source:
+        if element.keyword not in _NOT_LENT:
+            header.add(element)
+    if hasattr(source, "file_meta"):
+        header.file_meta = source.file_meta
+    return header
+
+
+def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
+    """Give an object its source's character set and the patient and study attributes that came without.
+
+    Our own text is ASCII, which every DICOM character set holds, so names stay as they were written.
+    """
+    for keyword in _TAKEN_OVER:
+        if keyword in source and keyword not in made:
+            made[keyword] = source[keyword]
+    charset = source.get("SpecificCharacterSet")
+    if charset is not None and _survives(made, charset):
+        made.SpecificCharacterSet = charset
+    else:
+        made.SpecificCharacterSet = "ISO_IR 192"
+    _settle(made, maker)
+
+
+def _settle(made: Dataset, maker: Maker) -> None:
+    """Put one time and stable identifiers where highdicom puts the clock's and random ones."""
+    stamp = maker.created
+    made.InstanceCreationDate, made.InstanceCreationTime = stamp.strftime("%Y%m%d"), stamp.strftime("%H%M%S")
+    for element in made.iterall():
+        if element.keyword in {"ContentDate", "DateOfSecondaryCapture"}:
+            element.value = stamp.strftime("%Y%m%d")
+        elif element.keyword in {"ContentTime", "TimeOfSecondaryCapture"}:
+            element.value = stamp.strftime("%H%M%S")
+        elif element.keyword == "ContributionDateTime":
+            element.value = stamp.strftime("%Y%m%d%H%M%S")
+        elif element.keyword == "DimensionOrganizationUID":
+            element.value = maker.uid("dimensions", str(made.SOPInstanceUID))
+
+
+def _survives(made: Dataset, charset: str | Sequence[str]) -> bool:
+    """Whether names and words come back as they are when written in a character set."""
+    words = Dataset()
+    words.SpecificCharacterSet = charset
+    for keyword in _WORDS:
+        if made.get(keyword):
+            setattr(words, keyword, str(made[keyword].value))
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of what is found out here anyway
+        write_dataset(buffer, words)
+        back = read_dataset(BytesIO(buffer.getvalue()), is_implicit_VR=False, is_little_endian=True)
+        return all(str(back[element.tag].value) == str(element.value) for element in words)

@@ -1,0 +1,201 @@
+"""The structured report: TID 1500 with a planar region a nodule and a group a side (PS3.16)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from highdicom.sr import (
+    AlgorithmIdentification,
+    CodedConcept,
+    ComprehensiveSR,
+    DeviceObserverIdentifyingAttributes,
+    FindingSite,
+    ImageRegion,
+    Measurement,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
+    QualitativeEvaluation,
+    SourceImageForMeasurementGroup,
+    SourceImageForRegion,
+    TrackingIdentifier,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes as standard
+
+from ho_imaging.reporting.dicom import codes
+from ho_imaging.reporting.dicom.identity import MANUFACTURER, MODEL_NAME, Maker, as_reference, take_over
+from ho_imaging.reporting.dicom.masks import outer_contour, to_image_coordinates, within
+from ho_imaging.reporting.dicom.segmentation import tracking
+from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult, StudyResult
+from ho_imaging.vocabulary import Region, Side
+
+__all__ = ["structured_report"]
+
+SERIES_NUMBER = 8802
+MOST_POINTS = 2000
+"""Points of an outline that a report carries; more are thinned evenly."""
+
+
+def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker: Maker) -> ComprehensiveSR:
+    """Write what was measured and graded as a report; every statement names the film it rests on.
+
+    Its completeness is PARTIAL and it is not verified: no reader has seen it.
+    """
+    images = {image.sop_instance_uid: image for image in result.images}
+    algorithm = AlgorithmIdentification(
+        name=f"ho_imaging {maker.model.name}",
+        version=maker.model.version,
+        parameters=[f"weights sha256 {maker.model.sha256}", result.research_use],
+    )
+    groups: list[PlanarROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations] = [
+        _nodule(finding, images[finding.sop_instance_uid], sources[finding.sop_instance_uid], algorithm, maker)
+        for finding in result.findings
+        if finding.sop_instance_uid in sources and finding.contours_px
+    ]
+    if result.severity is not None:
+        groups += [_side(side, images, sources, algorithm, maker) for side in result.severity.sides]
+    evidence = [as_reference(source) for source in sources.values()]
+    first = evidence[0]
+    report = MeasurementReport(
+        observation_context=ObservationContext(
+            observer_device_context=ObserverContext(
+                observer_type=standard.DCM.Device,
+                observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
+                    uid=maker.uid("device"),
+                    name=f"{maker.model.name} {maker.model.version}",
+                    manufacturer_name=MANUFACTURER,
+                    model_name=MODEL_NAME,
+                    serial_number=maker.model.sha256[:16],
+                ),
+            )
+        ),
+        procedure_reported=codes.PLAIN_RADIOGRAPHY,
+        imaging_measurements=groups or None,
+        title=standard.DCM.ImagingMeasurementReport,
+        referenced_images=_describable(evidence) or None,
+    )
+    made = ComprehensiveSR(
+        evidence=evidence,
+        content=report,
+        series_instance_uid=maker.uid("series", "sr", str(first.StudyInstanceUID)),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=maker.uid("sr", *sorted(sources)),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=False,
+        is_final=False,
+        is_verified=False,
+        series_description="HO imaging: measurements and grades (research)",
+        coding_schemes=[codes.CODING_SCHEME],
+    )
+    equipment = maker.equipment()
+    made.ManufacturerModelName = equipment["manufacturer_model_name"]
+    made.DeviceSerialNumber = equipment["device_serial_number"]
+    made.SoftwareVersions = equipment["software_versions"]
+    take_over(made, next(iter(sources.values())), maker)
+    return made
+
+
+def _describable(sources: Sequence[Dataset]) -> list[Dataset]:
+    """Those that the image library can describe (TID 1603): the library may be left out, its entries' parts may not."""
+    return [s for s in sources if len(s.get("PatientOrientation") or ()) == 2 and s.get("ImagerPixelSpacing")]
+
+
+def _nodule(
+    finding: FindingResult,
+    image: ImageResult,
+    source: Dataset,
+    algorithm: AlgorithmIdentification,
+    maker: Maker,
+) -> PlanarROIMeasurementsAndQualitativeEvaluations:
+    outline = outer_contour(finding.contours_px)
+    if len(outline) > MOST_POINTS:
+        outline = outline[np.linspace(0, len(outline) - 1, MOST_POINTS).round().astype(int)]
+    points = within(to_image_coordinates(outline), source)
+    if not np.array_equal(points[0], points[-1]):
+        points = np.vstack([points, points[:1]])
+    identifier, uid = tracking(maker, finding)
+    measures = [
+        _measure(codes.AREA, finding.area_mm2, codes.MM2, finding.area_px),
+        _measure(codes.LONG_AXIS, finding.long_axis_mm, codes.MM, finding.long_axis_px),
+        _measure(codes.SHORT_AXIS, finding.short_axis_mm, codes.MM, finding.short_axis_px),
+        Measurement(name=codes.CERTAINTY, value=round(100.0 * finding.confidence, 1), unit=codes.PERCENT),
+    ]
+    if finding.density_ratio is not None:
+        measures.append(Measurement(name=codes.DENSITY_RATIO, value=finding.density_ratio, unit=codes.RATIO))
+    return PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid=uid, identifier=identifier),
+        referenced_region=ImageRegion(
+            graphic_type="POLYLINE",
+            graphic_data=points,
+            source_image=SourceImageForRegion.from_source_image(source),
+        ),
+        finding_type=codes.HETEROTOPIC_OSSIFICATION,
+        finding_category=codes.MORPHOLOGICALLY_ABNORMAL,
+        finding_sites=_site(Region(image.region), Side(finding.side)),
+        algorithm_id=algorithm,
+        measurements=measures,
+    )
+
+
+def _side(
+    side: SideResult,
+    images: Mapping[str, ImageResult],
+    sources: Mapping[str, Dataset],
+    algorithm: AlgorithmIdentification,
+    maker: Maker,
+) -> MeasurementsAndQualitativeEvaluations:
+    rests_on = side.evidence.sop_instance_uid or ""
+    image = images.get(rests_on)
+    measures = []
+    if side.score is not None:
+        measures.append(Measurement(name=codes.BURDEN, value=side.score, unit=codes.SCORE_POINTS))
+    if side.evidence.gap_mm is not None:
+        measures.append(Measurement(name=codes.GAP, value=side.evidence.gap_mm, unit=codes.MM))
+    graded = [system for system in side.systems if system.grade is not None]
+    leading = next((system for system in graded if system.system == side.system), None)
+    if leading is not None and leading.grade in leading.probabilities:
+        chance = round(100.0 * leading.probabilities[leading.grade], 1)
+        measures.append(Measurement(name=codes.GRADE_PROBABILITY, value=chance, unit=codes.PERCENT))
+    words = [
+        QualitativeEvaluation(
+            name=codes.system_code(system.system, system.title),
+            value=codes.grade_code(system.system, system.title, system.grade or ""),
+        )
+        for system in graded
+    ]
+    if leading is None:
+        title = next((system.title for system in side.systems if system.system == side.system), side.system)
+        words.append(QualitativeEvaluation(name=codes.system_code(side.system, title), value=codes.NOT_GRADED))
+    if side.category in codes.SEVERITY_WORDS:
+        words.append(QualitativeEvaluation(name=codes.SEVERITY, value=codes.SEVERITY_WORDS[side.category]))
+    region = Region.UNKNOWN if image is None else Region(image.region)
+    name = f"{Side(side.side).value} side"
+    return MeasurementsAndQualitativeEvaluations(
+        source_images=[SourceImageForMeasurementGroup.from_source_image(sources[rests_on])]
+        if rests_on in sources
+        else None,
+        tracking_identifier=TrackingIdentifier(uid=maker.uid("side", name, *sorted(sources)), identifier=name),
+        finding_type=codes.HETEROTOPIC_OSSIFICATION,
+        finding_sites=_site(region, Side(side.side)),
+        algorithm_id=algorithm,
+        measurements=measures or None,
+        qualitative_evaluations=words,
+    )
+
+
+def _measure(name: CodedConcept, value_mm: float | None, unit: CodedConcept, value_px: float) -> Measurement:
+    """Give a measure in millimetres where there are any, else in pixels."""
+    if value_mm is not None:
+        return Measurement(name=name, value=value_mm, unit=unit)
+    return Measurement(name=name, value=value_px, unit=codes.PIXELS)
+
+
+def _site(region: Region, side: Side) -> Sequence[FindingSite] | None:
+    if region not in codes.SITES:
+        return None
+    return [FindingSite(anatomic_location=codes.SITES[region], laterality=codes.SIDES.get(side))]

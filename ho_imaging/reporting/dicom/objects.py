@@ -1,0 +1,156 @@
+"""All DICOM objects of a study's result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import UsageError
+from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reporting.dicom.capture import secondary_capture
+from ho_imaging.reporting.dicom.identity import Maker
+from ho_imaging.reporting.dicom.measurements import structured_report
+from ho_imaging.reporting.dicom.presentation import presentation_state
+from ho_imaging.reporting.dicom.segmentation import (
+    anatomy_segmentation,
+    nodule_segmentation,
+    probability_segmentation,
+)
+from ho_imaging.reporting.schema import ImageResult, StudyResult
+from ho_imaging.vocabulary import Status, Structure
+
+__all__ = ["FilmPictures", "read_sources", "study_objects"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class FilmPictures:
+    """What a result in numbers does not hold of a film, on the source grid; what is missing is left out.
+
+    ``probability``: float32 (rows, columns); ``masks``: bool, same shape; ``overlay``: uint8 RGB of any size.
+    """
+
+    probability: NDArray[np.float32] | None = None
+    masks: Mapping[Structure, NDArray[np.bool_]] = field(default_factory=dict)
+    overlay: NDArray[np.uint8] | None = None
+
+
+def study_objects(
+    result: StudyResult,
+    sources: Mapping[str, Dataset],
+    pictures: Mapping[str, FilmPictures] | None = None,
+    *,
+    created: datetime | None = None,
+) -> list[Dataset]:
+    """Make the DICOM objects of a result: segmentations, a report, presentation states and secondary captures.
+
+    ``sources`` and ``pictures`` go by SOP Instance UID. A study none of whose films was analysed gives no objects, and
+    a film without nodules no segmentation. All belong to the source's patient and study; the same input, weights and
+    program give the same UIDs.
+
+    Raises
+    ------
+    UsageError
+        If the source of an analysed film is missing or is of several frames.
+
+    """
+    images = [image for image in result.images if image.status == Status.DONE.value]
+    if not images or result.model is None:
+        return []
+    _check(result, sources)
+    maker = Maker(result.model, result.software, created or datetime.now())
+    made: list[Dataset] = []
+    for image in images:
+        source = sources[image.sop_instance_uid]
+        given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
+        made += _film_objects(result, image, source, given, maker)
+    kept = {image.sop_instance_uid: sources[image.sop_instance_uid] for image in images}
+    made.append(structured_report(result, kept, maker))
+    _number(made)
+    return made
+
+
+def read_sources(
+    result: StudyResult, given: Iterable[Dataset | str | PathLike[str]] | None = None
+) -> dict[str, Dataset]:
+    """Give the data sets of a result's analysed films: those given, else the files it was made from.
+
+    Raises
+    ------
+    UsageError
+        If the result names no file of a film and none is given, or a file is no DICOM object.
+    ReadError
+        If a file cannot be read.
+
+    """
+    if given is not None:
+        opened = [item if isinstance(item, Dataset) else open_dataset(Path(item)) for item in given]
+        found = {str(dataset.SOPInstanceUID): dataset for dataset in opened}
+        _check(result, found)
+        return found
+    found = {}
+    for image in result.images:
+        if image.status != Status.DONE.value:
+            continue
+        if image.path is None:
+            raise UsageError(
+                f"film {image.sop_instance_uid} was analysed from memory",
+                remedy="give the data sets: to_dicom(sources=...)",
+            )
+        if not _is_dicom(Path(image.path)):
+            raise UsageError("is no DICOM object, so nothing can refer to it", path=image.path, remedy="use the JSON")
+        found[image.sop_instance_uid] = open_dataset(Path(image.path))
+    _check(result, found)
+    return found
+
+
+def _is_dicom(path: Path) -> bool:
+    return path.suffix.lower() not in {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+
+
+def _film_objects(
+    result: StudyResult, image: ImageResult, source: Dataset, given: FilmPictures, maker: Maker
+) -> list[Dataset]:
+    uid = image.sop_instance_uid
+    findings = [finding for finding in result.findings if finding.sop_instance_uid == uid]
+    sides = () if result.severity is None else result.severity.sides
+    here = [side for side in sides if side.evidence.sop_instance_uid == uid]
+    made: list[Dataset | None] = [nodule_segmentation(source, image, findings, maker)]
+    if given.probability is not None:
+        made.append(probability_segmentation(source, given.probability, maker))
+    if given.masks:
+        made.append(anatomy_segmentation(source, given.masks, maker))
+    made.append(presentation_state(source, findings, here, maker))
+    if given.overlay is not None:
+        made.append(secondary_capture(source, given.overlay, maker))
+    return [item for item in made if item is not None]
+
+
+def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
+    for image in result.images:
+        if image.status != Status.DONE.value:
+            continue
+        uid = image.sop_instance_uid
+        source = sources.get(uid)
+        if source is None:
+            raise UsageError(f"the source of film {uid} is missing", remedy="give every analysed film as a source")
+        if int(source.get("NumberOfFrames") or 1) > 1:
+            raise UsageError(f"film {uid} is one of several frames", remedy="split it into single-frame objects first")
+
+
+def _number(made: list[Dataset]) -> None:
+    """Number the instances of each series from 1."""
+    counts: dict[str, int] = {}
+    for item in made:
+        series = str(item.SeriesInstanceUID)
+        counts[series] = counts.get(series, 0) + 1
+        item.InstanceNumber = counts[series]

@@ -1,0 +1,197 @@
+"""Segmentation objects: one a film, on the film's own full grid (PS3.3 A.51)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+
+import numpy as np
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.seg import (
+    SegmentAlgorithmTypeValues,
+    Segmentation,
+    SegmentationFractionalTypeValues,
+    SegmentationTypeValues,
+    SegmentDescription,
+)
+from highdicom.sr import CodedConcept
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from ho_imaging.reporting.dicom import codes
+from ho_imaging.reporting.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.reporting.dicom.masks import fill
+from ho_imaging.reporting.schema import FindingResult, ImageResult
+from ho_imaging.vocabulary import Region, Side, Structure
+
+__all__ = ["anatomy_segmentation", "nodule_segmentation", "probability_segmentation", "tracking"]
+
+SERIES_NUMBER = 8801
+_HO_COLOUR_LAB = (78.0, 24.0, 76.0)
+_ANATOMY_COLOURS_LAB = {
+    Structure.PELVIS: (70.0, -10.0, -30.0),
+    Structure.FEMUR: (70.0, -35.0, 5.0),
+    Structure.FEMORAL_HEAD: (75.0, -45.0, 40.0),
+    Structure.IMPLANT: (60.0, 40.0, -35.0),
+}
+
+
+def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
+    """Identifier and UID of a nodule, the same in every object of the study."""
+    return f"HO {finding.id}", str(maker.uid("nodule", finding.sop_instance_uid, finding.id))
+
+
+def nodule_segmentation(
+    source: Dataset, image: ImageResult, findings: Sequence[FindingResult], maker: Maker
+) -> Segmentation | None:
+    """Each nodule of a film as a binary segment; ``None`` where there is none: an empty object says nothing."""
+    shape = (int(source.Rows), int(source.Columns))
+    kept = [(finding, fill(finding.contours_px, shape)) for finding in findings]
+    kept = [(finding, mask) for finding, mask in kept if mask.any()]
+    if not kept:
+        return None
+    descriptions = []
+    for number, (finding, _) in enumerate(kept, start=1):
+        identifier, uid = tracking(maker, finding)
+        descriptions.append(
+            _description(
+                number,
+                f"Suspected heterotopic ossification {finding.id}",
+                codes.MORPHOLOGICALLY_ABNORMAL,
+                codes.LESION,
+                maker,
+                tracking=(identifier, uid),
+                site=(Region(image.region), Side(finding.side)),
+                colour=_HO_COLOUR_LAB,
+            )
+        )
+    masks = np.stack([mask for _, mask in kept], axis=-1).astype(np.uint8)
+    return _segmentation(
+        source, masks, descriptions, maker, "nodules", "HO_NODULES", "Suspected HO, one segment a nodule"
+    )
+
+
+def probability_segmentation(source: Dataset, probability: NDArray[np.float32], maker: Maker) -> Segmentation | None:
+    """The map of ectopic bone as a fractional segment, 255 is certain; ``None`` where it is zero throughout."""
+    if not np.rint(probability * 255.0).any():
+        return None
+    description = _description(
+        1,
+        "Probability of heterotopic ossification",
+        codes.MORPHOLOGICALLY_ABNORMAL,
+        codes.LESION,
+        maker,
+        colour=_HO_COLOUR_LAB,
+    )
+    return _segmentation(
+        source,
+        np.clip(probability, 0.0, 1.0)[..., None].astype(np.float32),
+        [description],
+        maker,
+        "probability",
+        "HO_PROBABILITY",
+        "Probability of HO, calibrated on simulated films",
+        fractional=True,
+    )
+
+
+def anatomy_segmentation(
+    source: Dataset, masks: Mapping[Structure, NDArray[np.bool_]], maker: Maker
+) -> Segmentation | None:
+    """The bones and implants the grade rests on, a binary segment each; ``None`` where there are none."""
+    shown = [structure for structure in codes.STRUCTURES if structure in masks and masks[structure].any()]
+    if not shown:
+        return None
+    descriptions = [
+        _description(
+            number,
+            structure.value.replace("_", " ").capitalize(),
+            *codes.STRUCTURES[structure],
+            maker,
+            colour=_ANATOMY_COLOURS_LAB[structure],
+        )
+        for number, structure in enumerate(shown, start=1)
+    ]
+    stacked = np.stack([masks[structure] for structure in shown], axis=-1).astype(np.uint8)
+    return _segmentation(source, stacked, descriptions, maker, "anatomy", "ANATOMY", "Bones and implants")
+
+
+def _description(
+    number: int,
+    label: str,
+    category: CodedConcept,
+    kind: CodedConcept,
+    maker: Maker,
+    *,
+    tracking: tuple[str, str] | None = None,
+    site: tuple[Region, Side] | None = None,
+    colour: tuple[float, float, float],
+) -> SegmentDescription:
+    identifier, uid = tracking if tracking is not None else (None, None)
+    regions = None
+    if site is not None and site[0] in codes.SITES:
+        regions = [deepcopy(codes.SITES[site[0]])]  # its modifier is this segment's own
+    made = SegmentDescription(
+        segment_number=number,
+        segment_label=label,
+        segmented_property_category=category,
+        segmented_property_type=kind,
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name=f"ho_imaging {maker.model.name}",
+            family=codes.ALGORITHM_FAMILY,
+            version=maker.model.version,
+            source="ho_imaging",
+            parameters={"weights_sha256": maker.model.sha256},
+        ),
+        tracking_uid=uid,
+        tracking_id=identifier,
+        anatomic_regions=regions,
+    )
+    if site is not None and regions is not None and site[1] in codes.SIDES:
+        made.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [codes.SIDES[site[1]]]
+    made.RecommendedDisplayCIELabValue = _cielab(colour)
+    return made
+
+
+def _cielab(lab: tuple[float, float, float]) -> list[int]:
+    """Encode CIELab as PS3.3 C.10.7.1.1 does: L of 0 to 100 and a, b of -128 to 127 onto 0 to 65535."""
+    return [round(lab[0] * 655.35), *(round((value + 128.0) * 257.0) for value in lab[1:])]
+
+
+def _segmentation(
+    source: Dataset,
+    pixels: NDArray[np.generic],
+    descriptions: Sequence[SegmentDescription],
+    maker: Maker,
+    kind: str,
+    label: str,
+    words: str,
+    *,
+    fractional: bool = False,
+) -> Segmentation:
+    made = Segmentation(
+        source_images=[as_reference(source)],
+        pixel_array=pixels[None],
+        segmentation_type=SegmentationTypeValues.FRACTIONAL if fractional else SegmentationTypeValues.BINARY,
+        fractional_type=SegmentationFractionalTypeValues.PROBABILITY if fractional else None,
+        max_fractional_value=255,
+        segment_descriptions=descriptions,
+        series_instance_uid=maker.uid("series", "seg", kind, str(source.StudyInstanceUID)),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=maker.uid("seg", kind, str(source.SOPInstanceUID)),
+        instance_number=1,
+        content_label=label,
+        content_description=words,
+        content_creator_name="ho_imaging^",
+        series_description=f"HO imaging: {words} (research)"[:64],
+        # Bits of a binary frame cannot be run-length coded; bytes of a fractional one shrink a hundredfold.
+        transfer_syntax_uid=RLELossless if fractional else ExplicitVRLittleEndian,
+        omit_empty_frames=True,
+        **maker.equipment(),
+    )
+    # Required of an image without a plane in the patient, and empty where the source does not say (PS3.3 C.7.6.1).
+    made.PatientOrientation = source.get("PatientOrientation") or []
+    take_over(made, source, maker)
+    return made

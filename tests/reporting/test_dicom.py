@@ -1,0 +1,330 @@
+"""DICOM objects against the schematic hips, highdicom's reader, dciodvfy and dcmtk."""
+
+import io
+import shutil
+import subprocess
+from datetime import datetime
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from ho_imaging import Analyzer, UsageError
+from ho_imaging.reporting.dicom.identity import stable_uid
+from ho_imaging.reporting.dicom.masks import fill
+
+ROWS, COLUMNS = 700, 860
+CR = "1.2.840.10008.5.1.4.1.1.1"
+DX_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
+DX_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
+SC = "1.2.840.10008.5.1.4.1.1.7"
+
+
+def make_source(sop_class=DX_PRESENTATION, *, name="Doe^Jane", charset=None, colour=False, **changes) -> Dataset:
+    source = Dataset()
+    source.file_meta = FileMetaDataset()
+    source.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if charset is not None:
+        source.SpecificCharacterSet = charset
+    source.SOPClassUID = source.file_meta.MediaStorageSOPClassUID = sop_class
+    source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[str(changes)])
+    source.StudyInstanceUID, source.SeriesInstanceUID = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2"
+    source.Modality = {CR: "CR", SC: "OT"}.get(sop_class, "DX")
+    source.PatientName, source.PatientID, source.IssuerOfPatientID = name, "P1", "Ward"
+    source.PatientBirthDate, source.PatientSex = "19700101", "F"
+    source.StudyDate, source.StudyTime, source.AccessionNumber, source.StudyID = "20240102", "1000", "A1", "S1"
+    source.ReferringPhysicianName, source.StudyDescription = "", "Pelvis"
+    source.BodyPartExamined, source.ViewPosition = "PELVIS", "AP"
+    source.Rows, source.Columns, source.BitsAllocated, source.BitsStored, source.HighBit = ROWS, COLUMNS, 16, 12, 11
+    source.SamplesPerPixel, source.PixelRepresentation, source.PhotometricInterpretation = 1, 0, "MONOCHROME2"
+    if sop_class in {DX_PRESENTATION, DX_PROCESSING}:
+        processing = sop_class == DX_PROCESSING
+        source.PresentationIntentType = "FOR PROCESSING" if processing else "FOR PRESENTATION"
+        source.PixelIntensityRelationship, source.PixelIntensityRelationshipSign = "LOG", -1 if processing else 1
+        source.RescaleIntercept, source.RescaleSlope, source.RescaleType = 0, 1, "US"
+        source.PatientOrientation, source.ImageLaterality = ["L", "F"], "U"
+        source.ImagerPixelSpacing = [0.5, 0.5]
+    pixels = np.random.default_rng(0).integers(500, 3500, (ROWS, COLUMNS)).astype("<u2")
+    if colour:
+        source.SamplesPerPixel, source.PhotometricInterpretation, source.PlanarConfiguration = 3, "RGB", 0
+        source.BitsAllocated = source.BitsStored = 8
+        source.HighBit = 7
+        pixels = np.repeat((pixels >> 4).astype("u1")[..., None], 3, axis=2)
+    source.PixelData = pixels.tobytes()
+    for keyword, value in changes.items():
+        setattr(source, keyword, value)
+    return source
+
+
+@pytest.fixture
+def analysed(fake_network):
+    """Analyse sources with the schematic hips; ``ho`` of the fixture's state decides whether there is a nodule."""
+
+    def analyse(*sources, **options):
+        return Analyzer(region="pelvis", laterality="bilateral", view="ap", **options).analyze_films(list(sources))
+
+    analyse.state = fake_network
+    return analyse
+
+
+def written(item: Dataset) -> Dataset:
+    """Write to a file's bytes and read back with pydicom alone."""
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, item, enforce_file_format=True)
+    return pydicom.dcmread(io.BytesIO(buffer.getvalue()))
+
+
+def by_modality(made):
+    found: dict[str, list[Dataset]] = {}
+    for item in made:
+        found.setdefault(item.Modality, []).append(written(item))
+    return found
+
+
+SOURCES = {
+    "dx for presentation": {},
+    "dx for processing": {"sop_class": DX_PROCESSING},
+    "dx, inverse": {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"},
+    "dx with a window": {"WindowCenter": 2000, "WindowWidth": 3000},
+    "cr with spacing": {"sop_class": CR, "PixelSpacing": [0.5, 0.5]},
+    "cr with nothing": {"sop_class": CR},
+    "cr with a frame of reference": {
+        "sop_class": CR, "FrameOfReferenceUID": "1.2.3.9", "PositionReferenceIndicator": "",
+        "PixelSpacing": [0.5, 0.5],
+    },
+    "cr of one side": {"sop_class": CR, "Laterality": "L", "PixelSpacing": [0.5, 0.5]},
+    "sc": {"sop_class": SC, "ConversionType": "DF"},
+    "sc in colour": {"sop_class": SC, "ConversionType": "DF", "colour": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", SOURCES.values(), ids=SOURCES)
+def test_every_object_is_valid_and_belongs_to_its_patient_and_study(analysed, changes, tmp_path):
+    source = make_source(**changes)
+    analysis = analysed(source)
+    assert analysis.result.status == "done"
+    made = analysis.to_dicom(probability=True, anatomy=True)
+    kinds = [item.Modality for item in made]
+    expected = ["SEG", "SEG", "SEG", "PR", "OT", "SR"]
+    if changes.get("colour"):
+        expected.remove("PR")  # a grayscale presentation cannot carry a colour film
+    assert kinds == expected
+    for number, item in enumerate(made):
+        path = tmp_path / f"{number}.dcm"
+        item.save_as(path, enforce_file_format=True)
+        checked = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
+        errors = [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
+        assert not errors, (item.Modality, errors)
+        back = pydicom.dcmread(path)
+        for keyword in (
+            "PatientName",
+            "PatientID",
+            "IssuerOfPatientID",
+            "StudyInstanceUID",
+            "AccessionNumber",
+            "StudyDate",
+        ):
+            assert back.get(keyword) == source.get(keyword), keyword
+        assert back.SeriesInstanceUID != source.SeriesInstanceUID
+        if "FrameOfReferenceUID" not in source:
+            assert "FrameOfReferenceUID" not in back
+    assert len({item.SOPInstanceUID for item in made}) == len(made)
+
+
+def test_the_segmentation_lies_on_the_films_own_grid_where_the_nodule_is(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    analysis = analysed(source)
+    segmentation = hd.seg.Segmentation.from_dataset(written(analysis.to_dicom()[0]))
+    assert (segmentation.Rows, segmentation.Columns, segmentation.number_of_segments) == (ROWS, COLUMNS, 1)
+    frame = segmentation.pixel_array.astype(bool).reshape(ROWS, COLUMNS)
+    rows, columns = np.indices(frame.shape)
+    # The schematic nodule covers 42 to 48 % of the height and 5 to 11 % of the width.
+    truth = (np.abs((rows + 0.5) / ROWS - 0.45) < 0.03) & (np.abs((columns + 0.5) / COLUMNS - 0.08) < 0.03)
+    assert 2 * (frame & truth).sum() / (frame.sum() + truth.sum()) > 0.93
+    (item,) = (
+        segmentation.SharedFunctionalGroupsSequence
+        if "DerivationImageSequence" in (segmentation.SharedFunctionalGroupsSequence[0])
+        else segmentation.PerFrameFunctionalGroupsSequence
+    )
+    referenced = item.DerivationImageSequence[0].SourceImageSequence[0]
+    assert referenced.ReferencedSOPInstanceUID == source.SOPInstanceUID
+    segment = segmentation.SegmentSequence[0]
+    assert segment.SegmentAlgorithmType == "AUTOMATIC"
+    assert segment.AnatomicRegionSequence[0].AnatomicRegionModifierSequence[0].CodeMeaning == "Right"
+
+
+def test_the_probability_comes_back_as_it_was(analysed):
+    analysis = analysed(make_source(PixelSpacing=[0.5, 0.5]))
+    fractional = hd.seg.Segmentation.from_dataset(written(analysis.to_dicom(probability=True)[1]))
+    assert fractional.SegmentationType == "FRACTIONAL"
+    assert fractional.pixel_array.max() == pytest.approx(0.9 * 255, abs=1)
+    assert fractional.pixel_array.reshape(ROWS, COLUMNS)[round(0.45 * ROWS), round(0.08 * COLUMNS)] == round(0.9 * 255)
+
+
+def test_the_report_states_every_measure_and_what_it_rests_on(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    analysis = analysed(source)
+    (finding,) = analysis.result.findings
+    report = hd.sr.ComprehensiveSR.from_dataset(by_modality(analysis.to_dicom())["SR"][0])
+    (group,) = report.content.get_planar_roi_measurement_groups()
+    values = {measure.name.meaning: (measure.value, measure.unit.value) for measure in group.get_measurements()}
+    assert values["Area"] == (pytest.approx(finding.area_mm2), "mm2")
+    assert values["Long axis"] == (pytest.approx(finding.long_axis_mm), "mm")
+    assert values["Certainty of Finding"] == (pytest.approx(100 * finding.confidence, abs=0.1), "%")
+    c, r = group.roi.value.T
+    shoelace = 0.5 * abs(np.dot(c[:-1], r[1:]) - np.dot(r[:-1], c[1:]))
+    assert shoelace == pytest.approx(finding.area_px, rel=0.01)
+    # Pixel (row, column) covers [column, column + 1] x [row, row + 1] here: the nodule's centre moves by one half.
+    assert c.mean() == pytest.approx(0.08 * COLUMNS, abs=2.0)
+    assert r.mean() == pytest.approx(0.45 * ROWS, abs=2.0)
+    sides = report.content.get_image_measurement_groups()
+    grades = {}
+    for side in sides:
+        words = {word.name.meaning: word.value.meaning for word in side.get_qualitative_evaluations()}
+        grades[side.finding_sites[0].laterality.meaning] = words
+    assert grades["Right"]["Brooker class"] == f"Brooker class {analysis.result.severity.sides[0].grade}"
+    assert grades["Left"]["Severity"] == "None"
+    assert (report.CompletionFlag, report.VerificationFlag) == ("PARTIAL", "UNVERIFIED")
+    assert [scheme.CodingSchemeDesignator for scheme in report.CodingSchemeIdentificationSequence] == ["99HOIMG"]
+    assert "a" * 64 in str(report)  # the weights are named
+
+
+def test_without_millimetres_the_report_is_in_pixels(analysed):
+    source = make_source(CR)
+    analysis = analysed(source)
+    result = analysis.result.model_copy(
+        update={"findings": tuple(f.model_copy(update={"area_mm2": None, "long_axis_mm": None, "short_axis_mm": None})
+                                  for f in analysis.result.findings)}
+    )  # fmt: skip
+    report = hd.sr.ComprehensiveSR.from_dataset(by_modality(result.to_dicom([source]))["SR"][0])
+    (group,) = report.content.get_planar_roi_measurement_groups()
+    units = {measure.name.meaning: measure.unit.value for measure in group.get_measurements()}
+    assert units["Area"] == units["Long axis"] == "{pixels}"
+
+
+def test_without_a_nodule_there_is_no_segmentation_and_the_report_says_so(analysed):
+    analysed.state.ho = False
+    made = by_modality(analysed(make_source(PixelSpacing=[0.5, 0.5])).to_dicom(probability=True))
+    assert "SEG" not in made
+    report = hd.sr.ComprehensiveSR.from_dataset(made["SR"][0])
+    assert not report.content.get_planar_roi_measurement_groups()
+    assert "Brooker class 0" in str(report)
+
+
+def test_annotations_stand_on_the_film_and_say_the_grade(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    state = by_modality(analysed(source).to_dicom())["PR"][0]
+    (image,) = state.ReferencedSeriesSequence[0].ReferencedImageSequence
+    assert image.ReferencedSOPInstanceUID == source.SOPInstanceUID
+    texts = [
+        text.UnformattedTextValue
+        for item in state.GraphicAnnotationSequence
+        for text in item.get("TextObjectSequence", [])
+    ]
+    assert any(text.startswith("Right: brooker I") for text in texts)
+    assert "Research use only" in texts
+    lines = [line for item in state.GraphicAnnotationSequence for line in item.get("GraphicObjectSequence", [])]
+    outline = np.array(lines[0].GraphicData).reshape(-1, 2)
+    assert outline[:, 0].min() == pytest.approx(0.05 * COLUMNS, abs=2)
+    assert outline[:, 1].max() == pytest.approx(0.48 * ROWS, abs=2)
+    assert tuple(outline[0]) == tuple(outline[-1])
+
+
+def test_the_picture_is_marked_as_derived_and_burned_in(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    picture = by_modality(analysed(source).to_dicom())["OT"][0]
+    assert list(picture.ImageType[:2]) == ["DERIVED", "SECONDARY"]
+    assert picture.BurnedInAnnotation == "YES"
+    assert picture.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    assert picture.pixel_array.shape == (picture.Rows, picture.Columns, 3)
+
+
+def test_the_same_film_and_model_give_the_same_objects(analysed, monkeypatch):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    analysis = analysed(source)
+    first, again = analysis.to_dicom(), analysed(source).to_dicom()
+    assert [i.SOPInstanceUID for i in first] == [i.SOPInstanceUID for i in again]
+    assert {i.SOPInstanceUID for i in analysis.result.to_dicom([source])} == {i.SOPInstanceUID for i in first}
+    other = analysis.result.model_copy(update={"model": analysis.result.model.model_copy(update={"sha256": "b" * 64})})
+    assert not {i.SOPInstanceUID for i in other.to_dicom([source])} & {i.SOPInstanceUID for i in first}
+
+
+NAMES = {
+    "german": ("ISO_IR 100", "Müller^Jürgen"),
+    "cyrillic": ("ISO_IR 144", "Люкceмбypг^Анна"),
+    "japanese": (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    "utf8": ("ISO_IR 192", "Wang^XiaoDong=王^小东"),
+}
+
+
+@pytest.mark.parametrize(("charset", "name"), NAMES.values(), ids=NAMES)
+def test_names_keep_their_characters(analysed, charset, name, tmp_path):
+    source = written(make_source(charset=charset, name=name, PixelSpacing=[0.5, 0.5]))
+    assert str(source.PatientName) == name
+    for number, item in enumerate(analysed(source).to_dicom()):
+        path = tmp_path / f"{number}.dcm"
+        item.save_as(path, enforce_file_format=True)
+        back = pydicom.dcmread(path)
+        assert str(back.PatientName) == name, item.Modality
+        assert back.SpecificCharacterSet == source.SpecificCharacterSet
+        if shutil.which("dcmdump") and charset != NAMES["japanese"][0]:  # its iconv lacks ISO 2022
+            dumped = subprocess.run(
+                ["dcmdump", "+U8", "+P", "PatientName", str(path)], capture_output=True, text=True, check=True
+            ).stdout
+            assert name in dumped
+
+
+def test_a_study_that_was_not_analysed_gives_no_objects(analysed):
+    analysed.state.scope = 0.01
+    analysis = analysed(make_source())
+    assert analysis.result.status == "refused"
+    assert analysis.to_dicom() == []
+
+
+def test_what_nothing_can_refer_to_is_said(analysed, tmp_path):
+    from PIL import Image  # noqa: PLC0415
+
+    Image.fromarray(np.zeros((300, 400), np.uint8)).save(tmp_path / "film.png")
+    result = analysed(tmp_path / "film.png").result
+    with pytest.raises(UsageError, match=r"film\.png: is no DICOM object"):
+        result.to_dicom()
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    in_memory = analysed(source).result
+    with pytest.raises(UsageError, match="analysed from memory"):
+        in_memory.to_dicom()
+    with pytest.raises(UsageError, match="is missing"):
+        in_memory.to_dicom([make_source(CR)])
+    source.NumberOfFrames = 2
+    with pytest.raises(UsageError, match="several frames"):
+        in_memory.to_dicom([source])
+
+
+def test_outlines_are_filled_with_their_holes():
+    square = [(9.5, 9.5), (9.5, 29.5), (29.5, 29.5), (29.5, 9.5)]
+    hole = [(14.5, 14.5), (14.5, 19.5), (19.5, 19.5), (19.5, 14.5)]
+    mask = fill([square, hole], (40, 40))
+    assert mask.sum() == 20 * 20 - 5 * 5
+    assert not mask[15:20, 15:20].any()
+
+
+def test_identifiers_are_valid_and_told_apart():
+    made = {stable_uid("a", "b"), stable_uid("ab"), stable_uid("a", "b"), stable_uid("b", "a")}
+    assert len(made) == 3
+    assert all(uid.is_valid and len(uid) <= 64 for uid in made)
+
+
+def test_creation_time_is_the_callers_where_given(analysed):
+    from ho_imaging.reporting.dicom import study_objects  # noqa: PLC0415
+
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    result = analysed(source).result
+    when = datetime(2025, 3, 4, 5, 6, 7)
+    first, again = (
+        [written(i) for i in study_objects(result, {str(source.SOPInstanceUID): source}, created=when)]
+        for _ in range(2)
+    )
+    assert [str(item).splitlines() for item in first] == [str(item).splitlines() for item in again]
+    assert {item.InstanceCreationDate for item in first} == {"20250304"}
