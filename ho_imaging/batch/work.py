@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.batch.rows import finding_rows, input_rows, study_row
-from ho_imaging.batch.write import folder_name, write_study, write_thumbnail
+from ho_imaging.batch.write import folder_name, write_objects, write_study, write_thumbnail
 from ho_imaging.errors import HOImagingError
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
@@ -33,6 +33,9 @@ class Settings:
     spacing_mm: tuple[float, float] | None = None
     masks: bool = False
     overlays: bool = False
+    dicom: bool = False
+    dicom_probability: bool = False
+    dicom_anatomy: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,10 @@ def work(job: Job) -> Outcome:
         return Outcome(uid, "changed", "a file changed while it was read", seconds=time.monotonic() - started)
     folder = Path(job.out_dir) / "studies" / folder_name(uid)
     try:
-        write_study(analysis, folder, masks=job.settings.masks, overlays=job.settings.overlays)
+        settings = job.settings
+        if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
+            write_objects(analysis, folder, probability=settings.dicom_probability, anatomy=settings.dicom_anatomy)
+        write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
         write_thumbnail(analysis, folder)
     except HOImagingError as error:
         return Outcome(uid, "stopped", str(error), seconds=time.monotonic() - started)

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import logging
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import StudyAnalysis
+from ho_imaging.reading.uid import is_uid
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 
-__all__ = ["THUMBNAIL", "folder_name", "write_study", "write_text", "write_thumbnail"]
+__all__ = ["THUMBNAIL", "folder_name", "write_objects", "write_study", "write_text", "write_thumbnail"]
+
+logger = logging.getLogger(__name__)
 
 THUMBNAIL = "thumbnail.jpg"
+DICOM_FOLDER = "dicom"
 _THUMBNAIL_PX = 220
 _ORANGE_BGR = (0, 176, 255)
-
-_UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 
 
 def folder_name(study_uid: str) -> str:
     """Name of a study's folder: its UID where that is one, else a hash of it (a UID from a file may hold anything)."""
-    if _UID.fullmatch(study_uid) and ".." not in study_uid:
+    if is_uid(study_uid):
         return study_uid
     return "uid-" + hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
@@ -51,6 +54,39 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
             write_png(folder / f"{name}.overlay.png", draw_overlay(film.reading.prepared.radiograph, analysis.result))
     # The result comes last: where it is, the rest is.
     write_text(folder / "result.json", analysis.result.to_json())
+
+
+def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool) -> None:
+    """Write a study's DICOM objects into ``dicom/``, each whole or not at all; those of an earlier run go.
+
+    Films that no DICOM object can refer to (pictures, single frames of many) give none; a warning says so.
+
+    Raises
+    ------
+    WriteError
+        If the folder cannot be written to.
+
+    """
+    try:
+        made = analysis.to_dicom(probability=probability, anatomy=anatomy)
+    except UsageError as error:
+        logger.warning("no DICOM objects: %s", error)
+        made = []
+    place = folder / DICOM_FOLDER
+    if not made and not place.is_dir():
+        return
+    names = {f"{item.Modality.lower()}-{item.SOPInstanceUID}.dcm": item for item in made}
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, item in names.items():
+            part = place / f"{name}.part"
+            item.save_as(part, enforce_file_format=True)
+            part.replace(place / name)
+        for path in place.glob("*.dcm*"):
+            if path.name not in names:
+                path.unlink()
+    except OSError as error:
+        raise WriteError(f"cannot be written: {error.strerror}", path=place, remedy="check space and rights") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -27,6 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", action="store_true", help="write the probability of ectopic bone as 8-bit PNG")
     parser.add_argument("--overlays", action="store_true", help="write pictures with outlines, measures and grade")
     parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help="write DICOM objects: segmentation, report, presentation state, secondary capture",
+    )
+    parser.add_argument(
+        "--dicom-probability", action="store_true", help="the same, and the probability as a fractional segmentation"
+    )
+    parser.add_argument("--dicom-anatomy", action="store_true", help="the same, and bones and implants")
+    parser.add_argument(
         "--context",
         type=Path,
         metavar="CSV",
@@ -64,6 +73,9 @@ def run(options: argparse.Namespace) -> int:
         spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
         masks=options.masks,
         overlays=options.overlays,
+        dicom=options.dicom,
+        dicom_probability=options.dicom_probability,
+        dicom_anatomy=options.dicom_anatomy,
     )
     Analyzer(settings.model, region=settings.region, view=settings.view, laterality=settings.laterality)  # checks words
     batch = BatchOptions(

@@ -23,6 +23,7 @@ _COMMANDS = {
     "analyze": "find, measure and grade heterotopic ossification on files and folders of radiographs",
     "summary": "count what a batch has done, and write its tables anew",
     "compare": "say what grew between studies of one patient",
+    "serve": "take studies from a PACS, analyse them and send the results back",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
     "train": "train a network from a configuration",
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger().handlers[0].setFormatter(_JsonLines())
     if not options.verbose:
         logging.getLogger("pydicom").setLevel(logging.ERROR)
+        logging.getLogger("highdicom").setLevel(logging.WARNING)
+        logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # says per packet what the service says once
         logging.captureWarnings(True)
         logging.getLogger("py.warnings").setLevel(logging.ERROR)
     try:

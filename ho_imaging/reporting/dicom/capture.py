@@ -6,9 +6,8 @@ import numpy as np
 from highdicom.sc import SCImage
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
 
-from ho_imaging.reporting.dicom.identity import MANUFACTURER, Maker, take_over
+from ho_imaging.reporting.dicom.identity import MANUFACTURER, Maker, compress_runs, take_over
 
 __all__ = ["secondary_capture"]
 
@@ -44,7 +43,6 @@ def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker)
         study_time=source.get("StudyTime") or None,
         referring_physician_name=source.get("ReferringPhysicianName"),
         series_description="HO imaging: picture (research)",
-        transfer_syntax_uid=RLELossless,
     )
     equipment = maker.equipment()
     made.ManufacturerModelName = equipment["manufacturer_model_name"]
@@ -62,4 +60,5 @@ def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker)
     made.SourceImageSequence = [reference]
     made.LossyImageCompression = source.get("LossyImageCompression") or "00"
     take_over(made, source, maker)
+    compress_runs(made)
     return made

@@ -14,11 +14,11 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, RLELossless
 
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 
-__all__ = ["MANUFACTURER", "Maker", "as_reference", "stable_uid", "take_over"]
+__all__ = ["MANUFACTURER", "Maker", "as_reference", "compress_runs", "stable_uid", "take_over"]
 
 MANUFACTURER = "ho_imaging"
 MODEL_NAME = "ho_imaging (research use only)"
@@ -121,6 +121,14 @@ def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
     else:
         made.SpecificCharacterSet = "ISO_IR 192"
     _settle(made, maker)
+
+
+def compress_runs(made: Dataset) -> None:
+    """Compress pixels losslessly, in a syntax that every viewer reads (RLE, PS3.5 Annex G).
+
+    By pylibjpeg: the encoder that highdicom would take first aborts the process on pictures of some sizes.
+    """
+    made.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
 
 
 def _settle(made: Dataset, maker: Maker) -> None:

@@ -17,10 +17,10 @@ from highdicom.seg import (
 from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian
 
 from ho_imaging.reporting.dicom import codes
-from ho_imaging.reporting.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.reporting.dicom.identity import Maker, as_reference, compress_runs, take_over
 from ho_imaging.reporting.dicom.masks import fill
 from ho_imaging.reporting.schema import FindingResult, ImageResult
 from ho_imaging.vocabulary import Region, Side, Structure
@@ -186,12 +186,13 @@ def _segmentation(
         content_description=words,
         content_creator_name="ho_imaging^",
         series_description=f"HO imaging: {words} (research)"[:64],
-        # Bits of a binary frame cannot be run-length coded; bytes of a fractional one shrink a hundredfold.
-        transfer_syntax_uid=RLELossless if fractional else ExplicitVRLittleEndian,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=True,
         **maker.equipment(),
     )
     # Required of an image without a plane in the patient, and empty where the source does not say (PS3.3 C.7.6.1).
     made.PatientOrientation = source.get("PatientOrientation") or []
     take_over(made, source, maker)
+    if fractional:
+        compress_runs(made)  # bytes shrink a hundredfold; the bits of a binary frame cannot be run-length coded
     return made

@@ -1,0 +1,44 @@
+"""``ho-imaging serve --config FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+
+from ho_imaging.errors import UsageError
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="TOML configuration (docs/pacs.md)")
+    parser.add_argument("--check", action="store_true", help="only check the configuration")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal (TERM, INT) ends it."""
+    from ho_imaging.pacs.config import load_serve_config  # noqa: PLC0415
+
+    config = load_serve_config(options.config)
+    if options.check:
+        return 0
+    try:
+        import pynetdicom  # noqa: F401, PLC0415  (said here, before anything is received)
+
+        from ho_imaging.pacs.service import Service  # noqa: PLC0415  (heavy, and an extra)
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
+    service = Service(config)
+    ended = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ended.set())
+    service.start()
+    try:
+        while not ended.wait(0.5):
+            service.check()
+    finally:
+        service.stop()
+    return 0

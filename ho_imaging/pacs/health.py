@@ -1,0 +1,91 @@
+"""Health and counters over HTTP, for a monitor on the same machine (Prometheus text format 0.0.4)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+__all__ = ["Counters", "HealthServer"]
+
+
+class Counters:
+    """Counts of what happened, safe for many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, name: str, by: int = 1) -> None:
+        """Count something that happened."""
+        with self._lock:
+            self._counts[name] += by
+
+    def values(self) -> dict[str, int]:
+        """Give all counts."""
+        with self._lock:
+            return dict(self._counts)
+
+
+class HealthServer:
+    """Answers ``/health`` (200 or 503) and ``/metrics``; holds no patient data."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        healthy: Callable[[], str | None],
+        counters: Counters,
+        gauges: Callable[[], Mapping[str, float]],
+    ) -> None:
+        def health() -> tuple[int, str, str]:
+            wrong = healthy()
+            body = json.dumps({"status": "ok"} if wrong is None else {"status": "failing", "reason": wrong})
+            return (200 if wrong is None else 503), "application/json", body + "\n"
+
+        def metrics() -> tuple[int, str, str]:
+            lines = []
+            for name, value in sorted(counters.values().items()):
+                lines += [f"# TYPE ho_imaging_{name}_total counter", f"ho_imaging_{name}_total {value}"]
+            for name, gauge in sorted(gauges().items()):
+                lines += [f"# TYPE ho_imaging_{name} gauge", f"ho_imaging_{name} {gauge:g}"]
+            return 200, "text/plain; version=0.0.4", "\n".join(lines) + "\n"
+
+        pages = {"/health": health, "/metrics": metrics}
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 10
+
+            def do_GET(self) -> None:
+                page = pages.get(self.path)
+                status, kind, body = (404, "text/plain", "not found\n") if page is None else page()
+                data = body.encode()
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: a monitor asks every few seconds."""
+
+        self._server = ThreadingHTTPServer((host, port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()

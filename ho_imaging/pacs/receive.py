@@ -1,0 +1,224 @@
+"""The Storage SCP: takes films, writes each durably, then answers (PS3.4 Annex B); Verification (Annex A)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    ComputedRadiographyImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
+
+from ho_imaging.errors import UsageError
+from ho_imaging.pacs.config import ServeConfig
+from ho_imaging.pacs.spool import Spool, SpoolFullError
+from ho_imaging.reading.uid import is_uid
+
+if TYPE_CHECKING:
+    from pynetdicom import AE
+    from pynetdicom.events import Event
+    from pynetdicom.transport import ThreadedAssociationServer
+
+__all__ = ["Receiver"]
+
+logger = logging.getLogger(__name__)
+
+FILMS = (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+)
+SYNTAXES = [
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    JPEGLosslessSV1,
+    JPEGLossless,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    JPEG2000Lossless,
+    JPEG2000,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    RLELossless,
+]
+
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700
+NO_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+"""PS3.4 Table B.2-1."""
+
+
+class Receiver:
+    """Listens until stopped. ``count`` is called with the name of each thing that happens."""
+
+    def __init__(self, config: ServeConfig, spool: Spool, count: Callable[[str], None]) -> None:
+        self._config, self._spool, self._count = config, spool, count
+        self._received: dict[Any, int] = {}
+        self._guard = threading.Lock()
+        self._server: ThreadedAssociationServer | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also where the configuration left the choice to the system (0)."""
+        if self._server is None:
+            raise UsageError("is not listening", remedy="start it first")
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises
+        ------
+        UsageError
+            If the address cannot be used.
+
+        """
+        from pynetdicom import evt  # noqa: PLC0415  (an extra, and slow to load)
+
+        listen = self._config.listen
+        handlers: list[Any] = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_ECHO, self._echo),
+            (evt.EVT_N_EVENT_REPORT, self._committed),
+            (evt.EVT_DATA_RECV, self._data),
+            (evt.EVT_CONN_CLOSE, self._closed),
+            (evt.EVT_REJECTED, lambda _: self._count("associations_rejected")),
+            (evt.EVT_ACCEPTED, lambda _: self._count("associations_accepted")),
+        ]
+        try:
+            self._server = self._entity().start_server(
+                (listen.host, listen.port),
+                block=False,
+                ssl_context=None if listen.tls is None else listen.tls.for_server(),
+                evt_handlers=handlers,
+            )
+        except OSError as error:
+            raise UsageError(
+                f"cannot listen on {listen.host}:{listen.port}: {error.strerror}", remedy="choose another port"
+            ) from error
+        logger.info("listening as %s on %s:%d", listen.ae_title, listen.host, self.port)
+
+    def stop(self) -> None:
+        """Stop listening and end the associations that are open; what was answered with success is kept."""
+        if self._server is not None:
+            self._server.ae.shutdown()
+            self._server = None
+
+    def _entity(self) -> AE:
+        from pynetdicom import AE  # noqa: PLC0415
+        from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            StorageCommitmentPushModel,
+            Verification,
+        )
+
+        accept = self._config.accept
+        entity = AE(self._config.listen.ae_title)
+        entity.require_called_aet = True
+        entity.require_calling_aet = list(accept.calling)
+        entity.maximum_associations = accept.associations
+        entity.maximum_pdu_size = accept.pdu_bytes
+        entity.network_timeout = accept.network_timeout_s
+        entity.acse_timeout = min(accept.network_timeout_s, 30.0)
+        entity.dimse_timeout = accept.network_timeout_s
+        entity.add_supported_context(Verification)
+        # A peer that was asked to commit reports over an association of its own, as the provider (PS3.4 J.3.3).
+        entity.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+        for film in FILMS:
+            entity.add_supported_context(film, SYNTAXES)
+        return entity
+
+    def _echo(self, _event: Event) -> int:
+        self._count("echoes")
+        return SUCCESS
+
+    def _committed(self, event: Event) -> tuple[int, None]:
+        """Take a peer's word on what it keeps; what it does not is sent again."""
+        report = event.event_information
+        for item in report.get("ReferencedSOPSequence", []):
+            self._spool.committed(str(item.ReferencedSOPInstanceUID))
+            self._count("objects_committed")
+        for item in report.get("FailedSOPSequence", []):
+            self._spool.send_again(str(item.ReferencedSOPInstanceUID))
+            self._count("objects_not_committed")
+        return SUCCESS, None
+
+    def _data(self, event: Event) -> None:
+        """Bound what one instance may send before it is whole in memory."""
+        with self._guard:
+            received = self._received.get(event.assoc, 0) + len(event.data)
+            self._received[event.assoc] = received
+        if received > self._config.accept.instance_mb * 1e6:
+            logger.warning("an instance over %.0f MB: association ended", self._config.accept.instance_mb)
+            self._count("associations_aborted_for_size")
+            event.assoc.abort()
+
+    def _closed(self, event: Event) -> None:
+        with self._guard:
+            self._received.pop(event.assoc, None)
+
+    def _store(self, event: Event) -> int:
+        with self._guard:
+            self._received[event.assoc] = 0
+        try:
+            status = self._take(event)
+        except SpoolFullError as error:
+            logger.error("refused for want of room: %s", error.problem)
+            status = OUT_OF_RESOURCES
+        except Exception as error:  # whatever arrives, the sender gets an answer and the service goes on
+            logger.warning("an instance could not be understood (%s)", type(error).__name__)
+            logger.debug("trace", exc_info=True)
+            status = CANNOT_UNDERSTAND
+        self._count("instances_stored" if status == SUCCESS else f"instances_refused_{status:04x}")
+        return status
+
+    def _take(self, event: Event) -> int:
+        from ho_imaging.reporting.dicom.identity import MANUFACTURER, MODEL_NAME  # noqa: PLC0415
+
+        dataset = event.dataset
+        study, series, instance = (
+            str(dataset.get(keyword, "") or "")
+            for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+        )
+        if not (is_uid(study) and is_uid(series) and is_uid(instance)):
+            return CANNOT_UNDERSTAND
+        if (
+            instance != getattr(event.request, "AffectedSOPInstanceUID", None)
+            or UID(dataset.get("SOPClassUID", "")) not in FILMS
+        ):
+            return NO_MATCH
+        if dataset.get("Manufacturer") == MANUFACTURER and dataset.get("ManufacturerModelName") == MODEL_NAME:
+            self._count("own_objects_ignored")  # our pictures, sent back by a rule of the peer's
+            return SUCCESS
+        data = event.encoded_dataset()
+        modality = str(dataset.get("Modality", "") or "")[:16]
+        new = self._spool.add(data, sop_uid=instance, study_uid=study, series_uid=series, modality=modality)
+        if not new:
+            self._count("instances_repeated")
+        return SUCCESS

@@ -1,0 +1,264 @@
+"""The service: films in by C-STORE, studies analysed when quiet, objects out to every destination."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+
+from ho_imaging.batch.pool import Died, Pool
+from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
+from ho_imaging.batch.write import DICOM_FOLDER, folder_name
+from ho_imaging.errors import HOImagingError
+from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig
+from ho_imaging.pacs.health import Counters, HealthServer
+from ho_imaging.pacs.receive import Receiver
+from ho_imaging.pacs.send import commit_objects, send_objects
+from ho_imaging.pacs.spool import OutboxItem, Spool, sync_folder
+from ho_imaging.reading import StudyRef
+from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.read import ImageRef
+
+__all__ = ["Service"]
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 2
+"""A study that ends its worker so many times is given up, and said so."""
+
+_PAUSE_S = 0.2
+_SWEEP_EVERY_S = 600.0
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A study at work: the job and how often it was begun."""
+
+    job: Job
+    attempts: int
+
+
+class Service:
+    """Receiver, analysis and senders around one spool. ``function`` stands in for the analysis in tests."""
+
+    def __init__(self, config: ServeConfig, *, function: WorkFunction = work) -> None:
+        self.config, self.counters = config, Counters()
+        accept = config.accept
+        self.spool = Spool(
+            config.spool.folder,
+            most_bytes=accept.spool_gb * 1e9,
+            least_free_bytes=accept.free_gb * 1e9,
+            most_instances=accept.study_instances,
+        )
+        self.receiver = Receiver(config, self.spool, self.counters.add)
+        self._function = function
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._health: HealthServer | None = None
+        self._wrong: str | None = None
+
+    @property
+    def health_port(self) -> int | None:
+        """Port of the health endpoint, ``None`` without one."""
+        return None if self._health is None else self._health.port
+
+    def start(self) -> None:
+        """Start everything and return.
+
+        Raises
+        ------
+        HOImagingError
+            If an address, a certificate or the model cannot be used.
+
+        """
+        from ho_imaging.network.model_store import find_model, read_description  # noqa: PLC0415
+
+        read_description(find_model(self.config.analysis.model))  # better said now than with the first study
+        health = self.config.health
+        if health.port is not None:
+            self._health = HealthServer(
+                health.host, health.port, healthy=lambda: self._wrong, counters=self.counters, gauges=self.spool.counts
+            )
+            self._health.start()
+        self.receiver.start()
+        self._begin("analysis", self._analyse)
+        self._begin("sweep", self._sweep)
+        for destination in self.config.send:
+            self._begin(f"to {destination.name}", lambda d=destination: self._send(d))  # type: ignore[misc]  # binds d
+
+    def stop(self) -> None:
+        """Stop taking films, end what is at work (it will be taken up again), and let go of the spool."""
+        self._stopping.set()
+        self.receiver.stop()
+        for thread in self._threads:
+            thread.join(60.0)
+        if self._health is not None:
+            self._health.stop()
+        self.spool.close()
+
+    def check(self) -> None:
+        """Raise `HOImagingError` if a part of the service has stopped by itself."""
+        if self._wrong is not None:
+            raise HOImagingError(self._wrong, remedy="see the log; what was received is safe in the spool")
+
+    def _begin(self, name: str, task: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                task()
+            except Exception as error:  # a thread that died silently would look like a quiet night
+                logger.exception("%s stopped", name)
+                self._wrong = f"{name} stopped ({type(error).__name__})"
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _analyse(self) -> None:
+        analysis = self.config.analysis
+        settings = Settings(
+            model=analysis.model,
+            device=analysis.device,
+            dicom=True,
+            dicom_probability=analysis.probability,
+            dicom_anatomy=analysis.anatomy,
+        )
+        pool = Pool(analysis.workers, 1 if analysis.workers > 1 else 2, self._function, limit_s=analysis.limit_s)
+        at_work: dict[str, _Work] = {}
+
+        def take() -> Job | None:
+            if self._stopping.is_set():
+                return None
+            ready = self.spool.take_ready(self.config.spool.quiet_s)
+            if ready is None:
+                return None
+            uid, attempts, rows = ready
+            images = tuple(
+                ImageRef(
+                    self.spool.folder / row["file"],
+                    FileKind.DICOM,
+                    uid,
+                    row["series_uid"],
+                    row["sop_uid"],
+                    row["modality"],
+                )
+                for row in rows
+            )
+            job = Job(StudyRef(uid, images), str(self.spool.folder / "out"), settings, None, "")
+            at_work[uid] = _Work(job, attempts)
+            return job
+
+        try:
+            while not self._stopping.is_set():
+                for job, outcome in pool.run(take):
+                    self._ended(at_work.pop(job.study.study_uid), outcome)
+                self._stopping.wait(_PAUSE_S)
+        finally:
+            pool.close()
+            for uid in at_work:
+                self.spool.put_back(uid)
+
+    def _ended(self, ended: _Work, outcome: Outcome | Died) -> None:
+        uid = ended.job.study.study_uid
+        if isinstance(outcome, Died):
+            logger.warning("study %s: %s", uid, outcome)
+            if ended.attempts < MOST_ATTEMPTS:
+                self.spool.put_back(uid)
+                return
+            outcome = Outcome(uid, "failed", f"given up after {ended.attempts} tries: {outcome}")
+        if outcome.status == "changed":
+            self.spool.put_back(uid)
+            return
+        if outcome.status == "stopped":
+            self.spool.put_back(uid)
+            logger.error("results cannot be written: %s", outcome.reason)
+            self._stopping.wait(5.0)
+            return
+        objects = [] if outcome.status != "done" else self._objects(uid)
+        self.spool.end(
+            uid,
+            status=outcome.status,
+            reason=outcome.reason,
+            objects=objects,
+            destinations=[destination.name for destination in self.config.send],
+        )
+        self.counters.add(f"studies_{outcome.status}")
+        logger.info("study %s: %s, %d objects%s", uid, outcome.status, len(objects),
+                    f" ({outcome.reason})" if outcome.reason else "")  # fmt: skip
+
+    def _objects(self, study_uid: str) -> list[tuple[str, Path]]:
+        """Give a study's objects, on disk for good."""
+        place = self.spool.folder / "out" / "studies" / folder_name(study_uid) / DICOM_FOLDER
+        found = []
+        for path in sorted(place.glob("*.dcm")):
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
+            found.append((str(header.SOPInstanceUID), path))
+        if found:
+            sync_folder(place)
+        return found
+
+    def _send(self, destination: DimseDestination | DicomwebDestination) -> None:
+        while not self._stopping.is_set():
+            items = [item for item in self.spool.due(destination.name) if self._exists(destination.name, item)]
+            if not items:
+                self._stopping.wait(_PAUSE_S)
+                continue
+            answers = send_objects(
+                destination, {item.sop_uid: item.file for item in items}, own_ae_title=self.config.listen.ae_title
+            )
+            taken, reasons = [], Counter[str]()
+            for item in items:
+                reason = answers.get(item.sop_uid, "no answer")
+                if reason is None:
+                    self.spool.sent(destination.name, item.sop_uid)
+                    self.counters.add("objects_sent")
+                    taken.append(item)
+                else:
+                    reasons[reason] += 1
+                    self.spool.not_sent(destination.name, item, reason, keep_hours=self.config.spool.keep_hours)
+                    self.counters.add("objects_not_sent")
+            for reason, count in reasons.items():
+                logger.warning("%d objects not sent: %s", count, reason)
+            if taken and isinstance(destination, DimseDestination) and destination.commit:
+                self._commit(destination, taken)
+
+    def _exists(self, destination: str, item: OutboxItem) -> bool:
+        if item.file.exists():
+            return True
+        # Replaced by a newer result of the same study, whose objects are in the outbox too.
+        self.spool.sent(destination, item.sop_uid)
+        return False
+
+    def _commit(self, destination: DimseDestination, taken: list[OutboxItem]) -> None:
+        from ho_imaging.reporting.dicom.identity import stable_uid  # noqa: PLC0415
+
+        references = []
+        for item in taken:
+            header = pydicom.dcmread(
+                item.file, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"]
+            )
+            references.append((str(header.SOPClassUID), str(header.SOPInstanceUID)))
+        wrong = commit_objects(
+            destination,
+            references,
+            own_ae_title=self.config.listen.ae_title,
+            transaction_uid=str(stable_uid(str(time.time_ns()), *(uid for _, uid in references))),
+        )
+        self.counters.add("commitments_asked" if wrong is None else "commitments_refused")
+        if wrong is not None:
+            logger.warning("%s", wrong)
+
+    def _sweep(self) -> None:
+        while not self._stopping.is_set():
+            swept = self.spool.sweep(self.config.spool.keep_hours)
+            if swept:
+                logger.info("%d studies ended long ago and left the spool", swept)
+            self._stopping.wait(_SWEEP_EVERY_S)

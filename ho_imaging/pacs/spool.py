@@ -1,0 +1,301 @@
+"""What has been taken over and not yet given back, on disk: it survives the end of the process at any moment.
+
+An instance is on disk, and known, before its sender is told so. A study waits until it is quiet, is analysed, and its
+objects wait in the outbox of each destination until that has taken them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ho_imaging.errors import HOImagingError
+
+__all__ = ["OutboxItem", "Spool", "SpoolFullError"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS instances (
+  sop_uid TEXT PRIMARY KEY, study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, modality TEXT NOT NULL,
+  file TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, received REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS instances_of_study ON instances (study_uid);
+CREATE TABLE IF NOT EXISTS studies (
+  study_uid TEXT PRIMARY KEY, state TEXT NOT NULL, changed REAL NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, status TEXT, reason TEXT);
+CREATE TABLE IF NOT EXISTS outbox (
+  destination TEXT NOT NULL, sop_uid TEXT NOT NULL, study_uid TEXT NOT NULL, file TEXT NOT NULL,
+  state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL, since REAL NOT NULL, reason TEXT,
+  PRIMARY KEY (destination, sop_uid));
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (destination, state, next_try);
+"""
+
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 2.0, 900.0
+
+
+class SpoolFullError(HOImagingError, OSError):
+    """There is no room for an instance: the sender is to keep it and try again."""
+
+
+@dataclass(frozen=True)
+class OutboxItem:
+    """An object that a destination has yet to take."""
+
+    sop_uid: str
+    study_uid: str
+    file: Path
+    attempts: int
+
+
+class Spool:
+    """The folder and its ledger. Safe for many threads of one process; a second process is refused."""
+
+    def __init__(self, folder: Path, *, most_bytes: float, least_free_bytes: float, most_instances: int) -> None:
+        self.folder = folder
+        self._most_bytes, self._least_free_bytes, self._most_instances = most_bytes, least_free_bytes, most_instances
+        self._lock = threading.RLock()
+        try:
+            (folder / "in").mkdir(parents=True, exist_ok=True)
+            (folder / "out").mkdir(exist_ok=True)
+            folder.chmod(0o700)  # patients' films: for this user alone
+        except OSError as error:
+            raise HOImagingError(
+                f"cannot be used: {error.strerror}", path=folder, remedy="give a folder to write to"
+            ) from error
+        self._database = sqlite3.connect(folder / "spool.sqlite", check_same_thread=False, isolation_level=None)
+        self._database.row_factory = sqlite3.Row
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.executescript(_SCHEMA)
+        self._recover()
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        with self._lock:
+            self._database.close()
+
+    def add(self, data: bytes, *, sop_uid: str, study_uid: str, series_uid: str, modality: str) -> bool:
+        """Put an instance on disk, for good, and let its study wait anew; ``False`` for one that was here already.
+
+        Raises
+        ------
+        SpoolFullError
+            If the disk, the spool or the study has no room.
+
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            known = self._one("SELECT sha256, file FROM instances WHERE sop_uid = ?", sop_uid)
+            if known is not None and known["sha256"] == digest and (self.folder / known["file"]).exists():
+                return False
+            self._check_room(len(data), study_uid)
+        file = Path("in") / _name(study_uid) / f"{_name(sop_uid)}.dcm"
+        try:
+            write_durably(self.folder / file, data)
+        except OSError as error:
+            raise SpoolFullError(
+                f"cannot be written: {error.strerror}", path=self.folder, remedy="make room on the disk"
+            ) from error
+        now = time.time()
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(
+                "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (sop_uid, study_uid, series_uid, modality, str(file), len(data), digest, now),
+            )
+            self._database.execute(
+                "INSERT INTO studies (study_uid, state, changed) VALUES (?, 'waiting', ?) ON CONFLICT (study_uid) "
+                "DO UPDATE SET state = 'waiting', changed = excluded.changed, attempts = 0",
+                (study_uid, now),
+            )
+        return True
+
+    def take_ready(self, quiet_s: float) -> tuple[str, int, list[sqlite3.Row]] | None:
+        """Give a study that has been quiet for long enough, how often it was begun, and its instances."""
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            study = self._one(
+                "SELECT study_uid, attempts FROM studies WHERE state = 'waiting' AND changed <= ? "
+                "ORDER BY changed LIMIT 1",
+                time.time() - quiet_s,
+            )
+            if study is None:
+                return None
+            uid = study["study_uid"]
+            self._database.execute(
+                "UPDATE studies SET state = 'analysing', attempts = attempts + 1 WHERE study_uid = ?", (uid,)
+            )
+            rows = self._all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received, sop_uid", uid)
+        return uid, study["attempts"] + 1, rows
+
+    def put_back(self, study_uid: str) -> None:
+        """Let a study that was not finished be taken again."""
+        self._run("UPDATE studies SET state = 'waiting' WHERE study_uid = ? AND state = 'analysing'", study_uid)
+
+    def end(
+        self,
+        study_uid: str,
+        *,
+        status: str,
+        reason: str | None,
+        objects: Sequence[tuple[str, Path]],
+        destinations: Iterable[str],
+    ) -> None:
+        """Note how a study ended and put its objects into every outbox, all or nothing.
+
+        A study that got another film meanwhile waits on; its objects go out all the same, and newer ones will follow.
+        """
+        now = time.time()
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(
+                "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ? "
+                "WHERE study_uid = ? AND state = 'analysing'",
+                (now, status, reason, study_uid),
+            )
+            for destination in destinations:
+                for sop_uid, file in objects:
+                    self._database.execute(
+                        "INSERT INTO outbox VALUES (?, ?, ?, ?, 'waiting', 0, ?, ?, NULL) ON CONFLICT "
+                        "(destination, sop_uid) DO UPDATE SET file = excluded.file, state = 'waiting', attempts = 0, "
+                        "next_try = excluded.next_try, since = excluded.since, reason = NULL",
+                        (destination, sop_uid, study_uid, str(file.relative_to(self.folder)), now, now),
+                    )
+
+    def due(self, destination: str, *, most: int = 200) -> list[OutboxItem]:
+        """Give what a destination is to be sent now, oldest first."""
+        rows = self._all(
+            "SELECT * FROM outbox WHERE destination = ? AND state = 'waiting' AND next_try <= ? "
+            "ORDER BY since, study_uid, sop_uid LIMIT ?",
+            destination,
+            time.time(),
+            most,
+        )
+        return [
+            OutboxItem(row["sop_uid"], row["study_uid"], self.folder / row["file"], row["attempts"]) for row in rows
+        ]
+
+    def sent(self, destination: str, sop_uid: str) -> None:
+        """Note that a destination has taken an object."""
+        self._run(
+            "UPDATE outbox SET state = 'sent', reason = NULL WHERE destination = ? AND sop_uid = ?",
+            destination,
+            sop_uid,
+        )
+
+    def committed(self, sop_uid: str) -> None:
+        """Note that a peer has taken charge of an object."""
+        self._run("UPDATE outbox SET state = 'committed' WHERE sop_uid = ? AND state = 'sent'", sop_uid)
+
+    def send_again(self, sop_uid: str) -> None:
+        """Let an object be sent again that a peer has lost."""
+        self._run(
+            "UPDATE outbox SET state = 'waiting', next_try = ? WHERE sop_uid = ? AND state = 'sent'",
+            time.time() + _FIRST_DELAY_S,
+            sop_uid,
+        )
+
+    def not_sent(self, destination: str, item: OutboxItem, reason: str, *, keep_hours: float) -> None:
+        """Try an object again later, twice as late each time; give up when it is older than ``keep_hours``."""
+        delay = min(_FIRST_DELAY_S * 2.0 ** min(item.attempts, 20), _LONGEST_DELAY_S)
+        now = time.time()
+        self._run(
+            "UPDATE outbox SET attempts = attempts + 1, next_try = ?, reason = ?, "
+            "state = CASE WHEN since < ? THEN 'given up' ELSE 'waiting' END WHERE destination = ? AND sop_uid = ?",
+            now + delay,
+            reason[:300],
+            now - keep_hours * 3600.0,
+            destination,
+            item.sop_uid,
+        )
+
+    def sweep(self, keep_hours: float) -> int:
+        """Delete studies that ended long ago and whose objects are all sent or given up; give their number."""
+        before = time.time() - keep_hours * 3600.0
+        rows = self._all(
+            "SELECT study_uid FROM studies WHERE state = 'ended' AND changed < ? AND NOT EXISTS "
+            "(SELECT 1 FROM outbox WHERE outbox.study_uid = studies.study_uid AND outbox.state = 'waiting')",
+            before,
+        )
+        for row in rows:
+            uid = row["study_uid"]
+            files = self._all("SELECT file FROM instances WHERE study_uid = ?", uid)
+            files += self._all("SELECT file FROM outbox WHERE study_uid = ?", uid)
+            with self._lock, self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.execute("DELETE FROM outbox WHERE study_uid = ?", (uid,))
+                self._database.execute("DELETE FROM instances WHERE study_uid = ?", (uid,))
+                self._database.execute("DELETE FROM studies WHERE study_uid = ? AND state = 'ended'", (uid,))
+            for file in files:
+                (self.folder / file["file"]).unlink(missing_ok=True)
+        return len(rows)
+
+    def counts(self) -> dict[str, int]:
+        """Count studies and outgoing objects by state, and what the spool holds."""
+        found = {f"studies_{row['state']}": row["n"] for row in self._all(
+            "SELECT state, COUNT(*) AS n FROM studies GROUP BY state")}  # fmt: skip
+        found |= {f"objects_{row['state'].replace(' ', '_')}": row["n"] for row in self._all(
+            "SELECT state, COUNT(*) AS n FROM outbox GROUP BY state")}  # fmt: skip
+        held = self._all("SELECT COUNT(*) AS n, COALESCE(SUM(bytes), 0) AS bytes FROM instances")[0]
+        return found | {"instances": held["n"], "instance_bytes": held["bytes"]}
+
+    def _check_room(self, size: int, study_uid: str) -> None:
+        held = self._one("SELECT COALESCE(SUM(bytes), 0) AS bytes FROM instances")
+        if held is not None and held["bytes"] + size > self._most_bytes:
+            raise SpoolFullError("the spool has reached its limit", path=self.folder, remedy="raise accept.spool_gb")
+        state = os.statvfs(self.folder)
+        if state.f_bavail * state.f_frsize - size < self._least_free_bytes:
+            raise SpoolFullError("the disk is nearly full", path=self.folder, remedy="make room on the disk")
+        count = self._one("SELECT COUNT(*) AS n FROM instances WHERE study_uid = ?", study_uid)
+        if count is not None and count["n"] >= self._most_instances:
+            raise SpoolFullError("the study has reached its limit", remedy="raise accept.study_instances")
+
+    def _recover(self) -> None:
+        """Take up what the last process left: studies at work wait again, half-written files go."""
+        self._run("UPDATE studies SET state = 'waiting' WHERE state = 'analysing'")
+        for part in (self.folder / "in").glob("*/*.part"):
+            part.unlink(missing_ok=True)
+
+    def _one(self, query: str, *values: object) -> sqlite3.Row | None:
+        with self._lock:
+            row: sqlite3.Row | None = self._database.execute(query, values).fetchone()
+            return row
+
+    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._database.execute(query, values).fetchall()
+
+    def _run(self, query: str, *values: object) -> None:
+        with self._lock:
+            self._database.execute(query, values)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that it is there, whole, after a power cut: data to disk, then its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
+    with part.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _name(uid: str) -> str:
+    """File name for a UID from the network, which may hold anything."""
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:40]

@@ -1,0 +1,224 @@
+"""Peers, small films and a stand-in for the analysis."""
+
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+
+from ho_imaging.pacs.config import ServeConfig
+
+STAND_IN = '''
+"""Analysis that takes no time: one secondary capture for each study, the same for the same films."""
+import os
+from pathlib import Path
+import numpy as np
+from highdicom.sc import SCImage
+from ho_imaging.batch.work import Outcome
+from ho_imaging.batch.write import folder_name
+from ho_imaging.reporting.dicom.identity import stable_uid
+
+def stand_in(job):
+    study = job.study
+    assert all(image.path.stat().st_size > 0 for image in study.images)
+    uid = stable_uid("stand-in", study.study_uid, *sorted(image.sop_instance_uid for image in study.images))
+    made = SCImage(np.zeros((8, 8), np.uint8), "MONOCHROME2", 8, "PATIENT", study.study_uid,
+                   stable_uid("series", study.study_uid), 1, uid, 1, "stand-in", patient_orientation=("L", "F"))
+    place = Path(job.out_dir) / "studies" / folder_name(study.study_uid) / "dicom"
+    place.mkdir(parents=True, exist_ok=True)
+    for old in place.glob("*.dcm"):
+        old.unlink()
+    made.save_as(place / "part", enforce_file_format=True)
+    (place / "part").replace(place / f"ot-{uid}.dcm")
+    return Outcome(study.study_uid, "done", None)
+
+def killer(job):
+    os.kill(os.getpid(), 9)
+'''
+
+
+def small_film(number: int, *, study: str | None = None, **changes: object) -> Dataset:
+    """A film of 16 x 16 pixels that says what a real one does."""
+    film = Dataset()
+    film.file_meta = FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.SOPClassUID = film.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    film.SOPInstanceUID = film.file_meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.3680043.8.498.9.{number}"
+    film.StudyInstanceUID = study or f"1.2.826.0.1.3680043.8.498.8.{number}"
+    film.SeriesInstanceUID = f"{film.StudyInstanceUID}.1"
+    film.Modality, film.PatientID, film.PatientName = "DX", f"P{number}", "Test^Film"
+    film.Rows = film.Columns = 16
+    film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 16, 12, 11, 0
+    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    film.PixelData = np.zeros((16, 16), "<u2").tobytes()
+    for keyword, value in changes.items():
+        setattr(film, keyword, value)
+    return film
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition, seconds=60.0):
+    """Wait until a condition holds; fail if it never does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen in time")
+
+
+def tool(name: str) -> str:
+    """Path of one of dcmtk's programs or a server; pynetdicom brings programs of the same names."""
+    for folder in ("/usr/bin", "/usr/local/bin", "/usr/sbin"):
+        found = shutil.which(name, path=folder)
+        if found is not None:
+            return found
+    pytest.skip(f"{name} is not installed (Debian: dcmtk, orthanc, orthanc-dicomweb)")
+
+
+@pytest.fixture
+def stand_ins(tmp_path, monkeypatch):
+    folder = tmp_path / "code"
+    folder.mkdir()
+    name = f"pacs_stand_ins_{abs(hash(str(tmp_path)))}"
+    (folder / f"{name}.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(folder)
+    yield __import__(name)
+    sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Make a configuration with short waits; parts can be replaced."""
+
+    def make(**parts: object) -> ServeConfig:
+        values = {
+            "listen": {"port": 0},
+            "spool": {"folder": str(tmp_path / "spool"), "quiet_s": 0.3},
+            "health": {"port": 0},
+        }
+        return ServeConfig.model_validate(values | parts)
+
+    return make
+
+
+@pytest.fixture
+def peer():
+    """A PACS that takes whatever it is sent; ``taken`` lists SOP Instance UIDs, ``answers`` its next statuses."""
+    from pynetdicom import AE, AllStoragePresentationContexts, evt  # noqa: PLC0415
+
+    class Peer:
+        taken: list[str]
+        answers: list[int]
+
+    made = Peer()
+    made.taken, made.answers = [], []
+
+    def store(event):
+        status = made.answers.pop(0) if made.answers else 0x0000
+        if status == 0x0000:
+            made.taken.append(str(event.request.AffectedSOPInstanceUID))
+        return status
+
+    entity = AE("PEER")
+    entity.supported_contexts = AllStoragePresentationContexts
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    made.port = server.server_address[1]
+    made.destination = {
+        "kind": "dimse", "name": "peer", "ae_title": "PEER", "host": "127.0.0.1", "port": made.port,
+    }  # fmt: skip
+    yield made
+    server.shutdown()
+
+
+def send(port: int, films: list[Dataset], *, called: str = "HO_IMAGING", calling: str = "MODALITY") -> list[int | None]:
+    """Send films over one association; give the status of each, ``None`` for no answer."""
+    from pynetdicom import AE  # noqa: PLC0415
+
+    entity = AE(calling)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
+    entity.connection_timeout = 10
+    entity.add_requested_context(DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian)
+    association = entity.associate("127.0.0.1", port, ae_title=called)
+    statuses: list[int | None] = []
+    if not association.is_established:
+        return [None] * len(films)
+    for film in films:
+        try:
+            statuses.append(association.send_c_store(film).get("Status"))
+        except (RuntimeError, ValueError):
+            statuses.append(None)
+            break
+    if association.is_established:
+        association.release()
+    return statuses + [None] * (len(films) - len(statuses))
+
+
+def write_films(films: list[Dataset], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, film in enumerate(films):
+        paths.append(folder / f"{number:04d}.dcm")
+        film.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A small authority with a server and a client, as PEM files by name."""
+    import datetime  # noqa: PLC0415
+
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("certificates")
+    now = datetime.datetime.now(datetime.UTC)
+
+    def name(text):
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    def make(text, issuer=None, issuer_key=None):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+        built = (
+            x509.CertificateBuilder()
+            .subject_name(name(text))
+            .issuer_name(name(issuer or text))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(names, critical=False)
+            .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+            .sign(issuer_key or key, hashes.SHA256())
+        )
+        (folder / f"{text}.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+        (folder / f"{text}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+        )
+        return key
+
+    authority = make("ca")
+    for text in ("server", "client"):
+        make(text, "ca", authority)
+    return {
+        "ca": str(folder / "ca.pem"),
+        **{text: str(folder / f"{text}.pem") for text in ("server", "client")},
+        **{f"{text}_key": str(folder / f"{text}.key") for text in ("server", "client")},
+    }

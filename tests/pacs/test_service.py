@@ -1,0 +1,258 @@
+"""The service against peers that behave, misbehave and go away; killed on the way."""
+
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from ho_imaging.errors import UsageError
+from ho_imaging.pacs.config import load_serve_config, secret
+from ho_imaging.pacs.service import Service
+
+from .conftest import free_port, send, small_film, tool, wait_for, write_films
+
+
+@contextmanager
+def running(config, function):
+    service = Service(config, function=function)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def test_each_study_comes_back_once(config, peer, stand_ins):
+    with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
+        films = [small_film(n, study=f"1.2.3.{n // 2}") for n in range(10)]
+        assert send(service.receiver.port, films) == [0] * 10
+        wait_for(lambda: len(peer.taken) >= 5)
+        time.sleep(1.0)
+        assert len(peer.taken) == len(set(peer.taken)) == 5
+        assert service.counters.values()["studies_done"] == 5
+
+
+def test_a_destination_that_refuses_or_sleeps_gets_it_later(config, peer, stand_ins):
+    peer.answers = [0xA700, 0xC000]
+    asleep = peer.destination | {"name": "asleep", "port": free_port()}
+    with running(config(send=[peer.destination, asleep]), stand_ins.stand_in) as service:
+        send(service.receiver.port, [small_film(1)])
+        wait_for(lambda: len(peer.taken) == 1)
+        assert service.counters.values()["objects_not_sent"] >= 3
+        wait_for(lambda: service.spool.counts()["objects_waiting"] == 1)
+
+
+def test_a_study_that_kills_its_worker_is_given_up_and_the_next_is_not(config, peer, stand_ins):
+    with running(config(send=[peer.destination]), stand_ins.killer) as service:
+        send(service.receiver.port, [small_film(1)])
+        wait_for(lambda: service.counters.values().get("studies_failed") == 1)
+        assert service.spool.counts()["studies_ended"] == 1
+        service.check()
+        assert send(service.receiver.port, [small_film(2)]) == [0]
+
+
+def test_who_may_send_and_to_whom(config, stand_ins):
+    with running(config(accept={"calling": ["MODALITY"]}), stand_ins.stand_in) as service:
+        port = service.receiver.port
+        assert send(port, [small_film(1)]) == [0]
+        assert send(port, [small_film(2)], called="SOMEONE") == [None]
+        assert send(port, [small_film(2)], calling="STRANGER") == [None]
+        assert service.counters.values()["associations_rejected"] == 2
+
+
+def test_no_room_is_answered_as_such_and_nothing_is_dropped(config, stand_ins):
+    with running(config(accept={"study_instances": 2}), stand_ins.stand_in) as service:
+        films = [small_film(n, study="1.2.3") for n in range(3)]
+        assert send(service.receiver.port, films) == [0, 0, 0xA700]
+    with running(config(accept={"free_gb": 1e9}), stand_ins.stand_in) as service:
+        assert send(service.receiver.port, [small_film(9)]) == [0xA700]
+
+
+def test_what_does_not_fit_is_refused_with_a_status(config, stand_ins):
+    with running(config(), stand_ins.stand_in) as service:
+        port = service.receiver.port
+        assert send(port, [small_film(1, StudyInstanceUID="../../etc")]) == [0xC000]
+        assert send(port, [small_film(1, StudyInstanceUID="")]) == [0xC000]
+        own = small_film(2, Manufacturer="ho_imaging", ManufacturerModelName="ho_imaging (research use only)")
+        assert send(port, [own]) == [0]
+        assert service.spool.counts()["instances"] == 0
+
+
+def test_an_instance_over_the_limit_ends_its_association_only(config, stand_ins):
+    with running(config(accept={"instance_mb": 0.2}), stand_ins.stand_in) as service:
+        big = small_film(1, Rows=500, Columns=500, PixelData=bytes(500 * 500 * 2))
+        assert send(service.receiver.port, [big]) == [None]
+        assert send(service.receiver.port, [small_film(n) for n in range(2, 6)]) == [0] * 4
+        assert service.counters.values()["associations_aborted_for_size"] >= 1
+
+
+def test_hostile_traffic_leaves_it_serving(config, stand_ins):
+    rng = random.Random(0)
+    accept = {"network_timeout_s": 2.0, "associations": 10}
+    with running(config(accept=accept), stand_ins.stand_in) as service:
+        port = service.receiver.port
+        half_open = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+        for number in range(60):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+                kind = rng.choice([1, 2, 4, 5, 7, 99])
+                length = rng.choice([0, 4, 68, 2**31, 2**32 - 1])
+                body = rng.randbytes(rng.choice([0, 3, 68, 500]))
+                line.sendall(struct.pack(">BBL", kind, 0, length)[: rng.choice([3, 6])] + body)
+                if number % 3 == 0:
+                    line.settimeout(0.1)
+                    with suppress(OSError):
+                        line.recv(100)
+        slow = socket.create_connection(("127.0.0.1", port))
+        for byte in b"\x01\x00\x00\x00":
+            slow.send(bytes([byte]))
+            time.sleep(0.05)
+        wait_for(lambda: send(port, [small_film(1)]) == [0], 30)
+        assert service.spool.counts()["instances"] == 1
+        service.check()
+        for line in [*half_open, slow]:
+            line.close()
+
+
+def test_health_and_counters(config, stand_ins):
+    with running(config(), stand_ins.stand_in) as service:
+        send(service.receiver.port, [small_film(1)])
+
+        def get(page):
+            with urllib.request.urlopen(f"http://127.0.0.1:{service.health_port}{page}", timeout=10) as answer:
+                return answer.read().decode()
+
+        assert json.loads(get("/health")) == {"status": "ok"}
+        assert "ho_imaging_instances_stored_total 1" in get("/metrics")
+        assert "P1" not in get("/metrics")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            get("/../../etc/passwd")
+
+
+def test_tls_with_client_certificates(config, stand_ins, tmp_path, certificates):
+    tls = {"certificate": certificates["server"], "key": certificates["server_key"], "authority": certificates["ca"]}
+    with running(config(listen={"port": 0, "tls": tls}), stand_ins.stand_in) as service:
+        port = service.receiver.port
+        assert send(port, [small_film(1)]) == [None]  # in the clear
+        (path,) = write_films([small_film(2)], tmp_path / "films")
+        command = [tool("storescu"), "-aec", "HO_IMAGING", "--propose-uncompr"]
+        ours = ["+tls", certificates["client_key"], certificates["client"], "+cf", certificates["ca"]]
+        nobody = ["--anonymous-tls", "+cf", certificates["ca"]]
+        tail = ["localhost", str(port), str(path)]
+        assert subprocess.run([*command, *nobody, *tail], check=False, capture_output=True).returncode != 0
+        done = subprocess.run([*command, *ours, *tail], check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert service.spool.counts()["instances"] == 1
+
+
+SERVE = """
+import signal, sys, threading, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from ho_imaging.pacs.config import load_serve_config
+from ho_imaging.pacs.service import Service
+import stand_ins
+if __name__ == "__main__":
+    service = Service(load_serve_config(Path(sys.argv[1])), function=stand_ins.stand_in)
+    service.start()
+    print("ready", flush=True)
+    while True:
+        time.sleep(1)
+        service.check()
+"""
+
+
+def test_five_hundred_studies_through_two_kills(peer, tmp_path):
+    """Four senders, the service killed twice on the way: every study comes back, none twice under another name."""
+    from .conftest import STAND_IN  # noqa: PLC0415
+
+    studies = 500
+    port = free_port()
+    (tmp_path / "stand_ins.py").write_text(STAND_IN)
+    (tmp_path / "serve.py").write_text(SERVE)
+    (tmp_path / "serve.toml").write_text(
+        f'[listen]\nport = {port}\n[spool]\nfolder = "{tmp_path}/spool"\nquiet_s = 0.5\n'
+        f'[[send]]\nkind = "dimse"\nname = "peer"\nae_title = "PEER"\nhost = "127.0.0.1"\nport = {peer.port}\n'
+    )
+
+    def start():
+        process = subprocess.Popen(
+            [sys.executable, str(tmp_path / "serve.py"), str(tmp_path / "serve.toml"), str(tmp_path)],
+            stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    left = {lane: [small_film(n) for n in range(studies) if n % 4 == lane] for lane in range(4)}
+
+    def sender(lane):
+        while left[lane]:
+            batch = left[lane][:25]
+            statuses = send(port, batch)
+            left[lane] = [f for f, s in zip(batch, statuses, strict=True) if s != 0] + left[lane][25:]
+            if None in statuses:
+                time.sleep(0.3)  # as a modality does: what was not answered is sent again
+
+    process = start()
+    lanes = [threading.Thread(target=sender, args=(lane,)) for lane in range(4)]
+    for lane in lanes:
+        lane.start()
+    for after in (0.3, 0.6):
+        wait_for(lambda after=after: sum(map(len, left.values())) < studies * (1 - after), 120)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process = start()
+    for lane in lanes:
+        lane.join(180)
+    assert not any(left.values())
+    wait_for(lambda: len(set(peer.taken)) >= studies, 180)
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(set(peer.taken)) == studies
+    # An object whose answer the kill swallowed is sent again under its own name, which replaces it.
+    assert sum(Counter(peer.taken).values()) <= studies + 2 * 200
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[spool]\n", "spool.folder"),
+        ('[spool]\nfolder = "x"\n[listen]\nport = 99999\n', "listen.port"),
+        ('[spool]\nfolder = "x"\n[listen]\nae_title = "A TITLE OF MORE THAN 16"\n', "listen.ae_title"),
+        ('[spool]\nfolder = "x"\n[[send]]\nkind = "dicomweb"\nname = "w"\nurl = "ftp://x"\n', "url"),
+        ('[spool]\nfolder = "x"\npassword = "hunter2"\n', "spool.password"),
+        ("[spool\n", "not valid TOML"),
+    ],
+)
+def test_a_configuration_that_means_nothing_is_said(tmp_path, text, says):
+    path = tmp_path / "serve.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=says) as raised:
+        load_serve_config(path)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_secrets_come_from_the_environment_or_a_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("TOKEN", "t")
+    (tmp_path / "secret").write_text("s\n")
+    assert secret("TOKEN", None) == "t"
+    assert secret(None, tmp_path / "secret") == "s"
+    assert secret(None, None) is None
+    with pytest.raises(UsageError, match="NOT_SET"):
+        secret("NOT_SET", None)
+
+
+def test_it_listens_on_loopback_unless_told(config):
+    assert config().listen.host == "127.0.0.1"
+    assert config().health.host == "127.0.0.1"

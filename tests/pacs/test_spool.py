@@ -1,0 +1,129 @@
+"""What is told to be kept is kept, and what was taken is given back once."""
+
+import hashlib
+import time
+from itertools import pairwise
+
+import pytest
+
+from ho_imaging.pacs.spool import Spool, SpoolFullError
+
+
+def make(folder, **limits):
+    values = {"most_bytes": 1e9, "least_free_bytes": 0.0, "most_instances": 100}
+    return Spool(folder / "spool", **(values | limits))
+
+
+def add(spool, number, *, study="1.2", data=b"film"):
+    return spool.add(
+        data + bytes([number]), sop_uid=f"1.2.{number}", study_uid=study, series_uid="1.3", modality="DX"
+    )  # fmt: skip
+
+
+def test_an_instance_is_on_disk_and_known_to_the_next_process(tmp_path):
+    assert add(make(tmp_path), 1)
+    again = make(tmp_path)  # the first was never closed, as after a kill
+    uid, attempts, (row,) = again.take_ready(0.0)
+    assert (uid, attempts, row["sop_uid"]) == ("1.2", 1, "1.2.1")
+    assert (again.folder / row["file"]).read_bytes() == b"film\x01"
+    assert hashlib.sha256(b"film\x01").hexdigest() == row["sha256"]
+
+
+def test_a_study_waits_until_it_is_quiet_and_waits_anew_when_a_film_comes(tmp_path):
+    spool = make(tmp_path)
+    add(spool, 1)
+    assert spool.take_ready(60.0) is None
+    uid, _, rows = spool.take_ready(0.0)
+    assert len(rows) == 1
+    assert spool.take_ready(0.0) is None  # it is at work
+    add(spool, 2)
+    spool.end(uid, status="done", reason=None, objects=[], destinations=[])
+    assert len(spool.take_ready(0.0)[2]) == 2
+
+
+def test_the_same_film_again_changes_nothing(tmp_path):
+    spool = make(tmp_path)
+    add(spool, 1)
+    spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[], destinations=[])
+    assert not add(spool, 1)
+    assert spool.take_ready(0.0) is None
+    assert spool.add(b"other", sop_uid="1.2.1", study_uid="1.2", series_uid="1.3", modality="DX")
+    assert spool.take_ready(0.0) is not None
+
+
+def test_a_study_at_work_when_the_process_ends_is_taken_up_again(tmp_path):
+    spool = make(tmp_path)
+    add(spool, 1)
+    spool.take_ready(0.0)
+    assert make(tmp_path).take_ready(0.0)[1] == 2
+
+
+def test_every_destination_gets_every_object_until_it_has_taken_it(tmp_path):
+    spool = make(tmp_path)
+    add(spool, 1)
+    uid, _, _ = spool.take_ready(0.0)
+    made = [(f"9.{n}", spool.folder / "out" / f"{n}.dcm") for n in range(2)]
+    spool.end(uid, status="done", reason=None, objects=made, destinations=["a", "b"])
+    assert [i.sop_uid for i in spool.due("a")] == [i.sop_uid for i in spool.due("b")] == ["9.0", "9.1"]
+    spool.sent("a", "9.0")
+    spool.not_sent("a", spool.due("a")[0], "cannot be reached", keep_hours=1.0)
+    assert spool.due("a") == []  # it waits before it tries again
+    assert len(spool.due("b")) == 2
+    assert spool.counts()["objects_waiting"] == 3
+
+
+def test_delays_grow_and_an_old_object_is_given_up_and_counted(tmp_path, monkeypatch):
+    spool = make(tmp_path)
+    add(spool, 1)
+    spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[("9.1", spool.folder / "x.dcm")],
+              destinations=["a"])  # fmt: skip
+    now, waits = time.time(), []
+    for _ in range(6):
+        (item,) = spool.due("a")
+        spool.not_sent("a", item, "no", keep_hours=1.0)
+        start = now
+        while not spool.due("a") and now - start < 2000:
+            now += 1.0
+            monkeypatch.setattr("time.time", lambda now=now: now)
+        waits.append(now - start)
+    assert all(later >= 1.8 * earlier for earlier, later in pairwise(waits))
+    monkeypatch.setattr("time.time", lambda: now + 2 * 3600)
+    spool.not_sent("a", spool.due("a")[0], "no", keep_hours=1.0)
+    assert spool.counts()["objects_given_up"] == 1
+
+
+@pytest.mark.parametrize(
+    "limits", [{"most_bytes": 7.0}, {"least_free_bytes": 1e18}, {"most_instances": 1}], ids=["spool", "disk", "study"]
+)
+def test_no_room_is_said_and_nothing_is_half_there(tmp_path, limits):
+    spool = make(tmp_path, **limits)
+    if "least_free_bytes" not in limits:
+        add(spool, 1)
+    with pytest.raises(SpoolFullError):
+        add(spool, 2)
+    assert spool.counts()["instances"] == (0 if "least_free_bytes" in limits else 1)
+    assert not list((spool.folder / "in").glob("*/*.part"))
+
+
+def test_what_ended_long_ago_and_was_sent_goes(tmp_path, monkeypatch):
+    spool = make(tmp_path)
+    add(spool, 1)
+    out = spool.folder / "out" / "x.dcm"
+    out.write_bytes(b"x")
+    spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[("9.1", out)], destinations=["a"])
+    later = time.time() + 100 * 3600
+    monkeypatch.setattr("time.time", lambda: later)
+    assert spool.sweep(72.0) == 0  # it was not sent yet
+    spool.sent("a", "9.1")
+    assert spool.sweep(72.0) == 1
+    assert not out.exists()
+    assert not list((spool.folder / "in").glob("*/*"))
+    assert spool.counts() == {"instances": 0, "instance_bytes": 0}
+
+
+def test_names_on_disk_are_not_the_senders(tmp_path):
+    spool = make(tmp_path)
+    spool.add(b"x", sop_uid="../../etc/passwd", study_uid="../..", series_uid="1", modality="DX")
+    (path,) = (spool.folder / "in").glob("*/*.dcm")
+    assert ".." not in str(path.relative_to(spool.folder))
+    assert len(path.stem) == 40
