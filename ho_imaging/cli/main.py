@@ -24,6 +24,7 @@ _COMMANDS = {
     "summary": "count what a batch has done, and write its tables anew",
     "compare": "say what grew between studies of one patient",
     "serve": "take studies from a PACS, analyse them and send the results back",
+    "fetch-analyze": "fetch studies from an archive and analyse them",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
     "train": "train a network from a configuration",
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        import_module(f"ho_imaging.cli.{name}").add_arguments(command)
+        import_module(f"ho_imaging.cli.{name.replace('-', '_')}").add_arguments(command)
     options = parser.parse_args(arguments)
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s", force=True)
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.captureWarnings(True)
         logging.getLogger("py.warnings").setLevel(logging.ERROR)
     try:
-        return int(import_module(f"ho_imaging.cli.{options.command}").run(options))
+        return int(import_module(f"ho_imaging.cli.{options.command.replace('-', '_')}").run(options))
     except HOImagingError as error:
         logging.getLogger(__name__).error("%s", error)
         logging.getLogger(__name__).debug("trace", exc_info=True)

@@ -73,9 +73,9 @@ class ModelDescription(_Strict):
     probability that it is one.
     """
 
-    name: Annotated[str, Field(pattern=_NAME.pattern)]
+    name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
     version: Annotated[str, Field(min_length=1, max_length=64)]
-    sha256: Annotated[str, Field(pattern="[0-9a-f]{64}")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     architecture: Architecture
     preparation: PreparationContract
     structures: Annotated[tuple[Structure, ...], Field(min_length=1)]

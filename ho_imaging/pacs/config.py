@@ -26,12 +26,12 @@ __all__ = [
     "secret",
 ]
 
-AeTitle = Annotated[str, Field(pattern=r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")]
+AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?$")]
 """1 to 16 characters without backslash (PS3.5 6.2, AE)."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Positive = Annotated[float, Field(gt=0.0)]
-Name = Annotated[str, Field(pattern=r"[A-Za-z0-9_-]{1,32}")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
 
 class _Strict(BaseModel):
@@ -140,7 +140,7 @@ class DicomwebDestination(_Strict):
 
     kind: Literal["dicomweb"]
     name: Name
-    url: Annotated[str, Field(pattern=r"https?://.+")]
+    url: Annotated[str, Field(pattern=r"^https?://.+$")]
     token_env: str | None = None
     token_file: Path | None = None
     user: str | None = None

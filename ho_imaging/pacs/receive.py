@@ -33,6 +33,7 @@ from pydicom.uid import (
 from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import ServeConfig
 from ho_imaging.pacs.spool import Spool, SpoolFullError
+from ho_imaging.reading.own import is_own
 from ho_imaging.reading.uid import is_uid
 
 if TYPE_CHECKING:
@@ -199,8 +200,6 @@ class Receiver:
         return status
 
     def _take(self, event: Event) -> int:
-        from ho_imaging.reporting.dicom.identity import MANUFACTURER, MODEL_NAME  # noqa: PLC0415
-
         dataset = event.dataset
         study, series, instance = (
             str(dataset.get(keyword, "") or "")
@@ -213,7 +212,7 @@ class Receiver:
             or UID(dataset.get("SOPClassUID", "")) not in FILMS
         ):
             return NO_MATCH
-        if dataset.get("Manufacturer") == MANUFACTURER and dataset.get("ManufacturerModelName") == MODEL_NAME:
+        if is_own(dataset):
             self._count("own_objects_ignored")  # our pictures, sent back by a rule of the peer's
             return SUCCESS
         data = event.encoded_dataset()

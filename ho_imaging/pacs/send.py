@@ -16,7 +16,7 @@ from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret
 if TYPE_CHECKING:
     from pynetdicom import AE
 
-__all__ = ["commit_objects", "send_objects", "web_session"]
+__all__ = ["associate", "commit_objects", "send_datasets", "send_objects", "web_session"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +36,17 @@ def send_objects(
             datasets[uid] = pydicom.dcmread(path)
         except (OSError, pydicom.errors.InvalidDicomError) as error:
             found[uid] = f"cannot be read ({type(error).__name__})"
+    return found | send_datasets(destination, list(datasets.values()), own_ae_title=own_ae_title)
+
+
+def send_datasets(
+    destination: DimseDestination | DicomwebDestination, objects: Sequence[Dataset], *, own_ae_title: str
+) -> dict[str, str | None]:
+    """Send data sets; likewise."""
+    datasets = {str(item.SOPInstanceUID): item for item in objects}
     if isinstance(destination, DimseDestination):
-        return found | _by_association(destination, datasets, own_ae_title)
-    return found | _by_web(destination, datasets)
+        return _by_association(destination, datasets, own_ae_title)
+    return _by_web(destination, datasets)
 
 
 def _by_association(
@@ -52,7 +60,7 @@ def _by_association(
     wanted = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()})
     for sop_class, syntax in wanted:
         entity.add_requested_context(sop_class, syntax)
-    association = _associate(entity, destination)
+    association = associate(entity, destination)
     if not association.is_established:
         why = "rejected the association" if association.is_rejected else "cannot be reached"
         return dict.fromkeys(datasets, f"{destination.name} {why}")
@@ -98,7 +106,7 @@ def commit_objects(
     entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
     entity.dimse_timeout = REPLY_TIMEOUT_S
     entity.add_requested_context(StorageCommitmentPushModel)
-    association = _associate(entity, destination)
+    association = associate(entity, destination)
     if not association.is_established:
         return f"{destination.name} takes no request for commitment"
     try:
@@ -170,7 +178,17 @@ def web_session(peer: DicomwebDestination) -> Any:
     return session
 
 
-def _associate(entity: AE, destination: DimseDestination) -> Any:
+def associate(
+    entity: AE, destination: DimseDestination, *, handlers: list[Any] | None = None, roles: list[Any] | None = None
+) -> Any:
+    """Open an association with a peer, by TLS where it is set."""
     host, tls = destination.host, destination.tls
     security = None if tls is None else (tls.for_client(), host)
-    return entity.associate(host, destination.port, ae_title=destination.ae_title, tls_args=security)
+    return entity.associate(
+        host,
+        destination.port,
+        ae_title=destination.ae_title,
+        tls_args=security,
+        evt_handlers=handlers,
+        ext_neg=roles,
+    )

@@ -35,6 +35,7 @@ from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
 from ho_imaging.reading.describe import describe
 from ho_imaging.reading.grayscale import grayscale_table
+from ho_imaging.reading.own import is_own
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
 
@@ -118,6 +119,8 @@ def check_is_radiograph(dataset: Dataset) -> None:
         raise ReadError("has a damaged Modality", remedy="send the file again")
     if name == "Media Storage Directory Storage" or "DirectoryRecordSequence" in dataset:
         raise NotARadiographError("is a DICOMDIR, not an image", remedy="give the folder it lies in")
+    if is_own(dataset):
+        raise NotARadiographError("is a result of this program, not a film", remedy="leave it out")
     if "Rows" not in dataset or "Columns" not in dataset:
         what = name or modality or "a DICOM object without pixels"
         raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")

@@ -222,3 +222,71 @@ def certificates(tmp_path_factory):
         **{text: str(folder / f"{text}.pem") for text in ("server", "client")},
         **{f"{text}_key": str(folder / f"{text}.key") for text in ("server", "client")},
     }
+
+
+@pytest.fixture
+def orthanc(tmp_path):
+    """A real archive: DIMSE and DICOMweb with a password, knowing us as HO_IMAGING at ``our_port``."""
+    import json  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+    import urllib.error  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415
+
+    program = tool("Orthanc")
+    plugins = [Path(p) for p in ("/usr/share/orthanc/plugins", "/usr/lib/orthanc/plugins") if Path(p).is_dir()]
+    web = next((p for folder in plugins for p in folder.glob("libOrthancDicomWeb*")), None)
+    if web is None:
+        pytest.skip("orthanc-dicomweb is not installed")
+
+    class Archive:
+        dicom_port, http_port, our_port = free_port(), free_port(), free_port()
+
+        def rest(self, path, data=None, method=None):
+            request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data=data, method=method)
+            import base64  # noqa: PLC0415
+
+            request.add_header("Authorization", "Basic " + base64.b64encode(b"reader:secret").decode())
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read() or b"null")
+
+        def upload(self, path):
+            return self.rest("/instances", Path(path).read_bytes(), "POST")
+
+        def instances(self, study_uid):
+            """SOP classes and UIDs of what it holds of a study."""
+            query = {"Level": "Instance", "Query": {"StudyInstanceUID": study_uid}, "Expand": True}
+            found = self.rest("/tools/find", json.dumps(query).encode(), "POST")
+            return {item["MainDicomTags"]["SOPInstanceUID"]: item["ID"] for item in found}
+
+        def modalities(self, study_uid):
+            ids = self.instances(study_uid).values()
+            return sorted(self.rest(f"/instances/{i}/simplified-tags")["Modality"] for i in ids)
+
+    archive = Archive()
+    settings = {
+        "Name": "archive", "StorageDirectory": str(tmp_path / "orthanc"), "IndexDirectory": str(tmp_path / "orthanc"),
+        "DicomAet": "ARCHIVE", "DicomPort": archive.dicom_port, "HttpPort": archive.http_port,
+        "RemoteAccessAllowed": True, "AuthenticationEnabled": True, "RegisteredUsers": {"reader": "secret"},
+        "DicomAlwaysAllowStore": True, "DicomAlwaysAllowFind": True, "DicomAlwaysAllowGet": True,
+        "DicomAlwaysAllowMove": True, "OverwriteInstances": True, "StorageCommitmentReportsSize": 100,
+        "DicomModalities": {"us": {"AET": "HO_IMAGING", "Host": "127.0.0.1", "Port": archive.our_port,
+                                   "AllowStorageCommitment": True}},
+        "Plugins": [str(web)], "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }  # fmt: skip
+    (tmp_path / "orthanc.json").write_text(json.dumps(settings))
+    log = (tmp_path / "orthanc.log").open("wb")
+    process = subprocess.Popen([program, str(tmp_path / "orthanc.json")], stdout=log, stderr=log)
+
+    def is_up():
+        try:
+            return bool(archive.rest("/system"))
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    try:
+        wait_for(is_up, 60)
+        yield archive
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()

@@ -328,3 +328,11 @@ def test_creation_time_is_the_callers_where_given(analysed):
     )
     assert [str(item).splitlines() for item in first] == [str(item).splitlines() for item in again]
     assert {item.InstanceCreationDate for item in first} == {"20250304"}
+
+
+def test_our_own_picture_is_not_read_as_a_film(analysed):
+    picture = written(analysed(make_source(PixelSpacing=[0.5, 0.5])).to_dicom()[2])
+    assert picture.Modality == "OT"
+    again = analysed(picture).result
+    assert again.status == "refused"
+    assert "result of this program" in again.images[0].reason

@@ -7,7 +7,8 @@ from highdicom.sc import SCImage
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ho_imaging.reporting.dicom.identity import MANUFACTURER, Maker, compress_runs, take_over
+from ho_imaging.reading.own import MANUFACTURER
+from ho_imaging.reporting.dicom.identity import Maker, compress_runs, take_over
 
 __all__ = ["secondary_capture"]
 

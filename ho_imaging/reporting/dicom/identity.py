@@ -16,12 +16,10 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, RLELossless
 
+from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 
-__all__ = ["MANUFACTURER", "Maker", "as_reference", "compress_runs", "stable_uid", "take_over"]
-
-MANUFACTURER = "ho_imaging"
-MODEL_NAME = "ho_imaging (research use only)"
+__all__ = ["Maker", "as_reference", "compress_runs", "stable_uid", "take_over"]
 
 _TAKEN_OVER = (
     # Patient and study attributes that highdicom leaves out (PS3.3 C.7.1, C.7.2): what a PACS matches and shows.

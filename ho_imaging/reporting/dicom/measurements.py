@@ -26,8 +26,9 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 
+from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.reporting.dicom import codes
-from ho_imaging.reporting.dicom.identity import MANUFACTURER, MODEL_NAME, Maker, as_reference, take_over
+from ho_imaging.reporting.dicom.identity import Maker, as_reference, take_over
 from ho_imaging.reporting.dicom.masks import outer_contour, to_image_coordinates, within
 from ho_imaging.reporting.dicom.segmentation import tracking
 from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult, StudyResult

@@ -1,0 +1,135 @@
+"""``ho-imaging fetch-analyze --dicomweb URL --study UID --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ho_imaging.errors import HOImagingError, UsageError
+
+if TYPE_CHECKING:
+    from ho_imaging.pacs.fetch import Archive
+    from ho_imaging.pipeline import Analyzer
+
+__all__ = ["add_arguments", "run"]
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--dicomweb", metavar="URL", help="archive with DICOMweb")
+    where.add_argument("--dimse", metavar="AET@HOST:PORT", help="archive with C-FIND and C-GET or C-MOVE")
+    parser.add_argument("--study", action="append", default=[], metavar="UID", help="a study; may be repeated")
+    parser.add_argument(
+        "--query", action="append", default=[], metavar="KEY=VALUE", help="find studies, e.g. StudyDate=20240101-"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N studies")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--send", action="store_true", help="put the DICOM objects into the archive")
+    parser.add_argument("--overlays", action="store_true", help="write pictures")
+    parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    web = parser.add_argument_group("DICOMweb")
+    web.add_argument("--token-env", metavar="NAME", help="environment variable that holds a bearer token")
+    web.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds a bearer token")
+    web.add_argument("--user", help="user for basic authentication")
+    web.add_argument("--password-env", metavar="NAME", help="environment variable that holds the password")
+    web.add_argument("--password-file", type=Path, metavar="FILE", help="file that holds the password")
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument("--certificate", type=Path, metavar="PEM", help="client certificate")
+    tls.add_argument("--key", type=Path, metavar="PEM", help="its key")
+    tls.add_argument("--authority", type=Path, metavar="PEM", help="authority to trust in place of the system's")
+    dimse = parser.add_argument_group("DIMSE")
+    dimse.add_argument("--ae-title", default="HO_IMAGING", help="our AE title (default: %(default)s)")
+    dimse.add_argument("--move-port", type=int, metavar="PORT", help="use C-MOVE to this port of ours, not C-GET")
+    dimse.add_argument("--tls", action="store_true", help="speak TLS with the archive")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetch, analyse and write studies; one JSON line each."""
+    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415  (heavy imports wait)
+
+    query = dict(_pair(text) for text in options.query)
+    if not query and not options.study:
+        raise UsageError("neither --study nor --query is given", remedy="say which studies")
+    try:
+        archive = _archive(options)
+        studies = [*options.study, *(archive.find(query) if query else [])][: options.limit]
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
+    analyzer = Analyzer(options.model)
+    ended = [_one(archive, analyzer, uid, options) for uid in dict.fromkeys(studies)]
+    if not options.quiet:
+        sys.stderr.write(f"{ended.count(True)} of {len(ended)} studies done\n")
+    return 0 if all(ended) else 1
+
+
+def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Namespace) -> bool:
+    """Fetch and analyse a study; what goes wrong with it is said in its line and costs no other."""
+    from ho_imaging.batch.write import folder_name, write_objects, write_study  # noqa: PLC0415
+
+    line: dict[str, object] = {"study_uid": uid}
+    try:
+        films = archive.fetch(uid)
+        if not films:
+            line |= {"status": "refused", "reason": "holds no radiographs"}
+        else:
+            analysis = analyzer.analyze_films(films, study_uid=uid)
+            folder = options.out / "studies" / folder_name(uid)
+            write_study(analysis, folder, masks=False, overlays=options.overlays)
+            write_objects(analysis, folder, probability=False, anatomy=False)
+            result = analysis.result
+            line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
+            if result.severity is not None:
+                line |= {"grade": result.severity.study.grade, "score": result.severity.study.score}
+            line["result"] = str(folder / "result.json")
+            if options.send and str(result.status) == "done":
+                answers = archive.put(analysis.to_dicom())
+                line["objects_sent"] = sum(reason is None for reason in answers.values())
+                line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
+    except HOImagingError as error:
+        line |= {"status": "failed", "reason": error.problem}
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+    return line["status"] == "done" and not line.get("objects_not_sent")
+
+
+def _archive(options: argparse.Namespace) -> Archive:
+    from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, Tls  # noqa: PLC0415
+    from ho_imaging.pacs.fetch import DicomwebArchive, DimseArchive  # noqa: PLC0415
+
+    tls = None
+    if options.tls or options.certificate or options.authority:
+        tls = Tls(certificate=options.certificate, key=options.key, authority=options.authority)
+    if options.dicomweb is not None:
+        return DicomwebArchive(
+            DicomwebDestination(
+                kind="dicomweb",
+                name="archive",
+                url=options.dicomweb,
+                token_env=options.token_env,
+                token_file=options.token_file,
+                user=options.user,
+                password_env=options.password_env,
+                password_file=options.password_file,
+                tls=tls,
+            )
+        )
+    title, _, address = options.dimse.partition("@")
+    host, _, port = address.rpartition(":")
+    if not (title and host and port.isdigit()):
+        raise UsageError(f"--dimse {options.dimse!r} is no address", remedy="write AET@HOST:PORT")
+    peer = DimseDestination(kind="dimse", name=title, ae_title=title, host=host, port=int(port), tls=tls)
+    return DimseArchive(peer, own_ae_title=options.ae_title, move_port=options.move_port)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    keyword, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--query {text!r} has no value", remedy="write KEY=VALUE")
+    return keyword, value

@@ -1,0 +1,240 @@
+"""Studies out of an archive: by DICOMweb (PS3.18 10.4, 10.6) or by C-FIND with C-GET or C-MOVE (PS3.4 Annex C)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.pacs.config import DicomwebDestination, DimseDestination
+from ho_imaging.pacs.receive import FILMS, SYNTAXES
+from ho_imaging.pacs.send import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, associate, send_datasets, web_session
+from ho_imaging.reading.own import is_own
+
+__all__ = ["Archive", "DicomwebArchive", "DimseArchive", "FetchError"]
+
+logger = logging.getLogger(__name__)
+
+MOST_STUDIES = 10_000
+MOST_INSTANCES = 500
+
+
+class FetchError(HOImagingError, OSError):
+    """An archive did not give what was asked for."""
+
+
+class Archive(Protocol):
+    """Where studies can be found, had and put back."""
+
+    def find(self, query: Mapping[str, str]) -> list[str]:
+        """Study Instance UIDs of the studies that match: keywords of DICOM and values, with ``*`` and date ranges."""
+
+    def fetch(self, study_uid: str) -> list[Dataset]:
+        """Films of a study: other objects stay where they are."""
+
+    def put(self, objects: list[Dataset]) -> dict[str, str | None]:
+        """Store objects; for each SOP Instance UID ``None`` or why not."""
+
+
+class DicomwebArchive:
+    """An archive with QIDO-RS, WADO-RS and STOW-RS.
+
+    Raises
+    ------
+    UsageError
+        If a secret that is named cannot be read.
+
+    """
+
+    def __init__(self, peer: DicomwebDestination) -> None:
+        from dicomweb_client.api import DICOMwebClient  # noqa: PLC0415  (an extra)
+
+        self._peer = peer
+        self._client = DICOMwebClient(peer.url, session=web_session(peer))
+
+    def find(self, query: Mapping[str, str]) -> list[str]:
+        """See `Archive`; raises `FetchError`."""
+        check_query(query)
+        found = self._ask(lambda: self._client.search_for_studies(search_filters=dict(query), limit=MOST_STUDIES))
+        return [_value(study, "StudyInstanceUID") for study in found]
+
+    def fetch(self, study_uid: str) -> list[Dataset]:
+        """See `Archive`; raises `FetchError`."""
+        known = self._ask(lambda: self._client.search_for_instances(study_instance_uid=study_uid))
+        films = [item for item in known if _value(item, "SOPClassUID") in FILMS]
+        _check_count(len(films), study_uid)
+        fetched = [
+            self._ask(
+                lambda item=item: self._client.retrieve_instance(  # type: ignore[misc]  # binds item
+                    study_uid, _value(item, "SeriesInstanceUID"), _value(item, "SOPInstanceUID")
+                )
+            )
+            for item in films
+        ]
+        return [film for film in fetched if not is_own(film)]
+
+    def put(self, objects: list[Dataset]) -> dict[str, str | None]:
+        """See `Archive`."""
+        return send_datasets(self._peer, objects, own_ae_title="")
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        from requests import RequestException  # noqa: PLC0415
+
+        try:
+            return call()
+        except RequestException as error:
+            status = None if error.response is None else error.response.status_code
+            what = f"answered {status}" if status else f"cannot be reached ({type(error).__name__})"
+            raise FetchError(f"{self._peer.url} {what}", remedy="check address and credentials") from error
+
+
+class DimseArchive:
+    """An archive without web: C-FIND, then C-GET, or C-MOVE to a port of ours that it knows as ``own_ae_title``."""
+
+    def __init__(
+        self, peer: DimseDestination, *, own_ae_title: str = "HO_IMAGING", move_port: int | None = None
+    ) -> None:
+        self._peer, self._own, self._move_port = peer, own_ae_title, move_port
+
+    def find(self, query: Mapping[str, str]) -> list[str]:
+        """See `Archive`; raises `FetchError`."""
+        from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            StudyRootQueryRetrieveInformationModelFind,
+        )
+
+        check_query(query)
+        asked = Dataset()
+        asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", ""
+        for keyword, value in query.items():
+            setattr(asked, keyword, value)
+        found: list[str] = []
+        with _Association(self._peer, self._own, [StudyRootQueryRetrieveInformationModelFind]) as association:
+            for status, study in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
+                self._check(status, "C-FIND")
+                if study is not None and len(found) < MOST_STUDIES:
+                    found.append(str(study.StudyInstanceUID))
+        return found
+
+    def fetch(self, study_uid: str) -> list[Dataset]:
+        """See `Archive`; raises `FetchError`."""
+        asked = Dataset()
+        asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", study_uid
+        return self._get(asked) if self._move_port is None else self._move(asked, self._move_port)
+
+    def put(self, objects: list[Dataset]) -> dict[str, str | None]:
+        """See `Archive`."""
+        return send_datasets(self._peer, objects, own_ae_title=self._own)
+
+    def _get(self, asked: Dataset) -> list[Dataset]:
+        from pynetdicom import build_role, evt  # noqa: PLC0415
+        from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            StudyRootQueryRetrieveInformationModelGet,
+        )
+
+        got: list[Dataset] = []
+        roles = [build_role(film, scp_role=True) for film in FILMS]
+        contexts = [StudyRootQueryRetrieveInformationModelGet, *FILMS]
+        handlers = [(evt.EVT_C_STORE, lambda event: _keep(event, got))]
+        with _Association(self._peer, self._own, contexts, handlers=handlers, roles=roles) as association:
+            for status, _ in association.send_c_get(asked, StudyRootQueryRetrieveInformationModelGet):
+                self._check(status, "C-GET")
+        return got
+
+    def _move(self, asked: Dataset, port: int) -> list[Dataset]:
+        from pynetdicom import AE, evt  # noqa: PLC0415
+        from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            StudyRootQueryRetrieveInformationModelMove,
+        )
+
+        got: list[Dataset] = []
+        receiver = AE(self._own)
+        receiver.require_called_aet = True
+        receiver.require_calling_aet = [self._peer.ae_title]
+        for film in FILMS:
+            receiver.add_supported_context(film, SYNTAXES)
+        try:
+            receiver.start_server(
+                ("", port), block=False, evt_handlers=[(evt.EVT_C_STORE, lambda event: _keep(event, got))]
+            )
+        except OSError as error:
+            raise UsageError(f"cannot listen on port {port}: {error.strerror}", remedy="choose another") from error
+        try:
+            with _Association(self._peer, self._own, [StudyRootQueryRetrieveInformationModelMove]) as association:
+                for status, _ in association.send_c_move(asked, self._own, StudyRootQueryRetrieveInformationModelMove):
+                    self._check(status, "C-MOVE")
+        finally:
+            receiver.shutdown()
+        return got
+
+    def _check(self, status: Dataset, what: str) -> None:
+        code = status.get("Status")
+        if code is None:
+            raise FetchError(f"{self._peer.name} did not answer the {what}", remedy="check that it is there")
+        # Success, pending, and "some objects could not be sent": those of kinds we do not take.
+        if code not in {0x0000, 0xFF00, 0xFF01, 0xB000}:
+            raise FetchError(f"{self._peer.name} answered the {what} with {code:04X}", remedy="see its log")
+
+
+class _Association:
+    """An association that ends with its block."""
+
+    def __init__(
+        self,
+        peer: DimseDestination,
+        own_ae_title: str,
+        contexts: list[Any],
+        *,
+        handlers: list[Any] | None = None,
+        roles: list[Any] | None = None,
+    ) -> None:
+        from pynetdicom import AE  # noqa: PLC0415
+
+        entity = AE(own_ae_title)
+        entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
+        entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
+        for context in contexts:
+            entity.add_requested_context(context, SYNTAXES if context in FILMS else None)
+        self._association = associate(entity, peer, handlers=handlers, roles=roles)
+        if not self._association.is_established:
+            raise FetchError(f"{peer.name} cannot be reached or refuses", remedy="check host, port and AE titles")
+
+    def __enter__(self) -> Any:
+        return self._association
+
+    def __exit__(self, *_: object) -> None:
+        if self._association.is_established:
+            self._association.release()
+
+
+def check_query(query: Mapping[str, str]) -> None:
+    """Raise `UsageError` for a keyword that DICOM does not have."""
+    for keyword in query:
+        if tag_for_keyword(keyword) is None:
+            raise UsageError(f"{keyword!r} is no DICOM keyword", remedy="write for example StudyDate=20240101-20241231")
+
+
+def _keep(event: Any, got: list[Dataset]) -> int:
+    if len(got) >= MOST_INSTANCES:
+        return 0xA700
+    dataset = event.dataset
+    dataset.file_meta = event.file_meta
+    if not is_own(dataset):
+        got.append(dataset)
+    return 0x0000
+
+
+def _check_count(count: int, study_uid: str) -> None:
+    if count > MOST_INSTANCES:
+        raise FetchError(f"study {study_uid} has {count} films", remedy=f"at most {MOST_INSTANCES} are taken")
+
+
+def _value(item: Mapping[str, Any], keyword: str) -> str:
+    """First value of an attribute in DICOM JSON (PS3.18 F.2)."""
+    tag = tag_for_keyword(keyword)
+    values = item.get(f"{Tag(tag):08X}", {}).get("Value") or [""] if tag is not None else [""]
+    return str(values[0])

@@ -1,0 +1,117 @@
+"""With a real archive (Orthanc): films out of it, results into it."""
+
+import json
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from ho_imaging import UsageError
+from ho_imaging.cli import main
+from ho_imaging.pacs.config import DicomwebDestination, DimseDestination
+from ho_imaging.pacs.fetch import DicomwebArchive, DimseArchive, FetchError
+from ho_imaging.pacs.service import Service
+
+from .conftest import free_port, wait_for
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+
+
+@pytest.fixture
+def sample(orthanc):
+    """A sample film in the archive: path and data set."""
+    path = SAMPLES / "06_both_sides.dcm"
+    orthanc.upload(path)
+    return pydicom.dcmread(path)
+
+
+@pytest.fixture
+def web(orthanc, monkeypatch):
+    monkeypatch.setenv("ARCHIVE_PASSWORD", "secret")
+    return DicomwebDestination(
+        kind="dicomweb", name="web", url=f"http://127.0.0.1:{orthanc.http_port}/dicom-web", user="reader",
+        password_env="ARCHIVE_PASSWORD",
+    )  # fmt: skip
+
+
+def test_a_study_found_and_fetched_by_the_web_is_the_film_that_was_put_there(web, sample):
+    archive = DicomwebArchive(web)
+    assert archive.find({"PatientID": str(sample.PatientID)}) == [sample.StudyInstanceUID]
+    assert archive.find({"PatientID": "nobody"}) == []
+    (film,) = archive.fetch(str(sample.StudyInstanceUID))
+    assert film.SOPInstanceUID == sample.SOPInstanceUID
+    assert (film.pixel_array == sample.pixel_array).all()
+
+
+@pytest.mark.parametrize("by_move", [False, True], ids=["C-GET", "C-MOVE"])
+def test_and_by_dimse(orthanc, sample, by_move):
+    peer = DimseDestination(
+        kind="dimse", name="archive", ae_title="ARCHIVE", host="127.0.0.1", port=orthanc.dicom_port
+    )  # fmt: skip
+    archive = DimseArchive(peer, move_port=orthanc.our_port if by_move else None)
+    assert archive.find({"PatientID": str(sample.PatientID)}) == [sample.StudyInstanceUID]
+    (film,) = archive.fetch(str(sample.StudyInstanceUID))
+    assert film.SOPInstanceUID == sample.SOPInstanceUID
+    assert (film.pixel_array == sample.pixel_array).all()
+
+
+def test_wrong_password_and_wrong_address_are_said(web, sample, monkeypatch):
+    monkeypatch.setenv("ARCHIVE_PASSWORD", "wrong")
+    with pytest.raises(FetchError, match="answered 401"):
+        DicomwebArchive(web).find({"PatientID": "x"})
+    nowhere = web.model_copy(update={"url": f"http://127.0.0.1:{free_port()}/dicom-web"})
+    with pytest.raises(FetchError, match="cannot be reached"):
+        DicomwebArchive(nowhere).find({"PatientID": "x"})
+    with pytest.raises(UsageError, match="Patiend"):
+        DicomwebArchive(web).find({"Patiend": "x"})
+
+
+def test_fetch_analyze_puts_results_beside_the_film_and_a_second_run_replaces_them(
+    orthanc, sample, web, tmp_path, capsys
+):
+    command = [
+        "-q", "fetch-analyze", "--dicomweb", web.url, "--user", "reader", "--password-env", "ARCHIVE_PASSWORD",
+        "--query", f"StudyInstanceUID={sample.StudyInstanceUID}", "--out", str(tmp_path / "out"), "--send",
+    ]  # fmt: skip
+    for _ in range(2):
+        assert main(command) == 0
+        line = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert (line["status"], line["objects_sent"], line["objects_not_sent"]) == ("done", 4, [])
+        assert orthanc.modalities(sample.StudyInstanceUID) == ["DX", "OT", "PR", "SEG", "SR"]
+    assert json.loads(Path(line["result"]).read_text())["study_uid"] == sample.StudyInstanceUID
+
+
+def test_a_rule_of_the_archive_and_the_service_make_a_loop_that_ends(orthanc, sample, web, tmp_path):
+    """The archive sends a film, the service sends objects back by C-STORE and by the web, and they are committed."""
+    from ho_imaging.pacs.config import ServeConfig  # noqa: PLC0415
+
+    config = ServeConfig.model_validate(
+        {
+            "listen": {"port": orthanc.our_port},
+            "accept": {"calling": ["ARCHIVE"]},
+            "spool": {"folder": str(tmp_path / "spool"), "quiet_s": 0.5},
+            "send": [
+                {"kind": "dimse", "name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1",
+                 "port": orthanc.dicom_port, "commit": True},
+                web.model_dump(),
+            ],
+        }
+    )  # fmt: skip
+    service = Service(config)
+    service.start()
+    try:
+        (instance,) = orthanc.instances(sample.StudyInstanceUID).values()
+        orthanc.rest("/modalities/us/store", instance.encode(), "POST")
+        wait_for(lambda: len(orthanc.instances(sample.StudyInstanceUID)) == 5, 120)
+        wait_for(lambda: service.counters.values().get("objects_committed", 0) >= 4, 60)
+        wait_for(lambda: service.counters.values().get("objects_sent", 0) == 8, 60)
+        # Everything that came back, the pictures among them, is sent to us again: it must not be analysed.
+        for identifier in orthanc.instances(sample.StudyInstanceUID).values():
+            orthanc.rest(
+                "/modalities/us/store", json.dumps({"Resources": [identifier], "Permissive": True}).encode(), "POST"
+            )
+        wait_for(lambda: service.counters.values().get("own_objects_ignored", 0) >= 1, 30)
+        assert service.counters.values()["studies_done"] == 1
+        assert orthanc.modalities(sample.StudyInstanceUID) == ["DX", "OT", "PR", "SEG", "SR"]
+    finally:
+        service.stop()
