@@ -1,0 +1,103 @@
+"""The worklist in a real browser, opened from disk."""
+
+import shutil
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from ho_imaging.batch.page import write_page
+
+
+@pytest.fixture
+def browser(tmp_path):
+    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
+        pytest.skip("chromium is not installed (Debian: chromium, chromium-driver)")
+    from selenium import webdriver  # noqa: PLC0415
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--window-size=1300,900", f"--user-data-dir={tmp_path}/profile",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    )
+    yield driver
+    driver.quit()
+
+
+def study(number, **changes):
+    row = {
+        "study_uid": f"1.2.{number}", "folder": f"1.2.{number}", "status": "done", "reason": None, "system": "brooker",
+        "grade": "I", "alternatives": "", "certainty": 0.8, "score": 10.0 + number, "category": "mild", "findings": 1,
+        "area_mm2": 50.0, "longest_mm": 9.0, "region": "hip",
+    }  # fmt: skip
+    return row | changes
+
+
+def test_the_worst_comes_first_and_buttons_and_filters_work(browser, tmp_path):
+    from selenium.webdriver.support.ui import Select  # noqa: PLC0415
+
+    rows = [
+        study(1),
+        study(2, grade="IV", category="severe", score=88.0),
+        study(3, grade="II", category="moderate", alternatives="III", score=40.0),
+        study(
+            4, status="refused", reason="</script><b>chest</b>", grade=None, category=None, score=None, region="chest"
+        ),
+    ]
+    out = tmp_path / "out"
+    for row in rows:
+        folder = out / "studies" / row["folder"]
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / "thumbnail.jpg"), np.full((84, 60), 128, np.uint8))
+    write_page(out, rows)
+    browser.get((out / "index.html").as_uri())
+
+    def shown():
+        return [cell.text for cell in browser.find_elements("css selector", "td.uid")]
+
+    def settles(wanted):
+        """Wait for what is shown: a browser may tell a page of an input a moment later."""
+        end = time.monotonic() + 10
+        while shown() != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        assert shown() == wanted
+
+    def choose(name, value):
+        Select(browser.find_element("id", name)).select_by_visible_text(value)
+
+    settles(["1.2.2", "1.2.3", "1.2.1", "1.2.4"])
+    choose("status", "refused")
+    settles(["1.2.4"])
+    assert "</script><b>chest</b>" in browser.find_element("id", "rows").text  # shown as text, not run
+    choose("status", "all")
+    browser.find_element("id", "unsure").click()
+    settles(["1.2.3"])
+    browser.find_element("id", "unsure").click()
+    browser.find_element("id", "find").send_keys("1.2.1")
+    settles(["1.2.1"])
+    browser.find_element("id", "find").clear()
+    browser.find_element("id", "find").send_keys(" \b")
+    browser.find_element("xpath", "//th/button[.='study']").click()
+    settles(["1.2.4", "1.2.3", "1.2.2", "1.2.1"])
+    browser.find_element("xpath", "//th/button[.='study']").click()
+    settles(["1.2.1", "1.2.2", "1.2.3", "1.2.4"])
+    browser.execute_script("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    widths = browser.execute_script("return [...document.images].map(i => i.complete && i.naturalWidth)")
+    assert widths == [60] * 4
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+
+
+def test_ten_thousand_studies_open_and_sort(browser, tmp_path):
+    write_page(tmp_path, [study(number, score=float(number % 100)) for number in range(10_000)])
+    browser.get((tmp_path / "index.html").as_uri())
+    assert len(browser.find_elements("css selector", "td.uid")) == 200
+    assert "10000 of 10000" in browser.find_element("id", "count").text
+    browser.find_element("id", "more").click()
+    assert "page 2 of 50" in browser.find_element("id", "count").text
