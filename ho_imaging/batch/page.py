@@ -138,7 +138,8 @@ function show() {
   by("count").textContent = found.length + " of " + studies.length + " studies, page " + (page + 1) + " of "
     + Math.max(1, Math.ceil(found.length / size));
 }
-for (const id of ["find", "status", "category", "unsure"]) by(id).oninput = by(id).onchange = () => { page = 0; show(); };
+for (const id of ["find", "status", "category", "unsure"])
+  by(id).oninput = by(id).onchange = () => { page = 0; show(); };
 by("more").onclick = () => { page += 1; show(); };
 by("less").onclick = () => { page -= 1; show(); };
 show();

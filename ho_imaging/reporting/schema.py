@@ -251,6 +251,12 @@ class StudyResult(_Part):
         pictures = {uid: FilmPictures(overlay=draw_overlay(read, self)) for uid, read in _radiographs(self, datasets)}
         return study_objects(self, datasets, pictures)
 
+    def to_fhir(self, *, subject: str | None = None) -> dict[str, Any]:
+        """Give an HL7 FHIR R4 Bundle (DiagnosticReport, Observations); ``subject`` such as ``Patient/42``."""
+        from ho_imaging.reporting.fhir import to_fhir  # noqa: PLC0415  (a module of its own, on top of this one)
+
+        return to_fhir(self, subject=subject)
+
     @classmethod
     def from_json(cls, text: str | bytes) -> StudyResult:
         """Read a result back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
