@@ -1,5 +1,7 @@
 """Films, predictions and nodules of known geometry."""
 
+import importlib
+import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
@@ -66,6 +68,22 @@ def make_prediction(
     # Nodules are outlined at 60 % of the operating threshold: with this one, where a mask's edge is.
     thresholds = dict.fromkeys(Structure, 0.5) | {Structure.HO: 0.5 / 0.6}
     return Prediction(prepared, maps, thresholds, ModelIdentity("test", "0", "0" * 64), scope)
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """Write text as a module under a name of its own, in a folder that other processes import from too."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+
+    def make(text):
+        name = f"stand_ins_{os.getpid()}_{abs(hash(str(tmp_path)))}"
+        (folder / f"{name}.py").write_text(text)
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+        return importlib.import_module(name)
+
+    return make
 
 
 @pytest.fixture

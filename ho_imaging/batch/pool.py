@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing as mp
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,16 @@ from multiprocessing.process import BaseProcess
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, prepare_worker
 from ho_imaging.errors import HOImagingError
 
-__all__ = ["Died", "Pool"]
+__all__ = ["Died", "Pool", "available_cores"]
 
 logger = logging.getLogger(__name__)
 
 _MOST_FAILED_STARTS = 3
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Died(Exception):  # noqa: N818  (what happened, not an error of this program)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.batch.ledger import Ledger, hold_folder
-from ho_imaging.batch.pool import Died, Pool
+from ho_imaging.batch.pool import Died, Pool, available_cores
 from ho_imaging.batch.tables import write_tables
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
 from ho_imaging.batch.write import folder_name
@@ -296,7 +296,7 @@ def _work_through(
 def _outcomes(
     take: Callable[[], Job | None], total: int, options: BatchOptions, function: WorkFunction, model: str
 ) -> Iterator[tuple[Job, Outcome | Died]]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     workers = options.workers
     if workers is None:
         workers = 0 if total <= SMALL_BATCH else cores

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import StudyAnalysis
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 
-__all__ = ["THUMBNAIL", "folder_name", "write_objects", "write_study", "write_text", "write_thumbnail"]
+__all__ = ["DICOM_FOLDER", "THUMBNAIL", "folder_name", "write_objects", "write_study", "write_text", "write_thumbnail"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,10 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
     write_text(folder / "result.json", analysis.result.to_json())
 
 
-def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool) -> None:
-    """Write a study's DICOM objects into ``dicom/``, each whole or not at all; those of an earlier run go.
+def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool) -> list[Dataset]:
+    """Write a study's DICOM objects into ``dicom/`` and give them; those of an earlier run go.
+
+    Each is written whole or not at all.
 
     Films that no DICOM object can refer to (pictures, single frames of many) give none; a warning says so.
 
@@ -74,7 +77,7 @@ def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, a
         made = []
     place = folder / DICOM_FOLDER
     if not made and not place.is_dir():
-        return
+        return made
     names = {f"{item.Modality.lower()}-{item.SOPInstanceUID}.dcm": item for item in made}
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -87,6 +90,7 @@ def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, a
                 path.unlink()
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", path=place, remedy="check space and rights") from error
+    return made
 
 
 def write_text(path: Path, text: str) -> None:

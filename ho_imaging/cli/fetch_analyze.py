@@ -82,14 +82,14 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             analysis = analyzer.analyze_films(films, study_uid=uid)
             folder = options.out / "studies" / folder_name(uid)
             write_study(analysis, folder, masks=False, overlays=options.overlays)
-            write_objects(analysis, folder, probability=False, anatomy=False)
+            objects = write_objects(analysis, folder, probability=False, anatomy=False)
             result = analysis.result
             line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
             if result.severity is not None:
                 line |= {"grade": result.severity.study.grade, "score": result.severity.study.score}
             line["result"] = str(folder / "result.json")
             if options.send and str(result.status) == "done":
-                answers = archive.put(analysis.to_dicom())
+                answers = archive.put(objects)
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
                 line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
     except HOImagingError as error:

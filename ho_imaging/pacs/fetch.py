@@ -13,7 +13,7 @@ from pydicom.tag import Tag
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination
 from ho_imaging.pacs.receive import FILMS, SYNTAXES
-from ho_imaging.pacs.send import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, associate, send_datasets, web_session
+from ho_imaging.pacs.send import associate, send_datasets, web_session
 from ho_imaging.reading.own import is_own
 
 __all__ = ["Archive", "DicomwebArchive", "DimseArchive", "FetchError"]
@@ -192,14 +192,8 @@ class _Association:
         handlers: list[Any] | None = None,
         roles: list[Any] | None = None,
     ) -> None:
-        from pynetdicom import AE  # noqa: PLC0415
-
-        entity = AE(own_ae_title)
-        entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
-        entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
-        for context in contexts:
-            entity.add_requested_context(context, SYNTAXES if context in FILMS else None)
-        self._association = associate(entity, peer, handlers=handlers, roles=roles)
+        wanted = [(context, SYNTAXES if context in FILMS else None) for context in contexts]
+        self._association = associate(peer, own_ae_title, wanted, handlers=handlers, roles=roles)
         if not self._association.is_established:
             raise FetchError(f"{peer.name} cannot be reached or refuses", remedy="check host, port and AE titles")
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret
-
-if TYPE_CHECKING:
-    from pynetdicom import AE
 
 __all__ = ["associate", "commit_objects", "send_datasets", "send_objects", "web_session"]
 
@@ -52,15 +50,8 @@ def send_datasets(
 def _by_association(
     destination: DimseDestination, datasets: Mapping[str, Dataset], own_ae_title: str
 ) -> dict[str, str | None]:
-    from pynetdicom import AE  # noqa: PLC0415  (an extra, and slow to load)
-
-    entity = AE(own_ae_title)
-    entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
-    entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
     wanted = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()})
-    for sop_class, syntax in wanted:
-        entity.add_requested_context(sop_class, syntax)
-    association = associate(entity, destination)
+    association = associate(destination, own_ae_title, wanted)
     if not association.is_established:
         why = "rejected the association" if association.is_rejected else "cannot be reached"
         return dict.fromkeys(datasets, f"{destination.name} {why}")
@@ -96,17 +87,12 @@ def commit_objects(
 
     Whether it then holds them it says later, by N-EVENT-REPORT under the transaction's UID.
     """
-    from pynetdicom import AE  # noqa: PLC0415
     from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
         StorageCommitmentPushModel,
         StorageCommitmentPushModelInstance,
     )
 
-    entity = AE(own_ae_title)
-    entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
-    entity.dimse_timeout = REPLY_TIMEOUT_S
-    entity.add_requested_context(StorageCommitmentPushModel)
-    association = associate(entity, destination)
+    association = associate(destination, own_ae_title, [(StorageCommitmentPushModel, None)])
     if not association.is_established:
         return f"{destination.name} takes no request for commitment"
     try:
@@ -179,9 +165,24 @@ def web_session(peer: DicomwebDestination) -> Any:
 
 
 def associate(
-    entity: AE, destination: DimseDestination, *, handlers: list[Any] | None = None, roles: list[Any] | None = None
+    destination: DimseDestination,
+    own_ae_title: str,
+    contexts: Sequence[tuple[str, str | list[UID] | None]],
+    *,
+    handlers: list[Any] | None = None,
+    roles: list[Any] | None = None,
 ) -> Any:
-    """Open an association with a peer, by TLS where it is set."""
+    """Open an association with a peer, by TLS where it is set, with a limit on every wait.
+
+    ``contexts``: SOP class and transfer syntaxes of each, ``None`` for the usual ones.
+    """
+    from pynetdicom import AE  # noqa: PLC0415  (an extra, and slow to load)
+
+    entity = AE(own_ae_title)
+    entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
+    entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
+    for sop_class, syntaxes in contexts:
+        entity.add_requested_context(sop_class, syntaxes)
     host, tls = destination.host, destination.tls
     security = None if tls is None else (tls.for_client(), host)
     return entity.associate(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pydicom
 
-from ho_imaging.batch.pool import Died, Pool
+from ho_imaging.batch.pool import Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.batch.write import DICOM_FOLDER, folder_name
 from ho_imaging.errors import HOImagingError
@@ -129,7 +129,8 @@ class Service:
             dicom_probability=analysis.probability,
             dicom_anatomy=analysis.anatomy,
         )
-        pool = Pool(analysis.workers, 1 if analysis.workers > 1 else 2, self._function, limit_s=analysis.limit_s)
+        threads = max(1, available_cores() // analysis.workers)
+        pool = Pool(analysis.workers, threads, self._function, limit_s=analysis.limit_s)
         at_work: dict[str, _Work] = {}
 
         def take() -> Job | None:

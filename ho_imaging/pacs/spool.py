@@ -52,7 +52,7 @@ class OutboxItem:
 
 
 class Spool:
-    """The folder and its ledger. Safe for many threads of one process; a second process is refused."""
+    """The folder and its ledger. Safe for many threads of one process, made for one process."""
 
     def __init__(self, folder: Path, *, most_bytes: float, least_free_bytes: float, most_instances: int) -> None:
         self.folder = folder

@@ -247,7 +247,7 @@ class StudyResult(_Part):
         from ho_imaging.reporting.dicom import FilmPictures, read_sources, study_objects  # noqa: PLC0415  (heavy)
         from ho_imaging.reporting.overlay import draw_overlay  # noqa: PLC0415
 
-        datasets = read_sources(self, sources)
+        datasets = read_sources(self, sources, header_only=False)
         pictures = {uid: FilmPictures(overlay=draw_overlay(read, self)) for uid, read in _radiographs(self, datasets)}
         return study_objects(self, datasets, pictures)
 

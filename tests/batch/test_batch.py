@@ -61,14 +61,9 @@ def share_gone(job):
 
 
 @pytest.fixture
-def functions(tmp_path, monkeypatch):
+def functions(importable):
     """Stand-ins for the work of one study, in a module that worker processes can import."""
-    folder = tmp_path / "code"
-    folder.mkdir()
-    name = f"stand_ins_{abs(hash(str(tmp_path)))}"
-    (folder / f"{name}.py").write_text(WORKERS)
-    monkeypatch.syspath_prepend(folder)
-    return __import__(name)
+    return importable(WORKERS)
 
 
 @pytest.fixture

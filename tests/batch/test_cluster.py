@@ -41,18 +41,13 @@ def films(tmp_path):
 
 
 @pytest.fixture
-def cluster(tmp_path, monkeypatch):
+def cluster(tmp_path, importable):
     """A scheduler and two workers in processes of their own, with a module that they can import."""
-    code = tmp_path / "code"
-    code.mkdir()
-    name = f"cluster_stand_ins_{os.getpid()}_{abs(hash(str(tmp_path)))}"
-    (code / f"{name}.py").write_text(SLOW)
-    monkeypatch.syspath_prepend(code)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(code), os.environ.get("PYTHONPATH", "")]))
+    functions = importable(SLOW)
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
     ) as running:
-        yield running, __import__(name)
+        yield running, functions
 
 
 def results(out):

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import sys
 import time
 from pathlib import Path
 
@@ -87,14 +86,8 @@ def tool(name: str) -> str:
 
 
 @pytest.fixture
-def stand_ins(tmp_path, monkeypatch):
-    folder = tmp_path / "code"
-    folder.mkdir()
-    name = f"pacs_stand_ins_{abs(hash(str(tmp_path)))}"
-    (folder / f"{name}.py").write_text(STAND_IN)
-    monkeypatch.syspath_prepend(folder)
-    yield __import__(name)
-    sys.modules.pop(name, None)
+def stand_ins(importable):
+    return importable(STAND_IN)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from highdicom.sc import SCImage
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ho_imaging.reading.own import MANUFACTURER
 from ho_imaging.reporting.dicom.identity import Maker, compress_runs, take_over
 
 __all__ = ["secondary_capture"]
@@ -33,7 +32,7 @@ def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker)
         series_number=SERIES_NUMBER,
         sop_instance_uid=maker.uid("sc", str(source.SOPInstanceUID)),
         instance_number=1,
-        manufacturer=MANUFACTURER,
+        **maker.equipment(),
         patient_id=source.get("PatientID"),
         patient_name=source.get("PatientName"),
         patient_birth_date=source.get("PatientBirthDate") or None,
@@ -45,10 +44,6 @@ def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker)
         referring_physician_name=source.get("ReferringPhysicianName"),
         series_description="HO imaging: picture (research)",
     )
-    equipment = maker.equipment()
-    made.ManufacturerModelName = equipment["manufacturer_model_name"]
-    made.DeviceSerialNumber = equipment["device_serial_number"]
-    made.SoftwareVersions = equipment["software_versions"]
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.ConversionType = "WSD"
     made.PatientOrientation = stated if len(stated) == 2 else []

@@ -86,17 +86,13 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         series_number=SERIES_NUMBER,
         sop_instance_uid=maker.uid("sr", *sorted(sources)),
         instance_number=1,
-        manufacturer=MANUFACTURER,
+        **maker.equipment(),
         is_complete=False,
         is_final=False,
         is_verified=False,
         series_description="HO imaging: measurements and grades (research)",
         coding_schemes=[codes.CODING_SCHEME],
     )
-    equipment = maker.equipment()
-    made.ManufacturerModelName = equipment["manufacturer_model_name"]
-    made.DeviceSerialNumber = equipment["device_serial_number"]
-    made.SoftwareVersions = equipment["software_versions"]
     take_over(made, next(iter(sources.values())), maker)
     return made
 

@@ -80,9 +80,11 @@ def study_objects(
 
 
 def read_sources(
-    result: StudyResult, given: Iterable[Dataset | str | PathLike[str]] | None = None
+    result: StudyResult, given: Iterable[Dataset | str | PathLike[str]] | None = None, *, header_only: bool = True
 ) -> dict[str, Dataset]:
     """Give the data sets of a result's analysed films: those given, else the files it was made from.
+
+    ``header_only``: leave out the pixels, which only drawing the films anew needs.
 
     Raises
     ------
@@ -93,7 +95,9 @@ def read_sources(
 
     """
     if given is not None:
-        opened = [item if isinstance(item, Dataset) else open_dataset(Path(item)) for item in given]
+        opened = [
+            item if isinstance(item, Dataset) else open_dataset(Path(item), header_only=header_only) for item in given
+        ]
         found = {str(dataset.SOPInstanceUID): dataset for dataset in opened}
         _check(result, found)
         return found
@@ -108,7 +112,7 @@ def read_sources(
             )
         if not _is_dicom(Path(image.path)):
             raise UsageError("is no DICOM object, so nothing can refer to it", path=image.path, remedy="use the JSON")
-        found[image.sop_instance_uid] = open_dataset(Path(image.path))
+        found[image.sop_instance_uid] = open_dataset(Path(image.path), header_only=header_only)
     _check(result, found)
     return found
 
