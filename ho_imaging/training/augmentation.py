@@ -16,9 +16,15 @@ from numpy.typing import NDArray
 from ho_imaging.training.cases import IGNORE_BIT
 from ho_imaging.training.films import Film
 
-__all__ = ["CropPlan", "change_picture", "cut_crop"]
+__all__ = ["CropPlan", "bent", "change_picture", "cut_crop"]
 
 Image = NDArray[np.float32]
+Bend = NDArray[np.float32]
+"""How far each pixel of a crop is taken from its place, (rows, columns, 2): columns, then rows, in film pixels."""
+
+BENT_BY = 0.06
+"""Standard deviation of a bend over its length: bones come in more shapes than those of the people that the shape model
+was made from."""
 
 
 class CropPlan(NamedTuple):
@@ -31,8 +37,16 @@ class CropPlan(NamedTuple):
     mirrored: bool = False
 
 
-def cut_crop(film: Film, plan: CropPlan) -> Film:
-    """Cut a crop; what lies outside the film is not valid and carries no masks."""
+def bent(size: int, pixel_mm: float, rng: np.random.Generator) -> Bend:
+    """Draw a gentle bend of a crop of ``size`` px a side: every bone a little wider here and shorter there."""
+    knots = max(2, round(size * pixel_mm / float(rng.uniform(40.0, 110.0))) + 1)
+    by_px = float(rng.uniform(0.2, 1.0)) * BENT_BY * size / (knots - 1)
+    moves = rng.normal(0.0, by_px, (knots, knots, 2)).astype(np.float32)
+    return np.asarray(cv2.resize(moves, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+
+
+def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
+    """Cut a crop; what lies outside the film is not valid and carries no masks. ``bend``: of `bent`, or none."""
     angle = np.deg2rad(plan.rotation_deg)
     cosine, sine = np.cos(angle) / plan.scale, np.sin(angle) / plan.scale
     mirror = -1.0 if plan.mirrored else 1.0
@@ -40,12 +54,15 @@ def cut_crop(film: Film, plan: CropPlan) -> Film:
     # Crop (column, row) to film (column, row), as OpenCV's inverse maps go.
     linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
     offset = np.array([plan.center[1], plan.center[0]]) - linear @ np.array([middle, middle])
-    matrix = np.column_stack([linear, offset])
-    size = (plan.size, plan.size)
-    nearest = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    valid = cv2.warpAffine(film.valid.astype(np.uint8), matrix, size, flags=nearest).astype(bool)
-    pixels = cv2.warpAffine(film.pixels, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    bits = cv2.warpAffine(film.bits, matrix, size, flags=nearest)
+    steps = np.arange(plan.size, dtype=np.float32)
+    x, y = np.meshgrid(steps, steps)
+    columns, rows = (linear[i, 0] * x + linear[i, 1] * y + offset[i] for i in range(2))
+    if bend is not None:
+        columns, rows = columns + bend[..., 0], rows + bend[..., 1]
+    where = (columns.astype(np.float32), rows.astype(np.float32))
+    valid = cv2.remap(film.valid.astype(np.uint8), *where, cv2.INTER_NEAREST).astype(bool)
+    pixels = cv2.remap(film.pixels, *where, cv2.INTER_LINEAR)
+    bits = cv2.remap(film.bits, *where, cv2.INTER_NEAREST)
     return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=np.uint8))
 
 

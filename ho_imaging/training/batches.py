@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from ho_imaging.training.augmentation import CropPlan, change_picture, cut_crop
+from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut_crop
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, read_case, read_nodules
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import Film, FilmMaker
@@ -82,7 +82,8 @@ class StepBatches(Dataset[Batch]):
             film = self._make_film(case, rng)
             for _ in range(min(data.crops_per_film, count - len(crops))):
                 plan = self._plan(film, places, size, rng, always=spot is not None)
-                crops.append(change_picture(cut_crop(film, plan), rng))
+                bend = bent(size, case.info.pixel_mm, rng) if rng.random() < data.bend_share else None
+                crops.append(change_picture(cut_crop(film, plan, bend), rng))
                 scopes.append(case.info.scope)
         return self._collate(crops, scopes)
 

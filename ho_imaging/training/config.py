@@ -66,6 +66,8 @@ class DataConfig(_Strict):
     rotation_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 10.0
     scale_range: tuple[Positive, Positive] = (0.8, 1.25)
     flip_share: Share = 0.5
+    bend_share: Share = 0.5
+    """Share of crops that are gently bent, for bones of other shapes."""
 
 
 class OptimiserConfig(_Strict):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ho_imaging.training.augmentation import CropPlan, change_picture, cut_crop
+from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut_crop
 from ho_imaging.training.films import Film
 
 
@@ -88,3 +88,18 @@ def test_changes_leave_the_film_they_were_given():
         change_picture(film, np.random.default_rng(seed))
     for kept, now in zip(before, film, strict=True):
         np.testing.assert_array_equal(kept, now)
+
+
+def test_bends_are_gentle_and_move_mask_and_picture_alike():
+    rng = np.random.default_rng(4)
+    film = blob_film(60, 50)
+    for size in (81, 81, 81, 384):
+        bend = bent(size, 0.6, rng)
+        assert bend.shape == (size, size, 2)
+        # Neighbours stay neighbours: nothing is folded over itself.
+        assert np.abs(np.diff(bend, axis=0)).max() < 0.9
+        assert np.abs(np.diff(bend, axis=1)).max() < 0.9
+        crop = cut_crop(film, CropPlan(center=(60, 50), size=size), bend)
+        if crop.bits.any() and (crop.pixels > 0.5).any():
+            np.testing.assert_allclose(center_of(crop.bits > 0), center_of(crop.pixels > 0.5), atol=0.6)
+    assert np.std([bent(384, 0.6, rng) for _ in range(20)]) > 1.0
