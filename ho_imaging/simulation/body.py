@@ -88,16 +88,16 @@ def project_body(
     mask = np.asarray(all_in > 1.0)
     lean, fat = fascia(rng, camera, lean, np.maximum(all_in - lean, np.float32(0.0)))
     lean, fat = _viscera(rng, camera, lean, fat, grid_x - middle_x_mm, above, pelvis_half_width_mm)
+    lean, fat = _bowel(rng, camera, lean, fat, (grid_x - middle_x_mm) / pelvis_half_width_mm, above)
+    lean = lean + _genitals(rng, camera, grid_x - middle_x_mm, above)
     lean, fat = _folds(rng, camera, lean, fat, mask)
-    return Body(lean, fat, mask)
+    return Body(lean, fat, np.asarray(mask | (lean + fat > 1.0)))
 
 
 def _blend_union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smooth maximum: two bodies that share most of their depth."""
-    sharp = 12.0
-    return np.asarray(
-        np.maximum(first, second) + sharp * np.exp(-np.abs(first - second) / sharp) * ((first > 0) & (second > 0)) * 0.7
-    )
+    """Smooth maximum: two bodies that share most of their depth; one alone keeps its own."""
+    soft_mm = 20.0
+    return np.asarray(soft_mm * np.log(np.exp(first / soft_mm) + np.exp(second / soft_mm) - 1.0))
 
 
 def _trunk(
@@ -106,8 +106,10 @@ def _trunk(
     waist = rng.uniform(0.78, 1.0)
     profile = np.interp(above, [-60.0, 0.0, 55.0, 120.0, 190.0, 300.0], [1.02, 1.1, 1.13, 1.08, 1.0, waist])
     muscle_half = (half_width + 28.0 * habitus.bulk) * profile
+    # Buttocks and perineum give way to the thighs over some way, longer in some than in others.
+    ease = rng.uniform(1.0, 2.8)
     depth = habitus.half_depth_mm * np.interp(
-        above, [-42.0, -30.0, -10.0, 25.0, 120.0, 280.0], [0.0, 0.25, 0.7, 0.95, 1.0, 0.95]
+        above, [-42.0 * ease, -30.0 * ease, -10.0 * ease, 25.0, 120.0, 280.0], [0.0, 0.25, 0.7, 0.95, 1.0, 0.95]
     )
     muscle = 2.0 * _chord(x, 0.0, muscle_half, depth - 0.45 * habitus.trunk_fat_mm)
     wobble = 1.0 + 0.015 * smooth_noise_2d(rng, (x.shape[0], x.shape[1]), 0.35 * x.shape[0])
@@ -137,7 +139,9 @@ def _thigh(
     muscle = 2.0 * _chord(across, offset, radius, radius * 1.02)
     total_radius = (radius + habitus.thigh_fat_mm * np.clip(radius / 60.0, 0.0, 1.0)) * wobble
     total = 2.0 * _chord(across, offset, total_radius, total_radius * 1.03)
-    near = np.clip((crotch_z_mm + 150.0 - z) / 120.0, 0.0, 1.0)
+    # Into the trunk without an edge: films show none there.
+    near = np.clip((crotch_z_mm + rng.uniform(120.0, 190.0) - z) / rng.uniform(150.0, 240.0), 0.0, 1.0)
+    near = near**2 * (3.0 - 2.0 * near)
     return muscle * near, total * near
 
 
@@ -186,6 +190,72 @@ def _viscera(
         moved = np.minimum(cv2.GaussianBlur(bladder.astype(np.float32), (0, 0), 2.0), 0.8 * fat)
         muscle, fat = muscle + moved, fat - moved
     return np.maximum(muscle - gas, 0.0).astype(np.float32), fat.astype(np.float32)
+
+
+def _bowel(
+    rng: np.random.Generator,
+    camera: Camera,
+    muscle: Image,
+    fat: Image,
+    x: NDArray[np.float64],
+    above: NDArray[np.float64],
+) -> tuple[Image, Image]:
+    """Loops of colon and the rectum: tubes with pouches, full of gas, stool or both; ``x`` in half pelvis widths."""
+    shape = camera.shape
+    air, stool = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    loops = []
+    if rng.random() < 0.5:  # rectum and sigmoid, before the sacrum
+        loops.append(([rng.normal(0.0, 0.04), rng.normal(0.0, 0.1), rng.normal(0.15, 0.25)], [15.0, 75.0, 130.0], 17.0))
+    for side in (-1.0, 1.0):
+        if rng.random() < 0.45:  # ascending or descending colon, over the wing of the ilium
+            wander = rng.normal(0.0, 0.08, 3)
+            loops.append((list(side * np.array([0.35, 0.62, 0.7]) + wander), [95.0, 150.0, 260.0], 20.0))
+    if rng.random() < 0.3:  # small bowel
+        ends = rng.uniform(-0.5, 0.5, 3)
+        loops.append((list(ends), list(rng.uniform(90.0, 230.0) + rng.normal(0.0, 18.0, 3)), 11.0))
+    t = np.linspace(0.0, 1.0, 70)
+    half_width_px = max(1.0, 1.0 / max(float(np.abs(np.diff(x[0])).mean()), 1e-6))
+    middle = float(np.interp(0.0, x[0], np.arange(shape[1])))
+    levels = above[:, shape[1] // 2]
+    for across, up, usual_mm in loops:
+        radius = usual_mm * float(np.exp(rng.normal(0.0, 0.25)))
+        columns = middle + half_width_px * np.polynomial.Polynomial.fit([0.0, 0.5, 1.0], across, 2)(t)
+        rows = np.interp(-np.polynomial.Polynomial.fit([0.0, 0.5, 1.0], up, 2)(t), -levels, np.arange(shape[0]))
+        pouches = 1.0 + rng.uniform(0.05, 0.25) * np.sin(2.0 * np.pi * t * rng.uniform(4.0, 9.0))
+        canvas = np.zeros(shape, np.float32)
+        for column, row, swell in zip(columns, rows, pouches, strict=True):
+            size = max(1, int(radius * swell / camera.pixel_mm * 16))
+            at = (int(np.clip(column * 16, -1e6, 1e6)), int(np.clip(row * 16, -1e6, 1e6)))
+            cv2.circle(canvas, at, size, 1.0, -1, cv2.LINE_AA, 4)
+        inside = cv2.distanceTransform((canvas > 0.5).astype(np.uint8), cv2.DIST_L2, 3) * camera.pixel_mm
+        depth = 2.0 * np.sqrt(np.clip(inside * (2.0 * radius - inside), 0.0, None))
+        mottled = smooth_noise_2d(rng, shape, rng.uniform(3.0, 8.0) / camera.pixel_mm, octaves=3)
+        gassy = rng.uniform(-1.2, 1.2)
+        share = np.clip(0.5 + 0.8 * gassy + rng.uniform(0.1, 0.5) * mottled, 0.0, 1.0)
+        air += (depth * share * rng.uniform(0.4, 1.0)).astype(np.float32)
+        stool += (depth * (1.0 - share) * rng.uniform(0.0, 0.25) * (1.0 + 0.4 * mottled)).astype(np.float32)
+    if not loops:
+        return muscle, fat
+    blur = 0.8 / camera.pixel_mm
+    taken = np.minimum(cv2.GaussianBlur(air, (0, 0), blur), 0.85 * muscle)
+    moved = np.minimum(np.clip(cv2.GaussianBlur(stool, (0, 0), blur), 0.0, None), 0.8 * fat)
+    return (muscle - taken + moved).astype(np.float32), (fat - moved).astype(np.float32)
+
+
+def _genitals(rng: np.random.Generator, camera: Camera, x: NDArray[np.float64], above: NDArray[np.float64]) -> Image:
+    """Soft tissue below the symphysis, between and over the thighs, mm of muscle: its border is on most films."""
+    if rng.random() < 0.25:
+        return np.zeros(camera.shape, np.float32)
+    total = np.zeros(x.shape)
+    for _ in range(int(rng.integers(1, 4))):
+        cx, cz = rng.normal(0.0, 14.0), rng.uniform(-75.0, -5.0)
+        wide, tall = rng.uniform(12.0, 38.0), rng.uniform(16.0, 48.0)
+        turn = rng.normal(0.0, 0.5)
+        u = ((x - cx) * np.cos(turn) + (above - cz) * np.sin(turn)) / wide
+        v = ((above - cz) * np.cos(turn) - (x - cx) * np.sin(turn)) / tall
+        lump = rng.uniform(8.0, 45.0) * np.sqrt(np.clip(1.0 - np.abs(u) ** 2.2 - np.abs(v) ** 2.2, 0.0, None))
+        total = np.maximum(total, lump)
+    return np.asarray(cv2.GaussianBlur(total.astype(np.float32), (0, 0), 1.0), dtype=np.float32)
 
 
 def _folds(

@@ -52,6 +52,8 @@ class HipPlan:
     pixel_mm: float = 0.6
     modes: tuple[int, int] = (0, 25)
     clutter: bool = True
+    abundance: float = 1.0
+    """How much oftener than usual each kind of mimic comes, for films to learn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +214,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
                 layers_of_nodules.append(nodule_layer(nodule))
                 nodules_truth.append(nodule_truth(hip.side, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
     mineral = mineral + ho_mineral
-    mimics = sample_mimics(rng, camera, posed.hips) if plan.clutter else []
+    mimics = sample_mimics(rng, camera, posed.hips, plan.abundance) if plan.clutter else []
     for mimic in mimics:
         if mimic.material is Material.BONE:
             mineral = mineral + mimic.thickness_mm

@@ -36,8 +36,10 @@ class Mimic:
         return np.asarray(self.thickness_mm > 0.15)
 
 
-def sample_mimics(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Sample a usual film's share of mimics; each kind comes on its own chance."""
+def sample_mimics(
+    rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip], abundance: float = 1.0
+) -> list[Mimic]:
+    """Sample a usual film's share of mimics; each kind comes on its own chance, times ``abundance``."""
     mimics: list[Mimic] = []
     chances = (
         (_phleboliths, 0.40),
@@ -48,19 +50,25 @@ def sample_mimics(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip
         (_contrast, 0.06),
         (_staples, 0.10),
         (_clips, 0.08),
+        (_fibroid, 0.04),
+        (_stones, 0.04),
+        (_seeds, 0.03),
+        (_stent, 0.03),
+        (_bone_islands, 0.06),
+        (_shield, 0.03),
     )
     for draw, chance in chances:
-        if rng.random() < chance:
+        if rng.random() < chance * abundance:
             mimics.extend(draw(rng, camera, hips))
     for thing, chance in ((_electrode, 0.08), (_buttons, 0.07), (_tubing, 0.08)):
-        if rng.random() < chance:
+        if rng.random() < chance * abundance:
             mimics.extend(thing(rng, camera))
     for hip in hips:
-        if rng.random() < 0.30:
+        if rng.random() < 0.30 * abundance:
             mimics.extend(_outgrowths(rng, camera, hip))
-        if rng.random() < 0.03:
+        if rng.random() < 0.03 * abundance:
             mimics.append(healed_fracture(rng, camera, hip.shaft))
-        if rng.random() < 0.04:
+        if rng.random() < 0.04 * abundance:
             mimics.append(_avulsion(rng, camera, hip))
     return [mimic for mimic in mimics if mimic.mask.any()]
 
@@ -311,6 +319,104 @@ def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
     field = 1.0 - distance + 0.25 * smooth_noise_2d(rng, camera.shape, 14.0 * px, octaves=2)
     pool = np.sqrt(np.clip(field, 0.0, None)) * rng.uniform(1.0, 10.0)
     return [Mimic("contrast_medium", Material.CONTRAST, cv2.GaussianBlur(pool.astype(np.float32), (0, 0), 1.0))]
+
+
+def _middle(rng: np.random.Generator, hips: tuple[Hip, Hip], spread_mm: float, up_mm: tuple[float, float]) -> Points:
+    """A point of the lesser pelvis, between the hips."""
+    middle = 0.5 * (hips[0].head_center + hips[1].head_center)
+    return np.asarray(middle + np.array([rng.normal(0.0, spread_mm), rng.uniform(-30.0, 30.0), rng.uniform(*up_mm)]))
+
+
+def _fibroid(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Calcified fibroid of the womb: a mulberry or popcorn of coarse grains, large, in the middle of the pelvis."""
+    image = np.zeros(camera.shape, np.float32)
+    center = _middle(rng, hips, 18.0, (10.0, 70.0))
+    size = rng.uniform(7.0, 26.0)
+    for _ in range(int(rng.integers(25, 90))):
+        direction = rng.normal(size=3)
+        position = center + size * direction / np.linalg.norm(direction) * rng.uniform(0.2, 1.0) ** 0.4
+        bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.8, 3.4),
+              _scale(camera, float(position[1])), rng.uniform(0.1, 0.5), rng.uniform(0.0, 0.8))  # fmt: skip
+    return [Mimic("calcified_fibroid", Material.BONE, image)]
+
+
+def _stones(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Bladder stones, smooth and layered, or fine grains in the prostate behind the symphysis."""
+    image = np.zeros(camera.shape, np.float32)
+    if rng.random() < 0.5:
+        for _ in range(int(rng.integers(1, 4))):
+            position = _middle(rng, hips, 14.0, (-5.0, 40.0))
+            bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(3.0, 13.0),
+                  _scale(camera, float(position[1])), rng.uniform(0.1, 0.4), rng.uniform(0.0, 0.6))  # fmt: skip
+    else:
+        center = _middle(rng, hips, 4.0, (-30.0, -8.0))
+        for _ in range(int(rng.integers(6, 40))):
+            position = center + rng.normal(0.0, 6.0, 3)
+            bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.4, 1.4),
+                  _scale(camera, float(position[1])), rng.uniform(0.3, 0.8), 0.0)  # fmt: skip
+    return [Mimic("stone", Material.BONE, image)]
+
+
+def _seeds(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Radioactive seeds in the prostate: many short rods, much alike."""
+    image = np.zeros(camera.shape, np.float32)
+    center = _middle(rng, hips, 4.0, (-30.0, 0.0))
+    for _ in range(int(rng.integers(25, 90))):
+        at = camera.project((center + rng.normal(0.0, 11.0, 3))[None])[0]
+        along = np.array([1.0, 0.0]) + rng.normal(0.0, 0.25, 2)
+        along *= 2.3 / camera.pixel_mm / np.linalg.norm(along)
+        image += _line(camera, np.stack([at - along, at + along]), 0.8, rng.uniform(0.4, 0.8))
+    return [Mimic("seeds", Material.TITANIUM, image)]
+
+
+def _stent(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """A stent in an iliac or femoral artery: a tube of crossed struts."""
+    hip = _hip(rng, hips)
+    inward = -hip.outward
+    top = hip.head_center + np.array([inward * rng.uniform(8.0, 55.0), -40.0, rng.uniform(0.0, 110.0)])
+    low = top + np.array([-inward * rng.uniform(0.0, 22.0), 0.0, -rng.uniform(30.0, 90.0)])
+    ends = camera.project(np.stack([top, low]))
+    t = np.linspace(0.0, 1.0, int(rng.integers(40, 120)))[:, None]
+    axis = ends[0] + t * (ends[1] - ends[0]) + np.sin(np.pi * t) * rng.normal(0.0, 6.0, 2)
+    across = np.array([ends[1][1] - ends[0][1], ends[0][0] - ends[1][0]])
+    across /= max(float(np.linalg.norm(across)), 1e-6)
+    wave = rng.uniform(2.6, 4.6) / camera.pixel_mm * np.cos(2.0 * np.pi * t * rng.uniform(6.0, 18.0))
+    image = np.zeros(camera.shape, np.float32)
+    for sign in (1.0, -1.0):
+        image += _line(camera, axis + sign * wave * across, 0.5, rng.uniform(0.15, 0.4))
+    return [Mimic("stent", Material.STEEL, image)]
+
+
+def _bone_islands(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Enostoses: small dense spots of cortex within a bone, its own; drawn where the landmarks lie."""
+    found = []
+    for _ in range(int(rng.integers(1, 4))):
+        hip = _hip(rng, hips)
+        on_pelvis = rng.random() < 0.6
+        marks = hip.pelvis_marks if on_pelvis else hip.femur_marks
+        position = marks[str(rng.choice(sorted(marks)))] + rng.normal(0.0, 4.0, 3)
+        # Towards the middle of the bone, so that it lies in front of or behind bone.
+        position = position + 0.3 * (hip.head_center - position)
+        image = np.zeros(camera.shape, np.float32)
+        bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.5, 5.0),
+              _scale(camera, float(position[1])), rng.uniform(0.3, 0.9), 0.0)  # fmt: skip
+        found.append(Mimic("bone_island", Material.BONE, image))
+    return found
+
+
+def _shield(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """A gonad shield: a sheet of lead between the hips, where it should lie or not quite."""
+    center = camera.project(_middle(rng, hips, 15.0, (-70.0, 60.0))[None])[0]
+    half = rng.uniform(22.0, 50.0) / camera.pixel_mm
+    shapes = (
+        [(-1.0, -0.9), (-1.0, 0.9), (0.9, 0.25), (0.9, -0.25)],
+        [(-0.7, -0.6), (-0.7, 0.6), (0.7, 0.6), (0.7, -0.6)],
+        [(np.sin(a), 0.8 * np.cos(a)) for a in np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)],
+    )
+    outline = center + half * np.asarray(shapes[int(rng.integers(len(shapes)))])
+    image = np.zeros(camera.shape, np.float32)
+    cv2.fillPoly(image, [np.array([_fixed(point) for point in outline])], rng.uniform(1.5, 5.0), cv2.LINE_AA, 4)
+    return [Mimic("gonad_shield", Material.STEEL, image)]
 
 
 def _line(camera: Camera, points_rc: Points, width_mm: float, thickness_mm: float) -> Image:

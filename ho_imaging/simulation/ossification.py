@@ -7,6 +7,8 @@ heterotopic ossification: a mature rim around a less mineralised centre; early o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -69,8 +71,9 @@ def grow(
     shape = (nx, ny, nz)
     axes = [low[i] + np.arange(shape[i], dtype=np.float32) * voxel for i in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=0).astype(np.float32)
+    style = _sample_style(rng)
     for axis in range(3):
-        grid[axis] += 0.32 * reach * smooth_noise_3d(rng, shape, max(1.6 * reach / voxel, 2.0))
+        grid[axis] += style.warp * reach * smooth_noise_3d(rng, shape, max(1.6 * reach / voxel, 2.0))
 
     lobes = _lobes(rng, path, radii_mm)
     plate_normal = rng.normal(size=3)
@@ -85,11 +88,57 @@ def grow(
             distance2 = (difference**2).sum(axis=0)
         np.maximum(field, 1.0 - np.sqrt(distance2) / np.float32(radius), out=field)
     # Early bone is ragged; remodelling smooths the outline.
-    noise = (0.26 - 0.16 * maturity) * smooth_noise_3d(rng, shape, max(0.7 * reach / voxel, 2.0), octaves=3)
-    field += np.float32(roughness) * noise
+    noise = (0.26 - 0.16 * maturity) * smooth_noise_3d(rng, shape, max(style.grain * reach / voxel, 2.0), octaves=3)
+    field += np.float32(roughness * style.rough) * noise
     solid = field > 0.0
     solid = _keep_large(solid, share=0.02)
-    return Volume(_mineral(rng, field, solid, maturity, voxel), low.astype(np.float64), voxel)
+    mineral = _mineral(rng, field, solid, maturity, voxel)
+    if style.streaked > 0.0:
+        streaks = _streaks(rng, grid - np.asarray(path[0], dtype=np.float32)[:, None, None, None], path, shape, reach)
+        mineral *= np.clip(1.0 + style.streaked * streaks, 0.15, 2.0).astype(np.float32)
+        np.minimum(mineral, np.float32(1.0), out=mineral)
+    return Volume(mineral, low.astype(np.float64), voxel)
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How a nodule is shaped: amplitude of its warp, size and height of its surface noise, fibres along a muscle."""
+
+    warp: float = 0.32
+    grain: float = 0.7
+    rough: float = 1.0
+    streaked: float = 0.0
+
+
+def _sample_style(rng: np.random.Generator) -> _Style:
+    """Draw a style: half are usual, the rest smoother, more ragged, more contorted, or streaked as muscle is."""
+    if rng.random() < 0.5:
+        return _Style()
+    return _Style(
+        warp=float(rng.uniform(0.08, 0.55)),
+        grain=float(rng.uniform(0.3, 1.1)),
+        rough=float(rng.uniform(0.4, 1.6)),
+        streaked=float(rng.uniform(0.2, 0.7)) if rng.random() < 0.4 else 0.0,
+    )
+
+
+def _streaks(
+    rng: np.random.Generator,
+    offset: NDArray[np.float32],
+    path: Points,
+    shape: tuple[int, int, int],
+    reach_mm: float,
+) -> NDArray[np.float32]:
+    """Sheets of more and less mineral along the path, as fibres of a muscle ossify; about unit variance."""
+    along = path[-1] - path[0]
+    along = along / max(float(np.linalg.norm(along)), 1e-6)
+    helper = rng.normal(size=3)
+    across = np.cross(along, helper)
+    across /= max(float(np.linalg.norm(across)), 1e-6)
+    depth = np.tensordot(across.astype(np.float32), offset, axes=1)
+    wave = np.sin(depth * np.float32(2.0 * np.pi / max(0.5 * reach_mm, 2.5)) + np.float32(rng.uniform(0.0, 6.3)))
+    broken = smooth_noise_3d(rng, shape, max(0.25 * max(shape), 2.0))
+    return np.asarray(1.2 * wave + 0.4 * broken, dtype=np.float32)
 
 
 def _lobes(

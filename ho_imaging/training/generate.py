@@ -37,6 +37,10 @@ _HIPS_PER_LATERAL = 8
 
 _LATERAL_SEEDS = 100_000_000
 
+_ABUNDANT = 3.0
+"""Every other training film of hips has each kind of mimic so many times oftener than life: most false alarms are
+mimics, and the rarer kinds would hardly be learnt."""
+
 Kind = Literal["hip", "limb", "lateral", "other"]
 
 
@@ -81,7 +85,8 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
 
 def _write_one(job: _Job) -> None:
     if job.kind == "hip":
-        scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes))
+        abundance = _ABUNDANT if job.split == "train" and job.seed % 2 else 1.0
+        scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes, abundance=abundance))
     elif job.kind == "lateral":
         # Another person than the hip of the same number.
         scene = sample_hip_scene(job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL))
