@@ -73,6 +73,8 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _tone(pixels, rng)
     if rng.random() < 0.3:
         pixels = _shading(pixels, rng)
+    if rng.random() < 0.6:
+        pixels = _mottle(pixels, rng)
     if rng.random() < 0.4:
         pixels = _sharpness(pixels, rng)
     if rng.random() < 0.5:
@@ -103,6 +105,42 @@ def _shading(pixels: Image, rng: np.random.Generator) -> Image:
     """Change brightness slowly over the film, as from the heel effect or uneven grids."""
     knots = rng.normal(0.0, 0.06, (3, 3)).astype(np.float32)
     return pixels + np.asarray(cv2.resize(knots, pixels.shape[::-1], interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+
+
+def _mottle(pixels: Image, rng: np.random.Generator) -> Image:
+    """Make tissue cloudy, streaky or netted: muscle shot with fat, oedema, stool, dressings, clothes and sheets.
+
+    A network that knows only smooth soft tissue takes every cloud in it for early bone.
+    """
+    shape = pixels.shape
+    for _ in range(int(rng.integers(1, 4))):
+        wide = float(np.exp(rng.uniform(np.log(2.5), np.log(60.0))))
+        long = wide * (float(rng.uniform(1.5, 6.0)) if rng.random() < 0.4 else 1.0)
+        field = _noise_field(shape, long, wide, float(rng.uniform(0.0, 180.0)), rng)
+        kind = rng.random()
+        if kind < 0.2:  # a net of septa or creases
+            field = np.float32(0.8) - np.abs(field) * np.float32(1.6)
+        elif kind < 0.45:  # patches with a border
+            field = np.tanh(np.float32(rng.uniform(2.0, 8.0)) * (field - np.float32(rng.uniform(-0.5, 1.0))))
+        spread = 0.3 * max(shape)
+        here = np.clip(_noise_field(shape, spread, spread, 0.0, rng) + np.float32(rng.uniform(-0.3, 1.2)), 0.0, 1.0)
+        pixels = pixels + np.float32(np.exp(rng.uniform(np.log(0.004), np.log(0.08)))) * field * here
+    return np.asarray(pixels, dtype=np.float32)
+
+
+def _noise_field(
+    shape: tuple[int, ...], long_px: float, wide_px: float, angle_deg: float, rng: np.random.Generator
+) -> Image:
+    """Smooth noise of about unit variance, (rows, columns), stretched along a direction."""
+    rows, columns = shape
+    reach = int(np.hypot(rows, columns)) + 2
+    knots = rng.standard_normal((int(reach / long_px) + 4, int(reach / wide_px) + 4)).astype(np.float32)
+    turn = cv2.getRotationMatrix2D((columns / 2, rows / 2), angle_deg, 1.0)
+    turn[:, 2] += (reach - np.array([columns, rows])) / 2
+    to_knots = np.diag([1.0 / wide_px, 1.0 / long_px])
+    matrix = np.column_stack([to_knots @ turn[:, :2], to_knots @ turn[:, 2] + 1.0])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(knots, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REFLECT))
 
 
 def _sharpness(pixels: Image, rng: np.random.Generator) -> Image:
