@@ -136,9 +136,9 @@ def _noise_field(
     reach = int(np.hypot(rows, columns)) + 2
     knots = rng.standard_normal((int(reach / long_px) + 4, int(reach / wide_px) + 4)).astype(np.float32)
     turn = cv2.getRotationMatrix2D((columns / 2, rows / 2), angle_deg, 1.0)
-    turn[:, 2] += (reach - np.array([columns, rows])) / 2
+    start = turn[:, 2] + (reach - np.array([columns, rows])) / 2
     to_knots = np.diag([1.0 / wide_px, 1.0 / long_px])
-    matrix = np.column_stack([to_knots @ turn[:, :2], to_knots @ turn[:, 2] + 1.0])
+    matrix = np.column_stack([to_knots @ turn[:, :2], to_knots @ start + 1.0])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(knots, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REFLECT))
 
