@@ -28,6 +28,9 @@ _STATED_HIPS = frozenset({Region.PELVIS, Region.HIP})
 _LEAST_BONE_MM2 = {Structure.PELVIS: 1500.0, Structure.FEMUR: 800.0}
 """A hip film shows at least a socket's worth of pelvis and a proximal femur."""
 
+_PLENTY = 5.0
+"""A film of both hips shows so many times the least bone, and more: the whole pelvis projects to 25,000 mm2 and up."""
+
 _LEAST_BODY_SHARE = 0.10
 
 _JOINT_DISTANCE_IN_DIAMETERS = (2.7, 4.4)
@@ -69,10 +72,13 @@ def check_attributes(radiograph: Radiograph) -> None:
 def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: float) -> ScopeReading:
     """Judge by the picture: the network's own word on scope, and whether the bones of a hip are there.
 
-    A joint is asked for where the file does not say that it shows a hip, and where nothing else gives a size.
+    Two joints in an adult's proportions with bones to match outweigh the network's word: that knows whole films by
+    their look, and no training holds the look of every maker. A joint is asked for where the file does not say that
+    it shows a hip, and where nothing else gives a size.
     """
     probability = prediction.scope_probability
-    if probability is not None and scope_threshold > 0.0 and probability < scope_threshold:
+    doubted = probability is not None and scope_threshold > 0.0 and probability < scope_threshold
+    if doubted and not _shows_two_adult_hips(prediction, anatomy):
         asked = f"probability {probability:.2f}, {scope_threshold:.2f} is asked for"
         reason = f"does not look like a hip, pelvis or thigh ({asked})"
         return ScopeReading(reason, probability)
@@ -93,6 +99,15 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
     if not anatomy.joints and (anatomy.pixel_mm is None or region not in _STATED_HIPS):
         return ScopeReading("shows no hip joint, and nothing says that it is a hip or how large it is", probability)
     return ScopeReading(_why_no_adult(prediction, anatomy), probability)
+
+
+def _shows_two_adult_hips(prediction: Prediction, anatomy: Anatomy) -> bool:
+    """Whether there are two hips, each with its head in a socket, in an adult's proportions."""
+    if len(anatomy.joints) != 2 or _why_no_adult(prediction, anatomy) is not None:
+        return False
+    cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
+    areas = {structure: float(anatomy.masks[structure].sum()) * cell_mm**2 for structure in _LEAST_BONE_MM2}
+    return all(areas[structure] >= _PLENTY * least for structure, least in _LEAST_BONE_MM2.items())
 
 
 def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:

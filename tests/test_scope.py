@@ -68,10 +68,27 @@ def test_a_film_without_bones_is_refused(known):
     assert "pelvis" in reason(adult(known, apart=175, bones=False))
 
 
+def one_hip(known, **options):
+    shape = (320, 260)
+    head = known.disc(shape, (160, 150), 24)
+    masks = {Structure.FEMORAL_HEAD: head, Structure.FEMUR: head.copy(), Structure.PELVIS: np.zeros(shape, dtype=bool)}
+    masks[Structure.PELVIS][40:120, 40:220] = True
+    masks[Structure.FEMUR][200:300, 60:160] = True
+    return known.prediction(masks, pixel_mm=1.0, **options)
+
+
 def test_the_networks_word_counts_where_the_model_has_a_gate(known):
-    doubtful = adult(known, apart=175, scope=0.2)
+    doubtful = one_hip(known, scope=0.2)
     assert "does not look like" in reason(doubtful)
     assert reason(doubtful, threshold=0.0) is None
+    assert reason(one_hip(known, scope=0.8)) is None
+
+
+def test_two_hips_in_an_adults_proportions_outweigh_the_networks_word(known):
+    assert reason(adult(known, apart=175, scope=0.0)) is None
+    assert "does not look like" in reason(adult(known, apart=250, scope=0.0))
+    assert "does not look like" in reason(adult(known, apart=175, scope=0.0, cover=False))
+    assert "does not look like" in reason(adult(known, apart=175, scope=0.0, bones=False))
 
 
 def test_without_a_joint_only_a_stated_hip_with_spacing_passes(known):
