@@ -55,10 +55,8 @@ def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Ten
     maps = output.structures.float().unbind(1)
     for logits, (structure, weight) in zip(maps, config.structures.items(), strict=True):
         target = (batch.bits >> MASK_BITS[structure] & 1).to(torch.float32)
-        if structure is Structure.HO:
-            counts = valid * batch.ho_weight.float()
-        else:
-            counts = valid * batch.anatomy[:, None, None]
+        known = batch.ho_weight.float() if structure is Structure.HO else batch.anatomy[:, None, None]
+        counts = valid * known
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * counts
         loss = entropy.sum() / counts.sum().clamp_min(1.0)
         # Where a structure is absent, Dice would push it down a thousand times harder than cross-entropy can ever lift
