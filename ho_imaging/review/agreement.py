@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from ho_imaging.errors import UsageError
 from ho_imaging.review.compare import outline_dice
 from ho_imaging.review.decisions import ReviewStore
-from ho_imaging.review.plan import ReadingPlan, read_plan
 from ho_imaging.review.readings import MODEL, Reading, model_reading, reader_reading
 from ho_imaging.review.results import batch_results, default_store
 from ho_imaging.severity.systems.brooker import GRADES
@@ -190,20 +189,18 @@ def plot_bland_altman(compared: BlandAltman, *, title: str = "", unit: str = "",
 
 
 def committed_readings(
-    folder: str | PathLike[str], *, store: str | PathLike[str] | None = None, plan: ReadingPlan | None = None
+    folder: str | PathLike[str], *, store: str | PathLike[str] | None = None
 ) -> dict[str, dict[str, Reading]]:
     """Give the committed readings of a batch's output folder by reader, then by study UID; `MODEL` is the model.
 
-    The plan (the store's own by default) says whether they were blinded.
+    Of a blinded reading only what was decided before the model's result was shown counts.
     """
     place = Path(folder)
     kept = ReviewStore(Path(store) if store is not None else default_store(place))
-    plan = plan if plan is not None else read_plan(kept.folder)
     found: dict[str, dict[str, Reading]] = {}
     for _, result in batch_results(place):
         for name in kept.readers(result.study_uid):
-            decisions = kept.read(result.study_uid, name)
-            reading = reader_reading(result, decisions, blinded=plan is not None and plan.blinded)
+            reading = reader_reading(result, kept.read(result.study_uid, name))
             if reading.committed:
                 found.setdefault(name, {})[result.study_uid] = reading
                 found.setdefault(MODEL, {})[result.study_uid] = model_reading(result)
@@ -211,14 +208,10 @@ def committed_readings(
 
 
 def agreements(
-    folder: str | PathLike[str],
-    *,
-    store: str | PathLike[str] | None = None,
-    plan: ReadingPlan | None = None,
-    seed: int = 0,
+    folder: str | PathLike[str], *, store: str | PathLike[str] | None = None, seed: int = 0
 ) -> list[Agreement]:
     """Compare every two readers of a batch's output folder, and each with the model, on the studies both have read."""
-    readings = committed_readings(folder, store=store, plan=plan)
+    readings = committed_readings(folder, store=store)
     names = sorted(readings.keys() - {MODEL})
     found = []
     for first, second in [*combinations(names, 2), *((name, MODEL) for name in names)]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import shapely
@@ -30,6 +31,7 @@ __all__ = [
     "model_reading",
     "outline_shape",
     "reader_reading",
+    "was_blinded",
 ]
 
 MODEL = "model"
@@ -87,6 +89,11 @@ class Reading:
     burdens: Mapping[str, float | None]
     committed: bool
     seconds: float
+    committed_at: datetime | None = None
+    reshaped: frozenset[str] = frozenset()
+    """Ids of the model's nodules whose outline the reader changed."""
+    regraded: frozenset[str] = frozenset()
+    """Sides whose grade is the reader's own."""
 
     @property
     def area_mm2(self) -> float | None:
@@ -111,11 +118,25 @@ def model_reading(result: StudyResult) -> Reading:
     return _reading(result, MODEL, [_untouched(found) for found in result.findings], {}, True, 0.0, blinded=False)
 
 
-def reader_reading(result: StudyResult, decisions: Sequence[Decision], *, blinded: bool = False) -> Reading:
+def reader_reading(
+    result: StudyResult, decisions: Sequence[Decision], *, blinded: bool | None = None, final: bool = False
+) -> Reading:
     """Give a reader's reading.
 
-    Read with the model's result in sight, what the reader left alone stands as the model has it. ``blinded``: the
-    reader saw nothing of it before the commitment, so only what was drawn and graded until then is the reader's.
+    Read with the model's result in sight, what the reader left alone stands as the model has it. A blinded reader saw
+    nothing of it before the commitment: only what was drawn and graded is the reader's own.
+
+    Parameters
+    ----------
+    result
+        What the model found.
+    decisions
+        All of one reader on the study.
+    blinded
+        Whether the reading was; as the decisions themselves say by default.
+    final
+        Of a blinded reading, take in what was decided once the model's result was shown. Without it the reading is
+        the reader's alone, as a comparison of readers needs it.
 
     Raises
     ------
@@ -123,13 +144,26 @@ def reader_reading(result: StudyResult, decisions: Sequence[Decision], *, blinde
         If the decisions are of several readers or of another study.
 
     """
-    state = review_state(result, until_commit(decisions) if blinded else decisions)
-    findings = list(state.findings)
-    regraded = {side: grade for side, (grade, reason) in state.grades.items() if reason is not None}
-    if blinded:
-        findings = [found for found in findings if found.status != "unseen"]
+    if blinded is None:
+        blinded = was_blinded(decisions)
     whole = review_state(result, decisions)
-    return _reading(result, state.reader, findings, regraded, whole.committed, state.seconds, blinded=blinded)
+    state = review_state(result, until_commit(decisions)) if blinded and not final else whole
+    findings = [found for found in state.findings if not (blinded and found.status == "unseen")]
+    regraded = {side: grade for side, (grade, reason) in state.grades.items() if reason is not None}
+    reading = _reading(result, whole.reader, findings, regraded, whole.committed, whole.seconds, blinded=blinded)
+    commit = next((decision for decision in decisions if decision.action == "commit"), None)
+    return replace(
+        reading,
+        committed_at=None if commit is None else commit.at,
+        reshaped=frozenset(found.id for found in findings if found.reshaped),
+        regraded=frozenset(regraded),
+    )
+
+
+def was_blinded(decisions: Sequence[Decision]) -> bool:
+    """Whether a study was first opened with the model's result hidden."""
+    opened = next((decision for decision in decisions if decision.action == "open"), None)
+    return opened is not None and opened.value.get("blinded") is True
 
 
 def outline_shape(outline: Outline) -> BaseGeometry:

@@ -228,7 +228,9 @@ def _row(
     blinded = plan is not None and plan.blinded
     decided = {name: store.read(uid, name) for name in store.readers(uid)}
     readings = {
-        name: reader_reading(result, decisions, blinded=blinded) for name, decisions in decided.items() if decisions
+        name: reader_reading(result, decisions, blinded=blinded or None)
+        for name, decisions in decided.items()
+        if decisions
     }
     assigned = plan.readers_of(uid) if plan is not None else tuple(sorted({reader, *readings}))
     first = [readings[name] for name in assigned if name in readings and readings[name].committed]
