@@ -86,8 +86,9 @@ def observer_of(result: StudyResult, reading: Reading) -> Observer:
         },
         sort_keys=True,
     )
-    # A backslash parts values, an equals sign parts the forms of a name (PS3.5 6.2).
-    name = reading.reader.replace("\\", " ").replace("=", " ").strip()[:_LONGEST_NAME] or "reader"
+    # A backslash parts values, an equals sign parts the forms of a name; a name of one part says so (PS3.5 6.2).
+    name = reading.reader.replace("\\", " ").replace("=", " ").strip()[: _LONGEST_NAME - 1] or "reader"
+    name += "" if "^" in name else "^"
     return Observer(
         name=name,
         digest=hashlib.sha256(content.encode()).hexdigest(),
