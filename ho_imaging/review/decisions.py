@@ -37,7 +37,9 @@ __all__ = [
     "ReviewedStudy",
     "active_decisions",
     "outline_of",
+    "redoable",
     "review_state",
+    "undoable",
     "until_commit",
 ]
 
@@ -361,6 +363,26 @@ def active_decisions(decisions: Sequence[Decision]) -> list[Decision]:
             undone.discard(str(decision.value["redoes"]))
     kept = [decision for decision in decisions if decision.action not in {"undo", "redo"}]
     return [decision for decision in kept if decision.id not in undone or decision.action in _NEVER_UNDONE]
+
+
+def undoable(decisions: Sequence[Decision]) -> Decision | None:
+    """Give what undo takes back next: the last decision that still holds."""
+    return next((d for d in reversed(active_decisions(decisions)) if d.action not in _NEVER_UNDONE), None)
+
+
+def redoable(decisions: Sequence[Decision]) -> Decision | None:
+    """Give what redo brings back next: the last one undone since anything new was decided."""
+    by_id = {decision.id: decision for decision in decisions}
+    waiting: list[Decision] = []
+    for decision in decisions:
+        if decision.action == "undo":
+            undone = by_id.get(str(decision.value["undoes"]))
+            waiting += [] if undone is None or undone.action in _NEVER_UNDONE else [undone]
+        elif decision.action == "redo":
+            waiting = [other for other in waiting if other.id != decision.value["redoes"]]
+        elif decision.action not in _NEVER_UNDONE:
+            waiting = []
+    return waiting[-1] if waiting else None
 
 
 def until_commit(decisions: Sequence[Decision]) -> list[Decision]:
