@@ -29,6 +29,7 @@ from ho_imaging.reporting.masks import WriteError, write_png
 from ho_imaging.reporting.schema import ImageResult, StudyResult
 from ho_imaging.review.decisions import ReviewStore
 from ho_imaging.review.film_truth import film_truth
+from ho_imaging.review.films import FilmSource
 from ho_imaging.review.plan import read_plan
 from ho_imaging.review.readings import Reading, reader_reading
 from ho_imaging.review.results import batch_results, default_store
@@ -157,7 +158,7 @@ def export_reviews(
         raise UsageError("val_share and test_share must not be negative and leave something to train on")
     source, out = Path(folder), Path(out_dir)
     contract = read_description(find_model(model)).preparation
-    places = _Places(source, tuple(Path(place) for place in films))
+    places = _Places(source, films)
     shares = {"val_share": val_share, "test_share": test_share}
     summary = ExportSummary()
     try:
@@ -181,23 +182,19 @@ def export_reviews(
     return summary
 
 
-@dataclass(frozen=True)
 class _Places:
-    """Where films are looked for: where they were, then below the batch's folder's parents, then where told."""
+    """Where films are: where they were, below the batch's folder or its parents, or by their UID where told."""
 
-    batch: Path
-    told: tuple[Path, ...]
+    def __init__(self, batch: Path, told: Sequence[str | PathLike[str]]) -> None:
+        images = [image for _, result in batch_results(batch) for image in result.images]
+        near = (batch, *batch.resolve().parents)
+        self._films = FilmSource(images, near=near, folders=told)
 
     def of(self, image: ImageResult) -> Path:
-        if image.path is None:
+        found = self._films.locate(image.sop_instance_uid)
+        if not isinstance(found, Path):
             raise UsageError("was analysed from memory", remedy="analyse it from a file")
-        stated = Path(image.path)
-        parents = [self.batch.resolve(), *self.batch.resolve().parents]
-        candidates = [stated, *(place / stated for place in parents), *(place / stated.name for place in self.told)]
-        for path in candidates:
-            if path.is_file():
-                return path
-        raise UsageError("is not where it was", path=stated, remedy="say where films are with --films DIR")
+        return found
 
 
 def _export_study(

@@ -16,7 +16,7 @@ from ho_imaging.reporting.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.vocabulary import Status
 
-__all__ = ["ReviewInput", "StudySource", "open_study"]
+__all__ = ["ReviewInput", "StudySource", "open_study", "read_result"]
 
 StudySource = str | PathLike[str] | StudyResult | StudyAnalysis
 
@@ -72,7 +72,7 @@ def open_study(
         folder = _chosen(path, study)
     else:
         raise UsageError("holds no results", path=path, remedy="give the --out folder of ho-imaging analyze")
-    result = _read_result(folder / "result.json")
+    result = read_result(folder / "result.json")
     if study is not None and study != result.study_uid:
         raise UsageError(f"holds study {result.study_uid}, not {study}", path=folder, remedy="leave study out")
     batch = folder.parent.parent if folder.parent.name == "studies" else folder
@@ -92,7 +92,8 @@ def _chosen(path: Path, study: str | None) -> Path:
     raise UsageError(f"holds {len(found)} studies", path=path, remedy=f"choose one with study=: {names or 'none yet'}")
 
 
-def _read_result(path: Path) -> StudyResult:
+def read_result(path: Path) -> StudyResult:
+    """Read a ``result.json``; raises `ReadError`."""
     try:
         if path.stat().st_size > _MOST_RESULT_BYTES:
             raise ReadError(f"is larger than {_MOST_RESULT_BYTES >> 20} MiB", path=path, remedy="analyse it again")

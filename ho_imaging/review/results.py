@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.errors import UsageError
 from ho_imaging.reporting.schema import StudyResult
+from ho_imaging.review.inputs import read_result
 
 __all__ = ["batch_results", "default_store"]
-
-_MOST_BYTES = 64 << 20
 
 
 def default_store(folder: Path) -> Path:
@@ -35,19 +32,4 @@ def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:
     if not paths:
         raise UsageError("holds no results", path=folder, remedy="give the --out of an earlier ho-imaging analyze")
     for path in paths:
-        yield path.parent, _read(path)
-
-
-def _read(path: Path) -> StudyResult:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ReadError("is too large to be a result", path=path, remedy="analyse the study again")
-        return StudyResult.from_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReadError(f"is no result: {where} {first['msg']}", path=path, remedy="analyse the study again") from error
-    except OSError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
+        yield path.parent, read_result(path)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from ho_imaging.reporting.schema import StudyResult
+    from ho_imaging.review.widget import ReviewWidget
 
 __all__ = ["Progress", "StudyRow", "Worklist", "open_worklist"]
 
@@ -171,6 +172,30 @@ class Worklist(Sequence[StudyRow]):
             row.study_uid: row for row in open_worklist(self.folder, self.reader, store=self.store, plan=self.plan)
         }
         return replace(self, rows=tuple(fresh.get(row.study_uid, row) for row in self.rows))
+
+    def open(self, study_uid: str | None = None, **options: Any) -> ReviewWidget:
+        """Open a study in the viewer, the next one by default; needs the extra ``review``.
+
+        ``options`` are those of `ho_imaging.review.review`: ``previous``, ``films``, ``height_px``.
+
+        Raises
+        ------
+        UsageError
+            If the study is not in the list, or nothing in the list is left to read.
+
+        """
+        from ho_imaging.review import review  # noqa: PLC0415  (notebooks' libraries load when they are needed)
+
+        if study_uid is None:
+            waiting = self.next
+            if waiting is None:
+                raise UsageError("nothing is left to read", remedy="name a study to look at it again")
+            study_uid = waiting.study_uid
+        elif study_uid not in {row.study_uid for row in self.rows}:
+            raise UsageError(f"study {study_uid} is not in this list", remedy="name one that is")
+        return review(
+            self.folder, study=study_uid, reader=self.reader, blinded=self.blinded, store=self.store, **options
+        )
 
     def _repr_html_(self) -> str:
         return _as_html(self)
