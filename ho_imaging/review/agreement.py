@@ -165,7 +165,7 @@ def bland_altman(first: Sequence[float], second: Sequence[float]) -> BlandAltman
 
 
 def plot_bland_altman(compared: BlandAltman, *, title: str = "", unit: str = "", ax: Axes | None = None) -> Axes:
-    """Draw differences against means, with bias, limits of agreement and their intervals; needs matplotlib."""
+    """Draw differences against means, bias and limits of agreement, their intervals at the left; needs matplotlib."""
     if ax is None:
         import matplotlib.pyplot as plt  # noqa: PLC0415  (an extra)
 
@@ -183,7 +183,9 @@ def plot_bland_altman(compared: BlandAltman, *, title: str = "", unit: str = "",
                 f"{name} {value:.3g}", (0.995, value), xycoords=("axes fraction", "data"), ha="right", va="bottom"
             )
         if all(map(math.isfinite, interval)):
-            ax.axhspan(*interval, color="#888888", alpha=0.15, linewidth=0.0)
+            # Beside the points: as bands the three would cover each other with few studies.
+            beside = ax.get_yaxis_transform()
+            ax.plot([0.012, 0.012], interval, color="#b35900", marker="_", linewidth=1.2, transform=beside)
     ax.set(title=title, xlabel=f"mean of both{f' ({unit})' if unit else ''}", ylabel="first minus second")
     return ax
 

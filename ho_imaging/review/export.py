@@ -306,7 +306,10 @@ def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Pat
     for kind in sorted({item.mimic or "other" for item in taken.values()}):
         alike = tuple(item for item in taken.values() if (item.mimic or "other") == kind)
         alone = Reading(first.study_uid, first.reader, (), alike, {}, {}, committed=True, seconds=0.0)
-        masks[f"mimic_{kind}"] = film_truth([alone], uid, shape, rim=False).not_bone
+        # Where another reader holds it for bone it is open, and no mimic.
+        mask = film_truth([alone], uid, shape, rim=False).not_bone & truth.not_bone
+        if mask.any():
+            masks[f"mimic_{kind}"] = mask
     spacing = image.measured_spacing_mm
     about = {
         "rows": shape[0],
@@ -320,7 +323,7 @@ def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Pat
         "truth": {
             "readers": [reading.reader for reading in reviewed.readings],
             "nodules": nodules,
-            "mimics": sorted({item.mimic or "other" for item in taken.values()}),
+            "mimics": sorted(name.removeprefix("mimic_") for name in masks if name.startswith("mimic_")),
             "sides": _sides(reviewed, uid),
         },
     }

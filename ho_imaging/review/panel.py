@@ -33,8 +33,8 @@ class WorklistPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         self._place = ipywidgets.VBox()
         self._order.observe(lambda _: self.refresh(), names="value")
         self._state.observe(lambda _: self.refresh(), names="value")
-        self._open.on_click(lambda _: self.open(self._studies.value))
-        self._next.on_click(lambda _: self.open(None))
+        self._open.on_click(lambda _: self.show(self._studies.value))
+        self._next.on_click(lambda _: self.show(None))
         super().__init__(
             [
                 self._told,
@@ -58,7 +58,7 @@ class WorklistPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships 
         took = "" if progress.median_seconds is None else f", {progress.median_seconds:.0f} s a study"
         self._told.value = f"{progress.committed} of {progress.total} committed, {progress.open} begun{took}"
 
-    def open(self, study_uid: str | None) -> None:
+    def show(self, study_uid: str | None) -> None:
         """Open a study, or the next one that is left; the one that is open is closed."""
         if self.viewer is not None:
             self.viewer.close()

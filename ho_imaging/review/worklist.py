@@ -324,7 +324,7 @@ def _as_html(worklist: Worklist) -> str:
         "region",
         "films",
         "state",
-        "s",
+        "seconds",
         "severity",
         "grade",
         "certainty",

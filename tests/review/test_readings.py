@@ -233,8 +233,11 @@ def test_the_plot_draws_what_was_measured():
     ax = plot_bland_altman(found, title="flow", unit="l/min")
     (points,) = [item for item in ax.collections if len(item.get_offsets()) == 17]
     np.testing.assert_allclose(points.get_offsets(), np.column_stack([found.means, found.differences]))
-    heights = [line.get_ydata()[0] for line in ax.lines]
-    assert heights == pytest.approx([found.bias, found.low, found.high])
+    ends = [tuple(line.get_ydata()) for line in ax.lines]
+    for value in (found.bias, found.low, found.high):
+        assert (value, value) in ends
+    for interval in (found.bias_interval, found.low_interval, found.high_interval):
+        assert interval in ends
 
 
 def test_agreement_of_two_readers_and_the_model(tmp_path):
