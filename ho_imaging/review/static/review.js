@@ -519,10 +519,12 @@ class Review {
     this.tool = tool;
     this.panes.current.cancel();
     this.stage.dataset.tool = tool;
+    this.tell("");
     this.refresh();
   }
 
   tell(text, isProblem = false) {
+    this.told = Boolean(text);
     this.hint.textContent = text || HINTS[this.tool];
     this.hint.classList.toggle("ho-problem", isProblem);
     clearTimeout(this.hintTimer);
@@ -538,7 +540,7 @@ class Review {
     for (const element of this.tools.querySelectorAll("[data-command]")) {
       element.setAttribute("aria-pressed", String(Boolean(on[element.dataset.command])));
     }
-    if (!this.hintTimer || !this.hint.classList.contains("ho-problem")) this.tell("");
+    if (!this.told) this.tell("");
     if (!this.state || !this.study) return;
     const { state } = this;
     this.sides.replaceChildren(...state.sides.map((side) => sideCard(this, side)));
