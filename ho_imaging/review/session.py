@@ -180,6 +180,8 @@ class ReviewSession:
         action, target = str(message["action"]), message.get("target")
         value, reason = dict(message.get("value") or {}), message.get("reason")
         image_uid = message.get("image_uid")
+        if reason is not None and not isinstance(reason, str):
+            raise UsageError("the reason is no text")
         if action not in {"accept", "reject", "reclassify", "regrade", "measure", "note", "commit"}:
             raise UsageError(f"{action!r} is nothing a reader decides")
         if target is not None:

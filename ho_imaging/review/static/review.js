@@ -543,6 +543,7 @@ class Review {
     if (!this.told) this.tell("");
     if (!this.state || !this.study) return;
     const { state } = this;
+    const held = this.aside.contains(document.activeElement);
     this.sides.replaceChildren(...state.sides.map((side) => sideCard(this, side)));
     this.list.replaceChildren(...state.findings.map((finding) => findingRow(this, finding)));
     if (!state.findings.length) this.list.append(make("div", { className: "ho-quiet" }, state.hidden ? "none drawn yet" : "none"));
@@ -558,6 +559,8 @@ class Review {
     const films = this.study.films.length > 1 ? this.study.films : [];
     this.filmList.replaceChildren(...films.map((about, number) =>
       make("button", { type: "button", "aria-pressed": String(about.uid === this.panes.current.about?.uid), title: about.flags.join("\n"), onclick: () => this.showFilm(this.panes.current, about) }, `${number + 1} ${about.label}`)));
+    // What had the keys may be gone.
+    if (held && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
   }
 
   wantOverlay(kind, pane) {
