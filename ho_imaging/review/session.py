@@ -180,6 +180,8 @@ class ReviewSession:
         action, target = str(message["action"]), message.get("target")
         value, reason = dict(message.get("value") or {}), message.get("reason")
         image_uid = message.get("image_uid")
+        if reason is not None and not isinstance(reason, str):
+            raise UsageError("the reason is no text")
         if action not in {"accept", "reject", "reclassify", "regrade", "measure", "note", "commit"}:
             raise UsageError(f"{action!r} is nothing a reader decides")
         if target is not None:
@@ -188,13 +190,22 @@ class ReviewSession:
             image = self._image(self.study, str(image_uid))
             value |= _length(image, value["from"], value["to"])
         if action == "regrade":
-            current = self.state.grades.get(str(value["side"]), (None, None))[0]
-            model_side = self._model_side(str(value["side"]))
-            seen = current if not self.hidden or self._own_grade(str(value["side"])) else None
-            value |= {"from": seen, "system": model_side.system if model_side else self._system()}
+            value |= self._regraded(str(value["side"]), str(value["to"]))
             if self.hidden and not (reason or "").strip():
                 reason = "read without the model's grade"
         self._keep(action, target=target, image_uid=image_uid, value=value, reason=reason)
+
+    def _regraded(self, side: str, to: str) -> dict[str, Any]:
+        """Say which class of which system is changed; the class before is one that the reader has seen."""
+        if side not in self._sides():
+            raise UsageError(f"the study has no side {side!r}", remedy=f"choose one of {', '.join(self._sides())}")
+        model = self._model_side(side)
+        system = model.system if model is not None else self._system()
+        classes = next((system_.grades for system_ in SYSTEMS if system_.name == system), ())
+        if to not in classes:
+            raise UsageError(f"{system} has no class {to!r}", remedy=f"choose one of {', '.join(classes)}")
+        seen = not self.hidden or self._own_grade(side)
+        return {"from": self.state.grades.get(side, (None, None))[0] if seen else None, "system": system}
 
     def _stroke(self, message: Mapping[str, Any]) -> None:
         """Draw on a nodule, or a new one where none is named; the outline that comes of it is the decision."""

@@ -519,10 +519,12 @@ class Review {
     this.tool = tool;
     this.panes.current.cancel();
     this.stage.dataset.tool = tool;
+    this.tell("");
     this.refresh();
   }
 
   tell(text, isProblem = false) {
+    this.told = Boolean(text);
     this.hint.textContent = text || HINTS[this.tool];
     this.hint.classList.toggle("ho-problem", isProblem);
     clearTimeout(this.hintTimer);
@@ -538,9 +540,10 @@ class Review {
     for (const element of this.tools.querySelectorAll("[data-command]")) {
       element.setAttribute("aria-pressed", String(Boolean(on[element.dataset.command])));
     }
-    if (!this.hintTimer || !this.hint.classList.contains("ho-problem")) this.tell("");
+    if (!this.told) this.tell("");
     if (!this.state || !this.study) return;
     const { state } = this;
+    const held = this.aside.contains(document.activeElement);
     this.sides.replaceChildren(...state.sides.map((side) => sideCard(this, side)));
     this.list.replaceChildren(...state.findings.map((finding) => findingRow(this, finding)));
     if (!state.findings.length) this.list.append(make("div", { className: "ho-quiet" }, state.hidden ? "none drawn yet" : "none"));
@@ -556,6 +559,8 @@ class Review {
     const films = this.study.films.length > 1 ? this.study.films : [];
     this.filmList.replaceChildren(...films.map((about, number) =>
       make("button", { type: "button", "aria-pressed": String(about.uid === this.panes.current.about?.uid), title: about.flags.join("\n"), onclick: () => this.showFilm(this.panes.current, about) }, `${number + 1} ${about.label}`)));
+    // What had the keys may be gone.
+    if (held && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
   }
 
   wantOverlay(kind, pane) {
