@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="model folder to write; its name is the model's")
     parser.add_argument("--model-version", required=True, metavar="V", help="version of the model")
     parser.add_argument("--cases", type=Path, metavar="DIR", help="folder of cases, in place of the configuration's")
+    parser.add_argument("--films", type=Path, metavar="DIR", help="folder of reviewed films, likewise")
     parser.add_argument("--checkpoint", default="best.safetensors", metavar="FILE", help="(default: %(default)s)")
 
 
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
         options.model,
         version=options.model_version,
         cases_dir=options.cases,
+        films_dir=options.films,
         checkpoint=options.checkpoint,
     )
     sys.stdout.write(f"{options.model}\n")

@@ -30,6 +30,7 @@ _COMMANDS = {
     "train": "train a network from a configuration",
     "evaluate": "score the whole program on studies with truth",
     "export": "turn a training run into a model folder",
+    "export-reviews": "export what readers have reviewed, to train, to evaluate and as DICOM",
 }
 
 

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", required=True, type=Path, metavar="DIR", help="folder of the run; goes on if it holds one"
     )
     parser.add_argument("--cases", type=Path, metavar="DIR", help="folder of cases, in place of the configuration's")
+    parser.add_argument("--films", type=Path, metavar="DIR", help="folder of reviewed films, likewise")
     parser.add_argument("--init", metavar="MODEL", help="name or folder of a model to begin from (fine-tuning)")
     parser.add_argument("--minutes", type=float, metavar="M", help="budget, in place of the configuration's")
 
@@ -24,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Train, or go on training."""
     from ho_imaging.training import train  # noqa: PLC0415  (torch loads only here)
 
-    train(options.config, options.out, options.minutes, cases_dir=options.cases, init=options.init)
+    folders = {"cases_dir": options.cases, "films_dir": options.films}
+    train(options.config, options.out, options.minutes, **folders, init=options.init)
     sys.stdout.write(f"{options.out}\n")
     return 0

@@ -42,6 +42,7 @@ __all__ = [
     "load_weights",
     "read_description",
     "save_model",
+    "to_toml",
 ]
 
 logger = logging.getLogger(__name__)
@@ -232,7 +233,7 @@ def save_model(
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS_FILE).write_bytes(weights)
-    (folder / DESCRIPTION_FILE).write_text(_to_toml(description.model_dump(mode="json")), encoding="utf-8")
+    (folder / DESCRIPTION_FILE).write_text(to_toml(description.model_dump(mode="json")), encoding="utf-8")
     (folder / CARD_FILE).write_text(card or f"# {name} {version}\n", encoding="utf-8")
     return description
 
@@ -306,7 +307,7 @@ def _build(
     return Model(net=net, description=description, device=chosen, dtype=dtype)
 
 
-def _to_toml(values: Mapping[str, Any], prefix: str = "") -> str:
+def to_toml(values: Mapping[str, Any], prefix: str = "") -> str:
     """Write nested tables of scalars and lists as TOML; JSON's strings, numbers and lists are TOML's too."""
     lines = [
         f"{json.dumps(key) if not re.fullmatch('[A-Za-z0-9_-]+', key) else key} = {json.dumps(value)}"
@@ -317,5 +318,5 @@ def _to_toml(values: Mapping[str, Any], prefix: str = "") -> str:
     for key, value in values.items():
         if isinstance(value, Mapping):
             header = f"{prefix}{key}"
-            text += f"\n[{header}]\n" + _to_toml(value, f"{header}.")
+            text += f"\n[{header}]\n" + to_toml(value, f"{header}.")
     return text

@@ -16,8 +16,9 @@ from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, read_case, read_nodules
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import Film, FilmMaker
-from ho_imaging.training.mining import read_hard_spots
+from ho_imaging.training.mining import HardSpot, read_hard_spots
 from ho_imaging.training.regrowth import Place, regrow
+from ho_imaging.training.reviewed_films import read_film
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Batch", "StepBatches", "nodule_weights"]
@@ -28,17 +29,30 @@ class Batch(NamedTuple):
 
     ``films``: (batch, 2, size, size) float32, film and valid mask. ``bits``: (batch, size, size) uint8 masks.
     ``ho_weight``: (batch, size, size) float16 weight of HO pixels. ``scope``: (batch,) float32, 1 in scope.
+    ``anatomy``: (batch,) float32, 1 where the masks of bones, implants and the body are known.
     """
 
     films: torch.Tensor
     bits: torch.Tensor
     ho_weight: torch.Tensor
     scope: torch.Tensor
+    anatomy: torch.Tensor
+
+
+class Drawn(NamedTuple):
+    """A film to cut crops from; ``places`` are worth looking at, ``hard`` says that it is cut nowhere else."""
+
+    film: Film
+    scope: bool
+    anatomy: bool
+    places: tuple[Place, ...] = ()
+    hard: bool = False
 
 
 class StepBatches(Dataset[Batch]):
     """``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``.
 
+    ``films``: reviewed films, drawn beside the cases as the configuration's ``film_share`` says.
     ``hard_spots``: file of places where the network went wrong, read anew for each batch; with it a batch is a function
     of seed, step and that file.
     """
@@ -50,8 +64,10 @@ class StepBatches(Dataset[Batch]):
         make_film: FilmMaker,
         steps: int,
         hard_spots: Path | None = None,
+        films: Sequence[Path] = (),
     ) -> None:
         self._cases = list(cases)
+        self._films = list(films)
         self._hard_spots = hard_spots
         self._config = config
         self._make_film = make_film
@@ -68,24 +84,37 @@ class StepBatches(Dataset[Batch]):
         count = max(1, data.pixels_per_batch // size**2)
         spots = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
         crops: list[Film] = []
-        scopes: list[bool] = []
+        drawn: list[Drawn] = []
         while len(crops) < count:
-            spot = spots[int(rng.integers(len(spots)))] if spots and rng.random() < data.hard_share else None
-            path = self._cases[int(rng.integers(len(self._cases)))]
-            case = read_case(path if spot is None else path.with_name(spot.case))
-            places: tuple[Place, ...] = ()
-            if spot is not None:
-                places = (Place(round(spot.row), round(spot.column), 1, 1),)
-            elif data.regrow and case.info.scope:
-                donor = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
-                case, places = regrow(case, donor, rng)
-            film = self._make_film(case, rng)
+            # Nothing is drawn from the generator without films, so that such runs stay what they were.
+            if self._films and rng.random() < data.film_share:
+                from_film = self._draw_film(rng)
+            else:
+                from_film = self._draw_case(spots, rng)
+            film = from_film.film
             for _ in range(min(data.crops_per_film, count - len(crops))):
-                plan = self._plan(film, places, size, rng, always=spot is not None)
-                bend = bent(size, case.info.pixel_mm, rng) if rng.random() < data.bend_share else None
+                plan = self._plan(film, from_film.places, size, rng, always=from_film.hard)
+                bend = bent(size, self._config.preparation.pixel_mm, rng) if rng.random() < data.bend_share else None
                 crops.append(change_picture(cut_crop(film, plan, bend), rng))
-                scopes.append(case.info.scope)
-        return self._collate(crops, scopes)
+                drawn.append(from_film)
+        return self._collate(crops, drawn)
+
+    def _draw_case(self, spots: Sequence[HardSpot], rng: np.random.Generator) -> Drawn:
+        data = self._config.data
+        spot = spots[int(rng.integers(len(spots)))] if spots and rng.random() < data.hard_share else None
+        path = self._cases[int(rng.integers(len(self._cases)))]
+        case = read_case(path if spot is None else path.with_name(spot.case))
+        places: tuple[Place, ...] = ()
+        if spot is not None:
+            places = (Place(round(spot.row), round(spot.column), 1, 1),)
+        elif data.regrow and case.info.scope:
+            donor = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
+            case, places = regrow(case, donor, rng)
+        return Drawn(self._make_film(case, rng), case.info.scope, True, places, spot is not None)
+
+    def _draw_film(self, rng: np.random.Generator) -> Drawn:
+        info, film = read_film(self._films[int(rng.integers(len(self._films)))])
+        return Drawn(film, info.scope, anatomy=False)
 
     def _plan(
         self, film: Film, places: tuple[Place, ...], size: int, rng: np.random.Generator, *, always: bool = False
@@ -117,7 +146,7 @@ class StepBatches(Dataset[Batch]):
             mirrored=bool(rng.random() < data.flip_share),
         )
 
-    def _collate(self, crops: Sequence[Film], scopes: Sequence[bool]) -> Batch:
+    def _collate(self, crops: Sequence[Film], drawn: Sequence[Drawn]) -> Batch:
         loss = self._config.loss
         films = np.stack([np.stack([crop.pixels, crop.valid]).astype(np.float32) for crop in crops])
         bits = np.stack([crop.bits for crop in crops])
@@ -127,7 +156,8 @@ class StepBatches(Dataset[Batch]):
             torch.from_numpy(films),
             torch.from_numpy(bits),
             torch.from_numpy(weights),
-            torch.tensor(scopes, dtype=torch.float32),
+            torch.tensor([item.scope for item in drawn], dtype=torch.float32),
+            torch.tensor([item.anatomy for item in drawn], dtype=torch.float32),
         )
 
 

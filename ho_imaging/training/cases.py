@@ -77,6 +77,11 @@ class CaseInfo(BaseModel):
     nodules: tuple[tuple[int, int, bool], ...] = ()
     """Top, left and ``fixed`` of each `Layer`."""
 
+    @property
+    def anatomy_known(self) -> bool:
+        """Whether the masks of bones, implants and the body are true, too: in a simulated patient they are."""
+        return True
+
 
 class Case(NamedTuple):
     """A case in memory; ``bits`` is the uint8 bit field of masks. ``nodules`` are in neither until `with_nodules`."""

@@ -49,6 +49,10 @@ class DataConfig(_Strict):
 
     cases: Path = Path("cases")
     """Folder of ``case_*.safetensors``; a relative path counts from the configuration file."""
+    films: Path | None = None
+    """Folder of a site's reviewed ``film_*.safetensors``, to train on beside the cases; relative like ``cases``."""
+    film_share: Share = 0.5
+    """Share of films that are reviewed ones, where there are any; 1 trains on nothing else."""
     crop_sizes: Annotated[tuple[Annotated[int, Field(ge=64, le=2048)], ...], Field(min_length=1)] = (384, 640)
     crop_size_shares: tuple[Share, ...] = (0.85, 0.15)
     pixels_per_batch: Count = 8 * 384 * 384
@@ -129,10 +133,10 @@ class TrainingConfig(_Strict):
         return tuple(self.loss.structures)
 
 
-def load_config(path: Path, *, cases_dir: Path | None = None) -> TrainingConfig:
+def load_config(path: Path, *, cases_dir: Path | None = None, films_dir: Path | None = None) -> TrainingConfig:
     """Read a training configuration; unknown keys and values out of range are errors.
 
-    ``cases_dir`` stands in for the folder of cases the file names.
+    ``cases_dir`` and ``films_dir`` stand in for the folders of cases and of reviewed films the file names.
     """
     try:
         config = TrainingConfig.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
@@ -145,4 +149,7 @@ def load_config(path: Path, *, cases_dir: Path | None = None) -> TrainingConfig:
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise UsageError(f"{where}: {first['msg']}", path=path, remedy="correct the configuration") from error
     cases = cases_dir if cases_dir is not None else Path(path).parent / config.data.cases
-    return config.model_copy(update={"data": config.data.model_copy(update={"cases": cases})})
+    films = films_dir
+    if films is None and config.data.films is not None:
+        films = Path(path).parent / config.data.films
+    return config.model_copy(update={"data": config.data.model_copy(update={"cases": cases, "films": films})})

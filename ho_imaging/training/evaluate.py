@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ho_imaging.errors import ReadError
+from ho_imaging.findings.outline import extent
 from ho_imaging.pipeline import Analyzer, FilmAnalysis
 from ho_imaging.severity import SideSeverity, grade_study
 from ho_imaging.training.scoring import dice, match_lesions
@@ -35,6 +36,7 @@ class _Record(BaseModel):
 class Lesion(_Record):
     """A true nodule; ``score`` of the best candidate that finds it, ``None`` where none does.
 
+    ``maturity`` is known of simulated nodules only.
     ``found_*`` are the measures of the finding that covers most of it, at the operating threshold.
     """
 
@@ -42,8 +44,8 @@ class Lesion(_Record):
     area_mm2: float
     long_axis_mm: float
     contrast_to_noise: float | None
-    maturity: float
-    kind: str
+    maturity: float | None = None
+    kind: str = "unknown"
     found_area_mm2: float | None = None
     found_long_axis_mm: float | None = None
 
@@ -130,7 +132,9 @@ def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
     film = next(iter(analysis.films.values()), None)
     about, scene = truth.about, truth.about["truth"]
     found = {side.side.value: side for side in (analysis.severity.sides if analysis.severity is not None else ())}
-    on_truth = {side.side.value: side for side in grade_study([read_truth_masks(truth)]).sides} if truth.sides else {}
+    # The rules need anatomy, which nobody outlines in a review.
+    can_grade = bool(truth.sides) and "pelvis" in truth.masks
+    on_truth = {side.side.value: side for side in grade_study([read_truth_masks(truth)]).sides} if can_grade else {}
     common: dict[str, Any] = {
         "study": study.name,
         "status": str(image.status),
@@ -168,7 +172,7 @@ def _side(
         on_truth=ideal.grade if ideal is not None and ideal.system == "brooker" else None,
         score=None if seen is None else seen.score,
         score_on_truth=None if ideal is None else ideal.score,
-        volume_mm3=sum(float(n["volume_mm3"]) for n in truth.about_nodules if n["side"] == name),
+        volume_mm3=sum(float(n.get("volume_mm3", 0.0)) for n in truth.about_nodules if n["side"] == name),
     )
 
 
@@ -197,7 +201,7 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
         best = matched.lesion_scores[number - 1]
         covers = [(int((finding.mask & here).sum()), finding) for finding in film.reading.findings]
         overlap, finding = max(covers, key=lambda item: item[0], default=(0, None))
-        lesions.append(_lesion(nodule, float(best) if np.isfinite(best) else None))
+        lesions.append(_lesion(_sized(nodule, here, cell_mm), float(best) if np.isfinite(best) else None))
         if finding is not None and overlap >= 0.1 * here.sum():
             measures = {"found_area_mm2": finding.area_mm2, "found_long_axis_mm": finding.long_axis_mm}
             lesions[-1] = lesions[-1].model_copy(update=measures)
@@ -221,14 +225,22 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
     }
 
 
-def _lesion(nodule: Any, score: float | None) -> Lesion:
+def _sized(nodule: Mapping[str, Any], mask: NDArray[np.bool_], cell_mm: float) -> Mapping[str, Any]:
+    """Measure a nodule on a film without millimetres by the size the film was worked at."""
+    if nodule["area_mm2"] is not None and nodule["long_axis_mm"] is not None:
+        return nodule
+    reach = extent(np.argwhere(mask).astype(np.float64)).long_axis + 1.0
+    return {**nodule, "area_mm2": float(mask.sum()) * cell_mm**2, "long_axis_mm": reach * cell_mm}
+
+
+def _lesion(nodule: Mapping[str, Any], score: float | None) -> Lesion:
     return Lesion(
         score=score,
-        area_mm2=nodule["area_mm2"],
-        long_axis_mm=nodule["long_axis_mm"],
+        area_mm2=nodule["area_mm2"] or 0.0,
+        long_axis_mm=nodule["long_axis_mm"] or 0.0,
         contrast_to_noise=nodule.get("contrast_to_noise"),
-        maturity=nodule["maturity"],
-        kind=nodule["kind"],
+        maturity=nodule.get("maturity"),
+        kind=nodule.get("kind", "unknown"),
     )
 
 

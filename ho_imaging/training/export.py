@@ -48,6 +48,7 @@ def export_model(
     *,
     version: str,
     cases_dir: Path | None = None,
+    films_dir: Path | None = None,
     checkpoint: str = BEST_FILE,
     calibration_films: int = 100,
     make_film: FilmMaker = simulate_film,
@@ -55,11 +56,14 @@ def export_model(
     """Write a run's averaged weights as the model ``folder.name``.
 
     Calibration and thresholds are fitted on films of the validation cases, exposed anew. The configuration goes with
-    the model as ``training.toml``. ``cases_dir`` stands in for the folder of cases the configuration names.
+    the model as ``training.toml``. ``cases_dir`` and ``films_dir`` stand in for the folders of cases and of reviewed
+    films the configuration names; reviewed films of the validation split take part.
     """
-    config = load_config(config_path, cases_dir=cases_dir)
+    config = load_config(config_path, cases_dir=cases_dir, films_dir=films_dir)
     state, progress = read_average(run_dir / checkpoint)
-    films = make_validation_films(config.data.cases, calibration_films, config.run.seed + 1, make_film)
+    films = make_validation_films(
+        config.data.cases, calibration_films, config.run.seed + 1, make_film, config.data.films
+    )
     device = choose_device()
     # Calibrated in the number format that most users will run.
     tested = inference_net(state, config.network, len(config.structures), device, choose_dtype(device))
@@ -91,7 +95,7 @@ def export_model(
             "minutes": round(progress.seconds / 60, 1),
             "torch": torch.__version__.split("+")[0],
         },
-        card=_card(folder.name, version, len(films), scores, thresholds),
+        card=_card(folder.name, version, films, scores, thresholds),
     )
 
 
@@ -103,10 +107,12 @@ def _calibrate_structures(
     thresholds: dict[Structure, float] = {}
     for channel, structure in enumerate(structures):
         samples, truths = [], []
-        for (_, film), given in zip(films, logits, strict=True):
+        for (info, film), given in zip(films, logits, strict=True):
             counts = film.valid
             if structure is Structure.HO:
                 counts = counts & (film.bits >> IGNORE_BIT & 1 == 0)
+            elif not info.anatomy_known:
+                continue
             chosen = _sample(counts, rng)
             samples.append(given.structures[channel].ravel()[chosen])
             truths.append((film.bits.ravel()[chosen] >> MASK_BITS[structure] & 1).astype(bool))
@@ -172,8 +178,17 @@ def _sample(counts: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.i
 
 
 def _card(
-    name: str, version: str, films: int, scores: Mapping[str, float], thresholds: Mapping[Structure, float]
+    name: str,
+    version: str,
+    films: Sequence[ValidationFilm],
+    scores: Mapping[str, float],
+    thresholds: Mapping[Structure, float],
 ) -> str:
+    reviewed = sum(not info.anatomy_known for info, _ in films)
+    adapted = (
+        f"Fine-tuned on films that a site's readers reviewed; {reviewed} of the films below are such films, and the\n"
+        "scores of HO are of both kinds together.\n\n"
+    )
     rows = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items() if np.isfinite(value))
     cuts = "\n".join(f"| {structure} | {value:.2f} |" for structure, value in thresholds.items())
     return f"""# {name} {version}
@@ -183,7 +198,7 @@ Outlines heterotopic ossification, pelvis, femur, femoral heads, implants and th
 **For research only.** Trained on simulated radiographs; the scores below are on simulated films as well and say
 nothing about patients.
 
-## Scores on {films} simulated validation films
+{adapted if reviewed else ""}## Scores on {len(films)} {"" if reviewed else "simulated "}validation films
 
 These films also chose the checkpoint, the calibration and the thresholds.
 

@@ -265,9 +265,9 @@ _LESION_GROUPS: dict[str, Keep] = {
     "contrast-to-noise 1 to 2": lambda lesion: 1.0 <= (lesion.contrast_to_noise or 0.0) < 2.0,
     "contrast-to-noise 2 to 4": lambda lesion: 2.0 <= (lesion.contrast_to_noise or 0.0) < 4.0,
     "contrast-to-noise 4 and over": lambda lesion: (lesion.contrast_to_noise or 0.0) >= 4.0,
-    "immature (below 0.33)": lambda lesion: lesion.maturity < 0.33,
-    "maturing (0.33 to 0.67)": lambda lesion: 0.33 <= lesion.maturity < 0.67,
-    "mature (0.67 and over)": lambda lesion: lesion.maturity >= 0.67,
+    "immature (below 0.33)": lambda lesion: lesion.maturity is not None and lesion.maturity < 0.33,
+    "maturing (0.33 to 0.67)": lambda lesion: lesion.maturity is not None and 0.33 <= lesion.maturity < 0.67,
+    "mature (0.67 and over)": lambda lesion: lesion.maturity is not None and lesion.maturity >= 0.67,
 }
 
 _FILM_GROUPS: dict[str, Callable[[FilmRecord], bool]] = {

@@ -31,6 +31,7 @@ from ho_imaging.training.config import OptimiserConfig, TrainingConfig, load_con
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.losses import start_from_priors, training_loss
 from ho_imaging.training.mining import find_hard_spots, read_hard_spots, write_hard_spots
+from ho_imaging.training.reviewed_films import list_films
 from ho_imaging.training.shares import Shares
 from ho_imaging.training.validation import (
     ValidationFilm,
@@ -67,6 +68,7 @@ def train(
     resume: bool = True,
     *,
     cases_dir: Path | None = None,
+    films_dir: Path | None = None,
     init: str | Path | None = None,
     make_film: FilmMaker = simulate_film,
 ) -> Progress:
@@ -85,6 +87,8 @@ def train(
         Go on from ``out_dir/last.safetensors`` if it is there; otherwise the folder must not hold a run.
     cases_dir
         Folder of cases, in place of the one the configuration names.
+    films_dir
+        Likewise the folder of a site's reviewed films.
     init
         Model to begin from, by name or folder, in place of random weights: to fine-tune on a site's own cases. It must
         have the configuration's architecture and structures. A run that is gone on with keeps its own weights.
@@ -92,7 +96,7 @@ def train(
         How a case becomes a film; importable by name, for worker processes.
 
     """
-    config = load_config(config_path, cases_dir=cases_dir)
+    config = load_config(config_path, cases_dir=cases_dir, films_dir=films_dir)
     minutes = max_minutes if max_minutes is not None else config.run.minutes
     if minutes is None and config.run.steps is None:
         raise UsageError("states neither minutes nor steps", path=config_path, remedy="set run.minutes or run.steps")
@@ -171,14 +175,21 @@ class _Run:
 
     def _run(self) -> Progress:
         run = self.config.run
-        cases = list_cases(self.config.data.cases, "train")
-        if not cases:
-            raise UsageError("holds no training cases", path=self.config.data.cases, remedy="simulate cases first")
-        films = make_validation_films(self.config.data.cases, run.validation_films, run.seed, self.make_film)
-        logger.info("%d training cases, %d validation films, %s %s", len(cases), len(films), self.device, self.dtype)
+        data = self.config.data
+        cases = list_cases(data.cases, "train")
+        reviewed = list_films(data.films, "train") if data.films is not None else []
+        if data.films is not None and not reviewed:
+            raise UsageError("holds no reviewed training films", path=data.films, remedy="export reviews first")
+        if not cases and not (reviewed and data.film_share == 1.0):
+            raise UsageError("holds no training cases", path=data.cases, remedy="simulate cases first")
+        films = make_validation_films(data.cases, run.validation_films, run.seed, self.make_film, data.films)
+        logger.info(
+            "%d training cases, %d reviewed films, %d validation films, %s %s",
+            *(len(cases), len(reviewed), len(films), self.device, self.dtype),
+        )
         checkpointed = validated = mined = self._seconds()
         tally = _Tally(time.monotonic())
-        for batch, waited in self._batches(cases):
+        for batch, waited in self._batches(cases, reviewed):
             share = self._share()
             if share >= 1.0:
                 break
@@ -191,7 +202,7 @@ class _Run:
                 if self._validate(films):
                     break
                 validated = checkpointed = self._seconds()
-            elif self.config.data.hard_share > 0 and self._seconds() - mined > run.mine_minutes * 60:
+            elif cases and data.hard_share > 0 and self._seconds() - mined > run.mine_minutes * 60:
                 self._mine(cases)
                 mined = self._seconds()
             elif self._seconds() - checkpointed > run.checkpoint_minutes * 60:
@@ -211,12 +222,12 @@ class _Run:
         by_steps = self.progress.step / self.config.run.steps if self.config.run.steps is not None else 0.0
         return max(by_time, by_steps)
 
-    def _batches(self, cases: list[Path]) -> Iterator[tuple[Batch, float]]:
+    def _batches(self, cases: list[Path], films: list[Path]) -> Iterator[tuple[Batch, float]]:
         """Yield batches from the step reached on, each with the seconds it was waited for."""
         steps = self.config.run.steps or ENDLESS_STEPS
         workers = self.config.run.workers
         loader = DataLoader(
-            StepBatches(cases, self.config, self.make_film, steps, self.out_dir / HARD_FILE),
+            StepBatches(cases, self.config, self.make_film, steps, self.out_dir / HARD_FILE, films),
             batch_size=None,
             sampler=range(self.progress.step, steps),
             num_workers=workers,

@@ -46,7 +46,7 @@ def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Ten
     For each structure cross-entropy plus, where the batch shows it, soft Dice (Milletari et al. 2016); for HO in
     addition the cross-entropy of the hardest pixels (online hard example mining, Shrivastava et al. 2016), which are
     missed faint nodules and false alarms, and small nodules weigh more. Pixels that are not valid do not count, nor
-    do those with an HO weight of zero for HO.
+    do those with an HO weight of zero for HO; other structures count only on films whose anatomy is known.
     """
     valid = batch.films[:, 1]
     total = output.scope.new_zeros((), dtype=torch.float32)
@@ -55,7 +55,8 @@ def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Ten
     maps = output.structures.float().unbind(1)
     for logits, (structure, weight) in zip(maps, config.structures.items(), strict=True):
         target = (batch.bits >> MASK_BITS[structure] & 1).to(torch.float32)
-        counts = valid * batch.ho_weight.float() if structure is Structure.HO else valid
+        known = batch.ho_weight.float() if structure is Structure.HO else batch.anatomy[:, None, None]
+        counts = valid * known
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * counts
         loss = entropy.sum() / counts.sum().clamp_min(1.0)
         # Where a structure is absent, Dice would push it down a thousand times harder than cross-entropy can ever lift

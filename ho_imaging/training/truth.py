@@ -1,4 +1,8 @@
-"""Studies with their truth on disk, as ``ho-imaging simulate`` writes them: a film and, beside it, ``truth/``."""
+"""Studies with their truth on disk: a film and, beside it, ``truth/``, as ``ho-imaging simulate`` writes them.
+
+``ho-imaging export-reviews`` writes the same of reviewed studies; their truth names the film, which stays where it is,
+and knows of no anatomy.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +82,8 @@ def read_truth(folder: Path) -> StudyTruth:
         if isinstance(error, ReadError):
             raise
         raise ReadError(f"is no study's truth: {error}", path=path, remedy="simulate it again") from error
-    return StudyTruth(folder / "film.dcm", nodules, {name: p > 0 for name, p in pictures.items()}, about)
+    film = Path(about["film"]) if isinstance(about.get("film"), str) else folder / "film.dcm"
+    return StudyTruth(film, nodules, {name: p > 0 for name, p in pictures.items()}, about)
 
 
 def _picture(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from ho_imaging.network.inference import predict_logits
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_cases, read_case
 from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.training.reviewed_films import ReviewedInfo, list_films, read_film
 from ho_imaging.training.scoring import auroc, cpm, froc, match_lesions, sensitivity_at
 from ho_imaging.vocabulary import Structure
 
@@ -32,9 +33,9 @@ __all__ = [
 
 
 class ValidationFilm(NamedTuple):
-    """A film of the validation set and what its case says about it."""
+    """A film of the validation set and what its case, or its review, says about it."""
 
-    info: CaseInfo
+    info: CaseInfo | ReviewedInfo
     film: Film
 
 
@@ -46,12 +47,19 @@ class FilmLogits:
     scope: float
 
 
-def make_validation_films(folder: Path, count: int, seed: int, make_film: FilmMaker) -> list[ValidationFilm]:
-    """Make films of ``count`` validation cases spread over all there are, the same for the same seed."""
+def make_validation_films(
+    folder: Path, count: int, seed: int, make_film: FilmMaker, films_dir: Path | None = None
+) -> list[ValidationFilm]:
+    """Make films of ``count`` validation cases spread over all there are, the same for the same seed.
+
+    As many reviewed films are added from ``films_dir``, where there is one.
+    """
     films = []
     for index, path in enumerate(spread(list_cases(folder, "val"), count)):
         case = read_case(path)
         films.append(ValidationFilm(case.info, make_film(case, np.random.default_rng([seed, 2**32 + index]))))
+    if films_dir is not None:
+        films += [ValidationFilm(*read_film(path)) for path in spread(list_films(films_dir, "val"), count)]
     if not films:
         raise UsageError("holds no validation cases", path=folder, remedy='simulate cases with split "val"')
     return films
@@ -84,13 +92,16 @@ def score_films(
     """Give the scores of a set of films.
 
     ``score`` is the mean of the HO Dice and the HO competition performance metric; ``dice_<structure>`` pools the
-    pixels of all films at a probability of one half; ``froc_1`` is the lesion sensitivity at one false alarm a film.
+    pixels of all films, for other structures than HO of those whose anatomy is known, at a probability of one half;
+    ``froc_1`` is the lesion sensitivity at one false alarm a film.
     """
     scores: dict[str, float] = {}
     ho_open = [(film.bits >> IGNORE_BIT & 1).astype(bool) for _, film in films]
     for channel, structure in enumerate(structures):
         overlap = total = 0
-        for (_, film), given, is_open in zip(films, logits, ho_open, strict=True):
+        for (info, film), given, is_open in zip(films, logits, ho_open, strict=True):
+            if structure is not Structure.HO and not info.anatomy_known:
+                continue
             counts = film.valid & ~is_open if structure is Structure.HO else film.valid
             truth = (film.bits >> MASK_BITS[structure] & 1).astype(bool) & counts
             found = (given.structures[channel] > 0) & counts

@@ -18,7 +18,7 @@ def a_batch(bits, *, valid=None, weight=None):
     bits = torch.as_tensor(bits, dtype=torch.uint8)[None]
     valid = torch.ones(bits.shape) if valid is None else torch.as_tensor(valid, dtype=torch.float32)[None]
     weight = torch.ones(bits.shape) if weight is None else torch.as_tensor(weight, dtype=torch.float32)[None]
-    return Batch(torch.stack([torch.zeros_like(valid), valid], 1), bits, weight.half(), torch.ones(1))
+    return Batch(torch.stack([torch.zeros_like(valid), valid], 1), bits, weight.half(), torch.ones(1), torch.ones(1))
 
 
 def test_soft_dice_of_known_maps():

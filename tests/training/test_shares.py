@@ -27,7 +27,7 @@ def batch():
     generator = torch.Generator().manual_seed(1)
     bits = torch.randint(0, 64, (5, 32, 32), dtype=torch.uint8, generator=generator)
     films = torch.rand(5, 2, 32, 32, generator=generator)
-    return Batch(films, bits, torch.ones(5, 32, 32).half(), torch.ones(5))
+    return Batch(films, bits, torch.ones(5, 32, 32).half(), torch.ones(5), torch.ones(5))
 
 
 def test_shares_give_the_mean_of_their_gradients_and_statistics(net, batch):

@@ -19,7 +19,7 @@ from pydicom.uid import UID, RLELossless
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 
-__all__ = ["Maker", "as_reference", "compress_runs", "stable_uid", "take_over"]
+__all__ = ["Maker", "Observer", "as_reference", "compress_runs", "stable_uid", "take_over"]
 
 _TAKEN_OVER = (
     # Patient and study attributes that highdicom leaves out (PS3.3 C.7.1, C.7.2): what a PACS matches and shows.
@@ -61,12 +61,29 @@ _WORDS = (
 
 
 @dataclass(frozen=True)
+class Observer:
+    """A reader whose reading an object states.
+
+    ``name``: of DICOM's form, family^given, or a code. ``digest``: of the reading, so that another reading is another
+    object. ``drawn`` and ``reshaped``: ids of nodules the reader outlined alone, and from the model's outline.
+    """
+
+    name: str
+    digest: str
+    drawn: frozenset[str] = frozenset()
+    reshaped: frozenset[str] = frozenset()
+    regraded: frozenset[str] = frozenset()
+    """Sides whose grade is the reader's."""
+
+
+@dataclass(frozen=True)
 class Maker:
-    """The program and the weights an object is made by, and when."""
+    """The program and the weights an object is made by, and when; ``observer``: the reader who has reviewed it."""
 
     model: ModelResult
     software: SoftwareResult
     created: datetime
+    observer: Observer | None = None
 
     def equipment(self) -> dict[str, Any]:
         """Give the arguments every highdicom object asks for."""
@@ -78,8 +95,9 @@ class Maker:
         }
 
     def uid(self, *parts: str) -> UID:
-        """Give a UID that is the same for the same input, model and program, so that a re-run replaces."""
-        return stable_uid(self.model.sha256, self.software.version, *parts)
+        """Give a UID that is the same for the same input, model, program and reading, so that a re-run replaces."""
+        reading = () if self.observer is None else ("reading", self.observer.name, self.observer.digest)
+        return stable_uid(self.model.sha256, self.software.version, *parts, *reading)
 
 
 def stable_uid(*parts: str) -> UID:
@@ -108,13 +126,15 @@ def as_reference(source: Dataset) -> Dataset:
 def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
     """Give an object its source's character set and the patient and study attributes that came without.
 
-    Our own text is ASCII, which every DICOM character set holds, so names stay as they were written.
+    Our own text is ASCII, which every DICOM character set holds, so names stay as they were written; a reader's name
+    may not be.
     """
     for keyword in _TAKEN_OVER:
         if keyword in source and keyword not in made:
             made[keyword] = source[keyword]
     charset = source.get("SpecificCharacterSet")
-    if charset is not None and _survives(made, charset):
+    is_ours = maker.observer is None or maker.observer.name.isascii()
+    if charset is not None and is_ours and _survives(made, charset):
         made.SpecificCharacterSet = charset
     else:
         made.SpecificCharacterSet = "ISO_IR 192"

@@ -17,6 +17,7 @@ from highdicom.sr import (
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
+    PersonObserverIdentifyingAttributes,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     SourceImageForMeasurementGroup,
@@ -44,8 +45,10 @@ MOST_POINTS = 2000
 def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker: Maker) -> ComprehensiveSR:
     """Write what was measured and graded as a report; every statement names the film it rests on.
 
-    Its completeness is PARTIAL and it is not verified: no reader has seen it.
+    Its completeness is PARTIAL and it is not verified: no reader has seen it. With an observer it states the reader's
+    reading, is COMPLETE, and is not verified either: who may sign it is for the hospital to say.
     """
+    observer = maker.observer
     images = {image.sop_instance_uid: image for image in result.images}
     algorithm = AlgorithmIdentification(
         name=f"ho_imaging {maker.model.name}",
@@ -63,6 +66,12 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
     first = evidence[0]
     report = MeasurementReport(
         observation_context=ObservationContext(
+            observer_person_context=None
+            if observer is None
+            else ObserverContext(
+                observer_type=standard.DCM.Person,
+                observer_identifying_attributes=PersonObserverIdentifyingAttributes(name=observer.name),
+            ),
             observer_device_context=ObserverContext(
                 observer_type=standard.DCM.Device,
                 observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
@@ -72,7 +81,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
                     model_name=MODEL_NAME,
                     serial_number=maker.model.sha256[:16],
                 ),
-            )
+            ),
         ),
         procedure_reported=codes.PLAIN_RADIOGRAPHY,
         imaging_measurements=groups or None,
@@ -87,10 +96,12 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         sop_instance_uid=maker.uid("sr", *sorted(sources)),
         instance_number=1,
         **maker.equipment(),
-        is_complete=False,
+        is_complete=observer is not None,
         is_final=False,
         is_verified=False,
-        series_description="HO imaging: measurements and grades (research)",
+        series_description="HO imaging: measurements and grades (research)"
+        if observer is None
+        else "HO imaging, reviewed: measurements and grades (research)",
         coding_schemes=[codes.CODING_SCHEME],
     )
     take_over(made, next(iter(sources.values())), maker)
@@ -116,12 +127,17 @@ def _nodule(
     if not np.array_equal(points[0], points[-1]):
         points = np.vstack([points, points[:1]])
     identifier, uid = tracking(maker, finding)
+    observer = maker.observer
+    drawn = observer is not None and finding.id in observer.drawn | observer.reshaped
     measures = [
         _measure(codes.AREA, finding.area_mm2, codes.MM2, finding.area_px),
         _measure(codes.LONG_AXIS, finding.long_axis_mm, codes.MM, finding.long_axis_px),
         _measure(codes.SHORT_AXIS, finding.short_axis_mm, codes.MM, finding.short_axis_px),
-        Measurement(name=codes.CERTAINTY, value=round(100.0 * finding.confidence, 1), unit=codes.PERCENT),
     ]
+    if not drawn:
+        measures.append(
+            Measurement(name=codes.CERTAINTY, value=round(100.0 * finding.confidence, 1), unit=codes.PERCENT)
+        )
     if finding.density_ratio is not None:
         measures.append(Measurement(name=codes.DENSITY_RATIO, value=finding.density_ratio, unit=codes.RATIO))
     return PlanarROIMeasurementsAndQualitativeEvaluations(
@@ -134,7 +150,7 @@ def _nodule(
         finding_type=codes.HETEROTOPIC_OSSIFICATION,
         finding_category=codes.MORPHOLOGICALLY_ABNORMAL,
         finding_sites=_site(Region(image.region), Side(finding.side)),
-        algorithm_id=algorithm,
+        algorithm_id=None if drawn else algorithm,
         measurements=measures,
     )
 
@@ -179,7 +195,7 @@ def _side(
         tracking_identifier=TrackingIdentifier(uid=maker.uid("side", name, *sorted(sources)), identifier=name),
         finding_type=codes.HETEROTOPIC_OSSIFICATION,
         finding_sites=_site(region, Side(side.side)),
-        algorithm_id=algorithm,
+        algorithm_id=None if maker.observer is not None and side.side in maker.observer.regraded else algorithm,
         measurements=measures or None,
         qualitative_evaluations=words,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -38,8 +39,11 @@ _ANATOMY_COLOURS_LAB = {
 
 
 def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
-    """Identifier and UID of a nodule, the same in every object of the study."""
-    return f"HO {finding.id}", str(maker.uid("nodule", finding.sop_instance_uid, finding.id))
+    """Identifier and UID of a nodule, the same in every object of the study; a reader keeps those of the model's."""
+    observer = maker.observer
+    named_by = maker if observer is not None and finding.id in observer.drawn else replace(maker, observer=None)
+    identifier = f"HO {finding.id}" if named_by is not maker or observer is None else f"HO {finding.id} {observer.name}"
+    return identifier[:64], str(named_by.uid("nodule", finding.sop_instance_uid, finding.id))
 
 
 def nodule_segmentation(
@@ -64,12 +68,21 @@ def nodule_segmentation(
                 tracking=(identifier, uid),
                 site=(Region(image.region), Side(finding.side)),
                 colour=_HO_COLOUR_LAB,
+                by=_outlined_by(maker, finding),
             )
         )
     masks = np.stack([mask for _, mask in kept], axis=-1).astype(np.uint8)
     return _segmentation(
         source, masks, descriptions, maker, "nodules", "HO_NODULES", "Suspected HO, one segment a nodule"
     )
+
+
+def _outlined_by(maker: Maker, finding: FindingResult) -> SegmentAlgorithmTypeValues:
+    if maker.observer is not None and finding.id in maker.observer.drawn:
+        return SegmentAlgorithmTypeValues.MANUAL
+    if maker.observer is not None and finding.id in maker.observer.reshaped:
+        return SegmentAlgorithmTypeValues.SEMIAUTOMATIC
+    return SegmentAlgorithmTypeValues.AUTOMATIC
 
 
 def probability_segmentation(source: Dataset, probability: NDArray[np.float32], maker: Maker) -> Segmentation | None:
@@ -127,6 +140,7 @@ def _description(
     tracking: tuple[str, str] | None = None,
     site: tuple[Region, Side] | None = None,
     colour: tuple[float, float, float],
+    by: SegmentAlgorithmTypeValues = SegmentAlgorithmTypeValues.AUTOMATIC,
 ) -> SegmentDescription:
     identifier, uid = tracking if tracking is not None else (None, None)
     regions = None
@@ -137,8 +151,11 @@ def _description(
         segment_label=label,
         segmented_property_category=category,
         segmented_property_type=kind,
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=AlgorithmIdentificationSequence(
+        algorithm_type=by,
+        # Of an outline that no program had a hand in there is none to name (PS3.3 C.8.20.4).
+        algorithm_identification=None
+        if by is SegmentAlgorithmTypeValues.MANUAL
+        else AlgorithmIdentificationSequence(
             name=f"ho_imaging {maker.model.name}",
             family=codes.ALGORITHM_FAMILY,
             version=maker.model.version,
@@ -153,6 +170,10 @@ def _description(
         made.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [codes.SIDES[site[1]]]
     made.RecommendedDisplayCIELabValue = _cielab(colour)
     return made
+
+
+def _series_words(words: str, maker: Maker) -> str:
+    return f"HO imaging: {words} (research)" if maker.observer is None else f"HO imaging, reviewed: {words} (research)"
 
 
 def _cielab(lab: tuple[float, float, float]) -> list[int]:
@@ -184,8 +205,8 @@ def _segmentation(
         instance_number=1,
         content_label=label,
         content_description=words,
-        content_creator_name="ho_imaging^",
-        series_description=f"HO imaging: {words} (research)"[:64],
+        content_creator_name="ho_imaging^" if maker.observer is None else maker.observer.name,
+        series_description=_series_words(words, maker)[:64],
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=True,
         **maker.equipment(),

@@ -1,0 +1,27 @@
+"""A reader looks at a study, corrects what was found and grades it; every decision is kept.
+
+`review` needs the extra ``review`` (anywidget, ipywidgets); reading decisions back does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ho_imaging.errors import UsageError
+
+if TYPE_CHECKING:
+    from ho_imaging.review.widget import ReviewWidget, review
+
+__all__ = ["ReviewWidget", "review"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        try:
+            from ho_imaging.review import widget  # noqa: PLC0415  (notebooks' libraries load when they are needed)
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"the review needs {error.name}", remedy='pip install "ho-imaging[review]", then restart the kernel'
+            ) from error
+        return getattr(widget, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,484 @@
+"""What readers decided, one line each, and what a study looks like when all of it is applied.
+
+Decisions are only ever added: a correction of a correction is another line, so who thought what, when and against
+which model can always be told. Points are [x, y] (column, row) in source pixels with pixel centres at whole numbers;
+`FindingResult.contours_px` has the same points as (row, column).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from ho_imaging.batch.write import folder_name
+from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.reporting.masks import WriteError
+from ho_imaging.reporting.schema import ModelResult, StudyResult
+
+__all__ = [
+    "MIMICS",
+    "Decision",
+    "Outline",
+    "ReviewStore",
+    "ReviewedFinding",
+    "ReviewedStudy",
+    "active_decisions",
+    "outline_of",
+    "redoable",
+    "review_state",
+    "undoable",
+    "until_commit",
+]
+
+logger = logging.getLogger(__name__)
+
+Action = Literal[
+    "open", "close", "accept", "reject", "reclassify", "reshape", "add", "regrade", "measure", "note", "commit",
+    "undo", "redo",
+]  # fmt: skip
+Outline = tuple[tuple[tuple[float, float], ...], ...]
+"""Closed rings of (x, y); inside is what an odd number of rings surrounds, so a ring in a ring is a hole."""
+
+MIMICS = (
+    "phlebolith", "arterial_calcification", "calcified_node", "injection_granuloma", "os_acetabuli", "osteophyte",
+    "enthesophyte", "healed_fracture", "avulsion_fragment", "fabella", "loose_body", "contrast_medium", "staples",
+    "clips", "electrode", "zip", "button", "tubing", "other",
+)  # fmt: skip
+"""What looks like ectopic bone and is not: the kinds the simulation draws, and any other."""
+
+_NEVER_UNDONE = frozenset({"open", "close", "commit", "undo", "redo"})
+"""A commitment stands: what was shown after it cannot be unseen."""
+
+_MOST_POINTS = 100_000
+_MOST_BYTES = 256 << 20
+_MOST_TEXT = 10_000
+_LONGEST_NAME = 100
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Decision(BaseModel):
+    """One thing a reader did, as it stands in one line of ``<store>/<study folder>/<reader>.jsonl``.
+
+    ``value`` by action: ``reclassify`` {"mimic": kind}; ``reshape`` and ``add`` {"outline": [[[x, y], ...], ...]};
+    ``regrade`` {"side", "system", "from", "to"}; ``measure`` {"from": [x, y], "to": [x, y], "mm", "basis"};
+    ``undo`` {"undoes": id}; ``redo`` {"redoes": id}, the id of what was undone; ``close`` {"seconds"}; else {}.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    version: Literal["1.0"] = "1.0"
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] = Field(default_factory=lambda: uuid4().hex)
+    at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    reader: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
+    study_uid: Annotated[str, Field(min_length=1)]
+    image_uid: str | None = None
+    model: ModelResult | None = None
+    """The model whose result was read."""
+    action: Action
+    target: Annotated[str, Field(max_length=64)] | None = None
+    """A finding's id, or that of a nodule this reader added: R1, R2, ..."""
+    value: dict[str, JsonValue] = Field(default_factory=dict)
+    reason: Annotated[str, Field(max_length=_MOST_TEXT)] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Decision:
+        if self.at.utcoffset() != timedelta(0):
+            raise ValueError("the time is not UTC")
+        if not self.reader.strip() or not self.reader.isprintable():
+            raise ValueError("the reader has no printable name")
+        if self.action in {"accept", "reject", "reclassify", "reshape", "add"} and not self.target:
+            raise ValueError(f"{self.action} names no nodule")
+        if self.action in {"reshape", "add"} and self.image_uid is None:
+            raise ValueError(f"{self.action} names no film")
+        if self.action in _CHECKS:
+            _CHECKS[self.action](self)
+        return self
+
+    def to_line(self) -> str:
+        """Write it as one line of JSON."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _check_mimic(decision: Decision) -> None:
+    if decision.value.get("mimic") not in MIMICS:
+        raise ValueError(f"mimic is none of {', '.join(MIMICS)}")
+
+
+def _check_outline(decision: Decision) -> None:
+    outline_of(decision)
+
+
+def _check_grade(decision: Decision) -> None:
+    value = decision.value
+    if value.get("side") not in {"left", "right", "unknown"}:
+        raise ValueError("side is not left, right or unknown")
+    if not isinstance(value.get("system"), str) or not isinstance(value.get("to"), str):
+        raise ValueError("a grade needs a system and a class")
+    if not isinstance(value.get("from"), str | None):
+        raise ValueError("the class before is no text")
+    if not (decision.reason or "").strip():
+        raise ValueError("a grade is changed with a reason")
+
+
+def _check_measure(decision: Decision) -> None:
+    _point(decision.value.get("from"))
+    _point(decision.value.get("to"))
+    length_mm = decision.value.get("mm")
+    if length_mm is not None and not _is_number(length_mm):
+        raise ValueError("mm is no number")
+    if not isinstance(decision.value.get("basis"), str):
+        raise ValueError("a measure needs its basis")
+
+
+def _check_undo(decision: Decision) -> None:
+    if not isinstance(decision.value.get(f"{decision.action}es"), str):
+        raise ValueError(f"{decision.action} names no decision")
+
+
+def _check_close(decision: Decision) -> None:
+    seconds = decision.value.get("seconds")
+    if not _is_number(seconds) or float(seconds) < 0:  # type: ignore[arg-type]  # checked just before
+        raise ValueError("seconds is no duration")
+
+
+_CHECKS: dict[str, Callable[[Decision], None]] = {
+    "reclassify": _check_mimic,
+    "reshape": _check_outline,
+    "add": _check_outline,
+    "regrade": _check_grade,
+    "measure": _check_measure,
+    "undo": _check_undo,
+    "redo": _check_undo,
+    "close": _check_close,
+}
+"""Each raises ``ValueError`` where a value does not say what its action needs."""
+
+
+def _is_number(value: JsonValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _point(value: JsonValue) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2 or not all(_is_number(part) for part in value):
+        raise ValueError("a point is not two numbers")
+    return float(value[0]), float(value[1])  # type: ignore[arg-type]  # checked just before
+
+
+def outline_of(decision: Decision) -> Outline:
+    """Give the outline of a ``reshape`` or ``add``; raises ``ValueError`` if there is none."""
+    rings = decision.value.get("outline")
+    if not isinstance(rings, list) or not rings:
+        raise ValueError("there is no outline")
+    outline = tuple(tuple(_point(point) for point in (ring if isinstance(ring, list) else [])) for ring in rings)
+    if any(len(ring) < 3 for ring in outline):
+        raise ValueError("a ring of the outline has fewer than three points")
+    if sum(len(ring) for ring in outline) > _MOST_POINTS:
+        raise ValueError(f"the outline has more than {_MOST_POINTS} points")
+    return outline
+
+
+class ReviewStore:
+    """A folder of decisions: a folder a study, in it a file a reader. Lines are added and never changed.
+
+    Parameters
+    ----------
+    folder
+        Where it is; made when the first decision is kept. That of a batch's output folder DIR is ``DIR/reviews``.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, study_uid: str, reader: str) -> Path:
+        """Give the file of one reader's decisions on one study."""
+        return self.folder / folder_name(study_uid) / f"{_reader_file(reader)}.jsonl"
+
+    def append(self, decision: Decision) -> None:
+        """Keep a decision: its line is on disk when this returns.
+
+        Raises
+        ------
+        WriteError
+            If it could not be kept.
+
+        """
+        path = self.path(decision.study_uid, decision.reader)
+        line = decision.to_line().encode("utf-8")
+        try:
+            new = not path.exists()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                size = os.fstat(handle).st_size
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    line = b"\n" + line  # what was torn stays a line of its own
+                while line:
+                    line = line[os.write(handle, line) :]
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if new:
+                for folder in (path.parent, self.folder, self.folder.parent):
+                    _sync_folder(folder)
+        except OSError as error:
+            raise WriteError(
+                f"the decision could not be kept: {error.strerror}", path=path, remedy="check space and rights"
+            ) from error
+
+    def read(self, study_uid: str, reader: str | None = None) -> list[Decision]:
+        """Read what one reader, or every reader, decided on a study, in the order of time; none where there is none.
+
+        A line torn by a crash while it was written is left out and logged.
+
+        Raises
+        ------
+        ReadError
+            If a file cannot be read, or holds a whole line that is no decision.
+
+        """
+        folder = self.folder / folder_name(study_uid)
+        paths = sorted(folder.glob("*.jsonl")) if reader is None else [self.path(study_uid, reader)]
+        found = [
+            decision
+            for path in paths
+            for decision in _decisions(path)
+            if decision.study_uid == study_uid and reader in {None, decision.reader}
+        ]
+        # One reader's own order is that of the lines, whatever the clock did meanwhile.
+        return found if reader is not None else sorted(found, key=lambda decision: decision.at)
+
+    def readers(self, study_uid: str) -> list[str]:
+        """Names of all who decided something on a study."""
+        return sorted({decision.reader for decision in self.read(study_uid)})
+
+    def studies(self) -> list[str]:
+        """UIDs of all studies somebody decided something on."""
+        paths = self.folder.glob("*/*.jsonl")
+        firsts = (next(_decisions(path), None) for path in sorted(paths))
+        return sorted({decision.study_uid for decision in firsts if decision is not None})
+
+
+def _reader_file(reader: str) -> str:
+    """Name of a reader's file: the reader's where that is safe, else with what makes it the only one."""
+    if _SAFE.fullmatch(reader):
+        return reader
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", reader)[:40].strip("_") or "reader"
+    return f"{plain}-{hashlib.sha256(reader.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _decisions(path: Path) -> Iterator[Decision]:
+    try:
+        if not path.exists():
+            return
+        if path.stat().st_size > _MOST_BYTES:
+            raise ReadError(f"is larger than {_MOST_BYTES >> 20} MiB", path=path, remedy="split it")
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        if isinstance(error, ReadError):
+            raise
+        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            parsed: Any = json.loads(line)
+        except ValueError:
+            logger.warning("%s: line %d was torn while it was written and is left out", path, number)
+            continue
+        try:
+            decision = Decision.model_validate(parsed)
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in problem["loc"])
+            raise ReadError(
+                f"line {number} is no decision: {where} {problem['msg']}".replace("  ", " "),
+                path=path,
+                remedy="read it with the version that wrote it, or move the line out of the file",
+            ) from error
+        yield decision
+
+
+@dataclass(frozen=True)
+class ReviewedFinding:
+    """A nodule as a reader left it.
+
+    ``outline``: closed rings of (x, y) in source pixels, inside by the even-odd rule. ``reshaped``: whether the
+    outline is the reader's in place of the model's. An added nodule that its reader took back is ``rejected``.
+    """
+
+    id: str
+    image_uid: str
+    status: Literal["unseen", "accepted", "rejected", "mimic", "added"]
+    outline: Outline
+    mimic: str | None = None
+    reshaped: bool = False
+
+
+@dataclass(frozen=True)
+class ReviewedStudy:
+    """A study as a reader left it.
+
+    ``grades``: of each side, the class and why it was changed (``None``: it is the model's, unchanged). ``seconds``:
+    how long the reader had it open; a session that was never closed lasts until its last decision.
+    """
+
+    study_uid: str
+    reader: str
+    findings: tuple[ReviewedFinding, ...]
+    grades: Mapping[str, tuple[str | None, str | None]]
+    committed: bool
+    seconds: float
+
+
+def active_decisions(decisions: Sequence[Decision]) -> list[Decision]:
+    """Leave out what was undone, and undoing itself; the rest keeps its order."""
+    undone: set[str] = set()
+    for decision in decisions:
+        if decision.action == "undo":
+            undone.add(str(decision.value["undoes"]))
+        elif decision.action == "redo":
+            undone.discard(str(decision.value["redoes"]))
+    kept = [decision for decision in decisions if decision.action not in {"undo", "redo"}]
+    return [decision for decision in kept if decision.id not in undone or decision.action in _NEVER_UNDONE]
+
+
+def undoable(decisions: Sequence[Decision]) -> Decision | None:
+    """Give what undo takes back next: the last decision that still holds."""
+    return next((d for d in reversed(active_decisions(decisions)) if d.action not in _NEVER_UNDONE), None)
+
+
+def redoable(decisions: Sequence[Decision]) -> Decision | None:
+    """Give what redo brings back next: the last one undone since anything new was decided."""
+    by_id = {decision.id: decision for decision in decisions}
+    waiting: list[Decision] = []
+    for decision in decisions:
+        if decision.action == "undo":
+            undone = by_id.get(str(decision.value["undoes"]))
+            waiting += [] if undone is None or undone.action in _NEVER_UNDONE else [undone]
+        elif decision.action == "redo":
+            waiting = [other for other in waiting if other.id != decision.value["redoes"]]
+        elif decision.action not in _NEVER_UNDONE:
+            waiting = []
+    return waiting[-1] if waiting else None
+
+
+def until_commit(decisions: Sequence[Decision]) -> list[Decision]:
+    """Give what a reader decided up to the first commitment: what a blinded reader thought before seeing the model."""
+    for number, decision in enumerate(decisions, start=1):
+        if decision.action == "commit":
+            return list(decisions[:number])
+    return list(decisions)
+
+
+def review_state(result: StudyResult, decisions: Sequence[Decision]) -> ReviewedStudy:
+    """Apply a reader's decisions to a result; a pure replay that honours undo and redo.
+
+    A reshaped nodule counts as accepted unless it was called a mimic; what was said of nodules that neither the
+    result has nor the reader added is left out.
+
+    Raises
+    ------
+    UsageError
+        If the decisions are of several readers or of another study.
+
+    """
+    readers = sorted({decision.reader for decision in decisions})
+    if len(readers) > 1:
+        raise UsageError(f"decisions of {len(readers)} readers", remedy="apply each reader's on its own")
+    if any(decision.study_uid != result.study_uid for decision in decisions):
+        raise UsageError(f"decisions on another study than {result.study_uid}", remedy="read them by the study's UID")
+    findings = {
+        found.id: ReviewedFinding(
+            id=found.id,
+            image_uid=found.sop_instance_uid,
+            status="unseen",
+            outline=tuple(tuple((column, row) for row, column in contour) for contour in found.contours_px),
+        )
+        for found in result.findings
+    }
+    sides = () if result.severity is None else result.severity.sides
+    grades: dict[str, tuple[str | None, str | None]] = {str(side.side): (side.grade, None) for side in sides}
+    active = active_decisions(decisions)
+    for decision in active:
+        if decision.action == "regrade":
+            grades[str(decision.value["side"])] = (str(decision.value["to"]), decision.reason)
+        elif decision.target is not None:
+            found = _applied(findings.get(decision.target), decision)
+            if found is not None:
+                findings[decision.target] = found
+    return ReviewedStudy(
+        study_uid=result.study_uid,
+        reader=readers[0] if readers else "",
+        findings=tuple(findings.values()),
+        grades=grades,
+        committed=any(decision.action == "commit" for decision in active),
+        seconds=_seconds(decisions),
+    )
+
+
+def _applied(found: ReviewedFinding | None, decision: Decision) -> ReviewedFinding | None:
+    """Apply a decision on one nodule; ``None``: it speaks of a nodule that is not there."""
+    if decision.action == "add" and decision.target is not None and decision.image_uid is not None:
+        found = ReviewedFinding(decision.target, decision.image_uid, "added", outline_of(decision))
+    if found is None:
+        return None
+    kept: Literal["accepted", "added"] = "added" if _is_added(found.id) else "accepted"
+    if decision.action == "accept":
+        found = replace(found, status=kept, mimic=None)
+    elif decision.action == "reject":
+        found = replace(found, status="rejected", mimic=None)
+    elif decision.action == "reclassify":
+        found = replace(found, status="mimic", mimic=str(decision.value["mimic"]))
+    elif decision.action == "reshape":
+        status = found.status if found.status == "mimic" else kept
+        found = replace(found, outline=outline_of(decision), reshaped=True, status=status)
+    return found
+
+
+def _is_added(finding_id: str) -> bool:
+    return re.fullmatch("R[0-9]+", finding_id) is not None
+
+
+def _seconds(decisions: Sequence[Decision]) -> float:
+    """Sum the sessions, each from its opening to its closing or, where that is missing, to its last decision."""
+    total = 0.0
+    opened: Decision | None = None
+    last: Decision | None = None
+    for decision in decisions:
+        if decision.action == "close":
+            total += float(decision.value["seconds"])  # type: ignore[arg-type]  # checked when it was read
+            opened = None
+        elif decision.action == "open":
+            total += _lasted(opened, last)
+            opened = decision
+        last = decision
+    return round(total + _lasted(opened, last), 3)
+
+
+def _lasted(opened: Decision | None, last: Decision | None) -> float:
+    if opened is None or last is None:
+        return 0.0
+    return max(0.0, (last.at - opened.at).total_seconds())

@@ -1,0 +1,233 @@
+"""A film's pixels for a viewer: every stored value, not only those inside the maker's window, and the maker's look."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import HOImagingError, ReadError
+from ho_imaging.pipeline import StudyAnalysis
+from ho_imaging.reading import Radiograph, discover, read_radiograph
+from ho_imaging.reading.dicom import drop_damaged, open_dataset
+from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reporting.schema import ImageResult
+
+__all__ = ["CURVE_POINTS", "FilmPixels", "FilmSource", "film_pixels", "strips"]
+
+CURVE_POINTS = 256
+_TOP = 65535
+_BINS = 65536
+_STRIP_BYTES = 4 << 20
+_VOI = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction", "VOILUTSequence")
+
+
+@dataclass(frozen=True, eq=False)
+class FilmPixels:
+    """A film as it is sent to the viewer.
+
+    ``codes``: uint16 (rows, columns), bone bright, linear in the film's values over all of them. The maker's look is
+    ``curve[(code - low) / (high - low)]``: ``curve`` float32 (CURVE_POINTS,) in [0, 1], ``window`` (low, high) in
+    codes. Moving the window moves ``low`` and ``high``.
+    """
+
+    codes: NDArray[np.uint16]
+    window: tuple[float, float]
+    curve: NDArray[np.float32]
+
+
+def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int = 0) -> FilmPixels:
+    """Read a film for viewing; a `Radiograph` has no values outside the maker's window any more.
+
+    Raises
+    ------
+    ReadError, NotARadiographError
+        As for `read_radiograph`.
+
+    """
+    if isinstance(source, Radiograph):
+        return _unwindowed(source)
+    dataset = _dataset(source)
+    if dataset is None:
+        return _unwindowed(read_radiograph(source, frame=_frame(None, frame)))
+    frame_number = _frame(dataset, frame)
+    look = read_radiograph(dataset, frame=frame_number).pixels
+    if not any(keyword in dataset for keyword in _VOI):
+        return FilmPixels(_codes(look), (0.0, float(_TOP)), _straight())
+    bare = read_radiograph(_without_window(dataset), frame=frame_number).pixels
+    return _with_look(_codes(bare), look)
+
+
+def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
+    """Open a DICOM file; ``None`` for a raster file."""
+    if isinstance(source, Dataset):
+        return source
+    path = Path(source)
+    try:
+        with path.open("rb") as stream:
+            kind = kind_of(stream.read(256))
+    except OSError as error:
+        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
+    if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
+        return None
+    try:
+        dataset = open_dataset(path)
+        drop_damaged(dataset)
+        return dataset
+    except HOImagingError as error:
+        raise type(error)(error.problem, path=path, remedy=error.remedy) from error
+
+
+def _frame(dataset: Dataset | None, frame: int) -> int | None:
+    """A film of one frame is read without a number, so that rasters and single frames need none."""
+    several = dataset is not None and int(dataset.get("NumberOfFrames", 1) or 1) > 1
+    return frame if several or frame else None
+
+
+def _without_window(dataset: Dataset) -> Dataset:
+    """Give a copy that states no window; it shares the pixels."""
+    bare = Dataset()
+    for tag in dataset.keys():  # noqa: SIM118  (iterating the data set itself would decode every element)
+        if keyword_for_tag(tag) not in _VOI:
+            bare[tag] = dataset.get_item(tag)
+    bare.file_meta = dataset.file_meta
+    implicit, little = dataset.original_encoding
+    bare.set_original_encoding(implicit, little, dataset.original_character_set)
+    return bare
+
+
+def _codes(pixels: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return np.asarray(np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(_TOP)), dtype=np.uint16)
+
+
+def _straight() -> NDArray[np.float32]:
+    return np.linspace(0.0, 1.0, CURVE_POINTS, dtype=np.float32)
+
+
+def _unwindowed(radiograph: Radiograph) -> FilmPixels:
+    return FilmPixels(_codes(radiograph.pixels), (0.0, float(_TOP)), _straight())
+
+
+def _with_look(codes: NDArray[np.uint16], look: NDArray[np.float32]) -> FilmPixels:
+    """Learn the maker's curve from the pairs of code and shown value; it is a function, so every pair fits."""
+    bins = codes.ravel()
+    counts = np.bincount(bins, minlength=_BINS)
+    sums = np.bincount(bins, weights=look.ravel().astype(np.float64), minlength=_BINS)
+    seen = np.flatnonzero(counts)
+    shown = np.interp(np.arange(_BINS), seen, sums[seen] / counts[seen])
+    shown = np.maximum.accumulate(shown)
+    floor, ceiling = float(shown[0]), float(shown[-1])
+    if ceiling - floor < 1e-3:
+        return FilmPixels(codes, (0.0, float(_TOP)), _straight())
+    slack = 0.002 * (ceiling - floor)
+    first = max(int(np.searchsorted(shown, floor + slack)) - 1, 0)
+    last = min(int(np.searchsorted(shown, ceiling - slack)), _BINS - 1)
+    step = (_TOP + 1) / _BINS
+    centres = (np.arange(_BINS) + 0.5) * step
+    low, high = float(centres[first]), float(centres[max(last, first + 1)])
+    curve = np.interp(np.linspace(low, high, CURVE_POINTS), centres, shown)
+    return FilmPixels(codes, (low, high), curve.astype(np.float32))
+
+
+def strips(pixels: FilmPixels) -> Iterator[tuple[int, int, bytes]]:
+    """Cut a film into strips of whole rows: (first row, rows, zlib-compressed little-endian uint16)."""
+    rows, columns = pixels.codes.shape
+    height = max(1, _STRIP_BYTES // (2 * columns))
+    for first in range(0, rows, height):
+        part = np.ascontiguousarray(pixels.codes[first : first + height], dtype="<u2")
+        yield first, part.shape[0], zlib.compress(part.tobytes(), level=1)
+
+
+class FilmSource:
+    """Where the films of a study are: in memory, where the result says, or in folders that were named instead.
+
+    Parameters
+    ----------
+    images
+        The films of the result.
+    analysis
+        The analysis they come from, if it is in memory.
+    near
+        Folders that relative paths may be relative to, besides the working folder.
+    folders
+        Folders to look through, by SOP Instance UID, for films that are not where they were.
+
+    """
+
+    def __init__(
+        self,
+        images: Sequence[ImageResult],
+        *,
+        analysis: StudyAnalysis | None = None,
+        near: Sequence[Path] = (),
+        folders: Sequence[str | PathLike[str]] = (),
+    ) -> None:
+        self._images = {image.sop_instance_uid: image for image in images}
+        self._analysis = analysis
+        self._near = tuple(near)
+        self._folders = tuple(folders)
+        self._found: dict[str, Path] | None = None
+
+    def locate(self, uid: str) -> Path | Dataset | Radiograph:
+        """Say where a film's pixels are.
+
+        Raises
+        ------
+        ReadError
+            If the file is not where it was, nor in the folders named.
+
+        """
+        if self._analysis is not None:
+            if uid in self._analysis.datasets:
+                return self._analysis.datasets[uid]
+            if uid in self._analysis.films:
+                radiograph = self._analysis.films[uid].reading.prepared.radiograph
+                return Path(radiograph.path) if radiograph.path and Path(radiograph.path).is_file() else radiograph
+        path = self._images[uid].path
+        if path is None:
+            raise ReadError(f"film {uid} was analysed from memory", remedy="give films=FOLDER where it lies as a file")
+        for candidate in (Path(path), *(folder / path for folder in self._near)):
+            if candidate.is_file():
+                return candidate
+        if uid in self._elsewhere():
+            return self._elsewhere()[uid]
+        looked = f" and not in {', '.join(str(folder) for folder in self._folders)}" if self._folders else ""
+        raise ReadError(
+            f"the film is not there any more{looked}",
+            path=path,
+            remedy="put it back, or give films=FOLDER to look for it by its UID",
+        )
+
+    def _elsewhere(self) -> dict[str, Path]:
+        if self._found is None:
+            found = discover(self._folders).studies if self._folders else ()
+            self._found = {image.sop_instance_uid: Path(image.path) for study in found for image in study.images}
+        return self._found
+
+    def pixels(self, uid: str) -> FilmPixels:
+        """Read a film's pixels.
+
+        Raises
+        ------
+        ReadError
+            If they cannot be had, or the file holds another film by now.
+
+        """
+        place = self.locate(uid)
+        pixels = film_pixels(place, self._images[uid].frame)
+        image = self._images[uid]
+        if (image.rows, image.columns) not in {(None, None), pixels.codes.shape}:
+            raise ReadError(
+                f"holds {pixels.codes.shape[0]} x {pixels.codes.shape[1]} pixels, the film read had "
+                f"{image.rows} x {image.columns}",
+                path=place if isinstance(place, Path) else None,
+                remedy="put the film that was analysed back",
+            )
+        return pixels

@@ -1,0 +1,131 @@
+"""What is reviewed: a study in a batch's output folder, one result, or an analysis in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ho_imaging.batch.write import folder_name
+from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.pipeline import StudyAnalysis
+from ho_imaging.reporting.schema import ImageResult, StudyResult
+from ho_imaging.review.films import FilmSource
+from ho_imaging.vocabulary import Status
+
+__all__ = ["ReviewInput", "StudySource", "open_study", "read_result"]
+
+StudySource = str | PathLike[str] | StudyResult | StudyAnalysis
+
+_MOST_RESULT_BYTES = 256 << 20
+_NAMED = 12
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewInput:
+    """A study to be reviewed.
+
+    ``folder``: where its result lies, with masks if they were written. ``store``: where decisions on it are kept.
+    """
+
+    result: StudyResult
+    films: FilmSource
+    analysis: StudyAnalysis | None
+    folder: Path | None
+    store: Path
+
+    @property
+    def images(self) -> tuple[ImageResult, ...]:
+        """The films that were analysed."""
+        return tuple(image for image in self.result.images if image.status == Status.DONE.value)
+
+
+def open_study(
+    source: StudySource, study: str | None = None, *, films: Sequence[str | PathLike[str]] = ()
+) -> ReviewInput:
+    """Find a study: ``source`` is a batch's output folder (then ``study`` says which), a study's folder in it, a
+    ``result.json``, or a result or an analysis in memory.
+
+    Raises
+    ------
+    UsageError
+        If ``study`` is needed and missing, or names none; if no film of the study was analysed.
+    ReadError
+        If there is no such folder or result, the result cannot be read, or none of the films is where it was.
+
+    """  # noqa: D205  (what the first argument may be is the summary)
+    if isinstance(source, StudyAnalysis):
+        return _checked(source.result, source, None, Path("reviews"), (), films)
+    if isinstance(source, StudyResult):
+        return _checked(source, None, None, Path("reviews"), (), films)
+    path = Path(source)
+    if not path.exists():
+        raise ReadError("does not exist", path=source, remedy="give the --out folder of ho-imaging analyze")
+    if path.is_file():
+        folder = path.parent
+    elif (path / "result.json").is_file():
+        folder = path
+    elif (path / "studies").is_dir():
+        folder = _chosen(path, study)
+    else:
+        raise UsageError("holds no results", path=path, remedy="give the --out folder of ho-imaging analyze")
+    result = read_result(folder / "result.json")
+    if study is not None and study != result.study_uid:
+        raise UsageError(f"holds study {result.study_uid}, not {study}", path=folder, remedy="leave study out")
+    batch = folder.parent.parent if folder.parent.name == "studies" else folder
+    return _checked(result, None, folder, batch / "reviews", (batch, *batch.resolve().parents), films)
+
+
+def _chosen(path: Path, study: str | None) -> Path:
+    if study is not None:
+        folder = path / "studies" / folder_name(study)
+        if not (folder / "result.json").is_file():
+            raise UsageError(f"has no result of study {study}", path=path, remedy="check the UID, see DIR/studies.csv")
+        return folder
+    found = sorted(place.parent for place in (path / "studies").glob("*/result.json"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(folder.name for folder in found[:_NAMED]) + (", ..." if len(found) > _NAMED else "")
+    raise UsageError(f"holds {len(found)} studies", path=path, remedy=f"choose one with study=: {names or 'none yet'}")
+
+
+def read_result(path: Path) -> StudyResult:
+    """Read a ``result.json``; raises `ReadError`."""
+    try:
+        if path.stat().st_size > _MOST_RESULT_BYTES:
+            raise ReadError(f"is larger than {_MOST_RESULT_BYTES >> 20} MiB", path=path, remedy="analyse it again")
+        return StudyResult.from_json(path.read_bytes())
+    except ValidationError as error:
+        raise ReadError(
+            f"is no result of this version ({error.error_count()} problems)", path=path, remedy="analyse it again"
+        ) from error
+    except OSError as error:
+        if isinstance(error, ReadError):
+            raise
+        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
+
+
+def _checked(
+    result: StudyResult,
+    analysis: StudyAnalysis | None,
+    folder: Path | None,
+    store: Path,
+    near: Sequence[Path],
+    folders: Sequence[str | PathLike[str]],
+) -> ReviewInput:
+    source = FilmSource(result.images, analysis=analysis, near=near, folders=folders)
+    found = ReviewInput(result, source, analysis, folder, store)
+    if not found.images:
+        raise UsageError(f"no film of study {result.study_uid} was analysed: {result.reason}", path=folder)
+    missing: ReadError | None = None
+    for image in found.images:
+        try:
+            source.locate(image.sop_instance_uid)
+        except ReadError as error:
+            missing = missing or error
+        else:
+            return found
+    raise missing or ReadError("no films")

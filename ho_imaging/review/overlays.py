@@ -1,0 +1,106 @@
+"""What else can be laid over a film: outlines of bones and implants, and the map of ectopic bone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ho_imaging.batch.write import folder_name
+from ho_imaging.errors import UsageError
+from ho_imaging.findings.outline import outlines
+from ho_imaging.pipeline import Analyzer, FilmAnalysis
+from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reporting.masks import ho_probability_8bit
+from ho_imaging.review.inputs import ReviewInput
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["Overlays"]
+
+Rings = list[list[tuple[float, float]]]
+
+_SHOWN = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD, Structure.IMPLANT)
+_LONGEST_MAP_PX = 1536
+_MOST_PNG_BYTES = 64 << 20
+
+
+class Overlays:
+    """Overlays of a study's films, by SOP Instance UID; a film is analysed again where the analysis was not kept."""
+
+    def __init__(self, study: ReviewInput) -> None:
+        self._study = study
+        self._again: dict[str, FilmAnalysis] = {}
+
+    def anatomy(self, uid: str) -> dict[str, Rings]:
+        """Give outlines of pelvis, femur, femoral head and implant as rings of (x, y) in source pixels.
+
+        Raises
+        ------
+        UsageError
+            If the model that made the result is not at hand.
+        ReadError
+            If the film has moved.
+
+        """
+        film = self._film(uid)
+        grid = film.prediction.prepared.grid
+        found: dict[str, Rings] = {}
+        for structure in _SHOWN:
+            mask = film.reading.anatomy.masks[structure]
+            rings = [grid.points_to_source(ring) for ring in outlines(mask.astype(np.float32), 0.5)]
+            found[structure.value] = [
+                [(round(float(c), 1), round(float(r), 1)) for r, c in ring[:: 2 if len(ring) > 40 else 1]]
+                for ring in rings
+            ]
+        return found
+
+    def probability_png(self, uid: str) -> bytes:
+        """Give the map of ectopic bone over the whole film as a grey PNG, 255 being certain; it may be smaller.
+
+        Raises
+        ------
+        UsageError, ReadError
+            As for `anatomy`.
+
+        """
+        if self._study.folder is not None:
+            written = self._study.folder / f"{folder_name(uid)}.ho.png"
+            if written.is_file() and written.stat().st_size <= _MOST_PNG_BYTES:
+                return written.read_bytes()
+        whole = ho_probability_8bit(self._film(uid).prediction)
+        scale = min(1.0, _LONGEST_MAP_PX / max(whole.shape))
+        size = (max(1, round(whole.shape[1] * scale)), max(1, round(whole.shape[0] * scale)))
+        encoded: bytes = cv2.imencode(".png", cv2.resize(whole, size, interpolation=cv2.INTER_AREA))[1].tobytes()
+        return encoded
+
+    def _film(self, uid: str) -> FilmAnalysis:
+        analysis = self._study.analysis
+        if analysis is not None and uid in analysis.films:
+            return analysis.films[uid]
+        if uid not in self._again:
+            self._again[uid] = self._analyzed(uid)
+        return self._again[uid]
+
+    def _analyzed(self, uid: str) -> FilmAnalysis:
+        """Analyse a film again, with what the caller said of it then."""
+        image = next(image for image in self._study.images if image.sop_instance_uid == uid)
+        analyzer = Analyzer(
+            region=image.region if image.region_source == "caller" else None,
+            view=image.view if image.view_source == "caller" else None,
+            laterality=image.laterality if image.laterality_source == "caller" else None,
+            spacing_mm=image.spacing_mm if image.spacing_source == "caller" else None,
+        )
+        made_by = self._study.result.model
+        if made_by is None or analyzer.model.identity.sha256 != made_by.sha256:
+            raise UsageError(
+                "bones and maps were not kept with this result, and the model that made it is not the one installed",
+                remedy="analyse the study again",
+            )
+        place = self._study.films.locate(uid)
+        if isinstance(place, Radiograph):
+            raise UsageError(
+                "bones and maps were not kept with this result", remedy="give the analysis, not its result"
+            )
+        films = analyzer.analyze_films([place]).films
+        if uid not in films:
+            raise UsageError("the film was not analysed again", remedy="analyse the study again")
+        return films[uid]

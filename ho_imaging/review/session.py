@@ -1,0 +1,511 @@
+"""One reader at one study: takes what the viewer asks and says, keeps decisions, and tells the viewer what holds.
+
+The viewer never decides what holds: it shows the state that comes back after a decision is on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.reporting.schema import RESEARCH_USE, FindingResult, ImageResult, SideResult
+from ho_imaging.review.decisions import (
+    MIMICS,
+    Decision,
+    ReviewedFinding,
+    ReviewedStudy,
+    ReviewStore,
+    active_decisions,
+    redoable,
+    review_state,
+    undoable,
+)
+from ho_imaging.review.films import FilmPixels, strips
+from ho_imaging.review.inputs import ReviewInput
+from ho_imaging.review.overlays import Overlays
+from ho_imaging.review.shapes import drawn, measured
+from ho_imaging.severity.systems import SYSTEMS, leading_system
+from ho_imaging.vocabulary import Region, Side, SpacingBasis
+
+__all__ = ["Message", "ReviewSession"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_POINTS = 20_000
+_BLIND = "the reading is blinded: the model's findings are shown after you commit"
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """Something for the viewer: JSON, and bytes beside it."""
+
+    content: dict[str, Any]
+    buffers: list[bytes] = field(default_factory=list)
+
+
+class ReviewSession:
+    """A reader's session.
+
+    Parameters
+    ----------
+    study
+        What is read.
+    reader
+        Name or code.
+    store
+        Where decisions are kept.
+    blinded
+        Hide the model's findings and grades until the reader has committed.
+    previous
+        An earlier study to look at beside it.
+
+    """
+
+    def __init__(
+        self,
+        study: ReviewInput,
+        reader: str,
+        store: ReviewStore,
+        *,
+        blinded: bool = False,
+        previous: ReviewInput | None = None,
+    ) -> None:
+        self.study = study
+        self.reader = reader
+        self.store = store
+        self.blinded = blinded
+        self.previous = previous
+        self._decisions = store.read(study.result.study_uid, reader)
+        self._size = self._stored_size()
+        self._overlays = {"current": Overlays(study)} | ({"previous": Overlays(previous)} if previous else {})
+        self._opened = False
+        self._pixels: dict[tuple[str, str], FilmPixels] = {}
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What this reader has decided on this study so far, everything kept."""
+        return list(self._decisions)
+
+    @property
+    def state(self) -> ReviewedStudy:
+        """The study as the reader left it."""
+        return review_state(self.study.result, self._decisions)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the model's findings and grades are hidden now."""
+        return self.blinded and not self.state.committed
+
+    def handle(self, message: Mapping[str, Any]) -> Iterator[Message]:
+        """Answer a message of the viewer; what goes wrong becomes an answer too."""
+        view, ack = message.get("view"), message.get("seq")
+        try:
+            for answer in self._answers(message):
+                answer.content.update(view=view, ack=ack)
+                yield answer
+        except HOImagingError as error:
+            yield Message(
+                {"type": "problem", "view": view, "ack": ack, "text": str(error), "about": message.get("type")}
+            )
+        except (ValidationError, KeyError, TypeError, ValueError) as error:
+            logger.debug("a message of the viewer", exc_info=True)
+            text = f"this could not be understood ({type(error).__name__}); nothing was changed"
+            yield Message({"type": "problem", "view": view, "ack": ack, "text": text, "about": message.get("type")})
+
+    def close(self, seconds: float) -> None:
+        """Note that the reader has stopped, after this many seconds at the film."""
+        if self._opened:
+            self._opened = False
+            self._keep("close", value={"seconds": round(max(0.0, float(seconds)), 1)})
+
+    # What the viewer may ask
+
+    def _answers(self, message: Mapping[str, Any]) -> Iterator[Message]:
+        self._catch_up()
+        kind = message.get("type")
+        if kind == "hello":
+            if not self._opened:
+                self._opened = True
+                self._keep("open", value={"blinded": self.blinded})
+            yield self._about()
+            yield self._told()
+        elif kind == "film":
+            yield from self._film(str(message["pane"]), str(message["uid"]))
+        elif kind in {"anatomy", "probability"}:
+            yield self._overlay(kind, str(message["pane"]), str(message["uid"]))
+        elif kind == "close":
+            self.close(float(message["seconds"]))
+        elif kind in {"decide", "stroke", "undo", "redo"}:
+            {"decide": self._decide, "stroke": self._stroke, "undo": self._undo, "redo": self._redo}[kind](message)
+            yield self._told()
+        else:
+            raise UsageError(f"the viewer asked for {kind!r}", remedy="restart the kernel and reload the page")
+
+    def _film(self, pane: str, uid: str) -> Iterator[Message]:
+        study = self._pane(pane)
+        pixels = self._pixels.get((pane, uid))
+        if pixels is None:
+            pixels = study.films.pixels(uid)
+            self._pixels = dict([*self._pixels.items()][-1:]) | {(pane, uid): pixels}
+        rows, columns = pixels.codes.shape
+        about = {"pane": pane, "uid": uid}
+        head = {
+            "type": "film",
+            "rows": rows,
+            "columns": columns,
+            "window": list(pixels.window),
+            "curve": [round(float(value), 5) for value in pixels.curve],
+        }
+        yield Message(head | about)
+        for first, count, data in strips(pixels):
+            yield Message({"type": "strip", "first": first, "rows": count} | about, [data])
+
+    def _overlay(self, kind: str, pane: str, uid: str) -> Message:
+        if self.hidden:
+            raise UsageError(_BLIND)
+        self._image(self._pane(pane), uid)
+        about = {"type": kind, "pane": pane, "uid": uid}
+        if kind == "anatomy":
+            return Message(about | {"outlines": self._overlays[pane].anatomy(uid)})
+        return Message(about, [self._overlays[pane].probability_png(uid)])
+
+    def _decide(self, message: Mapping[str, Any]) -> None:
+        action, target = str(message["action"]), message.get("target")
+        value, reason = dict(message.get("value") or {}), message.get("reason")
+        image_uid = message.get("image_uid")
+        if reason is not None and not isinstance(reason, str):
+            raise UsageError("the reason is no text")
+        if action not in {"accept", "reject", "reclassify", "regrade", "measure", "note", "commit"}:
+            raise UsageError(f"{action!r} is nothing a reader decides")
+        if target is not None:
+            image_uid = self._finding(str(target)).image_uid
+        if action == "measure":
+            image = self._image(self.study, str(image_uid))
+            value |= _length(image, value["from"], value["to"])
+        if action == "regrade":
+            value |= self._regraded(str(value["side"]), str(value["to"]))
+            if self.hidden and not (reason or "").strip():
+                reason = "read without the model's grade"
+        self._keep(action, target=target, image_uid=image_uid, value=value, reason=reason)
+
+    def _regraded(self, side: str, to: str) -> dict[str, Any]:
+        """Say which class of which system is changed; the class before is one that the reader has seen."""
+        if side not in self._sides():
+            raise UsageError(f"the study has no side {side!r}", remedy=f"choose one of {', '.join(self._sides())}")
+        model = self._model_side(side)
+        system = model.system if model is not None else self._system()
+        classes = next((system_.grades for system_ in SYSTEMS if system_.name == system), ())
+        if to not in classes:
+            raise UsageError(f"{system} has no class {to!r}", remedy=f"choose one of {', '.join(classes)}")
+        seen = not self.hidden or self._own_grade(side)
+        return {"from": self.state.grades.get(side, (None, None))[0] if seen else None, "system": system}
+
+    def _stroke(self, message: Mapping[str, Any]) -> None:
+        """Draw on a nodule, or a new one where none is named; the outline that comes of it is the decision."""
+        points = [(float(x), float(y)) for x, y in message["points"][:_MOST_POINTS]]
+        image = self._image(self.study, str(message["image_uid"]))
+        target = message.get("target")
+        before = None if target is None else self._finding(str(target))
+        if before is not None and before.image_uid != image.sop_instance_uid:
+            raise UsageError(f"nodule {before.id} lies on another film", remedy="choose it in the list")
+        if before is None and message["tool"] in {"eraser", "cut"}:
+            raise UsageError("there is no nodule to take from", remedy="choose one in the list first")
+        outline = drawn(
+            None if before is None else before.outline,
+            message["tool"],
+            points,
+            radius_px=float(message.get("radius") or 1.0),
+            shape=(int(image.rows or 0), int(image.columns or 0)),
+            aspect=_aspect(image),
+        )
+        name = before.id if before is not None else self._next_name()
+        self._keep(
+            "reshape" if before is not None else "add",
+            target=name,
+            image_uid=image.sop_instance_uid,
+            value={"outline": [[list(point) for point in ring] for ring in outline]},
+        )
+
+    def _undo(self, message: Mapping[str, Any]) -> None:
+        given = message.get("id")
+        candidates = [d for d in active_decisions(self._decisions) if d.id == given]
+        decision = undoable(self._decisions) if given is None else next(iter(candidates), None)
+        if decision is None:
+            raise UsageError("there is nothing to undo")
+        self._keep("undo", value={"undoes": decision.id})
+
+    def _redo(self, _: Mapping[str, Any]) -> None:
+        decision = redoable(self._decisions)
+        if decision is None:
+            raise UsageError("there is nothing to redo")
+        self._keep("redo", value={"redoes": decision.id})
+
+    # What the viewer is told
+
+    def _about(self) -> Message:
+        """Everything that does not change while the study is read."""
+        result = self.study.result
+        content = {
+            "type": "study",
+            "study_uid": result.study_uid,
+            "reader": self.reader,
+            "blinded": self.blinded,
+            "research_use": RESEARCH_USE,
+            "model": None if result.model is None else f"{result.model.name} {result.model.version}",
+            "store": str(self.store.path(result.study_uid, self.reader)),
+            "warnings": list(result.warnings),
+            "films": [_film_about(image) for image in self.study.images],
+            "previous": None if self.previous is None else [_film_about(image) for image in self.previous.images],
+            "mimics": list(MIMICS),
+            "grades": {system.name: list(system.grades) for system in SYSTEMS},
+        }
+        return Message(content)
+
+    def _told(self) -> Message:
+        """Everything that holds now; in a blinded reading nothing of the model's is in it."""
+        state = self.state
+        hidden = self.blinded and not state.committed
+        last, again = undoable(self._decisions), redoable(self._decisions)
+        measures = [d for d in active_decisions(self._decisions) if d.action == "measure"]
+        content = {
+            "type": "state",
+            "hidden": hidden,
+            "committed": state.committed,
+            "findings": [self._finding_about(f) for f in state.findings if not (hidden and f.id not in self._added())],
+            "sides": [self._side_about(side, state, hidden=hidden) for side in self._sides()],
+            "measures": [
+                {"id": d.id, "image_uid": d.image_uid, "from": d.value["from"], "to": d.value["to"],
+                 "text": _measure_text(d.value)}
+                for d in measures
+            ],
+            "notes": [d.reason for d in active_decisions(self._decisions) if d.action == "note"],
+            "undo": None if last is None else _in_words(last),
+            "redo": None if again is None else _in_words(again),
+            "count": len(self._decisions),
+            "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+            "previous_findings": [] if hidden or self.previous is None else _untouched(self.previous),
+        }  # fmt: skip
+        return Message(content)
+
+    def _finding_about(self, found: ReviewedFinding) -> dict[str, Any]:
+        model = next((f for f in self.study.result.findings if f.id == found.id), None)
+        image = self._image(self.study, found.image_uid)
+        return {
+            "id": found.id,
+            "image_uid": found.image_uid,
+            "status": found.status,
+            "mimic": found.mimic,
+            "reshaped": found.reshaped,
+            "outline": found.outline,
+            "model_outline": _outline(model) if model is not None and found.reshaped else None,
+            "side": None if model is None else str(model.side),
+            "confidence": None if model is None else model.confidence,
+            "same_as": None if model is None else model.same_as,
+            "size": _size_text(found, model, image),
+        }
+
+    def _side_about(self, side: str, state: ReviewedStudy, *, hidden: bool) -> dict[str, Any]:
+        model = None if hidden else self._model_side(side)
+        grade, reason = state.grades.get(side, (None, None))
+        own = self._own_grade(side)
+        about: dict[str, Any] = {
+            "side": side,
+            "system": model.system if model is not None else self._system(),
+            "grade": grade if own or not hidden else None,
+            "reason": reason,
+            "changed": own,
+            "model_grade": None if model is None else model.grade,
+        }
+        if model is not None:
+            evidence = model.evidence
+            about |= {
+                "alternatives": list(model.alternatives),
+                "probability": model.probabilities.get(model.grade or "", None),
+                "score": model.score,
+                "category": model.category,
+                "statement": evidence.statement,
+                "image_uid": evidence.sop_instance_uid,
+                "finding_ids": list(evidence.finding_ids),
+                "gap": None if evidence.gap_ends_px is None else [[c, r] for r, c in evidence.gap_ends_px],
+                "gap_text": _gap_text(model),
+            }
+        return about
+
+    # What it stands on
+
+    def _keep(
+        self,
+        action: str,
+        *,
+        target: str | None = None,
+        image_uid: str | None = None,
+        value: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        decision = Decision.model_validate(
+            {
+                "reader": self.reader,
+                "study_uid": self.study.result.study_uid,
+                "image_uid": image_uid,
+                "model": self.study.result.model,
+                "action": action,
+                "target": target,
+                "value": dict(value or {}),
+                "reason": (reason or "").strip() or None,
+            }
+        )
+        self.store.append(decision)
+        self._decisions.append(decision)
+        self._size = self._stored_size()
+
+    def _stored_size(self) -> int:
+        path = self.store.path(self.study.result.study_uid, self.reader)
+        return path.stat().st_size if path.exists() else 0
+
+    def _catch_up(self) -> None:
+        """Take in what the same reader decided in another notebook meanwhile."""
+        if self._stored_size() != self._size:
+            self._decisions = self.store.read(self.study.result.study_uid, self.reader)
+            self._size = self._stored_size()
+
+    def _pane(self, pane: str) -> ReviewInput:
+        study = self.previous if pane == "previous" else self.study
+        if study is None:
+            raise UsageError("there is no previous study", remedy="give previous= to review()")
+        return study
+
+    def _image(self, study: ReviewInput, uid: str) -> ImageResult:
+        for image in study.images:
+            if image.sop_instance_uid == uid:
+                return image
+        raise UsageError(f"the study has no film {uid}")
+
+    def _added(self) -> set[str]:
+        return {str(d.target) for d in active_decisions(self._decisions) if d.action == "add"}
+
+    def _finding(self, name: str) -> ReviewedFinding:
+        found = next((f for f in self.state.findings if f.id == name), None)
+        if found is None:
+            raise UsageError(f"there is no nodule {name}")
+        if self.hidden and name not in self._added():
+            raise UsageError(_BLIND)
+        return found
+
+    def _next_name(self) -> str:
+        taken = [int(str(d.target)[1:]) for d in self._decisions if d.action == "add" and str(d.target)[1:].isdigit()]
+        return f"R{max(taken, default=0) + 1}"
+
+    def _sides(self) -> list[str]:
+        severity = self.study.result.severity
+        if severity is not None and severity.sides:
+            return [str(side.side) for side in severity.sides]
+        shown = dict.fromkeys(str(side) for image in self.study.images for side in image.sides)
+        return list(shown) or [Side.RIGHT.value, Side.LEFT.value]
+
+    def _model_side(self, side: str) -> SideResult | None:
+        severity = self.study.result.severity
+        return next((s for s in severity.sides if s.side == side), None) if severity is not None else None
+
+    def _system(self) -> str:
+        return leading_system(Region(self.study.images[0].region)).name
+
+    def _own_grade(self, side: str) -> bool:
+        return any(d.action == "regrade" and d.value["side"] == side for d in active_decisions(self._decisions))
+
+
+def _film_about(image: ImageResult) -> dict[str, Any]:
+    spacing = image.measured_spacing_mm or image.spacing_mm
+    words = [str(image.view), str(image.region), str(image.laterality)]
+    return {
+        "uid": image.sop_instance_uid,
+        "label": " ".join(word.replace("_", " ") for word in words if word != "unknown") or "film",
+        "rows": image.rows,
+        "columns": image.columns,
+        "aspect": _aspect(image),
+        "spacing": None if spacing is None else list(spacing),
+        "basis": _basis_text(image),
+        "sides": [str(side) for side in image.sides],
+        "flags": [flag.message for flag in image.quality_flags],
+    }
+
+
+def _aspect(image: ImageResult) -> float:
+    spacing = image.measured_spacing_mm or image.spacing_mm
+    return 1.0 if spacing is None else spacing[0] / spacing[1]
+
+
+def _basis_text(image: ImageResult) -> str:
+    """Say what a millimetre on the film rests on."""
+    if image.measured_spacing_mm is not None:
+        basis = SpacingBasis(image.measured_basis)
+    else:
+        basis = SpacingBasis(image.spacing_basis) if image.spacing_mm is not None else SpacingBasis.NONE
+    if basis is SpacingBasis.DETECTOR:
+        known = image.magnification is not None
+        how = f"magnification {image.magnification:.2f} taken off" if known else "magnified: reads 10 to 25 % long"
+        return f"detector, {how}"
+    return {
+        SpacingBasis.CALIBRATED: "calibrated",
+        SpacingBasis.ANATOMICAL: "scaled from the femoral heads, ± 8 %",
+        SpacingBasis.ASSUMED: "assumed spacing",
+        SpacingBasis.NONE: "no believable spacing",
+    }[basis]
+
+
+def _length(image: ImageResult, start: list[float], end: list[float]) -> dict[str, Any]:
+    """Length between two points (x, y) in mm, or ``None``, and what it rests on."""
+    spacing = image.measured_spacing_mm or image.spacing_mm
+    across, down = float(end[0]) - float(start[0]), float(end[1]) - float(start[1])
+    length_mm = None if spacing is None else round(float(np.hypot(across * spacing[1], down * spacing[0])), 2)
+    return {"mm": length_mm, "basis": _basis_text(image)}
+
+
+def _measure_text(value: Mapping[str, Any]) -> str:
+    if value["mm"] is not None:
+        return f"{value['mm']:.1f} mm ({value['basis']})"
+    (x0, y0), (x1, y1) = value["from"], value["to"]
+    return f"{np.hypot(x1 - x0, y1 - y0):.0f} px ({value['basis']})"
+
+
+def _outline(finding: FindingResult) -> list[list[tuple[float, float]]]:
+    return [[(column, row) for row, column in contour] for contour in finding.contours_px]
+
+
+def _size_text(found: ReviewedFinding, model: FindingResult | None, image: ImageResult) -> str:
+    """Longest extent and area: the result's own where the outline is, else those of the drawn outline."""
+    if model is not None and not found.reshaped:
+        area_px, area_mm2, long_px, long_mm = (
+            model.area_px, model.area_mm2, model.long_axis_px, model.long_axis_mm,
+        )  # fmt: skip
+    else:
+        area_px, area_mm2, long_px, long_mm = measured(found.outline, image.measured_spacing_mm or image.spacing_mm)
+    if area_mm2 is None or long_mm is None:
+        return f"{long_px:.0f} px, {area_px:.0f} px²"
+    return f"{long_mm:.0f} mm, {area_mm2:.0f} mm²"
+
+
+def _gap_text(side: SideResult) -> str | None:
+    evidence = side.evidence
+    if evidence.gap_ends_px is None:
+        return None
+    return f"gap {evidence.gap_px:.0f} px" if evidence.gap_mm is None else f"gap {evidence.gap_mm:.1f} mm"
+
+
+def _untouched(study: ReviewInput) -> list[dict[str, Any]]:
+    return [{"id": f.id, "image_uid": f.sop_instance_uid, "outline": _outline(f)} for f in study.result.findings]
+
+
+def _in_words(decision: Decision) -> str:
+    value = decision.value
+    if decision.action == "regrade":
+        return f"{value['side']} graded {value['to']}"
+    if decision.action == "reclassify":
+        return f"{decision.target} is {str(value['mimic']).replace('_', ' ')}"
+    return " ".join(part for part in (decision.action, decision.target) if part)

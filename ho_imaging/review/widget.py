@@ -1,0 +1,125 @@
+"""The review in a notebook: a widget around a session."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ho_imaging.errors import UsageError
+from ho_imaging.review.decisions import Decision, ReviewedStudy, ReviewStore
+from ho_imaging.review.inputs import StudySource, open_study
+from ho_imaging.review.session import ReviewSession
+
+__all__ = ["ReviewWidget", "front_end", "review"]
+
+logger = logging.getLogger(__name__)
+
+_MODULES = ("geometry", "tones", "film", "keys", "pane", "panel", "review")
+"""In the order in which they use each other."""
+
+
+def front_end() -> str:
+    """Join the viewer's modules into the one that a notebook loads: a notebook has no address for several.
+
+    Each module imports from those before it, on lines of their own, and no two use a name twice.
+    """
+    static = files("ho_imaging.review") / "static"
+    parts = []
+    for name in _MODULES:
+        text = (static / f"{name}.js").read_text(encoding="utf-8")
+        text = re.sub(r"^import \{[^}]*\} from \"\./[a-z]+\.js\";\n", "", text, flags=re.MULTILINE)
+        parts.append(text if name == _MODULES[-1] else re.sub(r"^export ", "", text, flags=re.MULTILINE))
+    return "\n".join(parts)
+
+
+class ReviewWidget(anywidget.AnyWidget):
+    """Shows a session. Pixels and findings go by messages, not as the widget's state: no notebook file holds them."""
+
+    _esm = front_end()
+    _css = (files("ho_imaging.review") / "static" / "review.css").read_text(encoding="utf-8")
+    height_px = traitlets.Int(760).tag(sync=True)
+
+    def __init__(self, session: ReviewSession, *, height_px: int = 760) -> None:
+        super().__init__(height_px=height_px)
+        self.session = session
+        self.on_msg(self._on_message)
+
+    def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
+        if not isinstance(content, dict):
+            return
+        for answer in self.session.handle(content):
+            self.send(answer.content, answer.buffers)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What the reader has decided so far; all of it is kept already."""
+        return self.session.decisions
+
+    @property
+    def reviewed(self) -> ReviewedStudy:
+        """The study as the reader left it."""
+        return self.session.state
+
+
+def review(
+    source: StudySource,
+    *,
+    study: str | None = None,
+    reader: str,
+    previous: StudySource | None = None,
+    previous_study: str | None = None,
+    blinded: bool = False,
+    store: str | PathLike[str] | None = None,
+    films: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+    height_px: int = 760,
+) -> ReviewWidget:
+    """Open a study for review in a notebook.
+
+    Parameters
+    ----------
+    source
+        The output folder of ``ho-imaging analyze``, a study's folder in it, a ``result.json``, or a `StudyResult` or
+        `StudyAnalysis` in memory.
+    study
+        The study's UID, where ``source`` holds several.
+    reader
+        Who reads: a name or a code. Each reader's decisions are kept apart.
+    previous, previous_study
+        An earlier study to look at beside it, as for ``source`` and ``study``; ``previous_study`` alone is another
+        study of ``source``.
+    blinded
+        Hide the model's findings and grades until the reader has finished.
+    store
+        Folder for decisions; by default ``reviews`` in the batch's output folder, or in the working folder for what is
+        in memory.
+    films
+        Folders to look for films in, by their UID, if they are not where they were.
+    height_px
+        Height on the page.
+
+    Raises
+    ------
+    UsageError
+        If the study is not named, or nothing in it was analysed.
+    ReadError
+        If the result cannot be read or its films are gone; the message names the file.
+
+    """
+    if not reader.strip():
+        raise UsageError("the reader has no name", remedy='give reader="AB"')
+    folders = [films] if isinstance(films, str | PathLike) else list(films)
+    current = open_study(source, study, films=folders)
+    earlier = None
+    if previous is not None or previous_study is not None:
+        earlier = open_study(source if previous is None else previous, previous_study, films=folders)
+    kept = ReviewStore(current.store if store is None else Path(store))
+    session = ReviewSession(current, reader.strip(), kept, blinded=blinded, previous=earlier)
+    return ReviewWidget(session, height_px=height_px)

@@ -1,0 +1,198 @@
+"""The viewer in a browser without a notebook: a page on loopback whose model is a session in this process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ho_imaging.reporting.schema import FindingResult, ImageResult, StudyResult
+from ho_imaging.review.session import ReviewSession
+from ho_imaging.review.widget import ReviewWidget, front_end
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0; background: #fff }</style><style>%s</style>
+<div id="here"></div><script type="module">
+import widget from "/front_end.js";
+const listeners = new Set();
+const model = {
+  get: () => window.innerHeight - 10,
+  on: (_, listener) => listeners.add(listener),
+  off: (_, listener) => listeners.delete(listener),
+  send: async (content) => {
+    if (window.dead) return;
+    const answers = await (await fetch("/message", { method: "POST", body: JSON.stringify(content) })).json();
+    for (const { content: answer, buffers } of answers) {
+      const bytes = await Promise.all(buffers.map(async (b) => (await fetch("data:;base64," + b)).arrayBuffer()));
+      for (const listener of listeners) listener(answer, bytes.map((b) => new DataView(b)));
+    }
+  },
+};
+window.leave = widget.render({ model, el: document.getElementById("here") });
+window.review = document.getElementById("here").hoReview;
+</script>"""
+
+
+class ReviewPage:
+    """Serves one session; ``with ReviewPage(session) as url``."""
+
+    def __init__(self, session: ReviewSession) -> None:
+        lock = threading.Lock()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/front_end.js":
+                    self.answer(front_end(), "text/javascript")
+                else:
+                    self.answer(PAGE % ReviewWidget._css, "text/html")
+
+            def do_POST(self) -> None:
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with lock:
+                    answers = [
+                        {"content": a.content, "buffers": [base64.b64encode(b).decode() for b in a.buffers]}
+                        for a in session.handle(message)
+                    ]
+                self.answer(json.dumps(answers), "application/json")
+
+            def answer(self, text: str, kind: str) -> None:
+                data = text.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", f"{kind}; charset=utf-8")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def open_browser(profile: Path, size: tuple[int, int] = (1500, 950)) -> Any:
+    """A headless Chromium, or ``None`` where none is installed."""
+    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
+        return None
+    from selenium import webdriver  # noqa: PLC0415
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+        f"--window-size={size[0]},{size[1]}", f"--user-data-dir={profile}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    )
+
+
+def ring(center: tuple[float, float], radius: float, points: int = 80) -> tuple[tuple[float, float], ...]:
+    """A circle as (row, column) points."""
+    angles = np.linspace(0.0, 2.0 * np.pi, points, endpoint=False)
+    return tuple((center[0] + radius * np.sin(a), center[1] + radius * np.cos(a)) for a in angles)
+
+
+def write_film(path: Path, rows: int, columns: int, seed: int = 0) -> np.ndarray:
+    """A 16-bit picture of two bright shafts in soft noise, bone bright; uint16 (rows, columns)."""
+    import cv2  # noqa: PLC0415
+
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((rows, columns), dtype=np.float32) / np.float32([rows])[:, None, None]
+    tone = 9000 + 6000 * np.cos(3.0 * (x - 0.4)) + 3000 * y
+    for middle in (0.25, 0.6):
+        tone += 22000 * np.exp(-(((x - middle - 0.05 * y) / 0.05) ** 2))
+    pixels = np.clip(tone + rng.normal(0.0, 500.0, (rows, columns)), 0, 65535).astype(np.uint16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), pixels)
+    return pixels
+
+
+def make_result(
+    study_uid: str,
+    films: dict[str, tuple[Path, int, int]],
+    nodules: dict[str, list[tuple[tuple[float, float], float]]],
+    *,
+    spacing_mm: tuple[float, float] | None = (0.2, 0.2),
+) -> StudyResult:
+    """A result with round nodules (centre (row, column), radius) on films {uid: (path, rows, columns)}.
+
+    The left side has Brooker II with a gap of 15 mm, the right side 0.
+    """
+    images = tuple(
+        ImageResult(
+            sop_instance_uid=uid, path=str(path), status="done", rows=rows, columns=columns, region="pelvis",
+            view="ap", laterality="bilateral", spacing_mm=spacing_mm,
+            spacing_basis="none" if spacing_mm is None else "calibrated", measured_spacing_mm=spacing_mm,
+            measured_basis="none" if spacing_mm is None else "calibrated", sides=("right", "left"),
+        )
+        for uid, (path, rows, columns) in films.items()
+    )  # fmt: skip
+    findings = []
+    mm = None if spacing_mm is None else spacing_mm[0]
+    for uid, placed in nodules.items():
+        for center, radius in placed:
+            area = np.pi * radius**2
+            findings.append(
+                FindingResult(
+                    id=f"F{len(findings) + 1}", sop_instance_uid=uid, side="left", confidence=0.91,
+                    mean_probability=0.8, area_px=area, area_mm2=None if mm is None else area * mm**2,
+                    long_axis_px=2 * radius, long_axis_mm=None if mm is None else 2 * radius * mm,
+                    short_axis_px=2 * radius, short_axis_mm=None if mm is None else 2 * radius * mm,
+                    long_axis_ends_px=((center[0], center[1] - radius), (center[0], center[1] + radius)),
+                    short_axis_ends_px=((center[0] - radius, center[1]), (center[0] + radius, center[1])),
+                    centroid_px=center, contours_px=(ring(center, radius),), density_ratio=None, nearest_bone="femur",
+                    distance_to_bone_mm=None, distance_to_joint_mm=None, distance_to_joint_radii=None,
+                    periarticular=None, joined_to=("femur",),
+                )
+            )  # fmt: skip
+    first = images[0]
+    gap = ((0.4 * first.rows, 0.6 * first.columns), (0.4 * first.rows, 0.6 * first.columns + 75.0))
+    empty = {"finding_ids": (), "joined_to_pelvis": (), "joined_to_femur": (), "spacing_basis": "calibrated"}
+    evidence = {
+        "right": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": "No ectopic bone.", "gap_px": None,
+                          "gap_mm": None, "gap_ends_px": None},
+        "left": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": "Spurs leave 15.0 mm.",
+                         "gap_px": 75.0, "gap_mm": 15.0, "gap_ends_px": gap},
+    }  # fmt: skip
+    sides = [
+        {
+            "side": side, "system": "brooker", "grade": grade, "alternatives": (), "score": score, "category": word,
+            "probabilities": {grade: 0.8}, "evidence": evidence[side],
+        }
+        for side, grade, score, word in (("right", "0", 0.0, "none"), ("left", "II", 30.0, "moderate"))
+    ]  # fmt: skip
+    return StudyResult.model_validate(
+        {
+            "study_uid": study_uid, "status": "done", "images": images, "findings": tuple(findings),
+            "severity": {"sides": sides, "study": {"grade": "II", "system": "brooker", "score": 30.0,
+                                                   "category": "moderate"}},
+            "model": {"name": "test", "version": "1", "sha256": "a" * 64},
+            "software": {"name": "ho_imaging", "version": "0"},
+        }
+    )  # fmt: skip
+
+
+def write_batch(out: Path, result: StudyResult) -> Path:
+    """Lay a result down as a batch does; gives the output folder."""
+    folder = out / "studies" / result.study_uid
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(result.to_json())
+    return out

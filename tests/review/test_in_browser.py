@@ -1,0 +1,219 @@
+"""The viewer in a real browser, driven by keys and pointer; what it did is read from the store."""
+
+import time
+
+import pytest
+
+from ho_imaging.review.decisions import ReviewStore
+from ho_imaging.review.inputs import open_study
+from ho_imaging.review.session import ReviewSession
+
+STUDY, FILM, LATERAL = "1.2.3", "1.2.3.1", "1.2.3.2"
+
+
+class Hands:
+    """What a reader's hands do."""
+
+    def __init__(self, browser):
+        self.browser = browser
+
+    def js(self, code):
+        return self.browser.execute_script(f"return {code}")
+
+    def until(self, code, seconds=15):
+        end = time.monotonic() + seconds
+        while not self.js(f"Boolean({code})"):
+            assert time.monotonic() < end, f"never came true: {code}"
+            time.sleep(0.03)
+
+    def keys(self, *keys):
+        for key in keys:
+            self.browser.switch_to.active_element.send_keys(key)
+
+    def drag(self, start, *ends, pane="current"):
+        """Press at a source point (x, y), go to others, let go."""
+        from selenium.webdriver import ActionChains  # noqa: PLC0415
+
+        top = self.browser.find_element("css selector", f".ho-pane-{pane} .ho-top")
+        middle = self.js(f"[review.panes.{pane}.width / 2, review.panes.{pane}.height / 2]")
+        points = [self.js(f"review.panes.{pane}.view.toScreen({list(point)})") for point in (start, *ends)]
+        at = [(round(x - middle[0]), round(y - middle[1])) for x, y in points]
+        chain = ActionChains(self.browser, duration=40).move_to_element_with_offset(top, *at[0]).click_and_hold()
+        for offset in at[1:]:
+            chain.move_to_element_with_offset(top, *offset)
+        chain.release().perform()
+
+    def grey(self, point, pane="current"):
+        """Grey shown at a source point."""
+        x, y = self.js(f"review.panes.{pane}.view.toScreen({list(point)}).map((v) => Math.round(v * devicePixelRatio))")
+        return self.js(f"review.panes.{pane}.base.getContext('2d').getImageData({x}, {y}, 1, 1).data[0]")
+
+
+@pytest.fixture
+def reading(batch, browser):
+    from review_page import ReviewPage  # noqa: PLC0415
+
+    pages = []
+
+    def start(**options):
+        session = ReviewSession(open_study(batch), "AB", ReviewStore(batch / "reviews"), **options)
+        pages.append(ReviewPage(session))
+        browser.get(pages[-1].__enter__())
+        hands = Hands(browser)
+        hands.until("window.review?.panes.current.film && review.state")
+        time.sleep(0.1)
+        browser.find_element("css selector", ".ho-review").click()
+        return hands, session
+
+    yield start
+    for page in pages:
+        page.__exit__()
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE" and "favicon" not in str(line)]
+
+
+def test_nodules_are_judged_drawn_and_undone_by_keys_and_pointer(reading):
+    hands, session = reading()
+    hands.keys("j", "a")
+    hands.until("review.state.findings[0].status === 'accepted'")
+    hands.keys("j", "x")
+    hands.until("review.state.findings[1].status === 'rejected'")
+    hands.keys("j", "c")
+    select = hands.browser.find_element("css selector", ".ho-dialog select")
+    select.send_keys("phleb", "\ue009\ue007")  # Ctrl+Enter
+    hands.until("review.state.findings[2].mimic === 'phlebolith'")
+    # A stroke to the right of F2 (centre (430, 420), radius 30), which grows there and nowhere else.
+    hands.keys("k", "f", "b")
+    hands.drag((455, 420), (480, 420))
+    hands.until("review.state.findings[1].reshaped")
+    reached = max(x for x, _ in session.state.findings[1].outline[0])
+    assert reached == pytest.approx(480 + hands.js("review.brush"), abs=1.5)
+    assert min(x for x, _ in session.state.findings[1].outline[0]) == pytest.approx(400, abs=0.5)
+    hands.keys("n")
+    hands.drag((300, 600), (330, 620), (360, 600))
+    hands.until("review.state.findings.at(-1).id === 'R1'")
+    assert hands.js("review.chosen") == "R1"
+    hands.keys("e")
+    hands.drag((330, 560), (330, 660))
+    hands.until("review.state.findings.at(-1).reshaped")
+    assert len(session.state.findings[-1].outline) == 2  # cut in two
+    hands.keys("p")
+    for point in ((250, 100), (350, 100), (300, 200)):
+        hands.drag(point)
+    hands.keys("\ue007")
+    hands.until("review.state.count === 8")
+    steps = ["open", "accept", "reject", "reclassify", "reshape", "add", "reshape", "reshape"]
+    assert [d.action for d in session.decisions] == steps
+    assert len(session.state.findings[-1].outline) == 3
+    for count in range(9, 16):
+        hands.keys("z")
+        hands.until(f"review.state.count === {count}")
+    assert {f.id: f.status for f in session.state.findings} == dict.fromkeys(("F1", "F2", "F3", "F4"), "unseen")
+    hands.keys("\ue008Z\ue000")
+    hands.until("review.state.count === 16")
+    assert session.decisions[-1].action == "redo"
+
+
+def test_windowing_zoom_and_overlays_change_the_picture_and_nothing_else(reading):
+    hands, session = reading()
+    point = (300, 350)
+    before = hands.grey(point)
+    hands.keys("i")
+    time.sleep(0.1)
+    assert hands.grey(point) == pytest.approx(255 - before, abs=1)
+    hands.keys("i", "w")
+    hands.drag((300, 300), (300, 200))  # up: brighter
+    time.sleep(0.1)
+    assert hands.grey(point) > before + 20
+    hands.keys("r")
+    time.sleep(0.1)
+    assert hands.grey(point) == before
+    hands.keys("1")
+    assert hands.js("review.panes.current.view.zoom * devicePixelRatio") == pytest.approx(1.0)
+    hands.keys("v")
+    x = hands.js("review.panes.current.view.toScreen([300, 350])[0]")
+    hands.keys("\ue012")  # arrow left: the film moves right
+    assert hands.js("review.panes.current.view.toScreen([300, 350])[0]") == pytest.approx(x + 40)
+    hands.keys("f", "o", "l", "9")
+    assert hands.js("[review.overlay.fill, review.overlay.contours]") == [False, False]
+    hands.keys("\ue00f")  # page down: the second film
+    hands.until(f"review.panes.current.about.uid === '{LATERAL}' && review.panes.current.film")
+    assert hands.js("review.findingsOn(review.panes.current).map((f) => f.id)") == ["F4"]
+    hands.keys("j")  # the first nodule lies on the first film
+    hands.until(f"review.panes.current.about.uid === '{FILM}' && review.panes.current.film")
+    hands.keys("?")
+    assert "take it" not in hands.browser.find_element("css selector", ".ho-dialog").text
+    assert "draw a nodule that was missed" in hands.browser.find_element("css selector", ".ho-dialog").text
+    hands.keys("\ue00c")
+    assert "RESEARCH USE ONLY" in hands.browser.find_element("css selector", ".ho-research").text
+    assert [d.action for d in session.decisions] == ["open"]
+
+
+def test_a_grade_is_changed_with_a_reason_and_a_distance_measured(reading):
+    hands, session = reading()
+    hands.browser.find_element("css selector", "[data-gap=left]").click()
+    hands.until("review.panes.current.view.zoom > 1")
+    hands.keys("f", "g")
+    hands.browser.find_element("css selector", ".ho-dialog input[value=left]").click()
+    hands.browser.find_element("css selector", ".ho-dialog input[value=III]").click()
+    hands.browser.find_element("css selector", ".ho-dialog button[type=submit]").click()
+    assert "Say why" in hands.browser.find_element("css selector", ".ho-error").text
+    assert len(session.decisions) == 1
+    hands.keys("a spur reaches the ilium", "\ue009\ue007")
+    hands.until("review.state.sides[1].changed")
+    assert session.state.grades["left"] == ("III", "a spur reaches the ilium")
+    hands.keys("m")
+    hands.drag((100, 300), (200, 300))
+    hands.until("review.state.measures.length === 1")
+    assert session.decisions[-1].value["mm"] == pytest.approx(20.0, abs=0.4)  # 100 px of 0.2 mm, to a screen pixel
+
+
+def test_drawing_needs_no_mouse(reading):
+    hands, session = reading()
+    hands.keys("n", "b", "n")
+    for key in ("\ue014", "\ue008\ue014\ue000", " ", "\ue008\ue014\ue000", "\ue008\ue015\ue000", " "):
+        hands.keys(key)
+    hands.until("review.state.findings.at(-1).id === 'R1'")
+    assert session.decisions[-1].action == "add"
+
+
+def test_a_previous_study_moves_along_or_alone(reading, batch):
+    hands, _ = reading(previous=open_study(batch))
+    hands.until("review.panes.previous.film")
+    assert hands.js("review.findingsOn(review.panes.previous).length") == 3
+    hands.keys("v")
+    both = "[review.panes.current.view.x, review.panes.previous.view.x]"
+    start = hands.js(both)
+    hands.drag((300, 300), (350, 300))
+    moved = [after - before for after, before in zip(hands.js(both), start, strict=True)]
+    assert moved[0] > 10
+    assert moved[0] == pytest.approx(moved[1])
+    hands.keys("y")
+    start = hands.js(both)
+    hands.drag((300, 300), (350, 300), pane="previous")
+    after = hands.js(both)
+    assert after[0] == start[0]
+    assert after[1] > start[1] + 10
+    hands.keys("s")
+    assert not hands.browser.find_element("css selector", ".ho-pane-previous").is_displayed()
+
+
+def test_a_kernel_that_does_not_answer_is_said_loudly_and_nothing_is_shown_as_kept(reading):
+    hands, session = reading()
+    hands.js("window.dead = true")
+    hands.keys("j", "a")
+    hands.until("!review.banner.hidden", 10)
+    assert "NOT SAVED" in hands.browser.find_element("css selector", ".ho-banner").text
+    assert hands.js("review.state.findings[0].status") == "unseen"
+    assert [d.action for d in session.decisions] == ["open"]
+
+
+def test_a_blinded_page_holds_nothing_of_the_model(reading):
+    hands, session = reading(blinded=True)
+    page = hands.browser.find_element("tag name", "body").text
+    assert "none drawn yet" in page
+    for word in ("F1", "91 %", "Spurs", "15.0 mm"):
+        assert word not in page
+    hands.keys("q", "\ue009\ue007")
+    hands.until("review.state.committed")
+    assert "Spurs leave 15.0 mm." in hands.browser.find_element("tag name", "body").text
+    assert [d.action for d in session.decisions] == ["open", "commit"]
