@@ -13,10 +13,20 @@ from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGExtended12Bit, JPEGLSLossless, JPEGLSNearLossless, RLELossless
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGExtended12Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.rle import decode_rle
 
 __all__ = ["MAX_PIXELS", "Stored", "decode_frame", "transfer_syntax"]
 
@@ -259,14 +269,22 @@ def _check_codestream(
     raise DecodeError(f"holds no frame {frame}", remedy="send the file again")
 
 
-_DECODERS = {JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls", RLELossless: "pydicom"}
-"""Decoders that end damaged data with an ordinary error and keep no memory for it, which others do not."""
+_DECODERS = {
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
+    JPEG2000Lossless: "pylibjpeg",
+    JPEG2000: "pylibjpeg",
+}
+"""JPEG-LS: a decoder that ends damaged data with an ordinary error and keeps no memory for it, which others do not.
+JPEG 2000: one that works in one thread; the other starts a thread a core, in each of a batch's workers."""
 
 
 def _decode(dataset: Dataset, syntax: UID, frame: int) -> NDArray[np.integer]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what pydicom only warns of is checked here and after
+            if syntax == RLELossless and dataset.SamplesPerPixel == 1:
+                return decode_rle(dataset, frame)
             return _pixel_array(dataset, frame, _DECODERS.get(syntax, ""))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
@@ -309,13 +327,14 @@ def _only_stored_bits(
                 QualityFlag("bits_stored_wrong", f"The header states {bits} bits, the compressed data has {needed}.")
             )
             return Stored(values, needed, signed, tuple(flags))
-    if values.dtype.itemsize * 8 == bits and shift == 0:
+    whole = values.dtype.itemsize * 8 == bits
+    if shift == 0 and (whole or (values.dtype.kind == "u" and not signed and int(values.max()) < 1 << bits)):
         return Stored(values, bits, signed, tuple(flags))
     container = np.uint8 if allocated == 8 else np.uint16
     unsigned: NDArray[np.unsignedinteger] = (
         values.astype(container) if values.dtype.kind == "u" else values.astype(np.int32).astype(container)
     )
-    cleared = (unsigned >> shift) & container((1 << bits) - 1)
+    cleared = (unsigned >> shift if shift else unsigned) & container((1 << bits) - 1)
     if signed:
         wide = cleared.astype(np.int32)
         cleared = np.where(wide >= 1 << (bits - 1), wide - (1 << bits), wide).astype(np.int16)

@@ -34,7 +34,7 @@ from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
 from ho_imaging.reading.describe import describe
-from ho_imaging.reading.grayscale import grayscale_table
+from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
@@ -53,6 +53,7 @@ logger = logging.getLogger(__name__)
 MAX_FILE_BYTES = 2 * 1024**3
 _MAX_INFLATED_BYTES = 1024**3
 _INFLATE_STEP_BYTES = 1 << 20
+_ROWS_AT_A_TIME = 16
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
 
@@ -345,10 +346,21 @@ def _shown(
     last = max(int(values.max()), first + 1)
     table = grayscale_table(dataset, first, last, occurring, voi)
     flags += table.flags
-    pixels = table.table[values.astype(np.int32) - table.first] if table.first else table.table[values]
+    pixels = _looked_up(values, table)
     if padding is not None:
         pixels[padding] = 0.0
-    return np.asarray(pixels, dtype=np.float32)
+    return pixels
+
+
+def _looked_up(values: NDArray[np.integer], table: GrayscaleTable) -> NDArray[np.float32]:
+    """Look every value up, some rows at a time: indices are wider than pixels and should not leave the cache."""
+    pixels = np.empty(values.shape, dtype=np.float32)
+    for start in range(0, len(values), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        indices = values[rows].astype(np.intp) - table.first
+        # Every value is in the table, so nothing is clipped; "clip" spares a copy that checking would take.
+        np.take(table.table, indices, out=pixels[rows], mode="clip")
+    return pixels
 
 
 def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
