@@ -18,6 +18,7 @@ from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.preparing import prepare
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.read import ImageRef
+from ho_imaging.reading.uid import usable_uid
 from ho_imaging.reporting.build import (
     failed_image,
     finding_result,
@@ -333,7 +334,7 @@ def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, 
     if isinstance(source, Dataset):
 
         def text(keyword: str) -> str | None:
-            return str(source.get(keyword, "") or "") or None
+            return usable_uid(str(source.get(keyword, "") or "").strip()) or None
 
         return text("SOPInstanceUID") or f"unknown.{number}", text("SeriesInstanceUID"), text("StudyInstanceUID"), None
     path = None if isinstance(source, bytes) else str(source)
