@@ -18,6 +18,7 @@ from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.preparing import prepare
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.read import ImageRef
+from ho_imaging.reading.uid import usable_uid
 from ho_imaging.reporting.build import (
     failed_image,
     finding_result,
@@ -30,11 +31,14 @@ from ho_imaging.reporting.schema import ImageResult, StudyResult
 from ho_imaging.scope import check_anatomy, check_attributes
 from ho_imaging.severity import FilmReading, Severity, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
+from ho_imaging.stopwatch import stage
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, View
 
 if TYPE_CHECKING:
+    from ho_imaging.findings import Anatomy
     from ho_imaging.network.model_store import Model
     from ho_imaging.network.prediction import Prediction
+    from ho_imaging.preparing import Prepared
 
 __all__ = ["Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze"]
 
@@ -198,8 +202,9 @@ class Analyzer:
                 warnings += _warnings(film)
         films = _with_study_wide_ids(films)
         readings = [film.reading for film in films]
-        severity = grade_study(readings) if films else None
-        repeats = same_nodules(readings) if len(films) > 1 else {}
+        with stage("severity"):
+            severity = grade_study(readings) if films else None
+            repeats = same_nodules(readings) if len(films) > 1 else {}
         findings = [finding_result(f, f.id, repeats.get(f.id)) for reading in readings for f in reading.findings]
         if context is None and readings:
             context = _stated_context(readings)
@@ -220,13 +225,14 @@ class Analyzer:
         """Analyse one film; what goes wrong becomes its status and reason."""
         radiograph: Radiograph | None = None
         try:
-            radiograph = read_radiograph(
-                source,
-                region=self._region,
-                view=self._view,
-                laterality=self._laterality,
-                spacing_mm=self._spacing_mm,
-            )
+            with stage("read"):
+                radiograph = read_radiograph(
+                    source,
+                    region=self._region,
+                    view=self._view,
+                    laterality=self._laterality,
+                    spacing_mm=self._spacing_mm,
+                )
             check_attributes(radiograph)
             film, scope_probability = self._look(radiograph)
         except RefusedError as error:
@@ -253,20 +259,23 @@ class Analyzer:
 
         model = self.model
         contract = model.description.preparation
-        prepared = prepare(radiograph, contract)
-        prediction = predict(model, prepared)
-        anatomy = read_anatomy(prediction)
+
+        def look(assumed_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:
+            with stage("prepare"):
+                prepared = prepare(radiograph, contract, assumed_pixel_mm=assumed_pixel_mm)
+            with stage("network"):
+                prediction = predict(model, prepared)
+            with stage("findings"):
+                return prepared, prediction, read_anatomy(prediction)
+
+        prepared, prediction, anatomy = look(None)
         for _ in range(_MOST_RESCALES):
             if prepared.pixel_mm is not None or anatomy.pixel_mm is None:
                 break
             wrong_by = anatomy.pixel_mm / prepared.assumed_pixel_mm
             if abs(wrong_by - 1.0) <= _RESCALE_TOLERANCE or not 0.2 < wrong_by < 5.0:
                 break
-            prepared = prepare(
-                radiograph, contract, assumed_pixel_mm=wrong_by * contract.pixel_mm / prepared.grid.column_scale
-            )
-            prediction = predict(model, prepared)
-            anatomy = read_anatomy(prediction)
+            prepared, prediction, anatomy = look(wrong_by * contract.pixel_mm / prepared.grid.column_scale)
         if anatomy.basis is SpacingBasis.ANATOMICAL and anatomy.pixel_mm is not None:
             # A scale that the heads did not settle on is none.
             off = anatomy.pixel_mm / prepared.assumed_pixel_mm
@@ -275,8 +284,9 @@ class Analyzer:
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path, remedy="give a film of a hip or pelvis")
-        findings = find_nodules(prediction, anatomy)
-        possible = find_possible_nodules(prediction, anatomy)
+        with stage("findings"):
+            findings = find_nodules(prediction, anatomy)
+            possible = find_possible_nodules(prediction, anatomy)
         return FilmAnalysis(prediction, FilmReading(prepared, anatomy, findings, possible)), scope.scope_probability
 
     def _not_done(
@@ -324,7 +334,7 @@ def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, 
     if isinstance(source, Dataset):
 
         def text(keyword: str) -> str | None:
-            return str(source.get(keyword, "") or "") or None
+            return usable_uid(str(source.get(keyword, "") or "").strip()) or None
 
         return text("SOPInstanceUID") or f"unknown.{number}", text("SeriesInstanceUID"), text("StudyInstanceUID"), None
     path = None if isinstance(source, bytes) else str(source)

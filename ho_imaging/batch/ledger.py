@@ -97,7 +97,6 @@ class Ledger:
         try:
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise WriteError(
@@ -146,8 +145,11 @@ class Ledger:
             )
 
     def start(self, study_uid: str) -> int:
-        """Note that a worker has a study; gives the number of this attempt."""
-        with self._change() as db:
+        """Note that a worker has a study; gives the number of this attempt.
+
+        A machine that dies may take this note with it, which costs nothing: the study is still one to analyse.
+        """
+        with self._change(lasting=False) as db:
             db.execute(
                 "UPDATE studies SET state = 'running', attempts = attempts + 1 WHERE study_uid = ?", (study_uid,)
             )
@@ -203,8 +205,10 @@ class Ledger:
         return dict(json.loads(found[0])) if found else {}
 
     @contextlib.contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def _change(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction; a lasting one waits until the disk has it."""
         try:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
             self._db.execute("COMMIT")

@@ -64,24 +64,33 @@ class Pool:
             If workers cannot be started.
 
         """
+        ended: list[tuple[Job, Outcome | Died]] = []
         while True:
-            idle_without_work = False
-            for connection, worker in list(self._workers.items()):
-                if worker.ready and worker.job is None:
-                    following = take()
-                    if following is None:
-                        idle_without_work = True
-                        break
-                    worker.job, worker.since = following, time.monotonic()
-                    try:
-                        connection.send(following)
-                    except OSError:  # it died idle
-                        yield following, self._bury(connection, "its worker ended before it began")
-            if idle_without_work and not any(worker.job for worker in self._workers.values()):
+            # Before what has ended is looked at: no worker should wait while its last result is noted.
+            more = self._hand_out(take, ended)
+            yield from ended
+            if not more and not ended and not any(worker.job for worker in self._workers.values()):
                 return
-            yield from self._collect()
+            # What ended may have to be done again, so ask for work once more before waiting.
+            ended = self._collect() if more or not ended else []
 
-    def _collect(self) -> Iterator[tuple[Job, Outcome | Died]]:
+    def _hand_out(self, take: Callable[[], Job | None], ended: list[tuple[Job, Outcome | Died]]) -> bool:
+        """Give every idle worker a job; whether there was one for each."""
+        for connection, worker in list(self._workers.items()):
+            if worker.ready and worker.job is None:
+                following = take()
+                if following is None:
+                    return False
+                worker.job, worker.since = following, time.monotonic()
+                try:
+                    connection.send(following)
+                except OSError:  # it died idle
+                    ended.append((following, self._bury(connection, "its worker ended before it began")))
+        return True
+
+    def _collect(self) -> list[tuple[Job, Outcome | Died]]:
+        """Wait a little for workers that end their job, their life or their time."""
+        ended: list[tuple[Job, Outcome | Died]] = []
         ready = wait(list(self._workers), timeout=1.0)
         for connection, worker in list(self._workers.items()):
             job = worker.job
@@ -98,15 +107,16 @@ class Pool:
                                 f"workers cannot be started: {died}", remedy="try --workers 0"
                             ) from None
                     else:
-                        yield job, died
+                        ended.append((job, died))
                     continue
                 if not worker.ready:
                     worker.ready, self._failed_starts = True, 0
                 elif job is not None:
                     worker.job = None
-                    yield job, message
+                    ended.append((job, message))
             elif job is not None and time.monotonic() - worker.since > self._limit_s:
-                yield job, self._bury(connection, f"it took longer than {self._limit_s:.0f} s")
+                ended.append((job, self._bury(connection, f"it took longer than {self._limit_s:.0f} s")))
+        return ended
 
     def close(self) -> None:
         """End the workers, in the middle of their work if need be."""

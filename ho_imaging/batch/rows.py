@@ -99,7 +99,8 @@ def finding_rows(result: StudyResult) -> list[dict[str, Any]]:
     """Describe each finding in a row."""
     rows = []
     for finding in result.findings:
-        values = finding.model_dump(mode="json")
+        # Without the outlines, which are long.
+        values = finding.model_dump(mode="json", include=set(FINDING_COLUMNS))
         row = {name: values.get(name) for name in FINDING_COLUMNS}
         rows.append({**row, "study_uid": result.study_uid, "joined_to": " ".join(map(str, finding.joined_to)) or None})
     return rows

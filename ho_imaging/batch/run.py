@@ -212,7 +212,7 @@ def _plan(
         changed = before is None or before.fingerprint != print_
         ended = before is not None and before.state in {"done", "refused", "failed"}
         again = before is not None and before.state == "failed" and (options.retry_failed or before.again)
-        written = (out_dir / "studies" / folder_name(uid) / "result.json").is_file()
+        written = _is_written(out_dir / "studies" / folder_name(uid) / "result.json")
         if ended and not changed and not again and (written or (before is not None and before.state == "failed")):
             kept.append(uid)
         elif options.since is None or _newest(study) >= options.since:
@@ -220,6 +220,14 @@ def _plan(
     chosen = fresh if options.limit is None else fresh[: options.limit]
     ledger.plan([(job.study.study_uid, job.fingerprint) for job in chosen], kept, discovery.rejected)
     return deque(chosen), len(fresh) - len(chosen)
+
+
+def _is_written(result: Path) -> bool:
+    """Whether a result is there and not empty, as a machine that lost its power may leave it."""
+    try:
+        return result.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _in_shard(study_uid: str, shard: tuple[int, int]) -> bool:

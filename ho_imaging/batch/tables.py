@@ -24,6 +24,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     findings: list[dict[str, Any]] = []
     inputs: list[dict[str, Any]] = []
     seconds = 0.0
+    stages: Counter[str] = Counter()
     about: dict[str, Any] = {}
     rejected: dict[str, tuple[str, str]] = {}
     for path in ledger_files(out_dir):
@@ -34,6 +35,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
                 findings += row.get("findings", [])
                 inputs += row.get("inputs", [])
                 seconds += row["seconds"] or 0.0
+                stages.update(row.get("stages", {}))
             rejected |= {name: (status, reason) for name, status, reason in ledger.rejected()}
             about = ledger.about() or about
         finally:
@@ -46,7 +48,10 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     _table(out_dir / "studies", studies, STUDY_COLUMNS)
     _table(out_dir / "findings", findings, FINDING_COLUMNS)
     _table(out_dir / "inputs", inputs, INPUT_COLUMNS)
-    summary = _summary(studies, inputs, about, seconds)
+    summary = _summary(studies, inputs, about, seconds) | {
+        # What is left of the work is looking for changed files, making tables' rows and loading the model.
+        "stage_seconds": {name: round(value, 1) for name, value in stages.items()}
+    }
     write_text(out_dir / "run.json", json.dumps(summary, indent=2) + "\n")
     write_page(out_dir, studies)
     return summary

@@ -6,7 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ho_imaging.errors import HOImagingError
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
 from ho_imaging.severity.context import StudyContext
+from ho_imaging.stopwatch import stage, timed
 from ho_imaging.vocabulary import Status
 
 __all__ = ["Job", "Outcome", "Settings", "WorkFunction", "fingerprint", "prepare_worker", "work"]
@@ -55,7 +56,8 @@ class Outcome:
 
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
-    gone), to be tried by the next run. ``rows``: what the tables say of it. ``seconds``: where the time went.
+    gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
+    how long it took.
     """
 
     study_uid: str
@@ -108,21 +110,30 @@ def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | Non
 def work(job: Job) -> Outcome:
     """Analyse a study and write its results."""
     started = time.monotonic()
+    with timed() as stages:
+        outcome = _work(job)
+    seconds = time.monotonic() - started
+    rows = {**outcome.rows, "stages": {name: round(value, 4) for name, value in stages.items()}} if outcome.rows else {}
+    return replace(outcome, rows=rows, seconds=seconds)
+
+
+def _work(job: Job) -> Outcome:
     uid = job.study.study_uid
     before = _states(job.study)
     analyzer = _analyzer(job.settings)
     analysis = analyzer.analyze_study(job.study, context=job.context)
     if _states(job.study) != before:
-        return Outcome(uid, "changed", "a file changed while it was read", seconds=time.monotonic() - started)
+        return Outcome(uid, "changed", "a file changed while it was read")
     folder = Path(job.out_dir) / "studies" / folder_name(uid)
+    settings = job.settings
     try:
-        settings = job.settings
-        if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
-            write_objects(analysis, folder, probability=settings.dicom_probability, anatomy=settings.dicom_anatomy)
-        write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
-        write_thumbnail(analysis, folder)
+        with stage("write"):
+            if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
+                write_objects(analysis, folder, probability=settings.dicom_probability, anatomy=settings.dicom_anatomy)
+            write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
+            write_thumbnail(analysis, folder)
     except HOImagingError as error:
-        return Outcome(uid, "stopped", str(error), seconds=time.monotonic() - started)
+        return Outcome(uid, "stopped", str(error))
     result = analysis.result
     status = Status(result.status)
     return Outcome(
@@ -135,7 +146,6 @@ def work(job: Job) -> Outcome:
             "findings": finding_rows(result),
             "inputs": input_rows(result),
         },
-        seconds=time.monotonic() - started,
     )
 
 

@@ -120,7 +120,8 @@ def write_thumbnail(analysis: StudyAnalysis, folder: Path) -> None:
     scale = _THUMBNAIL_PX / max(rows, columns)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shown = cv2.resize(prepared.pixels, size, interpolation=cv2.INTER_AREA)
-    low, high = np.percentile(prepared.pixels[prepared.valid], [0.5, 99.8]) if prepared.valid.any() else (0.0, 1.0)
+    sample = prepared.pixels[::3, ::3][prepared.valid[::3, ::3]]
+    low, high = np.percentile(sample, [0.5, 99.8]) if sample.size else (0.0, 1.0)
     tones = np.clip((shown - low) / max(float(high - low), 1e-6), 0.0, 1.0)
     picture = cv2.cvtColor((tones * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     for finding in films[0].reading.findings:

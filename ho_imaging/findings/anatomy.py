@@ -88,9 +88,19 @@ def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float,
 
 def _bone_outlines(prediction: Prediction, structure: Structure, mask: NDArray[np.bool_]) -> Outlines:
     """Where the map of a bone crosses its threshold, without the parts that its mask leaves out."""
-    near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
-    alone = np.where(near, prediction.probabilities[structure], np.float32(0.0))
-    return tuple(outlines(alone, prediction.thresholds.get(structure, 0.5)))
+    if not mask.any():
+        return ()
+    rows, columns = (_reach(np.asarray(mask.any(axis=axis))) for axis in (1, 0))
+    near = cv2.dilate(mask[rows, columns].astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
+    alone = np.where(near, prediction.probabilities[structure][rows, columns], np.float32(0.0))
+    shift = np.array([rows.start, columns.start], dtype=np.float64)
+    return tuple(outline + shift for outline in outlines(alone, prediction.thresholds.get(structure, 0.5)))
+
+
+def _reach(there: NDArray[np.bool_]) -> slice:
+    """From the first to the last cell that is there, and two more on each side."""
+    cells = np.flatnonzero(there)
+    return slice(max(int(cells[0]) - 2, 0), int(cells[-1]) + 3)
 
 
 def _mean_scale(prepared: Prepared) -> float:
@@ -101,6 +111,8 @@ def _mean_scale(prepared: Prepared) -> float:
 def _without_specks(mask: NDArray[np.bool_], least_px: float) -> NDArray[np.bool_]:
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     keep = statistics[:, cv2.CC_STAT_AREA] >= least_px
+    if keep[1:].all():
+        return mask
     keep[0] = False
     return np.asarray(keep[labels]) if count > 1 else mask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -9,41 +10,68 @@ from scipy import ndimage
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["clarity", "density_ratio"]
+__all__ = ["DensityScale", "clarity"]
 
 _RING_PX = (2, 7)
 """A surround starts and ends so many prepared pixels outside a mask."""
+_APART_PX = 2
+"""Cells so near to a nodule are not taken for soft tissue."""
 _LEAST_CELLS = 20
 _CORTEX_PERCENTILE = 90.0
 """Along the femur the brightest tenth is cortex seen edge on."""
 
 
-def density_ratio(
-    pixels: NDArray[np.float32], nodule: NDArray[np.bool_], anatomy: Anatomy, valid: NDArray[np.bool_]
-) -> float | None:
-    """Brightness of a nodule over its surround, relative to that of femoral cortex over its own surround.
-
-    1.0 is as bright as cortex. A film's tone curve is unknown, so this orders nodules of one film and compares films
-    made alike; it is
-    no mineral density. ``None`` without femoral cortex or soft tissue beside either to compare with.
+class DensityScale:
+    """The film's own scale of brightness: its femoral cortex over the soft tissue beside it.
 
     Parameters
     ----------
     pixels
         Prepared film, (rows, columns) float32 in [0, 1].
-    nodule, valid
-        bool, same shape.
     anatomy
         Bones and implants of the film.
+    valid
+        bool, same shape.
 
     """
-    femur, soft = _femur_and_soft_tissue(anatomy, valid)
-    soft &= ~ndimage.binary_dilation(nodule, iterations=2)
-    nodule_contrast = _contrast(pixels, nodule, soft, percentile=None)
-    cortex_contrast = _contrast(pixels, femur & ~nodule, soft, percentile=_CORTEX_PERCENTILE)
-    if nodule_contrast is None or cortex_contrast is None or cortex_contrast <= 0.02:
-        return None
-    return max(0.0, nodule_contrast / cortex_contrast)
+
+    def __init__(self, pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.bool_]) -> None:
+        self._pixels = pixels
+        self._femur, self._soft = _femur_and_soft_tissue(anatomy, valid)
+        self._ring = _ring(self._femur, self._soft)
+
+    def ratio(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
+        """Brightness of a nodule over its surround, relative to that of femoral cortex over its own surround.
+
+        1.0 is as bright as cortex. A film's tone curve is unknown, so this orders nodules of one film and compares
+        films made alike; it is no mineral density. ``None`` without femoral cortex or soft tissue beside either to
+        compare with. ``nodule`` is bool, of the film's shape, and lies in ``box``.
+        """
+        near = _wider(box, nodule.shape, _RING_PX[1] + 1)
+        soft = self._soft[near] & ~ndimage.binary_dilation(nodule[near], iterations=_APART_PX)
+        inside = self._pixels[near][nodule[near]]
+        ring = _ring(nodule[near], soft)
+        if min(inside.size, int(ring.sum())) < _LEAST_CELLS:
+            return None
+        contrast = float(inside.mean()) - float(np.median(self._pixels[near][ring]))
+        cortex = self._cortex_without(nodule, box)
+        if cortex is None or cortex <= 0.02:
+            return None
+        return max(0.0, contrast / cortex)
+
+    def _cortex_without(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
+        """Contrast of the cortex where the nodule does not cover it; only what lies near the nodule changes."""
+        changed = _wider(box, nodule.shape, _RING_PX[1] + _APART_PX)
+        around = _wider(changed, nodule.shape, _RING_PX[1] + 1)
+        femur, ring = self._femur.copy(), self._ring.copy()
+        femur[box] &= ~nodule[box]
+        soft = self._soft[around] & ~ndimage.binary_dilation(nodule[around], iterations=_APART_PX)
+        part = tuple(
+            slice(inner.start - outer.start, inner.stop - outer.start)
+            for inner, outer in zip(changed, around, strict=True)
+        )
+        ring[changed] = _ring(femur[around], soft)[part]
+        return _contrast(self._pixels, femur, ring)
 
 
 def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.bool_]) -> float | None:
@@ -51,10 +79,10 @@ def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.boo
 
     The grain is the standard deviation that white noise would need for the film's Laplacian (Immerkaer, Comput Vis
     Image Underst 1996;64:300), taken over soft tissue. ``None`` without a femur or soft tissue. Arrays as in
-    `density_ratio`.
+    `DensityScale`.
     """
     femur, soft = _femur_and_soft_tissue(anatomy, valid)
-    contrast = _contrast(pixels, femur, soft, percentile=_CORTEX_PERCENTILE)
+    contrast = _contrast(pixels, femur, _ring(femur, soft))
     if contrast is None:
         return None
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -70,21 +98,24 @@ def _femur_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple[
     return femur, anatomy.masks[Structure.BODY] & valid & ~bone
 
 
-def _contrast(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], soft: NDArray[np.bool_], percentile: float | None
-) -> float | None:
-    if mask.sum() < _LEAST_CELLS:
+def _ring(mask: NDArray[np.bool_], soft: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Soft tissue that surrounds a mask."""
+    if not mask.any():
+        return np.zeros(mask.shape, dtype=bool)
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray((away >= _RING_PX[0]) & (away <= _RING_PX[1]) & soft)
+
+
+def _contrast(pixels: NDArray[np.float32], femur: NDArray[np.bool_], ring: NDArray[np.bool_]) -> float | None:
+    """Brightness of the cortex over the soft tissue beside it."""
+    inside, beside = pixels[femur], pixels[ring]
+    if min(inside.size, beside.size) < _LEAST_CELLS:
         return None
-    rows, columns = np.nonzero(mask)
-    reach = _RING_PX[1] + 1
-    window = (
-        slice(max(int(rows.min()) - reach, 0), int(rows.max()) + reach + 1),
-        slice(max(int(columns.min()) - reach, 0), int(columns.max()) + reach + 1),
+    return float(np.percentile(inside, _CORTEX_PERCENTILE)) - float(np.median(beside))
+
+
+def _wider(box: tuple[slice, ...], shape: tuple[int, ...], by: int) -> tuple[slice, ...]:
+    """A box with so many cells more on each side, as far as the film goes."""
+    return tuple(
+        slice(max(part.start - by, 0), min(part.stop + by, size)) for part, size in zip(box, shape, strict=True)
     )
-    away = ndimage.distance_transform_edt(~mask[window])
-    ring = (away >= _RING_PX[0]) & (away <= _RING_PX[1]) & soft[window]
-    if ring.sum() < _LEAST_CELLS:
-        return None
-    inside = pixels[window][mask[window]]
-    level = float(inside.mean()) if percentile is None else float(np.percentile(inside, percentile))
-    return level - float(np.median(pixels[window][ring]))

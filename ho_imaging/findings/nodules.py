@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ho_imaging.findings.anatomy import side_of
-from ho_imaging.findings.density import density_ratio
+from ho_imaging.findings.density import DensityScale
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, extent, outlines
 from ho_imaging.network.calibration import recalibrate
@@ -84,15 +85,21 @@ def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: 
     count, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
     if count <= 1:
         return []
-    away = {bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()}
     boxes = ndimage.find_objects(labels)
+    chosen = []
+    for label, box in enumerate(boxes, start=1):
+        inside = labels[box] == label
+        if seed_from <= float(probability[box][inside].max()) < seed_to:
+            mask = np.zeros(labels.shape, dtype=bool)
+            mask[box] = inside
+            chosen.append((mask, box))
+    if not chosen:
+        return []
+    surroundings = _surroundings_of(prediction, anatomy)
     wider = _wider(probability, _LESS_SURE * level)
     found = []
-    for label, box in enumerate(boxes, start=1):
-        mask = labels == label
-        if not seed_from <= float(probability[box][mask[box]].max()) < seed_to:
-            continue
-        finding = _measure(prediction, anatomy, mask, box, level, away, wider)
+    for mask, box in chosen:
+        finding = _measure(prediction, anatomy, mask, box, level, surroundings, wider)
         if finding is not None:
             found.append(finding)
     found.sort(key=lambda f: (-round(f.confidence, 4), f.centroid_px))
@@ -105,7 +112,7 @@ def _measure(
     mask: NDArray[np.bool_],
     box: tuple[slice, ...],
     level: float,
-    away: dict[Structure, NDArray[np.float64]],
+    surroundings: _Surroundings,
     wider: _Wider,
 ) -> Finding | None:
     prepared = prediction.prepared
@@ -121,7 +128,7 @@ def _measure(
     levels = (
         tuple(contour + shift for contour in surer),
         tuple(prepared_outlines),
-        wider.outline(probability, mask),
+        wider.outline(probability, mask, box),
     )
     cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prepared.assumed_pixel_mm
     area_cells = enclosed_area(prepared_outlines)
@@ -136,8 +143,8 @@ def _measure(
     centroid = grid.points_to_source(np.array([[weights[0] + box[0].start, weights[1] + box[1].start]]))[0]
     long_ends, short_ends = grid.points_to_source(size.long_ends), grid.points_to_source(size.short_ends)
     mm = anatomy.pixel_mm
-    nearest, distance_px, joined = _bones(mask, anatomy, away)
-    joint_px, joint_radii, side = _joint(mask, anatomy, prediction, (float(centroid[0]), float(centroid[1])))
+    nearest, distance_px, joined = _bones(mask, box, anatomy, surroundings.away)
+    joint_px, joint_radii, side = _joint(mask, box, anatomy, prediction, (float(centroid[0]), float(centroid[1])))
     return Finding(
         id="",
         sop_instance_uid=prepared.radiograph.sop_instance_uid,
@@ -155,7 +162,7 @@ def _measure(
         short_axis_mm=None if mm is None else size.short_axis * mm,
         mean_probability=float(values.mean()),
         confidence=recalibrate(float(values.max()), prediction.finding_confidence),
-        density_ratio=density_ratio(prepared.pixels, mask, anatomy, prepared.valid),
+        density_ratio=surroundings.density.ratio(mask, box),
         nearest_bone=nearest,
         distance_to_bone_mm=None if mm is None or distance_px is None else distance_px * mm,
         distance_to_joint_mm=None if mm is None or joint_px is None else joint_px * mm,
@@ -168,6 +175,24 @@ def _measure(
 
 
 @dataclass(frozen=True, eq=False)
+class _Surroundings:
+    """What every nodule of a film is measured against: distance to each bone, and how bright cortex is."""
+
+    away: dict[Structure, NDArray[np.float32]]
+    density: DensityScale
+
+
+@lru_cache(maxsize=1)
+def _surroundings_of(prediction: Prediction, anatomy: Anatomy) -> _Surroundings:
+    """Measure what reported and possible nodules of a film have in common, once."""
+    prepared = prediction.prepared
+    return _Surroundings(
+        away={bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()},
+        density=DensityScale(prepared.pixels, anatomy, prepared.valid),
+    )
+
+
+@dataclass(frozen=True, eq=False)
 class _Wider:
     """The parts of the map above the less sure level, which a nodule's less sure outline is taken from."""
 
@@ -175,8 +200,8 @@ class _Wider:
     labels: NDArray[np.int32]
     boxes: list[tuple[slice, ...]]
 
-    def outline(self, probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> Outlines:
-        part = int(self.labels[mask][0])
+    def outline(self, probability: NDArray[np.float32], mask: NDArray[np.bool_], box: tuple[slice, ...]) -> Outlines:
+        part = int(self.labels[box][mask[box]][0])
         rows, columns = _framed(self.boxes[part - 1])
         mine = self.labels[rows, columns] == part
         near = probability[rows, columns]
@@ -210,11 +235,9 @@ def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, 
     return surer * mm**2, (area_cells + grown) * mm**2
 
 
-def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance of each cell to the nearest one of a mask, between centres."""
-    return np.asarray(
-        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), dtype=np.float64
-    )
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
 
 
 def _ends(points: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -222,32 +245,42 @@ def _ends(points: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float
 
 
 def _bones(
-    mask: NDArray[np.bool_], anatomy: Anatomy, away: dict[Structure, NDArray[np.float64]]
+    mask: NDArray[np.bool_], box: tuple[slice, ...], anatomy: Anatomy, away: dict[Structure, NDArray[np.float32]]
 ) -> tuple[Structure | None, float | None, tuple[Structure, ...]]:
     """Nearest native bone, its distance in prepared pixels (0 when touching), and the bones the nodule is joined to."""
     nearest: Structure | None = None
     least: float | None = None
     joined = []
-    bones = anatomy.masks[Structure.PELVIS] | anatomy.masks[Structure.FEMUR]
-    superimposed = float(bones[mask].mean()) > _INSIDE_SHARE
+    inside = mask[box]
+    bones = anatomy.masks[Structure.PELVIS][box] | anatomy.masks[Structure.FEMUR][box]
+    superimposed = float(bones[inside].mean()) > _INSIDE_SHARE
     for bone, distance in away.items():
-        closest = float(distance[mask].min())
+        closest = float(distance[box][inside].min())
         gap = 0.0 if closest <= _TOUCH_PX else closest - 1.0
         if least is None or gap < least:
             nearest, least = bone, gap
-        if gap == 0.0 and not superimposed and (bone is not Structure.FEMUR or _touches_below_the_head(mask, anatomy)):
+        if (
+            gap == 0.0
+            and not superimposed
+            and (bone is not Structure.FEMUR or _touches_below_the_head(mask, box, anatomy))
+        ):
             joined.append(bone)
     return nearest, least, tuple(joined)
 
 
-def _touches_below_the_head(mask: NDArray[np.bool_], anatomy: Anatomy) -> bool:
+def _touches_below_the_head(mask: NDArray[np.bool_], box: tuple[slice, ...], anatomy: Anatomy) -> bool:
     """Whether a nodule touches the femur outside the head, which lies in the joint and overlaps the socket anyway."""
-    femur = anatomy.masks[Structure.FEMUR] & ~anatomy.masks[Structure.FEMORAL_HEAD]
-    return bool((ndimage.binary_dilation(mask, structure=np.ones((3, 3), dtype=bool)) & femur).any())
+    near = _framed(box)
+    femur = anatomy.masks[Structure.FEMUR][near] & ~anatomy.masks[Structure.FEMORAL_HEAD][near]
+    return bool((ndimage.binary_dilation(mask[near], structure=np.ones((3, 3), dtype=bool)) & femur).any())
 
 
 def _joint(
-    mask: NDArray[np.bool_], anatomy: Anatomy, prediction: Prediction, centroid_px: tuple[float, float]
+    mask: NDArray[np.bool_],
+    box: tuple[slice, ...],
+    anatomy: Anatomy,
+    prediction: Prediction,
+    centroid_px: tuple[float, float],
 ) -> tuple[float | None, float | None, Side]:
     """Distance from the nearest joint's centre to the nodule in prepared pixels and head radii; the nodule's side."""
     grid: GridMap = prediction.prepared.grid
@@ -256,7 +289,7 @@ def _joint(
     candidates = [joint for joint in anatomy.joints if side in {Side.UNKNOWN, joint.side} or joint.side is Side.UNKNOWN]
     if not candidates:
         return None, None, side
-    cells = np.argwhere(mask)
+    cells = np.argwhere(mask[box]) + np.array([part.start for part in box])
     best: tuple[float, float, Side] | None = None
     for joint in candidates:
         center = grid.points_to_prepared(np.array([joint.center_px]))[0]

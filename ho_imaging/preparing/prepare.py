@@ -10,7 +10,7 @@ from ho_imaging.preparing.collimation import find_exposed_area
 from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.preparing.intensity import normalise_intensity
 from ho_imaging.preparing.prepared import Prepared
-from ho_imaging.preparing.resample import grid_for, mask_to_prepared, to_prepared
+from ho_imaging.preparing.resample import grid_for, part_to_prepared, to_prepared
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.vocabulary import Region
 
@@ -59,9 +59,8 @@ def prepare(
         area.columns,
         (contract.pixel_mm / row_mm, contract.pixel_mm / column_mm),
     )
-    whole = np.zeros(radiograph.pixels.shape, dtype=bool)
-    whole[area.rows, area.columns] = area.valid
-    valid = mask_to_prepared(whole, grid) > 0.5
+    # The grid covers the kept part and nothing else.
+    valid = np.ones(grid.prepared_shape, dtype=bool) if area.valid.all() else part_to_prepared(area.valid, grid) > 0.5
     return Prepared(
         radiograph=radiograph,
         pixels=normalise_intensity(to_prepared(radiograph.pixels, grid), valid),

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from ho_imaging.preparing.prepared import GridMap
 
-__all__ = ["grid_for", "mask_to_prepared", "mask_to_source", "probability_to_source", "to_prepared"]
+__all__ = [
+    "grid_for",
+    "mask_to_prepared",
+    "mask_to_source",
+    "part_to_prepared",
+    "probability_to_source",
+    "to_prepared",
+]
 
 
 def grid_for(source_shape: tuple[int, int], rows: slice, columns: slice, pixel_px: tuple[float, float]) -> GridMap:
@@ -48,7 +55,12 @@ def to_prepared(image: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32
 def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
     """Share of each prepared cell that a source mask covers, float32 in [0, 1]."""
     rows, columns = kept_part(grid)
-    return _resize(mask[rows, columns].astype(np.float32), grid, enlarging=cv2.INTER_LINEAR)
+    return part_to_prepared(mask[rows, columns], grid)
+
+
+def part_to_prepared(part: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
+    """Likewise of a mask of just the part of the source that the grid covers."""
+    return _resize(part.astype(np.float32), grid, enlarging=cv2.INTER_LINEAR)
 
 
 def _resize(part: NDArray[np.float32], grid: GridMap, *, enlarging: int) -> NDArray[np.float32]:

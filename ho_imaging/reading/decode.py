@@ -13,10 +13,20 @@ from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGExtended12Bit, JPEGLSLossless, JPEGLSNearLossless, RLELossless
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGExtended12Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.rle import decode_rle
 
 __all__ = ["MAX_PIXELS", "Stored", "decode_frame", "transfer_syntax"]
 
@@ -32,6 +42,9 @@ _START_OF_J2K = b"\xff\x4f\xff\x51"
 _START_OF_JPEG = b"\xff\xd8"
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0 to SOF15 of JPEG (ITU-T T.81 table B.1) and SOF55 of JPEG-LS (T.87); C4, C8 and CC are no frame headers."""
+
+_OVERSHOOT = 16
+_LESS_JUMPY = 0.5
 
 _UID_CHARACTERS = re.compile(r"[^0-9.]")
 """A damaged UID may have swallowed other elements; none of those is repeated in a message."""
@@ -91,8 +104,9 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     syntax = transfer_syntax(dataset)
     flags: list[QualityFlag] = []
     described = _complete(dataset, syntax, samples, allocated, bits, flags)
+    said: _Codestream | None = None
     if syntax.is_encapsulated:
-        _check_codestream(dataset, syntax, frame, frames, (rows, columns), flags)
+        said = _check_codestream(dataset, syntax, frame, frames, (rows, columns))
     else:
         expected = rows * columns * samples * frames * (allocated // 8)
         if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
@@ -102,14 +116,17 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
             raise DecodeError(
                 f"is truncated: {present:,} of {expected:,} bytes of pixel data are there", remedy="send the file again"
             )
-    values = _decode(described, syntax, frame)
+    values = _decode(described, syntax, frame, said)
     if values.shape[:2] != (rows, columns):
         raise DecodeError(
             f"declares {rows} x {columns} pixels but holds {values.shape[0]} x {values.shape[1]}",
             remedy="send the file again",
         )
     signed = _whole(dataset, "PixelRepresentation", 0) == 1
-    return _only_stored_bits(dataset, values, bits, allocated, signed, coded=_is_coded(syntax), flags=flags)
+    stored = _only_stored_bits(dataset, values, bits, allocated, signed, coded=_is_coded(syntax), flags=flags)
+    if said is not None and said.signed not in {None, signed}:
+        return _without_jumps(stored)
+    return stored
 
 
 def _whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
@@ -185,6 +202,7 @@ class _Codestream(NamedTuple):
     samples: int
     precision: int
     signed: bool | None
+    data: bytes = b""
 
 
 def _codestream(data: bytes) -> _Codestream | None:
@@ -211,14 +229,14 @@ def _codestream(data: bytes) -> _Codestream | None:
 
 
 def _check_codestream(
-    dataset: Dataset, syntax: UID, frame: int, frames: int, shape: tuple[int, int], flags: list[QualityFlag]
-) -> None:
-    """See that a compressed frame is whole and as large as declared.
+    dataset: Dataset, syntax: UID, frame: int, frames: int, shape: tuple[int, int]
+) -> _Codestream | None:
+    """See that a compressed frame is whole and as large as declared, and give what it says of itself.
 
     Decoders fill what is missing with grey and say nothing, and take the memory that the codestream asks for.
     """
     if syntax == RLELossless:
-        return  # the decoder counts what it gets
+        return None  # the decoder counts what it gets
     try:
         for number, data in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames)):
             if number < frame:
@@ -244,29 +262,37 @@ def _check_codestream(
                     f"declares {samples} values a pixel, its {syntax.name} data {said.samples}",
                     remedy="send the file again",
                 )
-            if syntax == JPEGExtended12Bit and said.precision > 8:
+            if syntax == JPEGExtended12Bit and said.precision > 8 and (said.precision, samples) != (12, 1):
                 raise DecodeError(
-                    f"cannot be decoded: no decoder here reads {syntax.name} with {said.precision} bits",
+                    f"cannot be decoded: no decoder here reads {syntax.name} with {samples} x {said.precision} bits",
                     remedy="ask for it uncompressed or in a lossless transfer syntax",
                 )
-            if said.signed is not None and said.signed != (_whole(dataset, "PixelRepresentation") == 1):
-                flags.append(
-                    QualityFlag("sign_disagrees", "Header and codestream disagree whether stored values are signed.")
-                )
-            return
+            return said._replace(data=data)
     except (ValueError, EOFError, IndexError) as error:
         raise DecodeError(f"has damaged {syntax.name} data: {error}", remedy="send the file again") from error
     raise DecodeError(f"holds no frame {frame}", remedy="send the file again")
 
 
-_DECODERS = {JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls", RLELossless: "pydicom"}
-"""Decoders that end damaged data with an ordinary error and keep no memory for it, which others do not."""
+_DECODERS = {
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
+    JPEG2000Lossless: "pylibjpeg",
+    JPEG2000: "pylibjpeg",
+}
+"""JPEG-LS: a decoder that ends damaged data with an ordinary error and keeps no memory for it, which others do not.
+JPEG 2000: one that works in one thread; the other starts a thread a core, in each of a batch's workers."""
 
 
-def _decode(dataset: Dataset, syntax: UID, frame: int) -> NDArray[np.integer]:
+def _decode(dataset: Dataset, syntax: UID, frame: int, said: _Codestream | None) -> NDArray[np.integer]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what pydicom only warns of is checked here and after
+            if syntax == RLELossless and dataset.SamplesPerPixel == 1:
+                return decode_rle(dataset, frame)
+            if syntax == JPEGExtended12Bit and said is not None and said.precision > 8:
+                from ho_imaging.reading.jpeg12 import decode_12_bit_jpeg  # noqa: PLC0415  (rare)
+
+                return decode_12_bit_jpeg(said.data, (said.rows, said.columns))
             return _pixel_array(dataset, frame, _DECODERS.get(syntax, ""))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
@@ -277,7 +303,8 @@ def _decode(dataset: Dataset, syntax: UID, frame: int) -> NDArray[np.integer]:
 
 
 def _pixel_array(dataset: Dataset, frame: int, plugin: str) -> NDArray[np.integer]:
-    return np.asarray(pixel_array(dataset, index=frame, raw=False, correct_unused_bits=False, decoding_plugin=plugin))
+    values = pixel_array(dataset, index=frame, raw=False, correct_unused_bits=False, decoding_plugin=plugin)
+    return np.asarray(values, dtype=values.dtype.newbyteorder("="))
 
 
 def _short(error: Exception) -> str:
@@ -303,20 +330,49 @@ def _only_stored_bits(
     if coded:
         shift = 0
         most = int(values.max())
-        if not signed and most >= 2**bits:
+        if not signed and 2**bits <= most < 2**bits + 2**bits // _OVERSHOOT:
+            # A lossy codec ends a little above the highest value; that is no wider range.
+            values = np.minimum(values, values.dtype.type(2**bits - 1))
+        elif not signed and most >= 2**bits:
             needed = int(most).bit_length()
             flags.append(
                 QualityFlag("bits_stored_wrong", f"The header states {bits} bits, the compressed data has {needed}.")
             )
             return Stored(values, needed, signed, tuple(flags))
-    if values.dtype.itemsize * 8 == bits and shift == 0:
+    whole = values.dtype.itemsize * 8 == bits
+    if shift == 0 and (whole or (values.dtype.kind == "u" and not signed and int(values.max()) < 1 << bits)):
         return Stored(values, bits, signed, tuple(flags))
     container = np.uint8 if allocated == 8 else np.uint16
     unsigned: NDArray[np.unsignedinteger] = (
         values.astype(container) if values.dtype.kind == "u" else values.astype(np.int32).astype(container)
     )
-    cleared = (unsigned >> shift) & container((1 << bits) - 1)
+    cleared = (unsigned >> shift if shift else unsigned) & container((1 << bits) - 1)
     if signed:
         wide = cleared.astype(np.int32)
         cleared = np.where(wide >= 1 << (bits - 1), wide - (1 << bits), wide).astype(np.int16)
     return Stored(cleared, bits, signed, tuple(flags))
+
+
+def _without_jumps(stored: Stored) -> Stored:
+    """Choose between signed and unsigned where header and codestream disagree.
+
+    The bits are the same. Read with the wrong sign, values that cross the sign bit jump by the whole range between
+    neighbours, which no film does; where none cross, both readings are one.
+    """
+    half, whole = 1 << (stored.bits - 1), 1 << stored.bits
+    wide = stored.values.astype(np.int32)
+    other = wide & (whole - 1) if stored.signed else np.where(wide >= half, wide - whole, wide)
+    signed = stored.signed
+    if _jumps(other) < _LESS_JUMPY * _jumps(wide):
+        wide, signed = other, not signed
+    flag = QualityFlag(
+        "sign_disagrees",
+        "Header and codestream disagree whether stored values are signed: taken as "
+        f"{'signed' if signed else 'unsigned'}, which leaves fewer jumps or makes no difference.",
+    )
+    values = wide.astype(np.int16 if signed else np.uint16)
+    return Stored(values, stored.bits, signed, (*stored.flags, flag))
+
+
+def _jumps(values: NDArray[np.int32]) -> float:
+    return float(np.abs(np.diff(values, axis=1)).mean()) if values.ndim == 2 else 0.0

@@ -29,15 +29,16 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
-from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError
+from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
 from ho_imaging.reading.describe import describe
-from ho_imaging.reading.grayscale import grayscale_table
+from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
+from ho_imaging.reading.uid import made_uid, usable_uid
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -53,11 +54,28 @@ logger = logging.getLogger(__name__)
 MAX_FILE_BYTES = 2 * 1024**3
 _MAX_INFLATED_BYTES = 1024**3
 _INFLATE_STEP_BYTES = 1 << 20
+_ROWS_AT_A_TIME = 16
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
 
 _PROJECTION = {"CR", "DX", "RF", "RG", "SC", "OT", "PX", "IO", "MG", "DR", "RX", "CX", ""}
 """Modalities that may hold a projection film."""
+
+_PROJECTION_CLASSES = (
+    "Computed Radiography Image",
+    "Digital X-Ray Image",
+    "Digital Mammography X-Ray Image",
+    "Digital Intra-Oral X-Ray Image",
+    "X-Ray Radiofluoroscopic Image",
+    "Secondary Capture Image",
+    "Multi-frame Grayscale Byte Secondary Capture Image",
+    "Multi-frame Grayscale Word Secondary Capture Image",
+    "Multi-frame True Color Secondary Capture Image",
+)
+"""Names of the standard's SOP classes (PS3.6 A) that may hold one, as they begin; private classes have no name."""
+
+_ALSO_PROJECTION = ("X-Ray Angiographic Image",)
+"""The same where the modality says so: some mobile C-arms write their films (RF) so."""
 
 _ALWAYS_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit}
 _PERHAPS_LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
@@ -126,9 +144,7 @@ def check_is_radiograph(dataset: Dataset) -> None:
         raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")
     if modality and modality not in _PROJECTION:
         raise NotARadiographError(f"is not a projection radiograph: {modality}", remedy="give CR, DX, RF or SC images")
-    if any(
-        word in name for word in ("Segmentation", "Ultrasound", "CT Image", "MR Image", "Enhanced", "VL ", "Photograph")
-    ):
+    if name and not name.startswith(_PROJECTION_CLASSES) and not (modality and name.startswith(_ALSO_PROJECTION)):
         raise NotARadiographError(f"is not a projection radiograph: {name}", remedy="give CR, DX, RF or SC images")
 
 
@@ -178,7 +194,7 @@ def _radiograph(
         raise NotARadiographError(f"holds {frames} frames, not one film", remedy="choose one with frame=0 and so on")
     number = frame or 0
     if not 0 <= number < max(frames, 1):
-        raise NotARadiographError(f"has no frame {number}, only {frames}", remedy="count frames from 0")
+        raise UsageError(f"has no frame {number}, only {frames}", remedy="count frames from 0")
     rows, columns = int(dataset.Rows or 0), int(dataset.Columns or 0)
     if min(rows, columns) < LEAST_SIDE_PX:
         raise NotARadiographError(f"is only {rows} x {columns} pixels", remedy="give the full image")
@@ -345,10 +361,21 @@ def _shown(
     last = max(int(values.max()), first + 1)
     table = grayscale_table(dataset, first, last, occurring, voi)
     flags += table.flags
-    pixels = table.table[values.astype(np.int32) - table.first] if table.first else table.table[values]
+    pixels = _looked_up(values, table)
     if padding is not None:
         pixels[padding] = 0.0
-    return np.asarray(pixels, dtype=np.float32)
+    return pixels
+
+
+def _looked_up(values: NDArray[np.integer], table: GrayscaleTable) -> NDArray[np.float32]:
+    """Look every value up, some rows at a time: indices are wider than pixels and should not leave the cache."""
+    pixels = np.empty(values.shape, dtype=np.float32)
+    for start in range(0, len(values), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        indices = values[rows].astype(np.intp) - table.first
+        # Every value is in the table, so nothing is clipped; "clip" spares a copy that checking would take.
+        np.take(table.table, indices, out=pixels[rows], mode="clip")
+    return pixels
 
 
 def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
@@ -374,12 +401,14 @@ def _uid(dataset: Dataset, keyword: str, flags: list[QualityFlag]) -> str:
     """Read a UID, or make one from the file's content, the same each time."""
     value = str(dataset.get(keyword, "") or "").strip()
     if value:
-        return value
+        usable = usable_uid(value)
+        if usable != value:
+            flags.append(QualityFlag("uid_invalid", f"{keyword} is no UID: one was made from it."))
+        return usable
     flags.append(QualityFlag("uid_missing", f"{keyword} is missing: one was made from the pixel data."))
     return content_uid(dataset, keyword)
 
 
 def content_uid(dataset: Dataset, keyword: str) -> str:
     """UID for a data set that lacks one: made from its pixel data, the same each time (PS3.5 B.2, under 2.25)."""
-    digest = hashlib.sha256(keyword.encode() + bytes(dataset.get("PixelData", b""))).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+    return made_uid(keyword.encode() + bytes(dataset.get("PixelData", b"")))

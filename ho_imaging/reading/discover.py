@@ -11,12 +11,14 @@ from os import PathLike
 from pathlib import Path
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.raster import raster_uid
 from ho_imaging.reading.read import ImageRef
+from ho_imaging.reading.uid import usable_uid
 from ho_imaging.vocabulary import Status
 
 __all__ = ["Discovery", "Rejected", "StudyRef", "discover"]
@@ -24,6 +26,7 @@ __all__ = ["Discovery", "Rejected", "StudyRef", "discover"]
 logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
+_EVENT = "event "
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class _Candidate:
     image: ImageRef
     raw: bool
     order: tuple[str, int, str]
+    exposure: str = ""
+    sources: frozenset[str] = frozenset()
 
 
 def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
@@ -186,15 +191,41 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
         return str(dataset.get(keyword, "") or "").strip()
 
     keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-    study, series, sop = (text(keyword) for keyword in keywords)
+    study, series, sop = (usable_uid(text(keyword)) for keyword in keywords)
     if not (study and series and sop):
         # Rare: the pixel data is read after all, so that the UIDs are those that reading the film will make.
         whole = open_dataset(path)
-        study, series, sop = (text(keyword) or content_uid(whole, keyword) for keyword in keywords)
+        study, series, sop = (usable_uid(text(keyword)) or content_uid(whole, keyword) for keyword in keywords)
     number = text("InstanceNumber")
     image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"))
     order = (series, int(number) if number.isdigit() else 0, sop)
-    return _Candidate(image, raw=text("PresentationIntentType").upper() == "FOR PROCESSING", order=order)
+    return _Candidate(
+        image,
+        raw=text("PresentationIntentType").upper() == "FOR PROCESSING",
+        order=order,
+        exposure=_exposure(dataset),
+        sources=_sources(dataset),
+    )
+
+
+def _exposure(dataset: Dataset) -> str:
+    """What two images of one exposure have in common: the event's UID, else time and projection; empty if unstated."""
+
+    def text(keyword: str) -> str:
+        value = dataset.get(keyword)
+        return str(value[0] if isinstance(value, list | MultiValue) and value else value or "").strip()
+
+    event = text("IrradiationEventUID")
+    if event:
+        return _EVENT + event
+    parts = [text(keyword) for keyword in ("AcquisitionTime", "BodyPartExamined", "ViewPosition", "ImageLaterality")]
+    return "|".join(parts) if any(parts) else ""
+
+
+def _sources(dataset: Dataset) -> frozenset[str]:
+    """SOP Instance UIDs of the images that an image was made from."""
+    items = dataset.get("SourceImageSequence") or []
+    return frozenset(str(item.get("ReferencedSOPInstanceUID", "") or "") for item in items)
 
 
 def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
@@ -210,14 +241,36 @@ def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> 
 
 
 def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
-    """Leave out raw images of studies that hold as many processed ones: they are the same exposures."""
+    """Leave out raw images whose processed film is there too."""
+    studies: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        studies.setdefault(candidate.image.study_uid, []).append(candidate)
+    twins = {raw.image.sop_instance_uid for members in studies.values() for raw in _raw_twins(members)}
     kept = []
     for candidate in candidates:
-        study = [c for c in candidates if c.image.study_uid == candidate.image.study_uid]
-        processed = sum(not c.raw for c in study)
-        if candidate.raw and processed >= len(study) - processed:
+        if candidate.image.sop_instance_uid in twins:
             reason = "raw image (FOR PROCESSING) of a study that also holds the processed films: these are used"
             rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
         else:
             kept.append(candidate)
     return kept
+
+
+def _raw_twins(study: list[_Candidate]) -> list[_Candidate]:
+    """Raw images of a study whose processed film it holds.
+
+    A processed film names its raw image, or shares the exposure with it. Of the rest numbers decide: as many processed
+    films as raw ones are taken for the same exposures, unless both state exposures, and others.
+    """
+    raws, films = [c for c in study if c.raw], [c for c in study if not c.raw]
+    named = {source for film in films for source in film.sources}
+    exposures = {film.exposure for film in films} - {""}
+    twins = [raw for raw in raws if raw.image.sop_instance_uid in named or raw.exposure in exposures]
+    found = {raw.image.sop_instance_uid for raw in twins}
+    found_exposures = {raw.exposure for raw in twins} - {""}
+    rest = [raw for raw in raws if raw.image.sop_instance_uid not in found]
+    free = [film for film in films if not film.sources & found and film.exposure not in found_exposures]
+    if len(free) < len(rest):
+        return twins
+    all_stated = all(film.exposure.startswith(_EVENT) for film in free)
+    return twins + [raw for raw in rest if not (all_stated and raw.exposure.startswith(_EVENT))]

@@ -20,6 +20,9 @@ __all__ = ["GrayscaleTable", "grayscale_table", "window_values"]
 
 Values = NDArray[np.float64]
 
+_LEAST_SHOWN = 1e-3
+"""A range of grey smaller than this cannot be seen on any display."""
+
 
 @dataclass(frozen=True, eq=False)
 class GrayscaleTable:
@@ -77,6 +80,11 @@ def grayscale_table(
             QualityFlag("for_processing", "Raw detector image of unstated intensity relationship: shown as stored.")
         )
     shown = _voi(dataset, values, ends, voi, flags)
+    if _hides_all(shown, values, ends):
+        flags.append(
+            QualityFlag("window_misses", "The stated window or LUT shows every pixel alike: all values are shown.")
+        )
+        shown = _everything(values, ends)
     if _is_inverse(dataset, flags):
         shown = 1.0 - shown
     return GrayscaleTable(first, np.clip(shown, 0.0, 1.0).astype(np.float32), tuple(flags))
@@ -160,8 +168,7 @@ def _voi(dataset: Dataset, values: Values, ends: Values, voi: int | str | None, 
     if not names:
         if voi is not None:
             raise UsageError("offers no VOI view", remedy="leave voi out")
-        low, high = float(ends.min()), float(ends.max())
-        return (values - low) / (high - low) if high > low else np.zeros_like(values)
+        return _everything(values, ends)
     chosen = _choose(names, voi)
     if len(names) > 1:
         offered = ", ".join(f"{i}: {name or 'unnamed'}" for i, name in enumerate(names))
@@ -178,8 +185,20 @@ def _voi(dataset: Dataset, values: Values, ends: Values, voi: int | str | None, 
         flags.append(
             QualityFlag("window_invalid", "The stated window is not allowed by the standard: all values are shown.")
         )
-        low, high = float(ends.min()), float(ends.max())
-        return (values - low) / (high - low) if high > low else np.zeros_like(values)
+        return _everything(values, ends)
+
+
+def _everything(values: Values, ends: Values) -> Values:
+    """Show the range that occurs."""
+    low, high = float(ends.min()), float(ends.max())
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def _hides_all(shown: Values, values: Values, ends: Values) -> bool:
+    """Whether all values that occur are shown as one, though they differ."""
+    low, high = float(ends.min()), float(ends.max())
+    inside = np.clip(shown[(values >= low) & (values <= high)], 0.0, 1.0)
+    return high > low and inside.size > 0 and float(np.ptp(inside)) < _LEAST_SHOWN
 
 
 def _windows(dataset: Dataset) -> list[tuple[float, float, str]]:

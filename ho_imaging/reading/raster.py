@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from io import BytesIO
 from typing import cast
@@ -10,11 +9,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, TooLargeError
+from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, TooLargeError, UsageError
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced
 from ho_imaging.reading.spacing import NO_SPACING
+from ho_imaging.reading.uid import made_uid
 from ho_imaging.vocabulary import Laterality, Region, View
 
 __all__ = ["radiograph_from_raster", "raster_uid"]
@@ -25,7 +25,7 @@ _GREY_TOLERANCE = 12
 
 def raster_uid(data: bytes, role: str = "instance") -> str:
     """UID of a file that has none: made from its bytes, the same for the same file (PS3.5 B.2, under 2.25)."""
-    return f"2.25.{int.from_bytes(hashlib.sha256(role.encode() + data).digest()[:16], 'big')}"
+    return made_uid(role.encode() + data)
 
 
 def radiograph_from_raster(
@@ -76,7 +76,7 @@ def _decode(
         if kind is FileKind.TIFF:
             return _decode_tiff(data, frame, max_pixels, flags)
         if frame not in {None, 0}:
-            raise NotARadiographError(f"has no frame {frame}, only 1", remedy="count frames from 0")
+            raise UsageError(f"has no frame {frame}, only 1", remedy="count frames from 0")
         return _decode_with_pillow(data, 0, max_pixels, flags)
     except HOImagingError:
         raise
@@ -96,8 +96,10 @@ def _decode_tiff(data: bytes, frame: int | None, max_pixels: int, flags: list[Qu
             raise NotARadiographError(
                 f"holds {len(numbers)} pages, not one film", remedy="choose one with frame=0 and so on"
             )
+        if not numbers:
+            raise DecodeError("is a damaged TIFF (no pages)", remedy="send it again")
         if not 0 <= (frame or 0) < len(numbers):
-            raise NotARadiographError(f"has no page {frame}, only {len(numbers)}", remedy="count pages from 0")
+            raise UsageError(f"has no page {frame}, only {len(numbers)}", remedy="count pages from 0")
         number = numbers[frame or 0]
         page = cast("tifffile.TiffPage", file.pages[number])
         _check_size(int(page.imagelength), int(page.imagewidth), max_pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,17 @@ def view_of_side(film: FilmReading, side: Side) -> SideView:
     anatomy, grid = film.anatomy, film.prepared.grid
     columns_px = grid.column_offset + grid.column_scale * np.arange(grid.prepared_shape[1])
     joint_columns = tuple(joint.center_px[1] for joint in anatomy.joints)
-    here = np.array([side_of(float(c), film.prepared, joint_columns) in {side, Side.UNKNOWN} for c in columns_px])
+    sides = (side_of(float(columns_px[end]), film.prepared, joint_columns) for end in (0, -1))
+    first, last = (shown in {side, Side.UNKNOWN} for shown in sides)
+    # Sides meet at one column, so that two ends and that column tell all.
+    meet = 0
+    if first != last:
+        meet = bisect_left(
+            range(len(columns_px)),
+            True,
+            key=lambda n: (side_of(float(columns_px[n]), film.prepared, joint_columns) in {side, Side.UNKNOWN}) == last,
+        )
+    here = np.arange(len(columns_px)) >= meet if last else np.arange(len(columns_px)) < meet
     own = np.flatnonzero(here)
     edges = (float(own[0]) - 0.5, float(own[-1]) + 0.5) if own.size else (0.0, 0.0)
     return SideView(

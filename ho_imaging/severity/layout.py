@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,17 +83,17 @@ class Arrangement:
     gap_px: float | None
     gap_between: tuple[int | Structure, int | Structure] | None
 
-    @property
+    @cached_property
     def bridged(self) -> bool:
         """Whether ectopic bone is continuous from pelvis to femur."""
         return any(on_pelvis and on_femur for _, on_pelvis, on_femur in self.pieces)
 
-    @property
+    @cached_property
     def attached(self) -> bool:
         """Whether any of it is joined to pelvis or femur."""
         return any(on_pelvis or on_femur for _, on_pelvis, on_femur in self.pieces)
 
-    @property
+    @cached_property
     def nodules(self) -> tuple[int, ...]:
         """All nodules that are present."""
         return tuple(sorted(index for piece, _, _ in self.pieces for index in piece))
@@ -102,11 +102,8 @@ class Arrangement:
 def lay_out(view: SideView, which: int = AS_REPORTED) -> Layout:
     """Measure one side at one of the nodules' outlines; reported nodules come first, then possible ones."""
     findings = (*view.findings, *view.possible)
-    low, high = view.columns
-    side = shapely.box(low, -1.0, high, float(view.film.prepared.grid.prepared_shape[0]))
-    pelvis, femur = (shapely.intersection(bone, side) for bone in _bones(view.film))
+    pelvis, femur, bones = _bones_of_side(view)
     shapes = np.array([shape_of(finding.levels[which]) for finding in findings], dtype=object)
-    bones = shapely.union(pelvis, femur)
     area = np.maximum(shapely.area(shapes), 1e-9)
     free = shapely.area(shapely.intersection(shapes, bones)) / area <= SUPERIMPOSED_SHARE
     to_pelvis, to_femur = (_distances(shapes, bone) for bone in (pelvis, femur))
@@ -120,6 +117,15 @@ def lay_out(view: SideView, which: int = AS_REPORTED) -> Layout:
         joined_to_pelvis=free & (to_pelvis <= TOUCH_PX),
         joined_to_femur=free & (to_femur <= TOUCH_PX),
     )
+
+
+@lru_cache(maxsize=2)
+def _bones_of_side(view: SideView) -> tuple[Shape, Shape, Shape]:
+    """Pelvis and femur on one side, and both together; the same for every outline of the nodules."""
+    low, high = view.columns
+    side = shapely.box(low, -1.0, high, float(view.film.prepared.grid.prepared_shape[0]))
+    pelvis, femur = (shapely.intersection(bone, side) for bone in _bones(view.film))
+    return pelvis, femur, shapely.union(pelvis, femur)
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, SURER, Arrangemen
 from ho_imaging.severity.systems.system import Measured, Rule
 from ho_imaging.vocabulary import SpacingBasis
 
-__all__ = ["Scale", "grade_probabilities", "scale_of"]
+__all__ = ["Draws", "Scale", "draw", "grade_probabilities", "scale_of"]
 
 DRAWS = 600
 _SEED = 19730101
@@ -66,10 +66,15 @@ def scale_of(view: SideView) -> Scale:
     return _SCALES[basis]
 
 
-def grade_probabilities(
-    view: SideView, layouts: Mapping[int, Layout], rule: Rule, grades: tuple[str, ...]
-) -> dict[str, float]:
-    """Probability of each grade of a system; sums to one, empty where a draw cannot be graded."""
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What may be true of a side: ``DRAWS`` arrangements with their lengths, the same for every grading system."""
+
+    drawn: tuple[tuple[Arrangement, Measured], ...]
+
+
+def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
+    """Draw what may be true of a side; ``layouts``: by outline."""
     findings = (*view.findings, *view.possible)
     chances = np.array([finding.confidence for finding in findings])
     pixel_mm = view.film.anatomy.pixel_mm
@@ -81,17 +86,25 @@ def grade_probabilities(
     errors_px = rng.normal(0.0, _OUTLINE_SD_PX, DRAWS)
     present = rng.random((DRAWS, len(findings))) < chances
     arranged: dict[tuple[int, bytes], Arrangement] = {}
-    counts: Counter[str | None] = Counter()
-    for outline, there, factor, error_px in zip(outlines, present, factors, errors_px, strict=True):
-        key = (int(outline), there.tobytes())
+    drawn = []
+    for outline, there, factor, error_px in zip(
+        outlines.tolist(), present, factors.tolist(), errors_px.tolist(), strict=True
+    ):
+        key = (outline, there.tobytes())
         if key not in arranged:
-            arranged[key] = arrange(layouts[int(outline)], there, pixel_mm=reach_mm)
+            arranged[key] = arrange(layouts[outline], there, pixel_mm=reach_mm)
         arrangement = arranged[key]
         mm_per_px = None if pixel_mm is None else pixel_mm * factor
         gap_mm = None
         if arrangement.gap_px is not None and mm_per_px is not None:
             gap_mm = max(arrangement.gap_px + error_px, 0.0) * mm_per_px
-        counts[rule(arrangement, Measured(gap_mm, mm_per_px))] += 1
+        drawn.append((arrangement, Measured(gap_mm, mm_per_px)))
+    return Draws(tuple(drawn))
+
+
+def grade_probabilities(draws: Draws, rule: Rule, grades: tuple[str, ...]) -> dict[str, float]:
+    """Probability of each grade of a system; sums to one, empty where a draw cannot be graded."""
+    counts = Counter(rule(arrangement, measured) for arrangement, measured in draws.drawn)
     if counts[None]:
         return {}
     return _with_the_unforeseen({grade: counts[grade] / DRAWS for grade in grades})

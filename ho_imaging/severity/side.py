@@ -11,7 +11,7 @@ from ho_imaging.severity.burden import burden_parts, burden_score, category_of
 from ho_imaging.severity.film import FilmReading, SideView, view_of_side
 from ho_imaging.severity.grade import Evidence, Gap, SideSeverity, SystemGrade
 from ho_imaging.severity.layout import AS_REPORTED, OUTLINES, Arrangement, Layout, arrange, lay_out
-from ho_imaging.severity.likelihood import grade_probabilities, scale_of
+from ho_imaging.severity.likelihood import Draws, draw, grade_probabilities, scale_of
 from ho_imaging.severity.systems import SYSTEMS, Measured, System, leading_system
 from ho_imaging.severity.systems.hip import why_no_hip
 from ho_imaging.severity.systems.system import at_least_a_centimetre
@@ -52,8 +52,9 @@ def read_side(film: FilmReading, side: Side) -> SideReading:
     reported = [True] * len(view.findings) + [False] * len(view.possible)
     arrangement = arrange(layouts[AS_REPORTED], reported, pixel_mm=pixel_mm or film.prepared.assumed_pixel_mm)
     measured = _measure(view, arrangement)
+    draws = draw(view, layouts)
     grades = {
-        system.name: _grade(system, view, layouts, arrangement, measured)
+        system.name: _grade(system, view, draws, arrangement, measured)
         for system in SYSTEMS
         if system is leading or system.refuses(view) is None
     }
@@ -94,16 +95,14 @@ def _measure(view: SideView, arrangement: Arrangement) -> Measured:
     return Measured(None if arrangement.gap_px is None else arrangement.gap_px * true_mm, true_mm)
 
 
-def _grade(
-    system: System, view: SideView, layouts: Mapping[int, Layout], arrangement: Arrangement, measured: Measured
-) -> SystemGrade:
+def _grade(system: System, view: SideView, draws: Draws, arrangement: Arrangement, measured: Measured) -> SystemGrade:
     refusal = system.refuses(view)
     grade, probabilities, statement = None, {}, refusal or system.uncovered
     if refusal is None:
         rule = system.rule(view)
         grade = rule(arrangement, measured)
         if grade is not None:
-            probabilities = grade_probabilities(view, layouts, rule, system.grades)
+            probabilities = grade_probabilities(draws, rule, system.grades)
             statement = f"{system.title} {grade}."
     others = sorted(((p, g) for g, p in probabilities.items() if g != grade and p >= ALTERNATIVE_FROM), reverse=True)
     alternatives = tuple(other for _, other in others)

@@ -3,14 +3,18 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
+from pydicom.uid import ComputedRadiographyImageStorage, GrayscaleSoftcopyPresentationStateStorage
 
 from ho_imaging.errors import ReadError
 from ho_imaging.reading import discover, read_radiograph
+from ho_imaging.reading.discover import _Candidate, _without_raw_twins
+from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.read import ImageRef
 
 
 @pytest.fixture
@@ -88,6 +92,53 @@ def test_processed_films_are_preferred_to_their_raw_twins(put, tmp_path):
     discovery = discover([tmp_path])
     assert {image.path.name for study in discovery.studies for image in study.images} == {"shown.dcm", "only_raw.dcm"}
     assert "FOR PROCESSING" in reasons(discovery)["raw.dcm"][1]
+
+
+def test_raw_images_are_paired_with_the_processed_film_of_their_exposure(put, tmp_path):
+    raw, shown = {"PresentationIntentType": "FOR PROCESSING"}, {"PresentationIntentType": "FOR PRESENTATION"}
+    put("raw_a.dcm", SOPInstanceUID="1.1", IrradiationEventUID="7.1", **raw)
+    put("shown_a.dcm", SOPInstanceUID="1.2", IrradiationEventUID="7.1", **shown)
+    put("raw_b.dcm", SOPInstanceUID="1.3", IrradiationEventUID="7.2", **raw)  # its processed film was not sent
+    put("shown_c.dcm", SOPInstanceUID="1.4", IrradiationEventUID="7.3", **shown)
+    source = Dataset()
+    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = ComputedRadiographyImageStorage, "1.5"
+    put("raw_d.dcm", SOPInstanceUID="1.5", AcquisitionTime="101010", StudyInstanceUID="5", **raw)
+    put("shown_d.dcm", SOPInstanceUID="1.6", StudyInstanceUID="5", SourceImageSequence=[source], **shown)
+    put("raw_e.dcm", SOPInstanceUID="1.7", AcquisitionTime="101011", StudyInstanceUID="5", **raw)
+    discovery = discover([tmp_path])
+    films = {image.path.name for study in discovery.studies for image in study.images}
+    assert films == {"shown_a.dcm", "raw_b.dcm", "shown_c.dcm", "shown_d.dcm", "raw_e.dcm"}
+
+
+def test_a_study_of_thousands_of_films_is_sorted_in_no_time():
+    """The number of comparisons may grow with the films, not with their square."""
+    looked_at = 0
+
+    class Counted(str):
+        def __eq__(self, other):
+            nonlocal looked_at
+            looked_at += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    def candidate(number):
+        image = ImageRef(Path(str(number)), FileKind.DICOM, Counted("1.2"), "1.3", f"1.4.{number}", "DX")
+        return _Candidate(image, raw=number % 2 == 0, order=("", number, ""))
+
+    rejected = []
+    assert len(_without_raw_twins([candidate(number) for number in range(4000)], rejected)) == 2000
+    assert len(rejected) == 2000
+    assert looked_at < 20_000
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's own, for making such a film
+def test_films_of_a_study_whose_uid_is_none_stay_together(put, tmp_path):
+    put("one.dcm", StudyInstanceUID="no uid at all", SOPInstanceUID="1.1")
+    put("two.dcm", StudyInstanceUID="no uid at all", SOPInstanceUID="1.2")
+    (study,) = discover([tmp_path]).studies
+    assert len(study.images) == 2
+    assert study.study_uid == read_radiograph(study.images[0]).study_uid
 
 
 def test_a_found_film_and_the_film_that_is_read_have_the_same_uids(put, tmp_path):

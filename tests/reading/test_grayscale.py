@@ -61,7 +61,12 @@ def test_rescale_then_window_then_polarity(make_film, ramp, slope, intercept, ce
         RescaleSlope=slope, RescaleIntercept=intercept, WindowCenter=center, WindowWidth=width,
         PhotometricInterpretation=photometric,
     )  # fmt: skip
-    found = read_radiograph(film).pixels[0]
+    radiograph = read_radiograph(film)
+    found = radiograph.pixels[0]
+    every = [literal_window(float(value) * slope + intercept, center, width, "LINEAR") for value in range(2033)]
+    if max(every) - min(every) < 1e-3:  # a window that misses the film is not applied
+        assert "window_misses" in {flag.code for flag in radiograph.quality}
+        return
     for column in range(0, 128, 9):
         shown = literal_window(float(ramp[0, column]) * slope + intercept, center, width, "LINEAR")
         expected = 1 - shown if photometric == "MONOCHROME1" else shown
@@ -163,3 +168,17 @@ def test_a_table_covers_every_stored_value_of_16_bits():
     table = grayscale_table(header, 0, 65535, (0, 65535))
     assert table.table.shape == (65536,)
     assert (np.diff(table.table) < 0).all()
+
+
+@pytest.mark.parametrize("center", [-5000, 9000])
+def test_a_window_that_misses_every_pixel_is_said_and_left_out(make_film, center):
+    radiograph = read_radiograph(make_film(WindowCenter=center, WindowWidth=100))
+    assert "window_misses" in {flag.code for flag in radiograph.quality}
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+    kept = read_radiograph(make_film(WindowCenter=1000, WindowWidth=100))
+    assert "window_misses" not in {flag.code for flag in kept.quality}
+
+
+def test_an_image_of_one_value_is_not_blamed_on_its_window(make_film):
+    radiograph = read_radiograph(make_film(np.full((96, 128), 7, np.uint16), WindowCenter=1000, WindowWidth=100))
+    assert "window_misses" not in {flag.code for flag in radiograph.quality}

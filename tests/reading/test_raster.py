@@ -89,9 +89,9 @@ def test_several_pages_are_refused_unless_one_is_chosen(ramp):
     with pytest.raises(NotARadiographError, match="2 pages"):
         read_radiograph(data)
     np.testing.assert_allclose(read_radiograph(data, frame=1).pixels, scaled(ramp[:, ::-1]), atol=1e-6)
-    with pytest.raises(NotARadiographError, match="no page 2"):
+    with pytest.raises(UsageError, match="no page 2"):
         read_radiograph(data, frame=2)
-    with pytest.raises(NotARadiographError, match="no frame 1"):
+    with pytest.raises(UsageError, match="no frame 1"):
         read_radiograph(pillow(Image.fromarray(ramp), "PNG"), frame=1)
 
 

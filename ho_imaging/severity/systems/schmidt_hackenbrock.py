@@ -8,6 +8,8 @@ carry a mark.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ho_imaging.severity.film import SideView
@@ -18,6 +20,7 @@ from ho_imaging.severity.systems.system import Measured, Rule, System, at_least_
 __all__ = ["SCHMIDT_HACKENBROCK", "trochanter_tip_row"]
 
 
+@lru_cache(maxsize=2)
 def trochanter_tip_row(view: SideView) -> float | None:
     """Row of the greater trochanter's tip on the prepared grid: the highest femur lateral of the head."""
     if view.joint is None:
@@ -25,13 +28,13 @@ def trochanter_tip_row(view: SideView) -> float | None:
     grid = view.film.prepared.grid
     row, column = grid.points_to_prepared(np.array([view.joint.center_px]))[0]
     radius = view.joint.radius_px / grid.column_scale
-    shaft = np.argwhere(view.femur[min(int(row + 2.0 * radius), view.femur.shape[0] - 1) :])
-    if not shaft.size:
+    columns = np.arange(view.femur.shape[1])
+    shaft = view.femur[min(int(row + 2.0 * radius), view.femur.shape[0] - 1) :].sum(axis=0)
+    if not shaft.any():
         return None
-    lateral = 1.0 if float(shaft[:, 1].mean()) >= column else -1.0
-    cells = np.argwhere(view.femur)
-    outside = cells[lateral * (cells[:, 1] - column) > 1.15 * radius]
-    return float(outside[:, 0].min()) if outside.size else None
+    lateral = 1.0 if float((shaft * columns).sum() / shaft.sum()) >= column else -1.0
+    outside = view.femur[:, lateral * (columns - column) > 1.15 * radius].any(axis=1)
+    return float(np.argmax(outside)) if outside.any() else None
 
 
 def _refuses(view: SideView) -> str | None:
@@ -44,14 +47,20 @@ def _refuses(view: SideView) -> str | None:
 def _rule(view: SideView) -> Rule:
     tip = trochanter_tip_row(view)
     findings = (*view.findings, *view.possible)
+    known: dict[tuple[int, ...], tuple[bool, bool]] = {}
+
+    def above_and_below(nodules: tuple[int, ...], tip_row: float) -> tuple[bool, bool]:
+        if nodules not in known:
+            rows = np.concatenate([outline[:, 0] for index in nodules for outline in findings[index].levels[1]])
+            known[nodules] = bool((rows < tip_row).any()), bool((rows > tip_row).any())
+        return known[nodules]
 
     def grade(arrangement: Arrangement, measured: Measured) -> str | None:
         if not arrangement.pieces:
             return "0"
-        rows = np.concatenate([np.concatenate(findings[index].levels[1])[:, 0] for index in arrangement.nodules])
         if tip is None:
             return None
-        above, below = bool((rows < tip).any()), bool((rows > tip).any())
+        above, below = above_and_below(arrangement.nodules, tip)
         place = "II" if above and below else "III" if above else "I"
         if arrangement.bridged:
             return f"{place} C"
