@@ -21,6 +21,7 @@ __all__ = [
     "BURDEN",
     "CERTAINTY",
     "CODING_SCHEME",
+    "COUNT",
     "DENSITY_RATIO",
     "GAP",
     "GRADE_PROBABILITY",
@@ -30,6 +31,7 @@ __all__ = [
     "MM",
     "MM2",
     "MORPHOLOGICALLY_ABNORMAL",
+    "NODULES",
     "NOT_GRADED",
     "PERCENT",
     "PIXELS",
@@ -62,6 +64,7 @@ def _private(value: str, meaning: str) -> CodedConcept:
 
 HETEROTOPIC_OSSIFICATION = _private("HO", "Suspected heterotopic ossification")
 BURDEN = _private("BURDEN", "Burden of heterotopic ossification, 0 to 100")
+COUNT = _private("COUNT", "Number of nodules")
 GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outside the joint")
 DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
 GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
@@ -90,6 +93,7 @@ MM2 = _standard("mm2", "UCUM", "mm2")
 PERCENT = _standard("%", "UCUM", "%")
 RATIO = _standard("{ratio}", "UCUM", "ratio")
 SCORE_POINTS = _standard("{score}", "UCUM", "score")
+NODULES = _standard("{nodules}", "UCUM", "nodules")
 PIXELS = _standard("{pixels}", "UCUM", "pixels")
 
 SIDES = {  # CID 244

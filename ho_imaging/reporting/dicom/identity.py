@@ -134,7 +134,9 @@ def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
             made[keyword] = source[keyword]
     charset = source.get("SpecificCharacterSet")
     is_ours = maker.observer is None or maker.observer.name.isascii()
-    if charset is not None and is_ours and _survives(made, charset):
+    if charset is None and _is_ascii(made):
+        made.pop("SpecificCharacterSet", None)
+    elif charset is not None and is_ours and _survives(made, charset):
         made.SpecificCharacterSet = charset
     else:
         made.SpecificCharacterSet = "ISO_IR 192"
@@ -162,6 +164,10 @@ def _settle(made: Dataset, maker: Maker) -> None:
             element.value = stamp.strftime("%Y%m%d%H%M%S")
         elif element.keyword == "DimensionOrganizationUID":
             element.value = maker.uid("dimensions", str(made.SOPInstanceUID))
+
+
+def _is_ascii(made: Dataset) -> bool:
+    return all(str(made[keyword].value).isascii() for keyword in _WORDS if made.get(keyword))
 
 
 def _survives(made: Dataset, charset: str | Sequence[str]) -> bool:

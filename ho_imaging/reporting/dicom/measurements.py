@@ -9,6 +9,7 @@ from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
     ComprehensiveSR,
+    CoordinatesForMeasurement,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
     ImageRegion,
@@ -24,6 +25,7 @@ from highdicom.sr import (
     SourceImageForRegion,
     TrackingIdentifier,
 )
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 
@@ -61,7 +63,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         if finding.sop_instance_uid in sources and finding.contours_px
     ]
     if result.severity is not None:
-        groups += [_side(side, images, sources, algorithm, maker) for side in result.severity.sides]
+        groups += [_side(side, result.findings, images, sources, algorithm, maker) for side in result.severity.sides]
     evidence = [as_reference(source) for source in sources.values()]
     first = evidence[0]
     report = MeasurementReport(
@@ -157,18 +159,25 @@ def _nodule(
 
 def _side(
     side: SideResult,
+    findings: Sequence[FindingResult],
     images: Mapping[str, ImageResult],
     sources: Mapping[str, Dataset],
     algorithm: AlgorithmIdentification,
     maker: Maker,
 ) -> MeasurementsAndQualitativeEvaluations:
     rests_on = side.evidence.sop_instance_uid or ""
-    image = images.get(rests_on)
-    measures = []
+    image, source = images.get(rests_on), sources.get(rests_on)
+    here = [finding for finding in findings if finding.sop_instance_uid == rests_on and finding.side == side.side]
+    # A viewer that draws what a report measures (OHIF) fails on a group that lies nowhere on its film.
+    where = None if source is None or image is None else _inferred_from(_part_of_film(side, image, source), source)
+    measures = [Measurement(name=codes.COUNT, value=len(here), unit=codes.NODULES, referenced_coordinates=where)]
     if side.score is not None:
         measures.append(Measurement(name=codes.BURDEN, value=side.score, unit=codes.SCORE_POINTS))
     if side.evidence.gap_mm is not None:
-        measures.append(Measurement(name=codes.GAP, value=side.evidence.gap_mm, unit=codes.MM))
+        ends = side.evidence.gap_ends_px
+        line = None if source is None or ends is None else _inferred_from(np.asarray(ends, dtype=np.float64), source)
+        gap_mm = side.evidence.gap_mm
+        measures.append(Measurement(name=codes.GAP, value=gap_mm, unit=codes.MM, referenced_coordinates=line))
     graded = [system for system in side.systems if system.grade is not None]
     leading = next((system for system in graded if system.system == side.system), None)
     if leading is not None and leading.grade in leading.probabilities:
@@ -189,16 +198,32 @@ def _side(
     region = Region.UNKNOWN if image is None else Region(image.region)
     name = f"{Side(side.side).value} side"
     return MeasurementsAndQualitativeEvaluations(
-        source_images=[SourceImageForMeasurementGroup.from_source_image(sources[rests_on])]
-        if rests_on in sources
-        else None,
+        source_images=None if source is None else [SourceImageForMeasurementGroup.from_source_image(source)],
         tracking_identifier=TrackingIdentifier(uid=maker.uid("side", name, *sorted(sources)), identifier=name),
         finding_type=codes.HETEROTOPIC_OSSIFICATION,
         finding_sites=_site(region, Side(side.side)),
         algorithm_id=None if maker.observer is not None and side.side in maker.observer.regraded else algorithm,
-        measurements=measures or None,
+        measurements=measures,
         qualitative_evaluations=words,
     )
+
+
+def _part_of_film(side: SideResult, image: ImageResult, source: Dataset) -> NDArray[np.float64]:
+    """Frame (5, 2) in (row, column) around the film, or around the side's half of a film of both sides."""
+    share = float(source.Columns) / max(1, len(image.sides))
+    place = image.sides.index(side.side) if side.side in image.sides else 0
+    top, bottom, left, right = -0.5, float(source.Rows) - 0.5, place * share - 0.5, (place + 1) * share - 0.5
+    return np.array([[top, left], [top, right], [bottom, right], [bottom, left], [top, left]])
+
+
+def _inferred_from(points_px: NDArray[np.float64], source: Dataset) -> list[CoordinatesForMeasurement]:
+    return [
+        CoordinatesForMeasurement(
+            graphic_type="POLYLINE",
+            graphic_data=within(to_image_coordinates(points_px), source),
+            source_image=SourceImageForRegion.from_source_image(source),
+        )
+    ]
 
 
 def _measure(name: CodedConcept, value_mm: float | None, unit: CodedConcept, value_px: float) -> Measurement:

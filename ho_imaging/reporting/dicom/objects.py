@@ -130,9 +130,9 @@ def _film_objects(
     here = [side for side in sides if side.evidence.sop_instance_uid == uid]
     made: list[Dataset | None] = [nodule_segmentation(source, image, findings, maker)]
     if given.probability is not None:
-        made.append(probability_segmentation(source, given.probability, maker))
+        made.append(probability_segmentation(source, image, given.probability, maker))
     if given.masks:
-        made.append(anatomy_segmentation(source, given.masks, maker))
+        made.append(anatomy_segmentation(source, image, given.masks, maker))
     made.append(presentation_state(source, findings, here, maker))
     if given.overlay is not None:
         made.append(secondary_capture(source, given.overlay, maker))

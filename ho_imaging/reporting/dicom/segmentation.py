@@ -19,6 +19,7 @@ from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import DS
 
 from ho_imaging.reporting.dicom import codes
 from ho_imaging.reporting.dicom.identity import Maker, as_reference, compress_runs, take_over
@@ -73,7 +74,7 @@ def nodule_segmentation(
         )
     masks = np.stack([mask for _, mask in kept], axis=-1).astype(np.uint8)
     return _segmentation(
-        source, masks, descriptions, maker, "nodules", "HO_NODULES", "Suspected HO, one segment a nodule"
+        source, image, masks, descriptions, maker, "nodules", "HO_NODULES", "Suspected HO, one segment a nodule"
     )
 
 
@@ -85,7 +86,9 @@ def _outlined_by(maker: Maker, finding: FindingResult) -> SegmentAlgorithmTypeVa
     return SegmentAlgorithmTypeValues.AUTOMATIC
 
 
-def probability_segmentation(source: Dataset, probability: NDArray[np.float32], maker: Maker) -> Segmentation | None:
+def probability_segmentation(
+    source: Dataset, image: ImageResult, probability: NDArray[np.float32], maker: Maker
+) -> Segmentation | None:
     """The map of ectopic bone as a fractional segment, 255 is certain; ``None`` where it is zero throughout."""
     if not np.rint(probability * 255.0).any():
         return None
@@ -99,6 +102,7 @@ def probability_segmentation(source: Dataset, probability: NDArray[np.float32], 
     )
     return _segmentation(
         source,
+        image,
         np.clip(probability, 0.0, 1.0)[..., None].astype(np.float32),
         [description],
         maker,
@@ -110,7 +114,7 @@ def probability_segmentation(source: Dataset, probability: NDArray[np.float32], 
 
 
 def anatomy_segmentation(
-    source: Dataset, masks: Mapping[Structure, NDArray[np.bool_]], maker: Maker
+    source: Dataset, image: ImageResult, masks: Mapping[Structure, NDArray[np.bool_]], maker: Maker
 ) -> Segmentation | None:
     """The bones and implants the grade rests on, a binary segment each; ``None`` where there are none."""
     shown = [structure for structure in codes.STRUCTURES if structure in masks and masks[structure].any()]
@@ -127,7 +131,7 @@ def anatomy_segmentation(
         for number, structure in enumerate(shown, start=1)
     ]
     stacked = np.stack([masks[structure] for structure in shown], axis=-1).astype(np.uint8)
-    return _segmentation(source, stacked, descriptions, maker, "anatomy", "ANATOMY", "Bones and implants")
+    return _segmentation(source, image, stacked, descriptions, maker, "anatomy", "ANATOMY", "Bones and implants")
 
 
 def _description(
@@ -183,6 +187,7 @@ def _cielab(lab: tuple[float, float, float]) -> list[int]:
 
 def _segmentation(
     source: Dataset,
+    image: ImageResult,
     pixels: NDArray[np.generic],
     descriptions: Sequence[SegmentDescription],
     maker: Maker,
@@ -206,14 +211,32 @@ def _segmentation(
         content_label=label,
         content_description=words,
         content_creator_name="ho_imaging^" if maker.observer is None else maker.observer.name,
-        series_description=_series_words(words, maker)[:64],
+        series_description=_series_words(words.partition(",")[0], maker),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=True,
         **maker.equipment(),
     )
     # Required of an image without a plane in the patient, and empty where the source does not say (PS3.3 C.7.6.1).
     made.PatientOrientation = source.get("PatientOrientation") or []
+    _state_plane(made, image)
     take_over(made, source, maker)
     if fractional:
         compress_runs(made)  # bytes shrink a hundredfold; the bits of a binary frame cannot be run-length coded
     return made
+
+
+def _state_plane(made: Segmentation, image: ImageResult) -> None:
+    """State spacing and axes of the frames, without which OHIF ends with an empty page (tried with 3.12).
+
+    An addition to the IOD (a Standard Extended SOP Class, PS3.2): there is still no frame of reference and no position.
+    The axes are those that viewers give a film, which states none (what faces left and foot is in Patient Orientation);
+    a projection has no thickness, and 1 mm stands for one. Without a believable spacing nothing is added.
+    """
+    if image.measured_spacing_mm is None:
+        return
+    measures, axes = Dataset(), Dataset()
+    measures.PixelSpacing = [DS(size_mm, auto_format=True) for size_mm in image.measured_spacing_mm]
+    measures.SliceThickness = 1
+    axes.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    (shared,) = made.SharedFunctionalGroupsSequence
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [axes]
