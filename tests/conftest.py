@@ -126,7 +126,7 @@ def hips(known: SimpleNamespace) -> Callable[..., Prediction]:
     return make
 
 
-def hip_maps(prepared, *, ho=True):
+def hip_maps(prepared, *, ho=True, columns=(0.27, 0.73)):
     """Draw the schematic hips of the fixtures onto whatever grid the film was prepared to, by share of its extent."""
     shape = prepared.pixels.shape
     r, c = np.indices(shape) / np.array(shape)[:, None, None]
@@ -134,7 +134,7 @@ def hip_maps(prepared, *, ho=True):
     maps = {s: np.zeros(shape, np.float32) for s in Structure}
     maps[Structure.BODY][:] = 1
     maps[Structure.PELVIS][(r > 0.12) & (r < 0.32)] = 1
-    for column in (0.27, 0.73):
+    for column in columns:
         maps[Structure.FEMUR][(r > 0.6) & (np.abs(c - column) < 0.05)] = 1
         head = np.hypot(r - 0.45, (c - column) * round_) < 0.07
         maps[Structure.FEMORAL_HEAD][head] = maps[Structure.FEMUR][head] = 1
@@ -155,9 +155,10 @@ def fake_network(monkeypatch):
         return SimpleNamespace(identity=identity, description=description)
 
     def predict(_model, prepared):
-        return Prediction(
-            prepared, hip_maps(prepared, ho=state.ho), dict.fromkeys(Structure, 0.5), identity, state.scope
-        )
+        # Two hips would outweigh a word against the film.
+        columns = (0.27, 0.73) if state.scope is None or state.scope >= description.scope_threshold else (0.27,)
+        maps = hip_maps(prepared, ho=state.ho, columns=columns)
+        return Prediction(prepared, maps, dict.fromkeys(Structure, 0.5), identity, state.scope)
 
     monkeypatch.setattr("ho_imaging.network.model_store.load_model", load_model)
     monkeypatch.setattr("ho_imaging.network.inference.predict", predict)
