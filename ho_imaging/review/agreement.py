@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -63,8 +63,8 @@ class BlandAltman:
     deviations). NaN with fewer than two studies.
     """
 
-    differences: tuple[float, ...]
-    means: tuple[float, ...]
+    differences: tuple[float, ...] = field(repr=False)
+    means: tuple[float, ...] = field(repr=False)
     bias: float
     low: float
     high: float

@@ -76,7 +76,7 @@ class Progress:
         return self.unread + self.open + self.committed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Worklist(Sequence[StudyRow]):
     """A reader's list, in order. In a notebook it shows itself as a table; nothing in it changes by itself."""
 
@@ -100,6 +100,10 @@ class Worklist(Sequence[StudyRow]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        progress = self.progress
+        return f"<Worklist of {self.reader!r}: {progress.committed} of {progress.total} studies committed>"
 
     def __iter__(self) -> Iterator[StudyRow]:
         return iter(self.rows)

@@ -456,5 +456,6 @@ def test_a_folder_without_results_and_a_damaged_result_are_named(tmp_path, batch
 
 def test_words_from_files_do_not_become_markup(batch):
     folder, _, _ = batch
+    assert repr(open_worklist(folder, "A")) == "<Worklist of 'A': 0 of 4 studies committed>"
     listed = open_worklist(folder, "<script>alert(1)</script>")
     assert "<script>" not in listed._repr_html_()
