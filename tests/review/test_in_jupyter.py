@@ -95,6 +95,8 @@ class Notebook:
     def until(self, code, seconds=90):
         end = time.monotonic() + seconds
         while not self.js(f"Boolean({code})"):
+            if time.monotonic() > end and os.environ.get("HO_SCREENSHOTS"):
+                self.browser.save_screenshot(f"{os.environ['HO_SCREENSHOTS']}/failed.png")
             assert time.monotonic() < end, f"never came true: {code}"
             time.sleep(0.1)
 
@@ -103,17 +105,18 @@ class Notebook:
         self.browser.get(f"{address}/{self.place}/read.ipynb?token={token}")
         self.until("window.jupyterapp && document.querySelector('.jp-Notebook .jp-CodeCell')")
         self.until("!document.querySelector('#jupyterlab-splash')")
-        # A kernel is there when one says that it is idle.
         self.until(
-            "document.querySelector('.jp-NotebookPanel-toolbar [data-status=idle], .jp-Notebook-ExecutionIndicator"
-            "[data-status=idle]')"
+            "jupyterapp.shell.currentWidget?.sessionContext?.isReady && "
+            "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.connectionStatus === 'connected' && "
+            "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
         )
 
     def run(self):
         self.js("jupyterapp.commands.execute('notebook:run-all-cells') && 1")
         self.js("(window.review = undefined) || 1")
         self.until(
-            "window.review = [...document.querySelectorAll('*')].map((e) => e.hoReview).filter((r) => r && !r.left).at(-1)"
+            "window.review = [...document.querySelectorAll('*')].map((e) => e.hoReview)"
+            ".filter((r) => r && !r.left).at(-1)"
         )
         self.until("review.state && review.panes.current.film")
         self.js("review.root.scrollIntoView() || 1")
@@ -147,7 +150,7 @@ def test_what_was_decided_outlives_the_kernel(server, browser, batch, tmp_path, 
     notebook.keys("w")
     notebook.drag((300, 300), (300, 200))
     assert notebook.js("review.panes.current.film.look.low") < low
-    # Accept, reject, brush, undo, grade: none of these keys may reach the notebook (X would cut the cell, D D delete it).
+    # Accept, reject, brush, undo, grade: no key may reach the notebook (X would cut the cell, D D delete it).
     notebook.keys("j", "a")
     notebook.until("review.state.findings[0].status === 'accepted'")
     notebook.keys("j", "x")
@@ -173,6 +176,10 @@ def test_what_was_decided_outlives_the_kernel(server, browser, batch, tmp_path, 
     # The kernel dies without a word.
     notebook.js("jupyterapp.commands.execute('docmanager:save') && 1")
     os.kill(int((tmp_path / "work" / "pid").read_text()), signal.SIGKILL)
+    notebook.until("document.querySelector('.jp-Dialog')")  # "The kernel appears to have died."
+    browser.find_element("css selector", ".jp-Dialog .jp-mod-accept").click()
+    notebook.until("!document.querySelector('.jp-Dialog')")
+    notebook.js("review.root.focus() || 1")
     notebook.keys("j", "x")
     notebook.until("!review.banner.hidden")
     assert notebook.js("review.state.findings[0].status") == "accepted"
