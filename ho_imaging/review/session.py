@@ -170,6 +170,7 @@ class ReviewSession:
             "type": "film",
             "rows": rows,
             "columns": columns,
+            "acquired": None if pixels.acquired is None else pixels.acquired.isoformat(),
             "window": list(pixels.window),
             "curve": [round(float(value), 5) for value in pixels.curve],
         }

@@ -217,7 +217,7 @@ class Review {
     }
     if (!state.findings.some(({ id }) => id === this.chosen)) this.chosen = null;
     const when = new Date(state.saved);
-    this.saved.textContent = `saved ${when.toLocaleTimeString()}  ·  ${state.count} entries`;
+    this.saved.textContent = `saved ${when.toLocaleTimeString()}  ·  ${state.count} ${state.count === 1 ? "entry" : "entries"}`;
     this.saved.dataset.count = state.count;
     this.blind.hidden = !state.hidden;
     this.blind.textContent = "Blinded reading: the model's findings and grades are hidden until you finish (Q). Draw nodules (N), grade each side (G).";
