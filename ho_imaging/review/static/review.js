@@ -10,6 +10,7 @@ import { button, choices, dialog, findingRow, helpDialog, make, measureRow, side
 
 const PATIENCE_MS = 2500;
 const IDLE_MS = 60000;
+const MOST_FILMS = 4; // kept in the browser, 50 MB each at 4,000 x 5,000 pixels
 
 const HINTS = {
   move: "drag: move  ·  click: choose a nodule  ·  right drag: window  ·  wheel: zoom",
@@ -37,6 +38,7 @@ class Review {
     this.beside = false;
     this.overlay = { fill: true, contours: true, opacity: 0.25, anatomy: false, probability: false };
     this.receiving = new Map();
+    this.films = new Map();
     this.activeMs = 0;
     this.lastAct = performance.now();
     this.ending = new AbortController();
@@ -53,6 +55,7 @@ class Review {
     this.model.off("msg:custom", this.onMessage);
     for (const { timer } of this.waiting.values()) clearTimeout(timer);
     for (const pane of Object.values(this.panes)) pane.dispose();
+    this.films.clear();
     this.root.remove();
   }
 
@@ -217,7 +220,7 @@ class Review {
     }
     if (!state.findings.some(({ id }) => id === this.chosen)) this.chosen = null;
     const when = new Date(state.saved);
-    this.saved.textContent = `saved ${when.toLocaleTimeString()}  ·  ${state.count} entries`;
+    this.saved.textContent = `saved ${when.toLocaleTimeString()}  ·  ${state.count} ${state.count === 1 ? "entry" : "entries"}`;
     this.saved.dataset.count = state.count;
     this.blind.hidden = !state.hidden;
     this.blind.textContent = "Blinded reading: the model's findings and grades are hidden until you finish (Q). Draw nodules (N), grade each side (G).";
@@ -240,12 +243,19 @@ class Review {
       if (pane.about?.uid !== content.uid) return;
       pane.say(whole ? "" : `loading ${Math.round((100 * got.film.arrived) / got.film.rows)} %`);
       if (!whole) return;
+      this.keepFilm(`${pane.name}/${content.uid}`, got.film);
       pane.film = got.film;
       this.receiving.delete(content.pane);
       pane.root.dataset.loaded = content.uid;
       if (pane.name === "previous") this.sameScale();
       pane.draw();
     }).catch((error) => this.panes[content.pane].say(`The film could not be shown: ${error.message}`));
+  }
+
+  keepFilm(key, film) {
+    for (const other of this.films.values()) other.tiles.clear();
+    if (this.films.size >= MOST_FILMS) this.films.delete(this.films.keys().next().value);
+    this.films.set(key, film);
   }
 
   takeOverlay({ pane: name, uid }, set) {
@@ -294,11 +304,17 @@ class Review {
   showFilm(pane, about, ask = true) {
     pane.show(about);
     if (pane === this.panes.previous && !this.beside && !ask) return;
-    if (pane.film) return;
+    pane.film ??= this.films.get(`${pane.name}/${about.uid}`) ?? null;
+    for (const kind of ["anatomy", "probability"]) if (this.overlay[kind]) this.wantOverlay(kind, pane);
+    if (pane.film) {
+      pane.say("");
+      pane.draw();
+      this.refresh();
+      return;
+    }
     pane.say("loading …");
     this.filmAsked ??= new Map();
     this.filmAsked.set(this.ask({ type: "film", pane: pane.name, uid: about.uid }), pane.name);
-    for (const kind of ["anatomy", "probability"]) if (this.overlay[kind]) this.wantOverlay(kind, pane);
     this.refresh();
   }
 
