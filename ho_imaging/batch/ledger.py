@@ -78,9 +78,14 @@ def hold_folder(out_dir: Path, name: str) -> Iterator[None]:
                 path=out_dir,
                 remedy="wait for it or choose another --out",
             ) from error
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
+        try:
+            # Unbuffered: what a full disk does not take must not come up again when the file is closed.
+            os.ftruncate(stream.fileno(), 0)
+            os.write(stream.fileno(), str(os.getpid()).encode("ascii"))
+        except OSError as error:
+            raise WriteError(
+                f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
+            ) from error
         yield
 
 

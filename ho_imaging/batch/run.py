@@ -161,17 +161,18 @@ def run_batch(
 
 def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
     """Leave out what an earlier run wrote, where the output folder lies below the input."""
-    own = (out_dir / "studies").resolve()
+    # Not Path.resolve, which ends at a link that leads to itself.
+    everything = Path(os.path.realpath(out_dir))
 
-    def is_own(path: Path) -> bool:
-        return path.resolve().is_relative_to(own)
+    def is_own(path: Path, below: Path = everything / "studies") -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(below)
 
     studies = []
     for study in discovery.studies:
         images = tuple(image for image in study.images if not is_own(Path(image.path)))
         if images:
             studies.append(StudyRef(study.study_uid, images))
-    kept = tuple(item for item in discovery.rejected if not item.path.resolve().is_relative_to(out_dir.resolve()))
+    kept = tuple(item for item in discovery.rejected if not is_own(item.path, everything))
     return Discovery(tuple(studies), kept)
 
 

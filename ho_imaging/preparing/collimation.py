@@ -51,7 +51,7 @@ def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | 
 
     """
     step = max(1, -(-max(pixels.shape) // _LOOK_AT_PX))
-    small = pixels[step // 2 :: step, step // 2 :: step]
+    small = np.ascontiguousarray(pixels[step // 2 :: step, step // 2 :: step])
     outside = (
         np.zeros(small.shape, dtype=bool)
         if padding is None
@@ -89,14 +89,20 @@ def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
     for row, column in ((0, 0), (0, columns - 1), (rows - 1, 0), (rows - 1, columns - 1)):
         if found[row, column]:
             continue
-        alike = (np.abs(small - small[row, column]) <= tolerance).astype(np.uint8)
-        _, labels = cv2.connectedComponents(alike, connectivity=4)
-        area = labels == labels[row, column]
+        area = _alike(small, row, column, tolerance)
         dark = small[row, column] <= np.min(small) + tolerance
         # Burnt-out anatomy is one constant white too, but only a shutter has straight edges.
         if area.mean() >= _LEAST_WEDGE and (dark or _is_straight(area)):
             found |= area
     return found
+
+
+def _alike(small: NDArray[np.float32], row: int, column: int, tolerance: float) -> NDArray[np.bool_]:
+    """What hangs together with a pixel and differs from it by no more than that."""
+    reached = np.zeros((small.shape[0] + 2, small.shape[1] + 2), dtype=np.uint8)
+    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
+    cv2.floodFill(small, reached, (column, row), 0, tolerance, tolerance, flags)
+    return np.asarray(reached[1:-1, 1:-1] > 0)
 
 
 def _is_straight(area: NDArray[np.bool_]) -> bool:

@@ -39,6 +39,7 @@ _END_OF_CODESTREAM = b"\xff\xd9"
 _END_SEARCH_BYTES = 64
 _ITEM_TAG = b"\xfe\xff\x00\xe0"
 _START_OF_J2K = b"\xff\x4f\xff\x51"
+_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 _START_OF_JPEG = b"\xff\xd8"
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0 to SOF15 of JPEG (ITU-T T.81 table B.1) and SOF55 of JPEG-LS (T.87); C4, C8 and CC are no frame headers."""
@@ -228,6 +229,19 @@ def _codestream(data: bytes) -> _Codestream | None:
     return None
 
 
+def _has_endless_box(data: bytes) -> bool:
+    """Whether a JP2 wrapper has a box without a length before its codestream, which pydicom would never get past."""
+    if not data.startswith(_JP2_SIGNATURE):
+        return False
+    position = 12
+    while position < len(data) and data[position + 4 : position + 8] != b"jp2c":
+        length = int.from_bytes(data[position : position + 4], "big")
+        if length == 0:
+            return True
+        position += length
+    return False
+
+
 def _check_codestream(
     dataset: Dataset, syntax: UID, frame: int, frames: int, shape: tuple[int, int]
 ) -> _Codestream | None:
@@ -241,7 +255,7 @@ def _check_codestream(
         for number, data in enumerate(generate_frames(dataset.PixelData, number_of_frames=frames)):
             if number < frame:
                 continue
-            said = _codestream(data)
+            said = None if _has_endless_box(data) else _codestream(data)
             if said is None:
                 raise DecodeError(
                     f"has {syntax.name} data that does not begin as such, or that is of a kind not decoded here",

@@ -140,6 +140,8 @@ def check_is_radiograph(dataset: Dataset) -> None:
     if is_own(dataset):
         raise NotARadiographError("is a result of this program, not a film", remedy="leave it out")
     if "Rows" not in dataset or "Columns" not in dataset:
+        if name.startswith(_PROJECTION_CLASSES):
+            raise ReadError(f"is damaged: {name} without rows and columns", remedy="send the file again")
         what = name or modality or "a DICOM object without pixels"
         raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")
     if modality and modality not in _PROJECTION:

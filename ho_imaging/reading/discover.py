@@ -181,6 +181,8 @@ def _look(path: Path) -> _Candidate:
     if kind is FileKind.OTHER:
         raise _NoImageError("not an image file")
     dataset = open_dataset(path, header_only=True)
+    if "DirectoryRecordSequence" in dataset:
+        raise _NoImageError("a DICOMDIR: the films beside it are found without it")
     drop_damaged(dataset)
     check_is_radiograph(dataset)
     return _candidate(path, dataset)

@@ -6,7 +6,6 @@ Fields are only added within a major version. Lengths are in mm in the plane nam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -227,7 +226,7 @@ class StudyResult(_Part):
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Write the result as JSON; the same result gives the same text."""
-        return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
+        return self.model_dump_json(indent=indent) + "\n"
 
     def to_dicom(self, sources: Iterable[Dataset | str | PathLike[str]] | None = None) -> list[Dataset]:
         """Make DICOM objects: a segmentation and a presentation state a film, a report, a picture a film.

@@ -19,7 +19,18 @@ from ho_imaging.findings.finding import Outlines
 from ho_imaging.severity.film import FilmReading, SideView
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["AS_REPORTED", "LESS_SURE", "OUTLINES", "SURER", "Arrangement", "Layout", "arrange", "lay_out", "shape_of"]
+__all__ = [
+    "AS_REPORTED",
+    "LESS_SURE",
+    "NO_NODULE",
+    "OUTLINES",
+    "SURER",
+    "Arrangement",
+    "Layout",
+    "arrange",
+    "lay_out",
+    "shape_of",
+]
 
 SURER, AS_REPORTED, LESS_SURE = OUTLINES = (0, 1, 2)
 """Which of a nodule's outlines is meant, as in `Finding.levels`."""
@@ -99,9 +110,17 @@ class Arrangement:
         return tuple(sorted(index for piece, _, _ in self.pieces for index in piece))
 
 
+NO_NODULE = Arrangement((), None, None)
+"""What is left where no nodule is one."""
+
+
 def lay_out(view: SideView, which: int = AS_REPORTED) -> Layout:
     """Measure one side at one of the nodules' outlines; reported nodules come first, then possible ones."""
     findings = (*view.findings, *view.possible)
+    if not findings:
+        # Nothing lies anywhere: the bones need not be looked at.
+        none, nowhere, never = shapely.Polygon(), np.zeros(0), np.zeros(0, dtype=bool)
+        return Layout((), none, none, nowhere, nowhere, np.zeros((0, 0)), never, never)
     pelvis, femur, bones = _bones_of_side(view)
     shapes = np.array([shape_of(finding.levels[which]) for finding in findings], dtype=object)
     area = np.maximum(shapely.area(shapes), 1e-9)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, SURER, Arrangement, Layout, arrange
+from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, NO_NODULE, SURER, Arrangement, Layout, arrange
 from ho_imaging.severity.systems.system import Measured, Rule
 from ho_imaging.vocabulary import SpacingBasis
 
@@ -68,9 +68,13 @@ def scale_of(view: SideView) -> Scale:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What may be true of a side: ``DRAWS`` arrangements with their lengths, the same for every grading system."""
+    """What may be true of a side, the same for every grading system.
+
+    ``drawn``: arrangements with their lengths. ``empty``: how many further draws hold no nodule, and so no length.
+    """
 
     drawn: tuple[tuple[Arrangement, Measured], ...]
+    empty: int
 
 
 def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
@@ -87,6 +91,7 @@ def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
     present = rng.random((DRAWS, len(findings))) < chances
     arranged: dict[tuple[int, bytes], Arrangement] = {}
     drawn = []
+    empty = 0
     for outline, there, factor, error_px in zip(
         outlines.tolist(), present, factors.tolist(), errors_px.tolist(), strict=True
     ):
@@ -94,17 +99,22 @@ def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
         if key not in arranged:
             arranged[key] = arrange(layouts[outline], there, pixel_mm=reach_mm)
         arrangement = arranged[key]
+        if not arrangement.pieces:
+            empty += 1
+            continue
         mm_per_px = None if pixel_mm is None else pixel_mm * factor
         gap_mm = None
         if arrangement.gap_px is not None and mm_per_px is not None:
             gap_mm = max(arrangement.gap_px + error_px, 0.0) * mm_per_px
         drawn.append((arrangement, Measured(gap_mm, mm_per_px)))
-    return Draws(tuple(drawn))
+    return Draws(tuple(drawn), empty)
 
 
 def grade_probabilities(draws: Draws, rule: Rule, grades: tuple[str, ...]) -> dict[str, float]:
     """Probability of each grade of a system; sums to one, empty where a draw cannot be graded."""
     counts = Counter(rule(arrangement, measured) for arrangement, measured in draws.drawn)
+    if draws.empty:
+        counts[rule(NO_NODULE, Measured(None, None))] += draws.empty
     if counts[None]:
         return {}
     return _with_the_unforeseen({grade: counts[grade] / DRAWS for grade in grades})

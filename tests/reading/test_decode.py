@@ -15,7 +15,7 @@ from pydicom.uid import (
 
 from ho_imaging.errors import DecodeError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading import read_radiograph
-from ho_imaging.reading.decode import decode_frame
+from ho_imaging.reading.decode import _has_endless_box, decode_frame
 from ho_imaging.reading.uid import is_uid
 
 WINDOW = {"WindowCenter": 1024, "WindowWidth": 2049}
@@ -310,6 +310,22 @@ def test_damaged_12_bit_jpeg_is_an_error():
     film.PixelData = pydicom.encaps.encapsulate([frame[: len(frame) // 2]])
     with pytest.raises(DecodeError, match="truncated"):
         read_radiograph(film)
+
+
+def test_a_wrapped_codestream_with_an_endless_box_ends_as_an_error(make_film):
+    """pydicom looks for the codestream box by box and stays for ever at one that states no length."""
+    film = make_film()
+    film.compress(JPEG2000Lossless)
+    bare = pydicom.encaps.get_frame(film.PixelData, 0, number_of_frames=1)
+    signature = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+    for box, good in ((b"\x00\x00\x00\x10ftypjp2 \x00\x00\x00\x00", True), (b"\x00\x00\x00\x00ftyp", False)):
+        wrapped = signature + box + (len(bare) + 8).to_bytes(4, "big") + b"jp2c" + bare
+        film.PixelData = pydicom.encaps.encapsulate([wrapped])
+        if not good:
+            with pytest.raises(DecodeError, match="does not begin as such"):
+                read_radiograph(film)
+            continue
+        assert _has_endless_box(wrapped) is False
 
 
 @pytest.mark.parametrize("is_signed", [False, True])

@@ -129,7 +129,8 @@ print(*fuzz.survive(int(sys.argv[2]), int(sys.argv[3]), strange=True))
 def survive_in_a_child(count: int, seed: int, limit_bytes: int) -> tuple[int, int]:
     """The same in a process that may take no more memory than that, and may crash without taking the tests along."""
     arguments = [sys.executable, "-X", "faulthandler", "-c", CHILD, __file__, str(count), str(seed), str(limit_bytes)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    # Also a file that is never done with is a fault; the time is that of a very slow machine.
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=3600)
     assert done.returncode == 0, f"seed {seed}: {done.stderr[-4000:]}"
     read, refused = map(int, done.stdout.split())
     return read, refused
