@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -30,6 +29,7 @@ from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.preparing.contract import PreparationContract
+from ho_imaging.toml_file import read_toml
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -54,7 +54,6 @@ WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.toml"
 CARD_FILE = "MODEL_CARD.md"
 MAX_WEIGHTS_BYTES = 512 * 1024**2
-MAX_DESCRIPTION_BYTES = 1024**2
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -182,21 +181,7 @@ def find_model(name_or_path: str | Path = "default") -> Path:
 
 def read_description(folder: Path) -> ModelDescription:
     """Read and check ``model.toml`` of a model folder."""
-    path = folder / DESCRIPTION_FILE
-    try:
-        if path.stat().st_size > MAX_DESCRIPTION_BYTES:
-            raise ModelError("is too large to be a model description", path=path, remedy="fetch the model again")
-        return ModelDescription.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror}", path=path, remedy="fetch the model again") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"is not valid TOML: {error}", path=path, remedy="fetch the model again") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "model.toml"
-        raise ModelError(
-            f"does not describe a model: {where}: {first['msg']}", path=path, remedy="use a model of this version"
-        ) from error
+    return read_toml(folder / DESCRIPTION_FILE, ModelDescription, ModelError, remedy="fetch the model again")
 
 
 def save_model(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
-import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ho_imaging.errors import UsageError
+from ho_imaging.toml_file import read_toml
 
 __all__ = [
     "Accept",
@@ -53,7 +54,7 @@ class Tls(_Strict):
         """Context of a server (TLS 1.2 or later, BCP 195)."""
         if self.certificate is None:
             raise UsageError("TLS of the listener needs a certificate", remedy="set certificate and key")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         _load(context, self)
         if self.authority is not None:
@@ -66,6 +67,16 @@ class Tls(_Strict):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         _load(context, self, with_authority=False)
         return context
+
+
+class _PatientContext(ssl.SSLContext):
+    """Leaves the handshake to the first read of a connection's own thread: a silent peer must not hold up the others.
+
+    pynetdicom would do it where it accepts connections, one after the other and without a limit of time.
+    """
+
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(sock, *arguments, **(options | {"do_handshake_on_connect": False}))
 
 
 def _load(context: ssl.SSLContext, tls: Tls, *, with_authority: bool = True) -> None:
@@ -183,16 +194,7 @@ def load_serve_config(path: Path) -> ServeConfig:
         If the file cannot be read or says something that has no meaning; the message names the entry.
 
     """
-    try:
-        return ServeConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"is not valid TOML: {error}", path=path, remedy="see docs/pacs.md for an example") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise UsageError(f"{where}: {first['msg']}", path=path, remedy="see docs/pacs.md") from error
+    return read_toml(path, ServeConfig, UsageError, remedy="see docs/pacs.md for an example")
 
 
 def secret(variable: str | None, file: Path | None) -> str | None:

@@ -32,6 +32,7 @@ from pydicom.uid import (
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import ServeConfig
+from ho_imaging.pacs.guard import MOST_HALF_OPEN, Guard
 from ho_imaging.pacs.spool import Spool, SpoolFullError
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.uid import is_uid
@@ -69,6 +70,9 @@ SYNTAXES = [
     RLELossless,
 ]
 
+MOST_ASKING_S = 30.0
+"""A peer that connects has so long to ask for an association."""
+
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 NO_MATCH = 0xA900
@@ -82,7 +86,15 @@ class Receiver:
     def __init__(self, config: ServeConfig, spool: Spool, count: Callable[[str], None]) -> None:
         self._config, self._spool, self._count = config, spool, count
         self._received: dict[Any, int] = {}
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
+        accept = config.accept
+        self._guard = Guard(
+            associations=accept.associations,
+            pdu_bytes=accept.pdu_bytes,
+            asking_s=min(accept.network_timeout_s, MOST_ASKING_S),
+            pdu_s=accept.network_timeout_s,
+            count=count,
+        )
         self._server: ThreadedAssociationServer | None = None
 
     @property
@@ -108,6 +120,8 @@ class Receiver:
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, self._echo),
             (evt.EVT_N_EVENT_REPORT, self._committed),
+            (evt.EVT_CONN_OPEN, self._guard.opened),
+            (evt.EVT_REQUESTED, self._guard.requested),
             (evt.EVT_DATA_RECV, self._data),
             (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_REJECTED, lambda _: self._count("associations_rejected")),
@@ -143,10 +157,10 @@ class Receiver:
         entity = AE(self._config.listen.ae_title)
         entity.require_called_aet = True
         entity.require_calling_aet = list(accept.calling)
-        entity.maximum_associations = accept.associations
+        entity.maximum_associations = accept.associations + 2 * MOST_HALF_OPEN  # our own count is the closer one
         entity.maximum_pdu_size = accept.pdu_bytes
         entity.network_timeout = accept.network_timeout_s
-        entity.acse_timeout = min(accept.network_timeout_s, 30.0)
+        entity.acse_timeout = min(accept.network_timeout_s, MOST_ASKING_S)
         entity.dimse_timeout = accept.network_timeout_s
         entity.add_supported_context(Verification)
         # A peer that was asked to commit reports over an association of its own, as the provider (PS3.4 J.3.3).
@@ -172,7 +186,7 @@ class Receiver:
 
     def _data(self, event: Event) -> None:
         """Bound what one instance may send before it is whole in memory."""
-        with self._guard:
+        with self._lock:
             received = self._received.get(event.assoc, 0) + len(event.data)
             self._received[event.assoc] = received
         if received > self._config.accept.instance_mb * 1e6:
@@ -181,11 +195,12 @@ class Receiver:
             event.assoc.abort()
 
     def _closed(self, event: Event) -> None:
-        with self._guard:
+        self._guard.closed(event)
+        with self._lock:
             self._received.pop(event.assoc, None)
 
     def _store(self, event: Event) -> int:
-        with self._guard:
+        with self._lock:
             self._received[event.assoc] = 0
         try:
             status = self._take(event)
@@ -209,6 +224,7 @@ class Receiver:
             return CANNOT_UNDERSTAND
         if (
             instance != getattr(event.request, "AffectedSOPInstanceUID", None)
+            or dataset.get("SOPClassUID", "") != getattr(event.request, "AffectedSOPClassUID", None)
             or UID(dataset.get("SOPClassUID", "")) not in FILMS
         ):
             return NO_MATCH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -10,18 +11,20 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pydicom
 
+from ho_imaging.batch.ledger import hold_folder
 from ho_imaging.batch.pool import Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.batch.write import DICOM_FOLDER, folder_name
-from ho_imaging.errors import HOImagingError
+from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig
 from ho_imaging.pacs.health import Counters, HealthServer
 from ho_imaging.pacs.receive import Receiver
 from ho_imaging.pacs.send import commit_objects, send_objects
-from ho_imaging.pacs.spool import OutboxItem, Spool, sync_folder
+from ho_imaging.pacs.spool import OutboxItem, Spool, SpoolFullError, sync_folder
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
@@ -30,10 +33,13 @@ __all__ = ["Service"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 MOST_ATTEMPTS = 2
 """A study that ends its worker so many times is given up, and said so."""
 
 _PAUSE_S = 0.2
+_ROOM_PAUSE_S = 2.0
 _SWEEP_EVERY_S = 600.0
 
 
@@ -63,6 +69,7 @@ class Service:
         self._threads: list[threading.Thread] = []
         self._health: HealthServer | None = None
         self._wrong: str | None = None
+        self._held = contextlib.ExitStack()
 
     @property
     def health_port(self) -> int | None:
@@ -75,23 +82,32 @@ class Service:
         Raises
         ------
         HOImagingError
-            If an address, a certificate or the model cannot be used.
+            If an address, a certificate or the model cannot be used, or another service holds the spool.
 
         """
         from ho_imaging.network.model_store import find_model, read_description  # noqa: PLC0415
 
         read_description(find_model(self.config.analysis.model))  # better said now than with the first study
-        health = self.config.health
-        if health.port is not None:
-            self._health = HealthServer(
-                health.host, health.port, healthy=lambda: self._wrong, counters=self.counters, gauges=self.spool.counts
-            )
-            self._health.start()
-        self.receiver.start()
+        with contextlib.ExitStack() as undo:
+            _hold(self.config.spool.folder, undo)
+            self.spool.recover()
+            health = self.config.health
+            if health.port is not None:
+                self._health = HealthServer(
+                    health.host,
+                    health.port,
+                    healthy=lambda: self._wrong,
+                    counters=self.counters,
+                    gauges=self.spool.counts,
+                )
+                self._health.start()
+                undo.callback(self._health.stop)
+            self.receiver.start()
+            self._held = undo.pop_all()
         self._begin("analysis", self._analyse)
         self._begin("sweep", self._sweep)
         for destination in self.config.send:
-            self._begin(f"to {destination.name}", lambda d=destination: self._send(d))  # type: ignore[misc]  # binds d
+            self._begin(f"to {destination.name}", lambda d=destination: self._send_all(d))  # type: ignore[misc]  # binds d
 
     def stop(self) -> None:
         """Stop taking films, end what is at work (it will be taken up again), and let go of the spool."""
@@ -99,9 +115,8 @@ class Service:
         self.receiver.stop()
         for thread in self._threads:
             thread.join(60.0)
-        if self._health is not None:
-            self._health.stop()
         self.spool.close()
+        self._held.close()
 
     def check(self) -> None:
         """Raise `HOImagingError` if a part of the service has stopped by itself."""
@@ -120,6 +135,17 @@ class Service:
         thread.start()
         self._threads.append(thread)
 
+    def _with_room(self, task: Callable[[], T]) -> T | None:
+        """Do what writes to the spool; on a full disk again and again until there is room or the service stops."""
+        while True:
+            try:
+                return task()
+            except SpoolFullError as error:
+                self.counters.add("waits_for_room")
+                logger.error("%s", error)
+                if self._stopping.wait(_ROOM_PAUSE_S):
+                    return None
+
     def _analyse(self) -> None:
         analysis = self.config.analysis
         settings = Settings(
@@ -136,7 +162,7 @@ class Service:
         def take() -> Job | None:
             if self._stopping.is_set():
                 return None
-            ready = self.spool.take_ready(self.config.spool.quiet_s)
+            ready = self._with_room(lambda: self.spool.take_ready(self.config.spool.quiet_s))
             if ready is None:
                 return None
             uid, attempts, rows = ready
@@ -158,12 +184,14 @@ class Service:
         try:
             while not self._stopping.is_set():
                 for job, outcome in pool.run(take):
-                    self._ended(at_work.pop(job.study.study_uid), outcome)
+                    ended = at_work.pop(job.study.study_uid)
+                    self._with_room(lambda ended=ended, outcome=outcome: self._ended(ended, outcome))  # type: ignore[misc]  # binds
                 self._stopping.wait(_PAUSE_S)
         finally:
             pool.close()
             for uid in at_work:
-                self.spool.put_back(uid)
+                with contextlib.suppress(SpoolFullError):  # the next start takes it up
+                    self.spool.put_back(uid)
 
     def _ended(self, ended: _Work, outcome: Outcome | Died) -> None:
         uid = ended.job.study.study_uid
@@ -206,30 +234,36 @@ class Service:
             sync_folder(place)
         return found
 
-    def _send(self, destination: DimseDestination | DicomwebDestination) -> None:
+    def _send_all(self, destination: DimseDestination | DicomwebDestination) -> None:
         while not self._stopping.is_set():
-            items = [item for item in self.spool.due(destination.name) if self._exists(destination.name, item)]
-            if not items:
+            # What was sent and could not be noted is sent again, under its own name.
+            if not self._with_room(lambda: self._send(destination)):
                 self._stopping.wait(_PAUSE_S)
-                continue
-            answers = send_objects(
-                destination, {item.sop_uid: item.file for item in items}, own_ae_title=self.config.listen.ae_title
-            )
-            taken, reasons = [], Counter[str]()
-            for item in items:
-                reason = answers.get(item.sop_uid, "no answer")
-                if reason is None:
-                    self.spool.sent(destination.name, item.sop_uid)
-                    self.counters.add("objects_sent")
-                    taken.append(item)
-                else:
-                    reasons[reason] += 1
-                    self.spool.not_sent(destination.name, item, reason, keep_hours=self.config.spool.keep_hours)
-                    self.counters.add("objects_not_sent")
-            for reason, count in reasons.items():
-                logger.warning("%d objects not sent: %s", count, reason)
-            if taken and isinstance(destination, DimseDestination) and destination.commit:
-                self._commit(destination, taken)
+
+    def _send(self, destination: DimseDestination | DicomwebDestination) -> bool:
+        """Send what is due; ``False`` if nothing was."""
+        items = [item for item in self.spool.due(destination.name) if self._exists(destination.name, item)]
+        if not items:
+            return False
+        answers = send_objects(
+            destination, {item.sop_uid: item.file for item in items}, own_ae_title=self.config.listen.ae_title
+        )
+        taken, reasons = [], Counter[str]()
+        for item in items:
+            reason = answers.get(item.sop_uid, "no answer")
+            if reason is None:
+                self.spool.sent(destination.name, item.sop_uid)
+                self.counters.add("objects_sent")
+                taken.append(item)
+            else:
+                reasons[reason] += 1
+                self.spool.not_sent(destination.name, item, reason, keep_hours=self.config.spool.keep_hours)
+                self.counters.add("objects_not_sent")
+        for reason, count in reasons.items():
+            logger.warning("%d objects not sent: %s", count, reason)
+        if taken and isinstance(destination, DimseDestination) and destination.commit:
+            self._commit(destination, taken)
+        return True
 
     def _exists(self, destination: str, item: OutboxItem) -> bool:
         if item.file.exists():
@@ -259,7 +293,15 @@ class Service:
 
     def _sweep(self) -> None:
         while not self._stopping.is_set():
-            swept = self.spool.sweep(self.config.spool.keep_hours)
+            swept = self._with_room(lambda: self.spool.sweep(self.config.spool.keep_hours))
             if swept:
                 logger.info("%d studies ended long ago and left the spool", swept)
             self._stopping.wait(_SWEEP_EVERY_S)
+
+
+def _hold(folder: Path, until: contextlib.ExitStack) -> None:
+    """Keep another service out of a spool: it would put studies at work back to waiting."""
+    try:
+        until.enter_context(hold_folder(folder, "serve"))
+    except UsageError as error:
+        raise UsageError(error.problem, path=folder, remedy="stop it, or give each service its own spool") from error

@@ -6,12 +6,13 @@ objects wait in the outbox of each destination until that has taken them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 2.0, 900.0
 
 
 class SpoolFullError(HOImagingError, OSError):
-    """There is no room for an instance: the sender is to keep it and try again."""
+    """There is no room: a sender is to keep its instance, the service its note, and try again."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,15 @@ class Spool:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(_SCHEMA)
-        self._recover()
+
+    def recover(self) -> None:
+        """Take up what the last process left: studies at work wait again, half-written files go.
+
+        For the one process that holds the folder.
+        """
+        self._run("UPDATE studies SET state = 'waiting' WHERE state = 'analysing'")
+        for part in (self.folder / "in").glob("*/*.part"):
+            part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the ledger."""
@@ -100,24 +109,32 @@ class Spool:
             raise SpoolFullError(
                 f"cannot be written: {error.strerror}", path=self.folder, remedy="make room on the disk"
             ) from error
+        try:
+            self._note(len(data), digest, file, sop_uid, study_uid, series_uid, modality)
+        except SpoolFullError:
+            if known is None:
+                (self.folder / file).unlink(missing_ok=True)
+            raise
+        return True
+
+    def _note(
+        self, size: int, digest: str, file: Path, sop_uid: str, study_uid: str, series_uid: str, modality: str
+    ) -> None:
         now = time.time()
-        with self._lock, self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._database.execute(
                 "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (sop_uid, study_uid, series_uid, modality, str(file), len(data), digest, now),
+                (sop_uid, study_uid, series_uid, modality, str(file), size, digest, now),
             )
             self._database.execute(
                 "INSERT INTO studies (study_uid, state, changed) VALUES (?, 'waiting', ?) ON CONFLICT (study_uid) "
                 "DO UPDATE SET state = 'waiting', changed = excluded.changed, attempts = 0",
                 (study_uid, now),
             )
-        return True
 
     def take_ready(self, quiet_s: float) -> tuple[str, int, list[sqlite3.Row]] | None:
         """Give a study that has been quiet for long enough, how often it was begun, and its instances."""
-        with self._lock, self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._change():
             study = self._one(
                 "SELECT study_uid, attempts FROM studies WHERE state = 'waiting' AND changed <= ? "
                 "ORDER BY changed LIMIT 1",
@@ -150,8 +167,7 @@ class Spool:
         A study that got another film meanwhile waits on; its objects go out all the same, and newer ones will follow.
         """
         now = time.time()
-        with self._lock, self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._database.execute(
                 "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ? "
                 "WHERE study_uid = ? AND state = 'analysing'",
@@ -225,8 +241,7 @@ class Spool:
             uid = row["study_uid"]
             files = self._all("SELECT file FROM instances WHERE study_uid = ?", uid)
             files += self._all("SELECT file FROM outbox WHERE study_uid = ?", uid)
-            with self._lock, self._database:
-                self._database.execute("BEGIN IMMEDIATE")
+            with self._change():
                 self._database.execute("DELETE FROM outbox WHERE study_uid = ?", (uid,))
                 self._database.execute("DELETE FROM instances WHERE study_uid = ?", (uid,))
                 self._database.execute("DELETE FROM studies WHERE study_uid = ? AND state = 'ended'", (uid,))
@@ -254,11 +269,18 @@ class Spool:
         if count is not None and count["n"] >= self._most_instances:
             raise SpoolFullError("the study has reached its limit", remedy="raise accept.study_instances")
 
-    def _recover(self) -> None:
-        """Take up what the last process left: studies at work wait again, half-written files go."""
-        self._run("UPDATE studies SET state = 'waiting' WHERE state = 'analysing'")
-        for part in (self.folder / "in").glob("*/*.part"):
-            part.unlink(missing_ok=True)
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        """Make changes that are there whole or not at all, and say so when the disk has no room for them."""
+        with self._lock:
+            try:
+                with self._database:
+                    self._database.execute("BEGIN IMMEDIATE")
+                    yield
+            except sqlite3.OperationalError as error:
+                raise SpoolFullError(
+                    f"its ledger cannot be written: {error}", path=self.folder, remedy="make room on the disk"
+                ) from error
 
     def _one(self, query: str, *values: object) -> sqlite3.Row | None:
         with self._lock:
@@ -270,7 +292,7 @@ class Spool:
             return self._database.execute(query, values).fetchall()
 
     def _run(self, query: str, *values: object) -> None:
-        with self._lock:
+        with self._change():
             self._database.execute(query, values)
 
 
@@ -278,11 +300,14 @@ def write_durably(path: Path, data: bytes) -> None:
     """Write a file so that it is there, whole, after a power cut: data to disk, then its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
-    with part.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # half of it, on a full disk
     sync_folder(path.parent)
     sync_folder(path.parent.parent)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.errors import UsageError
 from ho_imaging.network.model_store import PreparationContract
 from ho_imaging.network.unet import Architecture
+from ho_imaging.toml_file import read_toml
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["DataConfig", "LossConfig", "OptimiserConfig", "RunConfig", "TrainingConfig", "load_config"]
@@ -138,16 +138,7 @@ def load_config(path: Path, *, cases_dir: Path | None = None, films_dir: Path | 
 
     ``cases_dir`` and ``films_dir`` stand in for the folders of cases and of reviewed films the file names.
     """
-    try:
-        config = TrainingConfig.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", path=path) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"is not valid TOML: {error}", path=path) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UsageError(f"{where}: {first['msg']}", path=path, remedy="correct the configuration") from error
+    config = read_toml(Path(path), TrainingConfig, UsageError, remedy="correct the configuration")
     cases = cases_dir if cases_dir is not None else Path(path).parent / config.data.cases
     films = films_dir
     if films is None and config.data.films is not None:

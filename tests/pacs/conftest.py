@@ -3,6 +3,7 @@
 import shutil
 import socket
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,19 @@ def small_film(number: int, *, study: str | None = None, **changes: object) -> D
     for keyword, value in changes.items():
         setattr(film, keyword, value)
     return film
+
+
+@contextmanager
+def running(config, function):
+    """Run a service with a stand-in for the analysis."""
+    from ho_imaging.pacs.service import Service  # noqa: PLC0415
+
+    service = Service(config, function=function)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.stop()
 
 
 def free_port() -> int:
