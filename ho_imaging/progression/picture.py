@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -16,7 +19,7 @@ from ho_imaging.reporting.schema import RESEARCH_USE
 from ho_imaging.severity.film import SideView
 from ho_imaging.vocabulary import Side, Structure
 
-__all__ = ["draw_side", "write_comparison"]
+__all__ = ["PictureWords", "draw_side", "write_comparison"]
 
 _PICTURE_MM_PX = 3.0
 _REACH_RADII = 5.0
@@ -24,7 +27,20 @@ _EARLIER, _LATER, _TEXT = (100, 200, 255), (255, 176, 0), (240, 240, 240)
 """Sky blue and orange keep apart for every common kind of colour vision (after Okabe and Ito)."""
 
 _BAR_PX = 64
+_DASH_PX = 9.0
 _NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
+
+
+@dataclass(frozen=True)
+class PictureWords:
+    """What stands on a picture of a comparison; ``courses``: a word for each course that is not to be English."""
+
+    earlier: str
+    later: str
+    heading: str
+    note: str
+    courses: Mapping[str, str] = field(default_factory=dict)
+    area_unit: str = "sq mm"
 
 
 def write_comparison(comparison: Comparison, out_dir: Path) -> None:
@@ -48,8 +64,13 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
     _write_trend(comparison, out_dir / "trend.png")
 
 
-def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
-    """Draw both films about the joint, the later one brought into the earlier one's place; RGB uint8."""
+def draw_side(compared: SideComparison, side: Side, words: PictureWords | None = None) -> NDArray[np.uint8]:
+    """Draw both films about the joint, the later one brought into the earlier one's place; RGB uint8.
+
+    Outlines of the earlier film are dashed. ``words``: in place of the English ones.
+    """
+    heading = f"{_NAMES[side]}: {compared.verdict.value}. {compared.statement}"
+    words = words or PictureWords("earlier", "later", heading, RESEARCH_USE)
     joint = compared.earlier.joint
     if joint is None:  # pragma: no cover  (registration takes a joint)
         raise AssertionError
@@ -59,21 +80,23 @@ def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
     reach = _REACH_RADII * joint.radius_px / grid.column_scale * mm
     corner = center - reach
     size = int(2.0 * reach * _PICTURE_MM_PX)
-    first = _panel(compared.earlier, corner, size, None)
-    second = _panel(compared.later, corner, size, compared)
+    first = _panel(compared.earlier, corner, size, None, words)
+    second = _panel(compared.later, corner, size, compared, words)
     font, small = ImageFont.load_default(20), ImageFont.load_default(15)
     canvas = Image.new("RGB", (2 * size + 6, size + _BAR_PX), (16, 16, 20))
     canvas.paste(first, (0, 0))
     canvas.paste(second, (size + 6, 0))
     draw = ImageDraw.Draw(canvas)
-    draw.text((12, 10), "earlier", font=font, fill=_EARLIER, stroke_width=2, stroke_fill=(0, 0, 0))
-    draw.text((size + 18, 10), "later", font=font, fill=_LATER, stroke_width=2, stroke_fill=(0, 0, 0))
-    draw.text((12, size + 6), f"{_NAMES[side]}: {compared.verdict.value}. {compared.statement}", font=font, fill=_TEXT)
-    draw.text((12, size + 36), RESEARCH_USE, font=small, fill=_LATER)
+    draw.text((12, 10), words.earlier, font=font, fill=_EARLIER, stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text((size + 18, 10), words.later, font=font, fill=_LATER, stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text((12, size + 6), words.heading, font=font, fill=_TEXT)
+    draw.text((12, size + 36), words.note, font=small, fill=_LATER)
     return np.asarray(canvas, dtype=np.uint8)
 
 
-def _panel(view: SideView, corner: NDArray[np.float64], size: int, compared: SideComparison | None) -> Image.Image:
+def _panel(
+    view: SideView, corner: NDArray[np.float64], size: int, compared: SideComparison | None, words: PictureWords
+) -> Image.Image:
     """One film in the picture's frame with the outlines of its nodules, on the later one the earlier ones too."""
     mm = view.film.anatomy.pixel_mm or 1.0
     motion = None if compared is None else compared.registration.motions[Structure.PELVIS]
@@ -96,7 +119,7 @@ def _panel(view: SideView, corner: NDArray[np.float64], size: int, compared: Sid
     else:
         _outline(draw, compared.earlier, corner, None, _EARLIER)
         _outline(draw, view, corner, compared, _LATER)
-        _name_changes(draw, compared, corner)
+        _name_changes(draw, compared, corner, words)
     return picture
 
 
@@ -115,10 +138,24 @@ def _outline(
                 bone = finding.joined_to[0] if finding.joined_to else Structure.PELVIS
                 points = compared.registration.motions[bone].apply(points)
             places = [(float(c), float(r)) for r, c in (points - corner) * _PICTURE_MM_PX]
-            draw.line([*places, places[0]], fill=colour, width=2, joint="curve")
+            if compared is not None:
+                draw.line([*places, places[0]], fill=colour, width=2, joint="curve")
+            else:
+                _dashed(draw, [*places, places[0]], colour)
 
 
-def _name_changes(draw: ImageDraw.ImageDraw, compared: SideComparison, corner: NDArray[np.float64]) -> None:
+def _dashed(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: tuple[int, int, int]) -> None:
+    """Draw a dashed line: in grey, dashes tell the earlier outlines from the later ones."""
+    travelled = 0.0
+    for start, end in pairwise(points):
+        if travelled % (2.0 * _DASH_PX) < _DASH_PX:
+            draw.line([start, end], fill=colour, width=2)
+        travelled += float(np.hypot(end[0] - start[0], end[1] - start[1]))
+
+
+def _name_changes(
+    draw: ImageDraw.ImageDraw, compared: SideComparison, corner: NDArray[np.float64], words: PictureWords
+) -> None:
     font = ImageFont.load_default(17)
     for change in compared.change.nodules:
         view, ids = (compared.later, change.later_ids) if change.later_ids else (compared.earlier, change.earlier_ids)
@@ -129,9 +166,9 @@ def _name_changes(draw: ImageDraw.ImageDraw, compared: SideComparison, corner: N
         if change.later_ids:
             points = compared.registration.motions[Structure.PELVIS].apply(points)
         row, column = ((points - corner) * _PICTURE_MM_PX).max(axis=0)
-        text = change.course.value
+        text = words.courses.get(change.course.value, change.course.value)
         if change.course not in {NoduleCourse.OUTSIDE, NoduleCourse.UNCERTAIN}:
-            text += f" {change.later_mm2 - change.earlier_mm2:+.0f} sq mm"
+            text += f" {change.later_mm2 - change.earlier_mm2:+.0f} {words.area_unit}"
         draw.text(
             (float(column) + 6, float(row) - 12), text, font=font, fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0)
         )
