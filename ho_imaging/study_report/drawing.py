@@ -7,7 +7,7 @@ styles stand in ``templates/report.css`` under the layer's name.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,7 +25,7 @@ _JPEG_QUALITY = 88
 _LABEL_SHARE = 1.0 / 46.0
 """Height of a label over the height of the picture."""
 
-_CHARACTER_WIDTH = 0.62
+_CHARACTER_WIDTH = 0.7
 """Width of a character over a label's height, to keep labels apart."""
 
 Rings = Sequence[Sequence[tuple[float, float]]]
@@ -44,10 +44,10 @@ class Outline:
 class Label:
     """A text at a place, with a line from the point it names."""
 
+    layer: str
     text: str
     x: float
     y: float
-    anchor: str
     from_x: float
     from_y: float
     to_x: float
@@ -100,16 +100,21 @@ def draw_film(
     findings: Sequence[FindingResult],
     sides: Sequence[SideResult],
     bones: BoneOutlines | None,
-    readers: Iterable[Rings],
+    readers: Mapping[str, Rings],
     *,
     nodule_text: Callable[[FindingResult], str],
     gap_text: Callable[[SideResult], str],
 ) -> Drawing:
-    """Draw one film; ``readers``: outlines (x, y) in source pixels that readers drew or changed."""
+    """Draw one film; ``readers``: outlines (x, y) in source pixels that readers drew or changed, by what they say."""
     picture, view = film_picture(film, image)
     height, width = picture.shape
     text_px = max(14.0, height * _LABEL_SHARE)
     xy: XY = view.xy
+    drawn = {text: [[(y, x) for x, y in ring] for ring in rings] for text, rings in readers.items() if rings}
+    named: list[tuple[str, str, Rings]] = [
+        ("nodule", nodule_text(finding), finding.contours_px) for finding in findings
+    ]
+    named += [("reader", text, rings) for text, rings in drawn.items()]
     return Drawing(
         uri=jpeg_uri(picture),
         width=width,
@@ -126,10 +131,8 @@ def draw_film(
             for structure, rings in (bones.outlines if bones is not None else {}).items()
             if rings
         ),
-        readers=tuple(
-            Outline("reader", _path([[(y, x) for x, y in ring] for ring in rings], xy)) for rings in readers if rings
-        ),
-        labels=_labels(findings, nodule_text, view, (width, height), text_px),
+        readers=tuple(Outline("reader", _path(rings, xy)) for rings in drawn.values()),
+        labels=_labels(named, view, (width, height), text_px),
         gaps=tuple(
             _gap(side.evidence.gap_ends_px, gap_text(side), view, text_px, width)
             for side in sides
@@ -175,23 +178,21 @@ def _scale_bar(image: ImageResult, view: FilmView, height: int, text_px: float) 
 
 
 def _labels(
-    findings: Sequence[FindingResult],
-    text_of: Callable[[FindingResult], str],
+    named: Sequence[tuple[str, str, Rings]],
     view: FilmView,
     size: tuple[int, int],
     text_px: float,
 ) -> tuple[Label, ...]:
-    """Put each label beside its nodule, on the side with more room, and move labels apart."""
+    """Put each label (layer, text, outline) beside its outline, on the side with more room, and move labels apart."""
     labels: list[Label] = []
     taken: list[tuple[float, float, float, float]] = []
     row = 1.25 * text_px
-    for finding in findings:
-        points = np.array([view.xy(point) for contour in finding.contours_px for point in contour])
+    for layer, text, rings in named:
+        points = np.array([view.xy(point) for ring in rings for point in ring])
         if not len(points):
             continue
-        text = text_of(finding)
         width = len(text) * _CHARACTER_WIDTH * text_px
-        x, y = view.xy(finding.centroid_px)
+        x, y = 0.5 * (points.min(axis=0) + points.max(axis=0))
         to_right = x < 0.5 * size[0]
         edge = float(points[:, 0].max()) + text_px if to_right else float(points[:, 0].min()) - text_px - width
         left = float(np.clip(edge, 2.0, max(2.0, size[0] - width - 2.0)))
@@ -205,5 +206,5 @@ def _labels(
         anchor = points[int(np.argmin(np.hypot(points[:, 0] - near[0], points[:, 1] - near[1])))]
         numbers = (left, top + 0.8 * row, *near, float(anchor[0]), float(anchor[1]))
         x_text, y_text, from_x, from_y, to_x, to_y = (round(v, 1) for v in numbers)
-        labels.append(Label(text, x_text, y_text, "start", from_x, from_y, to_x, to_y))
+        labels.append(Label(layer, text, x_text, y_text, from_x, from_y, to_x, to_y))
     return tuple(labels)

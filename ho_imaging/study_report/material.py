@@ -125,7 +125,7 @@ def material_of_result(
         try:
             film = read_radiograph(path, frame=image.frame or None)
         except HOImagingError as error:
-            logger.warning("the film of a report is left out: %s", error)
+            logger.warning("a film is left out of the report: %s; --films says where films are now", error)
             continue
         if film.sop_instance_uid != uid or film.pixels.shape != (image.rows, image.columns):
             logger.warning("%s: is another film than the result's; it is left out", path)

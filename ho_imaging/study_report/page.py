@@ -29,6 +29,8 @@ from ho_imaging.vocabulary import Side
 
 __all__ = ["report_html"]
 
+_COMPARISON_TEXT_PX = 24
+
 _MM = 1
 """Decimals of a length in mm: a tenth of a millimetre is finer than any film is."""
 
@@ -55,6 +57,20 @@ class _Side:
     findings: tuple[FindingResult, ...]
     area_mm2: float | None
     basis: str
+
+
+@dataclass(frozen=True)
+class _ComparisonPicture:
+    """The two films of one side as the page shows them; ``labels``: text, x, y in picture pixels."""
+
+    side: str
+    uri: str
+    width: int
+    height: int
+    later_x: int
+    text_px: int
+    labels: tuple[tuple[str, float, float], ...]
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,7 @@ def report_html(material: Material, language: str = "en") -> str:
         patient=material.patient,
         card=material.card,
         reviews=tuple(_reviews(material)),
+        reader_grades=_reader_grades(material),
         research_use=RESEARCH_USE,
         running_title=result.study_uid if is_uid(result.study_uid) else "",
     )
@@ -169,12 +186,12 @@ def _film(material: Material, image: ImageResult, number: int, spoken: Language)
             findings,
             sides,
             material.bones.get(uid),
-            [
-                found.outline
+            {
+                found.id if len(material.reviews) == 1 else f"{found.id} ({review.reader})": found.outline
                 for review in material.reviews
                 for found in review.findings
                 if found.image_uid == uid and (found.status == "added" or found.reshaped)
-            ],
+            },
             nodule_text=lambda finding: " ".join(
                 part for part in (finding.id, _length(spoken, finding.long_axis_mm, digits=0)) if part
             ),
@@ -281,33 +298,52 @@ def _intervals(comparison: Any) -> tuple[IntervalResult, ...]:
     return intervals if len(intervals) == 1 else (*intervals, comparison.overall)
 
 
-def _comparison_pictures(material: Material, spoken: Language) -> tuple[tuple[str, str, str], ...]:
-    """Give each picture's side, URI and what it shows."""
+def _comparison_pictures(material: Material, spoken: Language) -> tuple[_ComparisonPicture, ...]:
     if material.comparison is None or not material.comparison.sides:
         return ()
-    from ho_imaging.progression.change import NoduleCourse  # noqa: PLC0415
-    from ho_imaging.progression.picture import PictureWords, draw_side  # noqa: PLC0415  (fonts load only for pictures)
+    from ho_imaging.progression.picture import side_picture  # noqa: PLC0415  (loads the pipeline)
 
     shown = []
     for side, compared in material.comparison.sides.items():
-        name = spoken.word(side.value)
+        picture = side_picture(compared)
+        height, width = picture.pixels.shape[:2]
         statement = " ".join(passage.text for passage in spoken.statement(compared.statement))
-        words = PictureWords(
-            earlier=spoken.say("earlier"),
-            later=spoken.say("later"),
-            heading=f"{_upper_first(name)}: {spoken.word(compared.verdict.value)}. {statement}",
-            note=spoken.say(RESEARCH_USE),
-            courses={course.value: spoken.word(course.value) for course in NoduleCourse},
-            area_unit="mm²",
-        )
         alt = spoken.say(
             "Two pictures of the joint (%(side)s), the earlier film on the left, the later one laid over it on the "
             "right, with the outlines of ectopic bone.",
-            side=name,
+            side=spoken.word(side.value),
         )
-        picture = draw_side(compared, side, words)
-        shown.append((str(side.value), jpeg_uri(picture), f"{alt} {statement}".strip()))
+        labels = []
+        for label in picture.labels:
+            text = spoken.word(label.course.value)
+            if label.change_mm2 is not None:
+                text += f" {spoken.number(label.change_mm2, signed=True)}\u00a0mm²"
+            room = len(text) * 0.74 * _COMPARISON_TEXT_PX
+            x = min(max(label.x, picture.later_x + 4.0), max(width - room, picture.later_x + 4.0))
+            y = min(max(label.y + _COMPARISON_TEXT_PX, 2.0 * _COMPARISON_TEXT_PX), height - 6.0)
+            labels.append((text, round(x, 1), round(y, 1)))
+        shown.append(
+            _ComparisonPicture(
+                side=side.value,
+                uri=jpeg_uri(picture.pixels),
+                width=width,
+                height=height,
+                later_x=picture.later_x,
+                text_px=_COMPARISON_TEXT_PX,
+                labels=tuple(labels),
+                alt=f"{alt} {statement}".strip(),
+            )
+        )
     return tuple(shown)
+
+
+def _reader_grades(material: Material) -> dict[str, list[tuple[str, str | None]]]:
+    """Give the grades of readers who have committed their reading, by side."""
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for review in material.reviews:
+        for side, (grade, _) in review.grades.items() if review.committed else ():
+            found.setdefault(side, []).append((review.reader, grade))
+    return found
 
 
 def _reviews(material: Material) -> list[_Review]:
