@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from importlib import resources
 from io import BytesIO
 
@@ -59,18 +60,22 @@ class Language:
         return value.replace("_", " ") if named is None else self.say(named)
 
     def number(self, value: float, digits: int = 0, *, signed: bool = False) -> str:
-        """Write a number without grouping: a point that groups for one reader is a decimal point for the next."""
+        """Write a number without grouping: a point that groups for one reader is a decimal point for the next.
+
+        It is rounded as it is everywhere else in this program, so that no two outputs differ in the last digit.
+        """
         pattern = "0" if digits == 0 else "0." + "0" * digits
-        text = format_decimal(value, format=pattern, locale=self.code, group_separator=False)
-        if float(f"{value:.{digits}f}") == 0.0:
+        rounded = Decimal(f"{value:.{digits}f}")
+        text = format_decimal(rounded, format=pattern, locale=self.code, group_separator=False)
+        if rounded == 0:
             text = text.lstrip("-\u2212")
-        elif signed and value > 0:
+        elif signed and rounded > 0:
             text = f"+{text}"
         return text.replace("-", "\u2212")
 
     def share(self, value: float) -> str:
         """Write a share between 0 and 1 in percent."""
-        return str(format_percent(value, locale=self.code))
+        return str(format_percent(Decimal(f"{100.0 * value:.0f}") / 100, locale=self.code))
 
     def date(self, day: date) -> str:
         """Write a date with its month in letters: no reader can take the day for the month."""
@@ -104,7 +109,7 @@ class Language:
         return tuple(passages)
 
     def _value(self, name: str, text: str) -> str:
-        if name.startswith("uid"):
+        if name.startswith(("uid", "keyword")):
             return text
         if name.startswith("inner"):
             return " ".join(passage.text for passage in self.statement(text))
@@ -139,6 +144,7 @@ _SHAPES: Mapping[str, str] = {
     "number": r"[+-]?\d+(?:\.\d+)?",
     "grade": r"[\w: -]+?",
     "uid": r"[^\s,]+?",
+    "keyword": r"\w+",
     "shares": r"[^()]+?",
     "list": r"[^().]+?",
 }

@@ -29,6 +29,7 @@ from ho_imaging.vocabulary import Side
 
 __all__ = ["report_html"]
 
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _COMPARISON_TEXT_PX = 24
 
 _MM = 1
@@ -153,13 +154,14 @@ def _environment(code: str) -> Environment:
 
 def _without_controls(value: object) -> object:
     """Replace what HTML cannot hold and what turns the direction of text: names come from files."""
-    if isinstance(value, Markup) or not isinstance(value, str):
+    if not isinstance(value, str) or value.isprintable():
         return value
-    if value.isprintable():
-        return value
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"} else "\ufffd" for c in value
-    )
+    clean = "".join(c if c in "\n\t" or not _is_unwanted(c) else "\ufffd" for c in value)
+    return Markup(clean) if isinstance(value, Markup) else clean
+
+
+def _is_unwanted(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs"} or character in _DIRECTIONS
 
 
 def _upper_first(text: str) -> str:

@@ -2,8 +2,8 @@
 
 A result speaks English. Each sentence here is one that the program writes into results, with placeholders for what
 varies; a report in another language finds it by its wording. What is not here stays English and is marked so.
-Placeholders: ``number``, ``uid``, ``grade``, ``shares`` (text with percentages), ``list`` (words), ``word``, ``inner``
-(a sentence in a sentence).
+Placeholders: ``number``, ``keyword`` and ``uid`` (left as they are), ``grade``, ``shares`` (text with percentages),
+``list`` (words), ``word``, ``inner`` (a sentence in a sentence).
 """
 
 from __future__ import annotations
@@ -102,6 +102,11 @@ _FLAGS = (
     _("Lengths are at the detector: in the patient they are 5 to 25 %% shorter."),
     _("Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder."),
     _("Nothing says whether Pixel Spacing is calibrated or the detector's."),
+    _("%(keyword)s is not two numbers: it was not believed."),
+    _("%(keyword)s is zero or negative: it was not believed."),
+    _("%(keyword)s is outside %(number1)s to %(number2)s mm: it was not believed."),
+    _("%(keyword)s makes pixels more than twice as long as wide: it was not believed."),
+    _("%(keyword)s would make the film smaller than 2 cm or larger than 1.5 m: it was not believed."),
     _("The stated magnification is not between 1 and 2."),
     _("%(names)s says %(word1)s, %(word2)s says otherwise."),
     _("Patient Orientation is %(uid)s, not L\\F: the film lies mirrored or turned, sides may be swapped."),
