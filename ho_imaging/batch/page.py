@@ -38,6 +38,7 @@ def write_page(out_dir: Path, studies: Sequence[dict[str, Any]]) -> None:
         folder = out_dir / "studies" / str(study.get("folder"))
         row = {name: study.get(name) for name in _SHOWN}
         row["thumbnail"] = (folder / THUMBNAIL).is_file()
+        row["report"] = (folder / "report.html").is_file()
         row["overlays"] = sorted(path.name for path in folder.glob("*.overlay.png"))
         rows.append(row)
     # A closing tag in a value from a file must not end the script.
@@ -132,7 +133,8 @@ function show() {
     cell(row, r.longest_mm == null ? "" : r.longest_mm.toFixed(0));
     cell(row, r.region);
     cell(row, r.status + (r.reason ? ": " + r.reason : ""), r.reason ? "reason" : "");
-    cell(row, link(folder + "result.json", r.study_uid), "uid");
+    const study = cell(row, link(folder + "result.json", r.study_uid), "uid");
+    if (r.report) study.append(" ", link(folder + "report.html", "report"));
     by("rows").append(row);
   }
   by("count").textContent = found.length + " of " + studies.length + " studies, page " + (page + 1) + " of "

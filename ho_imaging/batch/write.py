@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import StudyAnalysis
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.reporting.bone_outlines import BONE_OUTLINES_SUFFIX, bone_outlines
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 
 __all__ = ["DICOM_FOLDER", "THUMBNAIL", "folder_name", "write_objects", "write_study", "write_text", "write_thumbnail"]
@@ -47,6 +48,8 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
         raise WriteError(f"cannot be made: {error.strerror}", path=folder, remedy="check space and rights") from error
     for uid, film in analysis.films.items():
         name = folder_name(uid)
+        bones = bone_outlines(film.reading, film.prediction.model.sha256)
+        write_text(folder / f"{name}{BONE_OUTLINES_SUFFIX}", bones.to_json())
         if masks:
             write_png(folder / f"{name}.ho.png", ho_probability_8bit(film.prediction))
         if overlays:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "analyze": "find, measure and grade heterotopic ossification on files and folders of radiographs",
     "summary": "count what a batch has done, and write its tables anew",
     "compare": "say what grew between studies of one patient",
+    "report": "write a study's report as HTML and PDF",
     "serve": "take studies from a PACS, analyse them and send the results back",
     "fetch-analyze": "fetch studies from an archive and analyse them",
     "schema": "print the JSON schema of a result",

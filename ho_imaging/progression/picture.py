@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -16,7 +19,7 @@ from ho_imaging.reporting.schema import RESEARCH_USE
 from ho_imaging.severity.film import SideView
 from ho_imaging.vocabulary import Side, Structure
 
-__all__ = ["draw_side", "write_comparison"]
+__all__ = ["ChangeLabel", "SidePicture", "draw_side", "side_picture", "write_comparison"]
 
 _PICTURE_MM_PX = 3.0
 _REACH_RADII = 5.0
@@ -24,6 +27,8 @@ _EARLIER, _LATER, _TEXT = (100, 200, 255), (255, 176, 0), (240, 240, 240)
 """Sky blue and orange keep apart for every common kind of colour vision (after Okabe and Ito)."""
 
 _BAR_PX = 64
+_BETWEEN_PX = 6
+_DASH_PX = 9.0
 _NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
 
 
@@ -48,8 +53,34 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
     _write_trend(comparison, out_dir / "trend.png")
 
 
-def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
-    """Draw both films about the joint, the later one brought into the earlier one's place; RGB uint8."""
+@dataclass(frozen=True)
+class ChangeLabel:
+    """Where a nodule's course is to be named on a picture; ``change_mm2`` is ``None`` where none can be told."""
+
+    course: NoduleCourse
+    change_mm2: float | None
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, eq=False)
+class SidePicture:
+    """Both films about the joint, outlines drawn in, without words.
+
+    ``pixels``: RGB uint8 (``panel_px``, 2 * ``panel_px`` + a gap, 3); the later film starts at column ``later_x``.
+    """
+
+    pixels: NDArray[np.uint8]
+    panel_px: int
+    later_x: int
+    labels: tuple[ChangeLabel, ...]
+
+
+def side_picture(compared: SideComparison) -> SidePicture:
+    """Draw both films about the joint, the later one brought into the earlier one's place.
+
+    Outlines of the earlier film are dashed, those of the later one solid.
+    """
     joint = compared.earlier.joint
     if joint is None:  # pragma: no cover  (registration takes a joint)
         raise AssertionError
@@ -59,15 +90,27 @@ def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
     reach = _REACH_RADII * joint.radius_px / grid.column_scale * mm
     corner = center - reach
     size = int(2.0 * reach * _PICTURE_MM_PX)
-    first = _panel(compared.earlier, corner, size, None)
-    second = _panel(compared.later, corner, size, compared)
-    font, small = ImageFont.load_default(20), ImageFont.load_default(15)
-    canvas = Image.new("RGB", (2 * size + 6, size + _BAR_PX), (16, 16, 20))
-    canvas.paste(first, (0, 0))
-    canvas.paste(second, (size + 6, 0))
+    later_x = size + _BETWEEN_PX
+    canvas = Image.new("RGB", (later_x + size, size), (16, 16, 20))
+    canvas.paste(_panel(compared.earlier, corner, size, None), (0, 0))
+    canvas.paste(_panel(compared.later, corner, size, compared), (later_x, 0))
+    labels = tuple(_change_labels(compared, corner, later_x))
+    return SidePicture(np.asarray(canvas, dtype=np.uint8), size, later_x, labels)
+
+
+def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
+    """Draw both films about the joint with what changed in words; RGB uint8."""
+    drawn = side_picture(compared)
+    size = drawn.panel_px
+    font, small, course = ImageFont.load_default(20), ImageFont.load_default(15), ImageFont.load_default(17)
+    canvas = Image.new("RGB", (drawn.pixels.shape[1], size + _BAR_PX), (16, 16, 20))
+    canvas.paste(Image.fromarray(drawn.pixels), (0, 0))
     draw = ImageDraw.Draw(canvas)
     draw.text((12, 10), "earlier", font=font, fill=_EARLIER, stroke_width=2, stroke_fill=(0, 0, 0))
-    draw.text((size + 18, 10), "later", font=font, fill=_LATER, stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text((drawn.later_x + 12, 10), "later", font=font, fill=_LATER, stroke_width=2, stroke_fill=(0, 0, 0))
+    for label in drawn.labels:
+        text = label.course.value + ("" if label.change_mm2 is None else f" {label.change_mm2:+.0f} sq mm")
+        draw.text((label.x, label.y), text, font=course, fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0))
     draw.text((12, size + 6), f"{_NAMES[side]}: {compared.verdict.value}. {compared.statement}", font=font, fill=_TEXT)
     draw.text((12, size + 36), RESEARCH_USE, font=small, fill=_LATER)
     return np.asarray(canvas, dtype=np.uint8)
@@ -96,7 +139,6 @@ def _panel(view: SideView, corner: NDArray[np.float64], size: int, compared: Sid
     else:
         _outline(draw, compared.earlier, corner, None, _EARLIER)
         _outline(draw, view, corner, compared, _LATER)
-        _name_changes(draw, compared, corner)
     return picture
 
 
@@ -115,11 +157,22 @@ def _outline(
                 bone = finding.joined_to[0] if finding.joined_to else Structure.PELVIS
                 points = compared.registration.motions[bone].apply(points)
             places = [(float(c), float(r)) for r, c in (points - corner) * _PICTURE_MM_PX]
-            draw.line([*places, places[0]], fill=colour, width=2, joint="curve")
+            if compared is not None:
+                draw.line([*places, places[0]], fill=colour, width=2, joint="curve")
+            else:
+                _dashed(draw, [*places, places[0]], colour)
 
 
-def _name_changes(draw: ImageDraw.ImageDraw, compared: SideComparison, corner: NDArray[np.float64]) -> None:
-    font = ImageFont.load_default(17)
+def _dashed(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: tuple[int, int, int]) -> None:
+    """Draw a dashed line: in grey, dashes tell the earlier outlines from the later ones."""
+    travelled = 0.0
+    for start, end in pairwise(points):
+        if travelled % (2.0 * _DASH_PX) < _DASH_PX:
+            draw.line([start, end], fill=colour, width=2)
+        travelled += float(np.hypot(end[0] - start[0], end[1] - start[1]))
+
+
+def _change_labels(compared: SideComparison, corner: NDArray[np.float64], later_x: int) -> Iterator[ChangeLabel]:
     for change in compared.change.nodules:
         view, ids = (compared.later, change.later_ids) if change.later_ids else (compared.earlier, change.earlier_ids)
         finding = next((f for f in (*view.findings, *view.possible) if f.id == ids[0]), None)
@@ -129,12 +182,9 @@ def _name_changes(draw: ImageDraw.ImageDraw, compared: SideComparison, corner: N
         if change.later_ids:
             points = compared.registration.motions[Structure.PELVIS].apply(points)
         row, column = ((points - corner) * _PICTURE_MM_PX).max(axis=0)
-        text = change.course.value
-        if change.course not in {NoduleCourse.OUTSIDE, NoduleCourse.UNCERTAIN}:
-            text += f" {change.later_mm2 - change.earlier_mm2:+.0f} sq mm"
-        draw.text(
-            (float(column) + 6, float(row) - 12), text, font=font, fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0)
-        )
+        told = change.course not in {NoduleCourse.OUTSIDE, NoduleCourse.UNCERTAIN}
+        difference = change.later_mm2 - change.earlier_mm2 if told else None
+        yield ChangeLabel(change.course, difference, later_x + float(column) + 6, float(row) - 12)
 
 
 def _write_trend(comparison: Comparison, path: Path) -> None:

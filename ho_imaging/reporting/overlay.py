@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import UsageError
 from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reporting.film_picture import FilmView, film_picture
 from ho_imaging.reporting.schema import RESEARCH_USE, FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = ["draw_overlay"]
 
-_LONG_SIDE_PX = 1600
-_SHORTEST_LONG_SIDE_PX = 900
 _OUTLINE = (255, 176, 0)
 _GAP = (100, 200, 255)
 _AXIS = (255, 255, 255)
@@ -29,17 +26,6 @@ _PANEL = (16, 16, 20)
 
 _MARGIN = 14
 _SIDE_NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
-
-
-@dataclass(frozen=True)
-class _View:
-    """Source pixels to picture pixels."""
-
-    row_scale: float
-    column_scale: float
-
-    def xy(self, point: tuple[float, float] | NDArray[np.float64]) -> tuple[float, float]:
-        return (float(point[1]) + 0.5) * self.column_scale, (float(point[0]) + 0.5) * self.row_scale
 
 
 def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint8]:
@@ -60,7 +46,7 @@ def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint
         raise UsageError(f"the result says nothing of film {uid}", remedy="give the result of this film's study")
     findings = tuple(finding for finding in result.findings if finding.sop_instance_uid == uid)
     sides = () if result.severity is None else result.severity.sides
-    picture, view = _film(radiograph, image)
+    picture, view = film_picture(radiograph, image)
     canvas = Image.fromarray(picture).convert("RGB")
     size = max(13, round(canvas.height / 62))
     font = ImageFont.load_default(size)
@@ -80,22 +66,6 @@ def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint
     _draw_scale_bar(draw, image, view, font, canvas.size)
     _draw_sides(draw, image, font, canvas.size)
     return np.asarray(_with_panel(canvas, image, findings, sides, size), dtype=np.uint8)
-
-
-def _film(radiograph: Radiograph, image: ImageResult) -> tuple[NDArray[np.uint8], _View]:
-    rows, columns = radiograph.pixels.shape
-    spacing = image.measured_spacing_mm or image.spacing_mm
-    aspect = radiograph.aspect_ratio if spacing is None else spacing[0] / spacing[1]  # height over width of a pixel
-    height, width = rows * aspect, float(columns)
-    longest = max(height, width)
-    scale = min(_LONG_SIDE_PX / longest, max(1.0, _SHORTEST_LONG_SIDE_PX / longest))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
-    shown = cv2.resize(radiograph.pixels, size, interpolation=method)
-    inside = shown if radiograph.padding is None else radiograph.pixels[~radiograph.padding][::7]
-    low, high = np.percentile(inside, [0.5, 99.8])
-    stretched = np.clip((shown - low) / max(float(high - low), 1e-6), 0.0, 1.0)
-    return (stretched * 255.0).astype(np.uint8), _View(size[1] / rows, size[0] / columns)
 
 
 def _dashes(
@@ -121,7 +91,7 @@ def _dashes(
 
 def _draw_gap(
     draw: ImageDraw.ImageDraw,
-    view: _View,
+    view: FilmView,
     ends: tuple[tuple[float, float], tuple[float, float]],
     length_mm: float | None,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
@@ -147,7 +117,7 @@ def _text(
 
 def _draw_labels(
     draw: ImageDraw.ImageDraw,
-    view: _View,
+    view: FilmView,
     findings: tuple[FindingResult, ...],
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size: tuple[int, int],
@@ -178,7 +148,7 @@ def _draw_labels(
 def _draw_scale_bar(
     draw: ImageDraw.ImageDraw,
     image: ImageResult,
-    view: _View,
+    view: FilmView,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size: tuple[int, int],
 ) -> None:

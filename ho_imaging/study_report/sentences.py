@@ -1,0 +1,170 @@
+"""Sentences that results hold, so that they can be said in another language.
+
+A result speaks English. Each sentence here is one that the program writes into results, with placeholders for what
+varies; a report in another language finds it by its wording. What is not here stays English and is marked so.
+Placeholders: ``number``, ``keyword`` and ``uid`` (left as they are), ``grade``, ``shares`` (text with percentages),
+``list`` (words), ``word``, ``inner`` (a sentence in a sentence).
+"""
+
+from __future__ import annotations
+
+__all__ = ["SENTENCES"]
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
+_GRADES = (
+    _("No ectopic bone about this hip."),
+    _(
+        "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in one view can "
+        "look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
+    ),
+    _("Islands of ectopic bone in soft tissue, none joined to pelvis or femur."),
+    _("Spurs from bone; no opposing bone surface within reach, so at least 1 cm is left."),
+    _("Spurs reach the opposing bone surface."),
+    _("Spurs leave %(number1)s mm between opposing bone surfaces, at least 1 cm."),
+    _("Spurs leave %(number1)s mm between opposing bone surfaces, less than 1 cm."),
+    _(
+        "Spurs leave %(number1)s mm between opposing bone surfaces as measured, about %(number2)s mm without "
+        "magnification, at least 1 cm."
+    ),
+    _(
+        "Spurs leave %(number1)s mm between opposing bone surfaces as measured, about %(number2)s mm without "
+        "magnification, less than 1 cm."
+    ),
+    _("Between %(list)s, by what is known of outline and scale (%(shares)s)."),
+    _("Brooker class %(grade)s."),
+    _("Della Valle class %(grade)s."),
+    _("Biplanar grade %(grade)s."),
+    _("Hastings-Graham class, radiographic part %(grade)s."),
+    _("Schmidt-Hackenbrock region and grade %(grade)s."),
+    _("Walter Reed grade of a residual limb %(grade)s."),
+    _("From one of %(number1)s films of this side, film %(uid)s."),
+    _("Another film, which carries no class itself, shows more ectopic bone: the score is of that one."),
+)
+
+_NO_GRADES = (
+    _("This grade is of hips; this film shows another part (%(word)s)."),
+    _("Not enough of the pelvis is seen on this side."),
+    _("Not enough of the proximal femur is seen on this side."),
+    _("Not enough of the proximal femur is seen on this side behind the implant."),
+    _("The hip joint of this side is not seen."),
+    _("This grade is defined on an AP film; this one is %(word)s."),
+    _("The tip of the greater trochanter is not seen."),
+    _("This grade is of residual limbs."),
+    _("The limb's outline is not seen."),
+    _("This grade is of elbows."),
+    _("Spurs from bone, but without a spacing or a femoral head to scale by the gap cannot be given in mm."),
+    _("Without a spacing or a femoral head to scale by, no length can be compared with 1 cm."),
+    _("Not covered by the definition: bone joined to the pelvis without a bridge, sizes not in mm."),
+    _("The definition does not cover this arrangement."),
+    _("This grade takes an AP and a lateral view; an AP view that can be measured is missing."),
+    _("This grade takes an AP and a lateral view; a lateral view that can be measured is missing."),
+    _("Less than 1 cm between bone on one of the two views."),
+    _("No ectopic bone on either view."),
+    _("At least 1 cm between bone on both views."),
+)
+
+_WARNINGS = (
+    _("Millimetres are scaled from the femoral heads (48 mm assumed): take them as +- 8 %%."),
+    _("No believable spacing and no femoral head to scale by: sizes are in pixels only."),
+    _("study %(number)s: %(inner)s"),
+    _("No dates: growth per month is not given."),
+)
+
+_FLAGS = (
+    _("By its description bone is bright, but air looks bright: black and white may be swapped in the file."),
+    _("Photometric Interpretation %(word1)s and Presentation LUT Shape %(word2)s differ: shape counts."),
+    _("No Photometric Interpretation: low values are taken as black."),
+    _("Missing in the header and assumed: %(names)s."),
+    _("%(number)s elements of the header cannot be read: they were left out."),
+    _("The header states %(number1)s bits, the compressed data has %(number2)s."),
+    _("Header and codestream disagree whether stored values are signed."),
+    _("View %(number1)s of %(number2)s was used (%(names)s)."),
+    _("The stated window is not allowed by the standard: all values are shown."),
+    _("Rescale Slope is zero or no number: rescale was left out."),
+    _("Raw detector image: shown by its intensity relationship, not by the maker's processing."),
+    _("Raw detector image of unstated intensity relationship: shown as stored."),
+    _("Stored in colour though it is grey: taken as its luminance."),
+    _("Stored as %(word)s though it is grey: taken as its luminance."),
+    _("Transparency was left out."),
+    _("The file says its picture is turned or mirrored: it was turned back."),
+    _("Not DICOM: nothing says how it was made, what it shows, or how large a pixel is."),
+    _("The film went through lossy compression: faint bone may be lost."),
+    _("The file says that text is burned into the pixels."),
+    _("A secondary capture: processing, scale and spacing may not be the original's."),
+    _("The file states no pixel spacing."),
+    _("Raster files carry no spacing that can be believed."),
+    _("PixelSpacing and %(word)s differ more than any magnification."),
+    _("Lengths are at the detector: in the patient they are 5 to 25 %% shorter."),
+    _("Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder."),
+    _("Nothing says whether Pixel Spacing is calibrated or the detector's."),
+    _("%(keyword)s is not two numbers: it was not believed."),
+    _("%(keyword)s is zero or negative: it was not believed."),
+    _("%(keyword)s is outside %(number1)s to %(number2)s mm: it was not believed."),
+    _("%(keyword)s makes pixels more than twice as long as wide: it was not believed."),
+    _("%(keyword)s would make the film smaller than 2 cm or larger than 1.5 m: it was not believed."),
+    _("The stated magnification is not between 1 and 2."),
+    _("%(names)s says %(word1)s, %(word2)s says otherwise."),
+    _("Patient Orientation is %(uid)s, not L\\F: the film lies mirrored or turned, sides may be swapped."),
+    _("%(names)s is missing: one was made from the pixel data."),
+)
+
+_REASONS = (
+    _(
+        "shows %(word1)s by its %(uid)s; the model reads hips, pelves, thighs and knees (leave it out, or pass region= "
+        "if the file is wrong)"
+    ),
+    _(
+        "does not look like a hip, pelvis or thigh (probability %(number1)s, %(number2)s is asked for) (give a "
+        "film of a hip or pelvis)"
+    ),
+    _("shows too little of a body: blank, shuttered or exposed wrongly (give a film of a hip or pelvis)"),
+    _("shows no pelvis that could be recognised (give a film of a hip or pelvis)"),
+    _("shows no femur that could be recognised (give a film of a hip or pelvis)"),
+    _("shows no hip joint, and nothing says that it is a hip or how large it is (give a film of a hip or pelvis)"),
+    _(
+        "shows joints that are not in an adult's proportions (distance %(number)s head diameters) (give a film of a "
+        "hip or pelvis)"
+    ),
+    _("shows femoral heads that are not bone: a child's hip, or no hip at all (give a film of a hip or pelvis)"),
+    _("is not a projection radiograph: %(names)s (give CR, DX, RF or SC images)"),
+    _("is not an image: %(names)s (leave it out)"),
+    _("is a result of this program, not a film (leave it out)"),
+    _("is a colour picture, not a radiograph (give the original grey image)"),
+    _("is only %(number1)s x %(number2)s pixels (give the full image)"),
+    _("holds %(number)s frames, not one film (choose one with frame=0 and so on)"),
+    _("holds no pixel data (send the file again)"),
+    _("is empty (send the file again)"),
+    _("is damaged DICOM (%(names)s) (send the file again)"),
+    _("is not DICOM: it has none of the attributes of an image (check what it is)"),
+    _("is truncated: %(names1)s of %(names2)s bytes of pixel data are there (send the file again)"),
+    _("is truncated: the %(names)s data has no end marker (send the file again)"),
+    _("does not exist (check the path)"),
+    _("cannot be read: %(names)s (check the path and your rights to it)"),
+    _("no film was found"),
+)
+
+_CHANGES = (
+    _("%(number1)s to %(number2)s sq mm, %(number3)s +- %(number4)s; %(number5)s new, %(number6)s gone."),
+    _("No nodule is seen well enough on both films."),
+    _("Cannot tell: %(inner)s."),
+    _("Grade %(grade1)s to %(grade2)s."),
+    _("the films are of different projections"),
+    _("no film of this side on both"),
+    _("the joint is not seen on both films"),
+    _("too little native bone is seen on both films"),
+    _("the bones differ in size by more than magnification explains"),
+    _("the outlines of native bone lie %(number)s mm apart: view or pose differ"),
+    _("the femur is turned by %(number)s degrees more on one film: the pose differs"),
+    _("no believable spacing and no femoral head to scale by"),
+    _("the studies show no side in common"),
+    _("study earlier was %(word)s"),
+    _("study later was %(word)s"),
+)
+
+SENTENCES: tuple[str, ...] = (*_GRADES, *_NO_GRADES, *_WARNINGS, *_FLAGS, *_REASONS, *_CHANGES)
+"""With ``%%`` for a percent sign, as the catalogues have it."""
