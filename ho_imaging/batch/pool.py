@@ -20,6 +20,8 @@ __all__ = ["Died", "Pool", "available_cores"]
 logger = logging.getLogger(__name__)
 
 _MOST_FAILED_STARTS = 3
+_OUT_OF_MEMORY = 71
+"""Exit status of a worker that could not get the memory it needed: EX_OSERR of ``sysexits.h``."""
 
 
 def available_cores() -> int:
@@ -163,11 +165,18 @@ def _serve(connection: Connection, threads: int, function: WorkFunction) -> None
             return
         if job is None:
             return
-        connection.send(function(job))
+        try:
+            outcome = function(job)
+        except MemoryError:
+            # Whatever is left half done goes with the process.
+            os._exit(_OUT_OF_MEMORY)
+        connection.send(outcome)
 
 
 def _how(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
         return f"its worker was killed ({name}), as for want of memory"
+    if exit_code == _OUT_OF_MEMORY:
+        return "its worker had not enough memory"
     return f"its worker ended (exit status {exit_code})"

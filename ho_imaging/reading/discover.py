@@ -211,7 +211,7 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
 
 
 def _exposure(dataset: Dataset) -> str:
-    """What two images of one exposure have in common: the event's UID, else time and projection; empty if unstated."""
+    """What two images of one exposure have in common: the event's UID, else time and projection; empty without both."""
 
     def text(keyword: str) -> str:
         value = dataset.get(keyword)
@@ -220,8 +220,9 @@ def _exposure(dataset: Dataset) -> str:
     event = text("IrradiationEventUID")
     if event:
         return _EVENT + event
-    parts = [text(keyword) for keyword in ("AcquisitionTime", "BodyPartExamined", "ViewPosition", "ImageLaterality")]
-    return "|".join(parts) if any(parts) else ""
+    taken = text("AcquisitionTime")
+    parts = (text(keyword) for keyword in ("BodyPartExamined", "ViewPosition", "ImageLaterality"))
+    return "|".join((taken, *parts)) if taken else ""
 
 
 def _sources(dataset: Dataset) -> frozenset[str]:

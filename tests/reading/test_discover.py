@@ -110,6 +110,15 @@ def test_raw_images_are_paired_with_the_processed_film_of_their_exposure(put, tm
     assert films == {"shown_a.dcm", "raw_b.dcm", "shown_c.dcm", "shown_d.dcm", "raw_e.dcm"}
 
 
+def test_raw_images_of_the_same_projection_are_not_taken_for_one_exposure(put, tmp_path):
+    same = {"BodyPartExamined": "PELVIS", "ViewPosition": "AP"}
+    for number in (1, 2):
+        put(f"raw_{number}.dcm", SOPInstanceUID=f"1.{number}", PresentationIntentType="FOR PROCESSING", **same)
+    put("shown.dcm", SOPInstanceUID="1.3", PresentationIntentType="FOR PRESENTATION", **same)
+    (study,) = discover([tmp_path]).studies
+    assert len(study.images) == 3  # one of them may be a film that was sent raw alone
+
+
 def test_a_study_of_thousands_of_films_is_sorted_in_no_time():
     """The number of comparisons may grow with the films, not with their square."""
     looked_at = 0
