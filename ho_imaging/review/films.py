@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from os import PathLike
 from pathlib import Path
 
@@ -35,12 +36,13 @@ class FilmPixels:
 
     ``codes``: uint16 (rows, columns), bone bright, linear in the film's values over all of them. The maker's look is
     ``curve[(code - low) / (high - low)]``: ``curve`` float32 (CURVE_POINTS,) in [0, 1], ``window`` (low, high) in
-    codes. Moving the window moves ``low`` and ``high``.
+    codes. Moving the window moves ``low`` and ``high``. ``acquired``: when the film was taken, where that is known.
     """
 
     codes: NDArray[np.uint16]
     window: tuple[float, float]
     curve: NDArray[np.float32]
+    acquired: date | None = None
 
 
 def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int = 0) -> FilmPixels:
@@ -58,11 +60,11 @@ def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int =
     if dataset is None:
         return _unwindowed(read_radiograph(source, frame=_frame(None, frame)))
     frame_number = _frame(dataset, frame)
-    look = read_radiograph(dataset, frame=frame_number).pixels
+    look = read_radiograph(dataset, frame=frame_number)
     if not any(keyword in dataset for keyword in _VOI):
-        return FilmPixels(_codes(look), (0.0, float(_TOP)), _straight())
+        return _unwindowed(look)
     bare = read_radiograph(_without_window(dataset), frame=frame_number).pixels
-    return _with_look(_codes(bare), look)
+    return replace(_with_look(_codes(bare), look.pixels), acquired=look.acquired)
 
 
 def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
@@ -112,7 +114,7 @@ def _straight() -> NDArray[np.float32]:
 
 
 def _unwindowed(radiograph: Radiograph) -> FilmPixels:
-    return FilmPixels(_codes(radiograph.pixels), (0.0, float(_TOP)), _straight())
+    return FilmPixels(_codes(radiograph.pixels), (0.0, float(_TOP)), _straight(), radiograph.acquired)
 
 
 def _with_look(codes: NDArray[np.uint16], look: NDArray[np.float32]) -> FilmPixels:

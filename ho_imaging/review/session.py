@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from ho_imaging.errors import HOImagingError, UsageError
-from ho_imaging.reporting.schema import RESEARCH_USE, FindingResult, ImageResult, SideResult
+from ho_imaging.reporting.schema import RESEARCH_USE, ImageResult, SideResult
 from ho_imaging.review.decisions import (
     MIMICS,
     Decision,
@@ -30,9 +29,20 @@ from ho_imaging.review.decisions import (
 from ho_imaging.review.films import FilmPixels, strips
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.overlays import Overlays
-from ho_imaging.review.shapes import drawn, measured
+from ho_imaging.review.shapes import drawn
+from ho_imaging.review.telling import (
+    film_about,
+    gap_text,
+    in_words,
+    length,
+    measure_text,
+    model_outline,
+    pixel_aspect,
+    size_text,
+    untouched,
+)
 from ho_imaging.severity.systems import SYSTEMS, leading_system
-from ho_imaging.vocabulary import Region, Side, SpacingBasis
+from ho_imaging.vocabulary import Region, Side
 
 __all__ = ["Message", "ReviewSession"]
 
@@ -160,6 +170,7 @@ class ReviewSession:
             "type": "film",
             "rows": rows,
             "columns": columns,
+            "acquired": None if pixels.acquired is None else pixels.acquired.isoformat(),
             "window": list(pixels.window),
             "curve": [round(float(value), 5) for value in pixels.curve],
         }
@@ -182,13 +193,15 @@ class ReviewSession:
         image_uid = message.get("image_uid")
         if reason is not None and not isinstance(reason, str):
             raise UsageError("the reason is no text")
+        if action == "note" and not (reason or "").strip():
+            raise UsageError("the note is empty")
         if action not in {"accept", "reject", "reclassify", "regrade", "measure", "note", "commit"}:
             raise UsageError(f"{action!r} is nothing a reader decides")
         if target is not None:
             image_uid = self._finding(str(target)).image_uid
         if action == "measure":
             image = self._image(self.study, str(image_uid))
-            value |= _length(image, value["from"], value["to"])
+            value |= length(image, value["from"], value["to"])
         if action == "regrade":
             value |= self._regraded(str(value["side"]), str(value["to"]))
             if self.hidden and not (reason or "").strip():
@@ -223,7 +236,7 @@ class ReviewSession:
             points,
             radius_px=float(message.get("radius") or 1.0),
             shape=(int(image.rows or 0), int(image.columns or 0)),
-            aspect=_aspect(image),
+            aspect=pixel_aspect(image),
         )
         name = before.id if before is not None else self._next_name()
         self._keep(
@@ -261,8 +274,8 @@ class ReviewSession:
             "model": None if result.model is None else f"{result.model.name} {result.model.version}",
             "store": str(self.store.path(result.study_uid, self.reader)),
             "warnings": list(result.warnings),
-            "films": [_film_about(image) for image in self.study.images],
-            "previous": None if self.previous is None else [_film_about(image) for image in self.previous.images],
+            "films": [film_about(image) for image in self.study.images],
+            "previous": None if self.previous is None else [film_about(image) for image in self.previous.images],
             "mimics": list(MIMICS),
             "grades": {system.name: list(system.grades) for system in SYSTEMS},
         }
@@ -282,15 +295,15 @@ class ReviewSession:
             "sides": [self._side_about(side, state, hidden=hidden) for side in self._sides()],
             "measures": [
                 {"id": d.id, "image_uid": d.image_uid, "from": d.value["from"], "to": d.value["to"],
-                 "text": _measure_text(d.value)}
+                 "text": measure_text(d.value)}
                 for d in measures
             ],
             "notes": [d.reason for d in active_decisions(self._decisions) if d.action == "note"],
-            "undo": None if last is None else _in_words(last),
-            "redo": None if again is None else _in_words(again),
+            "undo": None if last is None else in_words(last),
+            "redo": None if again is None else in_words(again),
             "count": len(self._decisions),
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-            "previous_findings": [] if hidden or self.previous is None else _untouched(self.previous),
+            "previous_findings": [] if hidden or self.previous is None else untouched(self.previous),
         }  # fmt: skip
         return Message(content)
 
@@ -304,11 +317,11 @@ class ReviewSession:
             "mimic": found.mimic,
             "reshaped": found.reshaped,
             "outline": found.outline,
-            "model_outline": _outline(model) if model is not None and found.reshaped else None,
+            "model_outline": model_outline(model) if model is not None and found.reshaped else None,
             "side": None if model is None else str(model.side),
             "confidence": None if model is None else model.confidence,
             "same_as": None if model is None else model.same_as,
-            "size": _size_text(found, model, image),
+            "size": size_text(found, model, image),
         }
 
     def _side_about(self, side: str, state: ReviewedStudy, *, hidden: bool) -> dict[str, Any]:
@@ -334,7 +347,7 @@ class ReviewSession:
                 "image_uid": evidence.sop_instance_uid,
                 "finding_ids": list(evidence.finding_ids),
                 "gap": None if evidence.gap_ends_px is None else [[c, r] for r, c in evidence.gap_ends_px],
-                "gap_text": _gap_text(model),
+                "gap_text": gap_text(model),
             }
         return about
 
@@ -418,94 +431,3 @@ class ReviewSession:
 
     def _own_grade(self, side: str) -> bool:
         return any(d.action == "regrade" and d.value["side"] == side for d in active_decisions(self._decisions))
-
-
-def _film_about(image: ImageResult) -> dict[str, Any]:
-    spacing = image.measured_spacing_mm or image.spacing_mm
-    words = [str(image.view), str(image.region), str(image.laterality)]
-    return {
-        "uid": image.sop_instance_uid,
-        "label": " ".join(word.replace("_", " ") for word in words if word != "unknown") or "film",
-        "rows": image.rows,
-        "columns": image.columns,
-        "aspect": _aspect(image),
-        "spacing": None if spacing is None else list(spacing),
-        "basis": _basis_text(image),
-        "sides": [str(side) for side in image.sides],
-        "flags": [flag.message for flag in image.quality_flags],
-    }
-
-
-def _aspect(image: ImageResult) -> float:
-    spacing = image.measured_spacing_mm or image.spacing_mm
-    return 1.0 if spacing is None else spacing[0] / spacing[1]
-
-
-def _basis_text(image: ImageResult) -> str:
-    """Say what a millimetre on the film rests on."""
-    if image.measured_spacing_mm is not None:
-        basis = SpacingBasis(image.measured_basis)
-    else:
-        basis = SpacingBasis(image.spacing_basis) if image.spacing_mm is not None else SpacingBasis.NONE
-    if basis is SpacingBasis.DETECTOR:
-        known = image.magnification is not None
-        how = f"magnification {image.magnification:.2f} taken off" if known else "magnified: reads 10 to 25 % long"
-        return f"detector, {how}"
-    return {
-        SpacingBasis.CALIBRATED: "calibrated",
-        SpacingBasis.ANATOMICAL: "scaled from the femoral heads, ± 8 %",
-        SpacingBasis.ASSUMED: "assumed spacing",
-        SpacingBasis.NONE: "no believable spacing",
-    }[basis]
-
-
-def _length(image: ImageResult, start: list[float], end: list[float]) -> dict[str, Any]:
-    """Length between two points (x, y) in mm, or ``None``, and what it rests on."""
-    spacing = image.measured_spacing_mm or image.spacing_mm
-    across, down = float(end[0]) - float(start[0]), float(end[1]) - float(start[1])
-    length_mm = None if spacing is None else round(float(np.hypot(across * spacing[1], down * spacing[0])), 2)
-    return {"mm": length_mm, "basis": _basis_text(image)}
-
-
-def _measure_text(value: Mapping[str, Any]) -> str:
-    if value["mm"] is not None:
-        return f"{value['mm']:.1f} mm ({value['basis']})"
-    (x0, y0), (x1, y1) = value["from"], value["to"]
-    return f"{np.hypot(x1 - x0, y1 - y0):.0f} px ({value['basis']})"
-
-
-def _outline(finding: FindingResult) -> list[list[tuple[float, float]]]:
-    return [[(column, row) for row, column in contour] for contour in finding.contours_px]
-
-
-def _size_text(found: ReviewedFinding, model: FindingResult | None, image: ImageResult) -> str:
-    """Longest extent and area: the result's own where the outline is, else those of the drawn outline."""
-    if model is not None and not found.reshaped:
-        area_px, area_mm2, long_px, long_mm = (
-            model.area_px, model.area_mm2, model.long_axis_px, model.long_axis_mm,
-        )  # fmt: skip
-    else:
-        area_px, area_mm2, long_px, long_mm = measured(found.outline, image.measured_spacing_mm or image.spacing_mm)
-    if area_mm2 is None or long_mm is None:
-        return f"{long_px:.0f} px, {area_px:.0f} px²"
-    return f"{long_mm:.0f} mm, {area_mm2:.0f} mm²"
-
-
-def _gap_text(side: SideResult) -> str | None:
-    evidence = side.evidence
-    if evidence.gap_ends_px is None:
-        return None
-    return f"gap {evidence.gap_px:.0f} px" if evidence.gap_mm is None else f"gap {evidence.gap_mm:.1f} mm"
-
-
-def _untouched(study: ReviewInput) -> list[dict[str, Any]]:
-    return [{"id": f.id, "image_uid": f.sop_instance_uid, "outline": _outline(f)} for f in study.result.findings]
-
-
-def _in_words(decision: Decision) -> str:
-    value = decision.value
-    if decision.action == "regrade":
-        return f"{value['side']} graded {value['to']}"
-    if decision.action == "reclassify":
-        return f"{decision.target} is {str(value['mimic']).replace('_', ' ')}"
-    return " ".join(part for part in (decision.action, decision.target) if part)

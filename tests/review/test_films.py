@@ -1,6 +1,7 @@
 """A viewer gets every value of a film, the maker's look, and a clear word where a film has gone."""
 
 import zlib
+from datetime import date
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,9 @@ def test_values_outside_the_makers_window_are_kept(polarity):
     rising = RAMP if polarity == "MONOCHROME2" else 4095 - RAMP
     np.testing.assert_allclose(film.codes / 65535, rising / 4095, atol=1e-4)
     np.testing.assert_allclose(shown(film), read_radiograph(dataset).pixels, atol=0.01)
+    assert film_pixels(dicom(RAMP, WindowCenter=1, WindowWidth=2, AcquisitionDate="20260102")).acquired == date(
+        2026, 1, 2
+    )
     assert film.window[1] - film.window[0] == pytest.approx(400 / 4095 * 65535, rel=0.02)
     assert "WindowCenter" in dataset
 

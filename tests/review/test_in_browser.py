@@ -20,7 +20,7 @@ class Hands:
     def js(self, code):
         return self.browser.execute_script(f"return {code}")
 
-    def until(self, code, seconds=15):
+    def until(self, code, seconds=90):
         end = time.monotonic() + seconds
         while not self.js(f"Boolean({code})"):
             assert time.monotonic() < end, f"never came true: {code}"
@@ -61,7 +61,7 @@ def reading(batch, browser):
         browser.get(pages[-1].__enter__())
         hands = Hands(browser)
         hands.until("window.review?.panes.current.film && review.state")
-        time.sleep(0.1)
+        hands.until("!review.panes.current.dirty")
         browser.find_element("css selector", ".ho-review").click()
         return hands, session
 
@@ -118,14 +118,14 @@ def test_windowing_zoom_and_overlays_change_the_picture_and_nothing_else(reading
     point = (300, 350)
     before = hands.grey(point)
     hands.keys("i")
-    time.sleep(0.1)
+    hands.until("!review.panes.current.dirty")
     assert hands.grey(point) == pytest.approx(255 - before, abs=1)
     hands.keys("i", "w")
     hands.drag((300, 300), (300, 200))  # up: brighter
-    time.sleep(0.1)
+    hands.until("!review.panes.current.dirty")
     assert hands.grey(point) > before + 20
     hands.keys("r")
-    time.sleep(0.1)
+    hands.until("!review.panes.current.dirty")
     assert hands.grey(point) == before
     hands.keys("1")
     assert hands.js("review.panes.current.view.zoom * devicePixelRatio") == pytest.approx(1.0)
@@ -138,8 +138,10 @@ def test_windowing_zoom_and_overlays_change_the_picture_and_nothing_else(reading
     hands.keys("\ue00f")  # page down: the second film
     hands.until(f"review.panes.current.about.uid === '{LATERAL}' && review.panes.current.film")
     assert hands.js("review.findingsOn(review.panes.current).map((f) => f.id)") == ["F4"]
+    asked = hands.js("review.sequence")
     hands.keys("j")  # the first nodule lies on the first film
     hands.until(f"review.panes.current.about.uid === '{FILM}' && review.panes.current.film")
+    assert hands.js("review.sequence") == asked  # a film that was shown is not sent again
     hands.keys("?")
     assert "take it" not in hands.browser.find_element("css selector", ".ho-dialog").text
     assert "draw a nodule that was missed" in hands.browser.find_element("css selector", ".ho-dialog").text
@@ -201,7 +203,7 @@ def test_a_kernel_that_does_not_answer_is_said_loudly_and_nothing_is_shown_as_ke
     hands, session = reading()
     hands.js("window.dead = true")
     hands.keys("j", "a")
-    hands.until("!review.banner.hidden", 10)
+    hands.until("!review.banner.hidden")
     assert "NOT SAVED" in hands.browser.find_element("css selector", ".ho-banner").text
     assert hands.js("review.state.findings[0].status") == "unseen"
     assert [d.action for d in session.decisions] == ["open"]

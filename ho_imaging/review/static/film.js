@@ -13,7 +13,8 @@ export async function inflated(bytes) {
 }
 
 export class Film {
-  constructor({ rows, columns, window: [low, high], curve }) {
+  constructor({ rows, columns, acquired, window: [low, high], curve }) {
+    this.acquired = acquired;
     this.rows = rows;
     this.columns = columns;
     this.data = new Uint16Array(rows * columns);

@@ -68,7 +68,7 @@ export class Pane {
 
   title() {
     const which = this.name === "previous" ? "PREVIOUS  " : "";
-    return which + this.about.label;
+    return `${which}${this.about.label}${this.film?.acquired ? `  ${this.film.acquired}` : ""}`;
   }
 
   say(text) {

@@ -10,6 +10,7 @@ import { button, choices, dialog, findingRow, helpDialog, make, measureRow, side
 
 const PATIENCE_MS = 2500;
 const IDLE_MS = 60000;
+const MOST_FILMS = 4; // kept in the browser, 50 MB each at 4,000 x 5,000 pixels
 
 const HINTS = {
   move: "drag: move  ·  click: choose a nodule  ·  right drag: window  ·  wheel: zoom",
@@ -37,6 +38,7 @@ class Review {
     this.beside = false;
     this.overlay = { fill: true, contours: true, opacity: 0.25, anatomy: false, probability: false };
     this.receiving = new Map();
+    this.films = new Map();
     this.activeMs = 0;
     this.lastAct = performance.now();
     this.ending = new AbortController();
@@ -53,6 +55,7 @@ class Review {
     this.model.off("msg:custom", this.onMessage);
     for (const { timer } of this.waiting.values()) clearTimeout(timer);
     for (const pane of Object.values(this.panes)) pane.dispose();
+    this.films.clear();
     this.root.remove();
   }
 
@@ -78,6 +81,7 @@ class Review {
     this.sides = make("div", { className: "ho-sides" });
     this.list = make("div", { className: "ho-list", role: "listbox", "aria-label": "nodules" });
     this.measures = make("div");
+    this.notes = make("div");
     this.filmList = make("div", { className: "ho-films" });
     this.hint = make("span", { className: "ho-hint" });
     this.undoHint = make("span", { className: "ho-undo" });
@@ -85,7 +89,8 @@ class Review {
     this.aside = make("div", { className: "ho-aside" },
       this.filmList, this.sides,
       make("h4", {}, "Nodules", make("span", { className: "ho-quiet" }, " J next, K back")), this.list,
-      make("h4", { className: "ho-measures-title", hidden: true }, "Measures"), this.measures,
+      make("h4", { className: "ho-measures-title", hidden: true }, "Measures"), this.measures, this.notes,
+      button(this, "note", "Write a note", { className: "ho-note-button" }),
       button(this, "commit", "Finish reading", { className: "ho-primary ho-commit" }));
     this.stage = make("div", { className: "ho-stage" }, this.panes.previous.root, this.panes.current.root);
     this.panes.previous.root.hidden = true;
@@ -217,7 +222,7 @@ class Review {
     }
     if (!state.findings.some(({ id }) => id === this.chosen)) this.chosen = null;
     const when = new Date(state.saved);
-    this.saved.textContent = `saved ${when.toLocaleTimeString()}  ·  ${state.count} entries`;
+    this.saved.textContent = `saved ${when.toLocaleTimeString()}  ·  ${state.count} ${state.count === 1 ? "entry" : "entries"}`;
     this.saved.dataset.count = state.count;
     this.blind.hidden = !state.hidden;
     this.blind.textContent = "Blinded reading: the model's findings and grades are hidden until you finish (Q). Draw nodules (N), grade each side (G).";
@@ -240,12 +245,19 @@ class Review {
       if (pane.about?.uid !== content.uid) return;
       pane.say(whole ? "" : `loading ${Math.round((100 * got.film.arrived) / got.film.rows)} %`);
       if (!whole) return;
+      this.keepFilm(`${pane.name}/${content.uid}`, got.film);
       pane.film = got.film;
       this.receiving.delete(content.pane);
       pane.root.dataset.loaded = content.uid;
       if (pane.name === "previous") this.sameScale();
       pane.draw();
     }).catch((error) => this.panes[content.pane].say(`The film could not be shown: ${error.message}`));
+  }
+
+  keepFilm(key, film) {
+    for (const other of this.films.values()) other.tiles.clear();
+    if (this.films.size >= MOST_FILMS) this.films.delete(this.films.keys().next().value);
+    this.films.set(key, film);
   }
 
   takeOverlay({ pane: name, uid }, set) {
@@ -294,11 +306,17 @@ class Review {
   showFilm(pane, about, ask = true) {
     pane.show(about);
     if (pane === this.panes.previous && !this.beside && !ask) return;
-    if (pane.film) return;
+    pane.film ??= this.films.get(`${pane.name}/${about.uid}`) ?? null;
+    for (const kind of ["anatomy", "probability"]) if (this.overlay[kind]) this.wantOverlay(kind, pane);
+    if (pane.film) {
+      pane.say("");
+      pane.draw();
+      this.refresh();
+      return;
+    }
     pane.say("loading …");
     this.filmAsked ??= new Map();
     this.filmAsked.set(this.ask({ type: "film", pane: pane.name, uid: about.uid }), pane.name);
-    for (const kind of ["anatomy", "probability"]) if (this.overlay[kind]) this.wantOverlay(kind, pane);
     this.refresh();
   }
 
@@ -495,6 +513,15 @@ class Review {
     this.openDialog(form);
   }
 
+  openNote() {
+    const text = make("textarea", { name: "note", rows: 4, maxLength: 5000 });
+    this.openDialog(dialog(this, "A note on the study", [text], "Keep", () => {
+      if (!text.value.trim()) return "The note is empty.";
+      this.decide("note", {}, text.value, { image_uid: this.panes.current.about.uid });
+      return null;
+    }));
+  }
+
   openCommit() {
     const open = this.state.findings.filter(({ status }) => status === "unseen").map(({ id }) => id);
     const ungraded = this.state.sides.filter(({ grade }) => grade === null).map(({ side }) => side);
@@ -549,6 +576,7 @@ class Review {
     if (!state.findings.length) this.list.append(make("div", { className: "ho-quiet" }, state.hidden ? "none drawn yet" : "none"));
     this.list.querySelector(".ho-chosen")?.scrollIntoView({ block: "nearest" });
     this.measures.replaceChildren(...state.measures.map((measure) => measureRow(this, measure)));
+    this.notes.replaceChildren(...state.notes.map((text) => make("div", { className: "ho-note" }, text)));
     this.aside.querySelector(".ho-measures-title").hidden = !state.measures.length;
     this.undoHint.textContent = [state.undo ? `Z takes back: ${state.undo}` : "", state.redo ? `Shift+Z again: ${state.redo}` : ""].filter(Boolean).join("   ");
     this.command("undo").disabled = !state.undo;
@@ -628,6 +656,7 @@ class Review {
       reject: () => this.onChosen("reject"),
       classify: () => this.openClassify(),
       grade: () => this.openGrade(),
+      note: () => this.openNote(),
       commit: () => (this.state.committed ? this.tell("The reading is finished.") : this.openCommit()),
       undo: () => (this.panes.current.back() ? null : this.undo()),
       redo: () => this.ask({ type: "redo" }),
