@@ -14,6 +14,7 @@ import argparse
 import json
 import logging
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,11 @@ from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.vendor import Look
 from ho_imaging.training import train
-from ho_imaging.training.evaluate import evaluate_studies
+from ho_imaging.training.evaluate import FilmRecord, evaluate_studies
 from ho_imaging.training.export import export_model
-from ho_imaging.training.figures import figures
+from ho_imaging.training.figures import figures, film_froc
 from ho_imaging.training.generate import write_cases
+from ho_imaging.training.scoring import auroc, sensitivity_at
 from ho_imaging.training.truth import StudyTruth, read_truth
 
 logger = logging.getLogger("site_adaptation")
@@ -146,8 +148,32 @@ def outline_of(mask: np.ndarray) -> list[list[list[float]]]:
     return [[[round(float(c), 2), round(float(r), 2)] for r, c in ring[:-1]] for ring in found if len(ring) > 4]
 
 
-def score(model: str | Path, studies: Path, out_file: Path) -> dict[str, Any]:
-    found = figures(evaluate_studies(Analyzer(model), studies, out_file))
+def gains(before: Sequence[FilmRecord], after: Sequence[FilmRecord]) -> dict[str, dict[str, float]]:
+    """Differences, after less before, on the same films; 95 % intervals over resampled films, drawn in pairs."""
+    rng = np.random.default_rng(0)
+    draws = [np.arange(len(before)), *(rng.integers(len(before), size=len(before)) for _ in range(1000))]
+    found = {}
+    for name, figure in GAINS.items():
+        values = [figure([after[i] for i in draw]) - figure([before[i] for i in draw]) for draw in draws]
+        low, high = np.nanpercentile(values[1:], [2.5, 97.5])
+        found[name] = {"value": round(values[0], 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    return found
+
+
+def mean_dice(records: Sequence[FilmRecord]) -> float:
+    values = [record.dice["ho"] for record in records if "ho" in record.dice]
+    return float(np.mean(values)) if values else float("nan")
+
+
+GAINS: dict[str, Callable[[Sequence[FilmRecord]], float]] = {
+    "dice_ho_mean": mean_dice,
+    "sensitivity_at_half_a_false_alarm": lambda records: sensitivity_at(film_froc(records), 0.5),
+    "auroc": lambda records: auroc([record.score for record in records], [record.has_ho for record in records]),
+}
+
+
+def score(records: Sequence[FilmRecord]) -> dict[str, Any]:
+    found = figures(records)
     return {
         "films": found["films"],
         "refused": found["films_by_status"]["refused"],
@@ -222,10 +248,9 @@ def main() -> None:
         "training": {"minutes": round(progress.seconds / 60, 1), "steps": progress.step},
     }
     for name, studies in held_out.items():
-        found[name] = {
-            "before": score(options.model, studies, work / f"before_{name}.jsonl"),
-            "after": score(adapted, studies, work / f"after_{name}.jsonl"),
-        }
+        before = evaluate_studies(Analyzer(options.model), studies, work / f"before_{name}.jsonl")
+        after = evaluate_studies(Analyzer(adapted), studies, work / f"after_{name}.jsonl")
+        found[name] = {"before": score(before), "after": score(after), "gain": gains(before, after)}
     note("score")
     print(json.dumps({**found, "seconds": seconds}, indent=2))
 

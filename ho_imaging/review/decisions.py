@@ -74,7 +74,8 @@ class Decision(BaseModel):
 
     ``value`` by action: ``reclassify`` {"mimic": kind}; ``reshape`` and ``add`` {"outline": [[[x, y], ...], ...]};
     ``regrade`` {"side", "system", "from", "to"}; ``measure`` {"from": [x, y], "to": [x, y], "mm", "basis"};
-    ``undo`` {"undoes": id}; ``redo`` {"redoes": id}, the id of what was undone; ``close`` {"seconds"}; else {}.
+    ``undo`` {"undoes": id}; ``redo`` {"redoes": id}, the id of what was undone; ``close`` {"seconds"};
+    ``open`` {"blinded"}; else {}. A note's text is its ``reason``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

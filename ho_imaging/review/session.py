@@ -193,6 +193,8 @@ class ReviewSession:
         image_uid = message.get("image_uid")
         if reason is not None and not isinstance(reason, str):
             raise UsageError("the reason is no text")
+        if action == "note" and not (reason or "").strip():
+            raise UsageError("the note is empty")
         if action not in {"accept", "reject", "reclassify", "regrade", "measure", "note", "commit"}:
             raise UsageError(f"{action!r} is nothing a reader decides")
         if target is not None:

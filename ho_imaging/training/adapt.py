@@ -10,6 +10,8 @@ from ho_imaging.training.config import TrainingConfig, load_config
 __all__ = ["write_adapt_config"]
 
 MINUTES = 20.0
+SCHEDULE = {"minutes": MINUTES, "steps": None, "validate_minutes": MINUTES / 2, "validation_films": 20}
+"""Looking at a validation film takes as long as a step or two: few are looked at, and seldom."""
 LEARNING_RATE = 5e-4
 """An eighth of what a model is trained with from nothing: steps that change what is seen, not what is known."""
 EMA_DECAY = 0.99
@@ -34,7 +36,7 @@ def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Pat
             "network": description.architecture,
             "preparation": description.preparation,
             "data": base.data.model_copy(update={"cases": cases, "films": films, "hard_share": 0.0}),
-            "run": base.run.model_copy(update={"minutes": MINUTES, "validate_minutes": MINUTES / 4, "steps": None}),
+            "run": base.run.model_copy(update=SCHEDULE),
             "optimiser": base.optimiser.model_copy(update={"learning_rate": LEARNING_RATE, "ema_decay": EMA_DECAY}),
         }
     )

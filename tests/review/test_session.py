@@ -135,6 +135,13 @@ def test_undo_goes_back_to_the_beginning_over_sessions_and_redo_forward(start):
     assert stroke(session)["findings"][-1]["id"] == "R3"  # an id is never given twice
 
 
+def test_a_note_is_kept(start):
+    session = start()
+    assert decide(session, "note", reason=" ")["text"] == "the note is empty"
+    assert decide(session, "note", reason="ask for a lateral view")["notes"] == ["ask for a lateral view"]
+    assert say(session, "undo")[-1]["notes"] == []
+
+
 def test_distances_carry_their_basis(start, tmp_path):
     session = start()
     state = decide(session, "measure", value={"from": [100, 100], "to": [130, 140]}, image_uid=FILM)

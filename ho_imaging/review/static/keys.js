@@ -21,6 +21,7 @@ export const KEYS = [
     ["X", "reject", "reject it"],
     ["C", "classify", "it is something else: say what"],
     ["G", "grade", "grade a side"],
+    ["Shift+N", "note", "write a note on the study"],
     ["Q", "commit", "finish the reading"],
   ]],
   ["Draw", [

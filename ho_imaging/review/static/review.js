@@ -81,6 +81,7 @@ class Review {
     this.sides = make("div", { className: "ho-sides" });
     this.list = make("div", { className: "ho-list", role: "listbox", "aria-label": "nodules" });
     this.measures = make("div");
+    this.notes = make("div");
     this.filmList = make("div", { className: "ho-films" });
     this.hint = make("span", { className: "ho-hint" });
     this.undoHint = make("span", { className: "ho-undo" });
@@ -88,7 +89,8 @@ class Review {
     this.aside = make("div", { className: "ho-aside" },
       this.filmList, this.sides,
       make("h4", {}, "Nodules", make("span", { className: "ho-quiet" }, " J next, K back")), this.list,
-      make("h4", { className: "ho-measures-title", hidden: true }, "Measures"), this.measures,
+      make("h4", { className: "ho-measures-title", hidden: true }, "Measures"), this.measures, this.notes,
+      button(this, "note", "Write a note", { className: "ho-note-button" }),
       button(this, "commit", "Finish reading", { className: "ho-primary ho-commit" }));
     this.stage = make("div", { className: "ho-stage" }, this.panes.previous.root, this.panes.current.root);
     this.panes.previous.root.hidden = true;
@@ -511,6 +513,15 @@ class Review {
     this.openDialog(form);
   }
 
+  openNote() {
+    const text = make("textarea", { name: "note", rows: 4, maxLength: 5000 });
+    this.openDialog(dialog(this, "A note on the study", [text], "Keep", () => {
+      if (!text.value.trim()) return "The note is empty.";
+      this.decide("note", {}, text.value, { image_uid: this.panes.current.about.uid });
+      return null;
+    }));
+  }
+
   openCommit() {
     const open = this.state.findings.filter(({ status }) => status === "unseen").map(({ id }) => id);
     const ungraded = this.state.sides.filter(({ grade }) => grade === null).map(({ side }) => side);
@@ -565,6 +576,7 @@ class Review {
     if (!state.findings.length) this.list.append(make("div", { className: "ho-quiet" }, state.hidden ? "none drawn yet" : "none"));
     this.list.querySelector(".ho-chosen")?.scrollIntoView({ block: "nearest" });
     this.measures.replaceChildren(...state.measures.map((measure) => measureRow(this, measure)));
+    this.notes.replaceChildren(...state.notes.map((text) => make("div", { className: "ho-note" }, text)));
     this.aside.querySelector(".ho-measures-title").hidden = !state.measures.length;
     this.undoHint.textContent = [state.undo ? `Z takes back: ${state.undo}` : "", state.redo ? `Shift+Z again: ${state.redo}` : ""].filter(Boolean).join("   ");
     this.command("undo").disabled = !state.undo;
@@ -644,6 +656,7 @@ class Review {
       reject: () => this.onChosen("reject"),
       classify: () => this.openClassify(),
       grade: () => this.openGrade(),
+      note: () => this.openNote(),
       commit: () => (this.state.committed ? this.tell("The reading is finished.") : this.openCommit()),
       undo: () => (this.panes.current.back() ? null : this.undo()),
       redo: () => this.ask({ type: "redo" }),
