@@ -110,7 +110,7 @@ class Guard:
             self._count("connections_cut_for_slowness")
             raise
         finally:
-            if len(data) < count and association in self._silent:
+            if len(data) < count and association not in self._asked:
                 association.dul.to_user_queue.put(None)  # its thread need not wait for a request any longer
         line.settimeout(self._pdu_s)  # for the answer
         return data

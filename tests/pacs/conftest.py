@@ -232,7 +232,13 @@ def certificates(tmp_path_factory):
 
 
 @pytest.fixture
-def orthanc(tmp_path):
+def orthanc_settings():
+    """What an archive of a test is to have beyond the usual; a test module may say more."""
+    return {}
+
+
+@pytest.fixture
+def orthanc(tmp_path, orthanc_settings):
     """A real archive: DIMSE and DICOMweb with a password, knowing us as HO_IMAGING at ``our_port``."""
     import json  # noqa: PLC0415
     import subprocess  # noqa: PLC0415
@@ -280,6 +286,7 @@ def orthanc(tmp_path):
                                    "AllowStorageCommitment": True}},
         "Plugins": [str(web)], "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }  # fmt: skip
+    settings |= orthanc_settings | {"Plugins": [*settings["Plugins"], *orthanc_settings.get("Plugins", [])]}
     (tmp_path / "orthanc.json").write_text(json.dumps(settings))
     log = (tmp_path / "orthanc.log").open("wb")
     process = subprocess.Popen([program, str(tmp_path / "orthanc.json")], stdout=log, stderr=log)

@@ -1,18 +1,23 @@
 """DICOM objects against the schematic hips, highdicom's reader, dciodvfy and dcmtk."""
 
 import io
+import json
+import re
 import shutil
 import subprocess
 from datetime import datetime
+from pathlib import Path
 
 import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer, UsageError
+from ho_imaging.reporting.dicom import codes
 from ho_imaging.reporting.dicom.identity import stable_uid
 from ho_imaging.reporting.dicom.masks import fill
 
@@ -96,7 +101,13 @@ SOURCES = {
         "PixelSpacing": [0.5, 0.5],
     },
     "cr of one side": {"sop_class": CR, "Laterality": "L", "PixelSpacing": [0.5, 0.5]},
+    "cr, inverse": {"sop_class": CR, "PhotometricInterpretation": "MONOCHROME1", "PixelSpacing": [0.5, 0.5]},
+    "dx for processing, inverse": {"sop_class": DX_PROCESSING, "PhotometricInterpretation": "MONOCHROME1"},
+    "dx of one side, calibrated": {"ImageLaterality": "R", "PixelSpacing": [0.4, 0.4],
+                                   "PixelSpacingCalibrationType": "FIDUCIAL",
+                                   "PixelSpacingCalibrationDescription": "ball"},
     "sc": {"sop_class": SC, "ConversionType": "DF"},
+    "sc with spacing": {"sop_class": SC, "ConversionType": "DF", "NominalScannedPixelSpacing": [0.5, 0.5]},
     "sc in colour": {"sop_class": SC, "ConversionType": "DF", "colour": True},
 }  # fmt: skip
 
@@ -336,3 +347,133 @@ def test_our_own_picture_is_not_read_as_a_film(analysed):
     again = analysed(picture).result
     assert again.status == "refused"
     assert "result of this program" in again.images[0].reason
+
+
+def codes_in(dataset):
+    """Every code of a data set as (scheme, value)."""
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                if "CodeMeaning" in item:
+                    yield item.CodingSchemeDesignator, item.CodeValue
+                yield from codes_in(item)
+
+
+def documented_codes():
+    """The tables of docs/conformance.md: those with a standard's code, and the private ones."""
+    text = (Path(__file__).parents[2] / "docs/conformance.md").read_text().split("## Codes")[1]
+    standard, private = set(), set()
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[1] != "code" and "---" not in cells[0]:
+            scheme = ""
+            for part in re.split(r"[;,]\s*", cells[1]):
+                words = part.split()
+                if words[0] in {"SCT", "DCM", "UCUM", "RFC5646"}:
+                    scheme, words = words[0], words[1:]
+                standard.add((scheme, words[0]))
+            assert cells[2], line  # where it is from
+        elif len(cells) == 2 and cells[0] != "code" and "---" not in cells[0]:
+            private |= {("99HOIMG", part) for part in re.split(r",\s*", cells[0])}
+    return standard, private
+
+
+def test_every_code_is_documented_with_its_source(analysed):
+    standard, private = documented_codes()
+    listed = set()
+    for name in vars(codes):
+        found = getattr(codes, name)
+        for value in found.values() if isinstance(found, dict) else [found]:
+            for item in value if isinstance(value, tuple) else [value]:
+                if isinstance(item, CodedConcept):
+                    listed.add((item.scheme_designator, item.value))
+    listed |= {("99HOIMG", prefix) for prefix in codes._SYSTEM_PREFIX.values()}
+    assert listed <= standard | private
+    assert private <= listed
+    made = analysed(make_source(PixelSpacing=[0.5, 0.5])).to_dicom(probability=True, anatomy=True)
+    used = {code for item in made for code in codes_in(item)}
+    grades = {code for code in used if code[0] == "99HOIMG" and code[1].split("-")[0] in codes._SYSTEM_PREFIX.values()}
+    assert used - grades <= standard | private
+
+
+def dcmtk(name, *arguments):
+    program = next((p for folder in ("/usr/bin", "/usr/local/bin") if (p := shutil.which(name, path=folder))), None)
+    if program is None:
+        pytest.skip(f"{name} is not installed (Debian: dcmtk)")
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["dx for presentation", "dx, inverse", "cr with nothing"])
+def test_dcmtk_reads_every_object_without_a_word(analysed, name, tmp_path):
+    source = make_source(**SOURCES[name])
+    source.save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    for number, item in enumerate(analysed(source).to_dicom(probability=True, anatomy=True)):
+        path = tmp_path / f"{number}.dcm"
+        item.save_as(path, enforce_file_format=True)
+        dumped = dcmtk("dcmdump", "-q", path)
+        assert (dumped.returncode, dumped.stderr) == (0, "")
+        if item.file_meta.TransferSyntaxUID.is_compressed:  # which its JSON cannot hold
+            assert dcmtk("dcmdrle", path, path).returncode == 0
+        asjson = dcmtk("dcm2json", path)
+        assert (asjson.returncode, asjson.stderr) == (0, ""), item.Modality
+        assert json.loads(asjson.stdout)["00080018"]["Value"] == [item.SOPInstanceUID]
+        if item.Modality == "SR":
+            report = dcmtk("dsrdump", path)
+            assert (report.returncode, report.stderr) == (0, "")
+            assert '"Brooker class' in report.stdout
+        if item.Modality == "PR":
+            checked = dcmtk("dcmpschk", path)
+            assert "Test passed" in checked.stdout + checked.stderr
+            assert not [line for line in checked.stderr.splitlines() if line.startswith(("E:", "F:"))]
+            # The film looks as it does without the presentation state: not inverted, not windowed otherwise.
+            shown = []
+            for options in (["-p", path], []):
+                made = dcmtk("dcmp2pgm", *options, tmp_path / "film.dcm", tmp_path / "shown.pgm")
+                assert made.returncode == 0, made.stderr
+                shown.append((tmp_path / "shown.pgm").read_bytes()[-ROWS * COLUMNS :])
+            with_state, without = shown
+            assert with_state == without
+
+
+def test_two_views_of_one_study_keep_apart(analysed, tmp_path):
+    films = [
+        make_source(PixelSpacing=[0.5, 0.5], InstanceNumber=1),
+        make_source(CR, PixelSpacing=[0.25, 0.25], InstanceNumber=2, PhotometricInterpretation="MONOCHROME1"),
+    ]
+    made = analysed(*films).to_dicom(probability=True, anatomy=True)
+    assert [item.Modality for item in made] == ["SEG", "SEG", "SEG", "PR", "OT"] * 2 + ["SR"]
+    for number, item in enumerate(made):
+        path = tmp_path / f"{number}.dcm"
+        item.save_as(path, enforce_file_format=True)
+        checked = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
+        assert not [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
+        referred = {str(e.value) for e in item.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+        film = films[number // 5] if item.Modality != "SR" else None
+        expected = {f.SOPInstanceUID for f in films} if film is None else {film.SOPInstanceUID}
+        assert referred == expected, item.Modality
+    numbers = [(str(item.SeriesInstanceUID), int(item.InstanceNumber)) for item in made]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_every_group_of_the_report_lies_on_its_film(analysed):
+    """OHIF fails on a report with a group that has no place."""
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    report = by_modality(analysed(source).to_dicom())["SR"][0]
+    measured = next(c for c in report.ContentSequence if c.ConceptNameCodeSequence[0].CodeValue == "126010")
+    groups = measured.ContentSequence
+    assert len(groups) == 3  # a nodule, two sides
+    for group in groups:
+        places = [e for e in group.iterall() if e.keyword == "GraphicData"]
+        assert places
+        columns, rows = np.array(places[0].value)[0::2], np.array(places[0].value)[1::2]
+        assert 0 <= columns.min() <= columns.max() <= COLUMNS
+        assert 0 <= rows.min() <= rows.max() <= ROWS
+
+
+def test_frames_state_the_spacing_they_were_measured_with(analysed):
+    source = make_source(PixelSpacing=[0.4, 0.4], PixelSpacingCalibrationType="FIDUCIAL",
+                         PixelSpacingCalibrationDescription="ball")  # fmt: skip
+    analysis = analysed(source)
+    shared = written(analysis.to_dicom()[0]).SharedFunctionalGroupsSequence[0]
+    assert list(shared.PixelMeasuresSequence[0].PixelSpacing) == list(analysis.result.images[0].measured_spacing_mm)
+    assert "PlanePositionSequence" not in shared

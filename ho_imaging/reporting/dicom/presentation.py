@@ -87,6 +87,9 @@ def presentation_state(
         **maker.equipment(),
     )
     take_over(made, source, maker)
+    # A state replaces the film's own polarity (PS3.4 N.2), so it has to say it again.
+    inverse = source.PhotometricInterpretation == "MONOCHROME1" or source.get("PresentationLUTShape") == "INVERSE"
+    made.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
     made.Laterality = source.get("Laterality") or ""
     made.PresentationCreationDate = maker.created.strftime("%Y%m%d")
     made.PresentationCreationTime = maker.created.strftime("%H%M%S")
