@@ -54,7 +54,8 @@ Outline = tuple[tuple[tuple[float, float], ...], ...]
 
 MIMICS = (
     "phlebolith", "arterial_calcification", "calcified_node", "injection_granuloma", "os_acetabuli", "osteophyte",
-    "enthesophyte", "healed_fracture", "avulsion_fragment", "fabella", "loose_body", "contrast_medium", "staples",
+    "enthesophyte", "healed_fracture", "avulsion_fragment", "fabella", "loose_body", "bone_island",
+    "calcified_fibroid", "stone", "seeds", "stent", "gonad_shield", "contrast_medium", "staples",
     "clips", "electrode", "zip", "button", "tubing", "other",
 )  # fmt: skip
 """What looks like ectopic bone and is not: the kinds the simulation draws, and any other."""

@@ -26,10 +26,10 @@ def _plan(right: str, left: str, *, region: Region = Region.PELVIS, side: Side |
 SAMPLES: tuple[tuple[str, int, int, HipPlan], ...] = (
     ("01_no_ectopic_bone", 9_000_101, 9_000_101, _plan("0", "0")),
     ("02_islands", 9_000_205, 9_000_205, _plan("I", "0")),
-    ("03_spurs_wide_gap", 9_000_301, 9_000_117, _plan("0", "II")),
+    ("03_spurs_wide_gap", 9_000_306, 9_000_306, _plan("0", "II")),
     ("04_spurs_narrow_gap", 9_000_410, 9_000_106, _plan("III", "0")),
-    ("05_bridging", 9_000_105, 9_000_105, _plan("0", "IV")),
-    ("06_both_sides", 9_000_106, 9_000_106, _plan("III", "I")),
+    ("05_bridging", 9_000_106, 9_000_106, _plan("0", "IV")),
+    ("06_both_sides", 9_000_111, 9_000_111, _plan("III", "I")),
     ("07_one_hip_islands", 9_000_107, 9_000_107, _plan("I", "I", region=Region.HIP, side=Side.LEFT)),
     ("08_one_hip_no_ectopic_bone", 9_000_108, 9_000_108, _plan("0", "0", region=Region.HIP, side=Side.RIGHT)),
 )

@@ -130,6 +130,12 @@ WORDS: Mapping[str, str] = {
     "zip": _("zip"),
     "button": _("button"),
     "tubing": _("tubing"),
+    "bone_island": _("bone island"),
+    "calcified_fibroid": _("calcified fibroid"),
+    "stone": _("stone"),
+    "seeds": _("radioactive seeds"),
+    "stent": _("stent"),
+    "gonad_shield": _("gonad shield"),
 }
 
 BROOKER_MEANINGS: Mapping[str, str] = {
