@@ -379,11 +379,8 @@ def _without_jumps(stored: Stored) -> Stored:
     signed = stored.signed
     if _jumps(other) < _LESS_JUMPY * _jumps(wide):
         wide, signed = other, not signed
-    flag = QualityFlag(
-        "sign_disagrees",
-        "Header and codestream disagree whether stored values are signed: taken as "
-        f"{'signed' if signed else 'unsigned'}, which leaves fewer jumps or makes no difference.",
-    )
+    words = f"taken as {'signed' if signed else 'unsigned'}"
+    flag = QualityFlag("sign_disagrees", f"Header and codestream disagree on the sign of stored values: {words}.")
     values = wide.astype(np.int16 if signed else np.uint16)
     return Stored(values, stored.bits, signed, (*stored.flags, flag))
 

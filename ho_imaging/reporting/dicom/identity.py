@@ -134,7 +134,7 @@ def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
             made[keyword] = source[keyword]
     charset = source.get("SpecificCharacterSet")
     is_ours = maker.observer is None or maker.observer.name.isascii()
-    if charset is None and _is_ascii(made):
+    if charset is None and is_ours and _is_ascii(made):
         made.pop("SpecificCharacterSet", None)
     elif charset is not None and is_ours and _survives(made, charset):
         made.SpecificCharacterSet = charset
