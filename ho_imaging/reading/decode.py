@@ -379,8 +379,10 @@ def _without_jumps(stored: Stored) -> Stored:
     signed = stored.signed
     if _jumps(other) < _LESS_JUMPY * _jumps(wide):
         wide, signed = other, not signed
-    words = f"taken as {'signed' if signed else 'unsigned'}"
-    flag = QualityFlag("sign_disagrees", f"Header and codestream disagree on the sign of stored values: {words}.")
+    sign = "signed" if signed else "unsigned"
+    flag = QualityFlag(
+        "sign_disagrees", f"Header and codestream disagree on the sign of stored values: taken as {sign}."
+    )
     values = wide.astype(np.int16 if signed else np.uint16)
     return Stored(values, stored.bits, signed, (*stored.flags, flag))
 
