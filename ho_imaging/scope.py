@@ -28,8 +28,8 @@ _STATED_HIPS = frozenset({Region.PELVIS, Region.HIP})
 _LEAST_BONE_MM2 = {Structure.PELVIS: 1500.0, Structure.FEMUR: 800.0}
 """A hip film shows at least a socket's worth of pelvis and a proximal femur."""
 
-_PLENTY = 5.0
-"""A film of both hips shows so many times the least bone, and more: the whole pelvis projects to 25,000 mm2 and up."""
+_PELVIS_OF_BOTH_HIPS_MM2 = 15000.0
+"""Least pelvis on a film of both hips of an adult: all of it projects to 23,000 mm2 and up, collimation takes some."""
 
 _LEAST_BODY_SHARE = 0.10
 
@@ -107,7 +107,8 @@ def _shows_two_adult_hips(prediction: Prediction, anatomy: Anatomy) -> bool:
         return False
     cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
     areas = {structure: float(anatomy.masks[structure].sum()) * cell_mm**2 for structure in _LEAST_BONE_MM2}
-    return all(areas[structure] >= _PLENTY * least for structure, least in _LEAST_BONE_MM2.items())
+    # On a film of both hips more pelvis shows than femur.
+    return areas[Structure.PELVIS] >= max(_PELVIS_OF_BOTH_HIPS_MM2, areas[Structure.FEMUR])
 
 
 def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
