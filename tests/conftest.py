@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
@@ -163,3 +164,25 @@ def fake_network(monkeypatch):
     monkeypatch.setattr("ho_imaging.network.model_store.load_model", load_model)
     monkeypatch.setattr("ho_imaging.network.inference.predict", predict)
     return state
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """A headless Chromium that opens pages from disk."""
+    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
+        pytest.skip("chromium is not installed (Debian: chromium, chromium-driver)")
+    from selenium import webdriver  # noqa: PLC0415
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--window-size=1300,900", f"--user-data-dir={tmp_path}/profile",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    )
+    yield driver
+    driver.quit()

@@ -1,34 +1,11 @@
 """The worklist in a real browser, opened from disk."""
 
-import shutil
 import time
 
 import cv2
 import numpy as np
-import pytest
 
 from ho_imaging.batch.page import write_page
-
-
-@pytest.fixture
-def browser(tmp_path):
-    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
-        pytest.skip("chromium is not installed (Debian: chromium, chromium-driver)")
-    from selenium import webdriver  # noqa: PLC0415
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--window-size=1300,900", f"--user-data-dir={tmp_path}/profile",
-    ):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    )
-    yield driver
-    driver.quit()
 
 
 def study(number, **changes):

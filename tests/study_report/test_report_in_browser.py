@@ -9,27 +9,6 @@ from ho_imaging.reporting.schema import RESEARCH_USE
 from ho_imaging.study_report import Material, report_html, write_pdf
 
 
-@pytest.fixture
-def browser(tmp_path):
-    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
-        pytest.skip("chromium is not installed (Debian: chromium, chromium-driver)")
-    from selenium import webdriver  # noqa: PLC0415
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--window-size=1200,900", f"--user-data-dir={tmp_path}/profile",
-    ):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(
-        options=options, service=webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    )
-    yield driver
-    driver.quit()
-
-
 def test_switches_work_without_scripts(browser, material, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(report_html(material, "de"), encoding="utf-8")
