@@ -85,14 +85,12 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
     valid = prediction.prepared.valid
     if not valid.any() or anatomy.masks[Structure.BODY][valid].mean() < _LEAST_BODY_SHARE:
         return ScopeReading("shows too little of a body: blank, shuttered or exposed wrongly", probability)
-    cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
     region = prediction.prepared.radiograph.region.value
     limb = region in LIMBS
     for structure, least in _LEAST_BONE_MM2.items():
         if limb and structure is Structure.PELVIS:
             continue
-        area = float(anatomy.masks[structure].sum()) * cell_mm**2
-        if area < least:
+        if _area_mm2(prediction, anatomy, structure) < least:
             return ScopeReading(f"shows no {structure.value} that could be recognised", probability)
     if limb and not anatomy.joints:
         return ScopeReading(None, probability)
@@ -105,10 +103,15 @@ def _shows_two_adult_hips(prediction: Prediction, anatomy: Anatomy) -> bool:
     """Whether there are two hips, each with its head in a socket, in an adult's proportions."""
     if len(anatomy.joints) != 2 or _why_no_adult(prediction, anatomy) is not None:
         return False
-    cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
-    areas = {structure: float(anatomy.masks[structure].sum()) * cell_mm**2 for structure in _LEAST_BONE_MM2}
+    pelvis_mm2, femur_mm2 = (_area_mm2(prediction, anatomy, bone) for bone in (Structure.PELVIS, Structure.FEMUR))
     # On a film of both hips more pelvis shows than femur.
-    return areas[Structure.PELVIS] >= max(_PELVIS_OF_BOTH_HIPS_MM2, areas[Structure.FEMUR])
+    return pelvis_mm2 >= max(_PELVIS_OF_BOTH_HIPS_MM2, femur_mm2)
+
+
+def _area_mm2(prediction: Prediction, anatomy: Anatomy, structure: Structure) -> float:
+    """Projected area of a structure, by the film's own spacing or the one it was prepared with."""
+    cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
+    return float(anatomy.masks[structure].sum()) * cell_mm**2
 
 
 def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:

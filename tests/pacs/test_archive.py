@@ -1,11 +1,6 @@
 """With a real archive (Orthanc): films out of it, results into it."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 import urllib.error
 from pathlib import Path
@@ -19,8 +14,8 @@ from ho_imaging.pacs.config import DicomwebDestination, DimseDestination
 from ho_imaging.pacs.fetch import DicomwebArchive, DimseArchive, FetchError
 from ho_imaging.pacs.service import Service
 
-from .conftest import STAND_IN, free_port, small_film, wait_for, write_films
-from .test_service import SERVE
+from .conftest import free_port, small_film, wait_for, write_films
+from .kills import served_through_two_kills
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
@@ -131,22 +126,9 @@ def test_five_hundred_studies_of_an_archive_come_back_once(orthanc, tmp_path):
     studies = 500
     films = write_films([small_film(number) for number in range(studies)], tmp_path / "films")
     identifiers = [orthanc.upload(film)["ID"] for film in films]
-    (tmp_path / "stand_ins.py").write_text(STAND_IN)
-    (tmp_path / "serve.py").write_text(SERVE)
-    (tmp_path / "serve.toml").write_text(
-        f'[listen]\nport = {orthanc.our_port}\n[spool]\nfolder = "{tmp_path}/spool"\nquiet_s = 0.5\n'
-        '[[send]]\nkind = "dimse"\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\n'
-        f"port = {orthanc.dicom_port}\n"
-    )
-
-    def start():
-        process = subprocess.Popen(
-            [sys.executable, str(tmp_path / "serve.py"), str(tmp_path / "serve.toml"), str(tmp_path)],
-            stdout=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-        assert process.stdout.readline() == "ready\n"
-        return process
-
+    destination = {
+        "kind": "dimse", "name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": orthanc.dicom_port,
+    }  # fmt: skip
     left = {lane: identifiers[lane::4] for lane in range(4)}
 
     def sender(lane):
@@ -159,21 +141,8 @@ def test_five_hundred_studies_of_an_archive_come_back_once(orthanc, tmp_path):
             else:
                 left[lane] = left[lane][25:]
 
-    process = start()
-    lanes = [threading.Thread(target=sender, args=(lane,)) for lane in range(4)]
-    for lane in lanes:
-        lane.start()
-    for after in (0.3, 0.6):
-        wait_for(lambda after=after: sum(map(len, left.values())) < studies * (1 - after), 120)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process = start()
-    for lane in lanes:
-        lane.join(180)
-    assert not any(left.values())
-    wait_for(lambda: orthanc.rest("/statistics")["CountInstances"] >= 2 * studies, 180)
-    time.sleep(2.0)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with served_through_two_kills(tmp_path, orthanc.our_port, destination, left, sender):
+        wait_for(lambda: orthanc.rest("/statistics")["CountInstances"] >= 2 * studies, 180)
+        time.sleep(2.0)
     assert orthanc.rest("/statistics")["CountInstances"] == 2 * studies
     assert all(len(orthanc.instances(small_film(number).StudyInstanceUID)) == 2 for number in range(0, studies, 5))

@@ -1,11 +1,7 @@
 """The service against peers that behave, misbehave and go away; killed on the way."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
-import threading
 import time
 import urllib.request
 from collections import Counter
@@ -17,6 +13,7 @@ from ho_imaging.pacs.config import load_serve_config, secret
 from ho_imaging.pacs.service import Service
 
 from .conftest import free_port, running, send, small_film, tool, wait_for, write_films
+from .kills import served_through_two_kills
 
 
 def test_each_study_comes_back_once(config, peer, stand_ins):
@@ -109,44 +106,10 @@ def test_tls_with_client_certificates(config, stand_ins, tmp_path, certificates)
         assert service.spool.counts()["instances"] == 1
 
 
-SERVE = """
-import signal, sys, threading, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from ho_imaging.pacs.config import load_serve_config
-from ho_imaging.pacs.service import Service
-import stand_ins
-if __name__ == "__main__":
-    service = Service(load_serve_config(Path(sys.argv[1])), function=stand_ins.stand_in)
-    service.start()
-    print("ready", flush=True)
-    while True:
-        time.sleep(1)
-        service.check()
-"""
-
-
 def test_five_hundred_studies_through_two_kills(peer, tmp_path):
     """Four senders, the service killed twice on the way: every study comes back, none twice under another name."""
-    from .conftest import STAND_IN  # noqa: PLC0415
-
     studies = 500
     port = free_port()
-    (tmp_path / "stand_ins.py").write_text(STAND_IN)
-    (tmp_path / "serve.py").write_text(SERVE)
-    (tmp_path / "serve.toml").write_text(
-        f'[listen]\nport = {port}\n[spool]\nfolder = "{tmp_path}/spool"\nquiet_s = 0.5\n'
-        f'[[send]]\nkind = "dimse"\nname = "peer"\nae_title = "PEER"\nhost = "127.0.0.1"\nport = {peer.port}\n'
-    )
-
-    def start():
-        process = subprocess.Popen(
-            [sys.executable, str(tmp_path / "serve.py"), str(tmp_path / "serve.toml"), str(tmp_path)],
-            stdout=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-        assert process.stdout.readline() == "ready\n"
-        return process
-
     left = {lane: [small_film(n) for n in range(studies) if n % 4 == lane] for lane in range(4)}
 
     def sender(lane):
@@ -157,22 +120,9 @@ def test_five_hundred_studies_through_two_kills(peer, tmp_path):
             if None in statuses:
                 time.sleep(0.3)  # as a modality does: what was not answered is sent again
 
-    process = start()
-    lanes = [threading.Thread(target=sender, args=(lane,)) for lane in range(4)]
-    for lane in lanes:
-        lane.start()
-    for after in (0.3, 0.6):
-        wait_for(lambda after=after: sum(map(len, left.values())) < studies * (1 - after), 120)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process = start()
-    for lane in lanes:
-        lane.join(180)
-    assert not any(left.values())
-    wait_for(lambda: len(set(peer.taken)) >= studies, 180)
-    time.sleep(1.5)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with served_through_two_kills(tmp_path, port, peer.destination, left, sender):
+        wait_for(lambda: len(set(peer.taken)) >= studies, 180)
+        time.sleep(1.5)
     assert len(set(peer.taken)) == studies
     # An object whose answer the kill swallowed is sent again under its own name, which replaces it.
     assert sum(Counter(peer.taken).values()) <= studies + 2 * 200
