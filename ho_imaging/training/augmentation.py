@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import interpolate
 
 from ho_imaging.training.cases import IGNORE_BIT
 from ho_imaging.training.films import Film
@@ -71,6 +72,8 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
     pixels, valid, bits = film.pixels, film.valid, film.bits
     if rng.random() < 0.8:
         pixels = _tone(pixels, rng)
+    if rng.random() < 0.4:
+        pixels = _look(pixels, rng)
     if rng.random() < 0.3:
         pixels = _shading(pixels, rng)
     if rng.random() < 0.6:
@@ -99,6 +102,30 @@ def _tone(pixels: Image, rng: np.random.Generator) -> Image:
     middle = float(pixels.mean())
     toned = (np.clip(pixels, 0.0, 1.0) ** gamma - middle) * contrast + middle + rng.normal(0.0, 0.04)
     return np.asarray(toned, dtype=np.float32)
+
+
+def _look(pixels: Image, rng: np.random.Generator) -> Image:
+    """Develop as makers do that are not simulated: other curves, flattened or deepened, equalised in tiles, clipped."""
+    kind = int(rng.integers(4))
+    if kind == 0:
+        steps = rng.gamma(float(rng.uniform(1.0, 4.0)), 1.0, 6) + 0.05
+        heights = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
+        places = np.linspace(0.0, 1.0, 1024)
+        curve = interpolate.PchipInterpolator(np.linspace(0.0, 1.0, 7), heights)(places).astype(np.float32)
+        return np.asarray(curve[(np.clip(pixels, 0.0, 1.0) * np.float32(1023.0)).astype(np.int16)], dtype=np.float32)
+    if kind == 1:
+        reach = float(np.exp(rng.uniform(np.log(8.0), np.log(80.0))))
+        # Blurred at a quarter of the size, where it is as smooth and sixteen times faster.
+        small = cv2.resize(pixels, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        slow = cv2.resize(cv2.GaussianBlur(small, (0, 0), reach / 4), pixels.shape[::-1])
+        return np.asarray(pixels - np.float32(rng.uniform(-0.4, 0.8)) * (slow - slow.mean()), dtype=np.float32)
+    if kind == 2:
+        tiles = int(rng.integers(2, 9))
+        equaliser = cv2.createCLAHE(float(np.exp(rng.uniform(0.0, np.log(5.0)))), (tiles, tiles))
+        equalised = equaliser.apply((np.clip(pixels, 0.0, 1.0) * 65535.0).astype(np.uint16))
+        return np.asarray(equalised / np.float32(65535.0), dtype=np.float32)
+    black, white = np.float32(rng.uniform(0.0, 0.15)), np.float32(rng.uniform(0.8, 1.0))
+    return np.asarray(np.clip((pixels - black) / (white - black), 0.0, 1.0), dtype=np.float32)
 
 
 def _shading(pixels: Image, rng: np.random.Generator) -> Image:

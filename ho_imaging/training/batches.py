@@ -151,7 +151,12 @@ class StepBatches(Dataset[Batch]):
         films = np.stack([np.stack([crop.pixels, crop.valid]).astype(np.float32) for crop in crops])
         bits = np.stack([crop.bits for crop in crops])
         small_px = loss.small_nodule_area_mm2 / self._config.preparation.pixel_mm**2
-        weights = np.stack([nodule_weights(crop.bits, small_px, loss.small_nodule_max_weight) for crop in crops])
+        weights = np.stack(
+            [
+                nodule_weights(crop.bits, small_px, loss.small_nodule_max_weight, loss.mimic_pixel_weight)
+                for crop in crops
+            ]
+        )
         return Batch(
             torch.from_numpy(films),
             torch.from_numpy(bits),
@@ -161,10 +166,13 @@ class StepBatches(Dataset[Batch]):
         )
 
 
-def nodule_weights(bits: NDArray[np.uint8], small_area_px: float, max_weight: float) -> NDArray[np.float16]:
+def nodule_weights(
+    bits: NDArray[np.uint8], small_area_px: float, max_weight: float, mimic_weight: float = 1.0
+) -> NDArray[np.float16]:
     """Weight of each pixel in the HO loss: in nodules smaller than ``small_area_px``, the root of the ratio of areas.
 
-    Without it a nodule of 5 mm counts a hundredth of one of 5 cm, though both are findings.
+    Without it a nodule of 5 mm counts a hundredth of one of 5 cm, though both are findings. ``mimic_weight`` is that
+    of mimics where there is no nodule.
     """
     ho = (bits >> MASK_BITS[Structure.HO] & 1).astype(np.uint8)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(ho, connectivity=8)
@@ -172,6 +180,7 @@ def nodule_weights(bits: NDArray[np.uint8], small_area_px: float, max_weight: fl
     weights = np.clip(np.sqrt(small_area_px / np.maximum(areas, 1.0)), 1.0, max_weight)
     weights[0] = 1.0
     weighted = weights[labels]
+    weighted[(ho == 0) & (bits >> MIMIC_BIT & 1 == 1)] = mimic_weight
     weighted[bits >> IGNORE_BIT & 1 == 1] = 0.0
     return np.asarray(weighted, dtype=np.float16)
 

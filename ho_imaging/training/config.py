@@ -106,6 +106,11 @@ class LossConfig(_Strict):
     small_nodule_area_mm2: Positive = 400.0
     """HO pixels count more in nodules smaller than this, by the root of the ratio of areas."""
     small_nodule_max_weight: Annotated[float, Field(ge=1.0)] = 5.0
+    mimic: Annotated[float, Field(ge=0.0)] = 0.0
+    """Weight of a map of mimics, which is trained beside the structures and left out of the model: a network that is
+    asked what a mimic is takes it for ectopic bone less often. 0 trains none."""
+    mimic_pixel_weight: Annotated[float, Field(ge=1.0)] = 1.0
+    """How much pixels of mimics count in the HO loss."""
 
 
 class TrainingConfig(_Strict):
@@ -126,6 +131,11 @@ class TrainingConfig(_Strict):
             raise ValueError(f"crop_sizes must be multiples of {self.network.stride}")
         if self.data.scale_range[0] > self.data.scale_range[1]:
             raise ValueError("scale_range must go from small to large")
+
+    @property
+    def maps(self) -> int:
+        """How many maps the network is trained with: one a structure, and one of mimics where the loss asks for it."""
+        return len(self.loss.structures) + (self.loss.mimic > 0)
 
     @property
     def structures(self) -> tuple[Structure, ...]:

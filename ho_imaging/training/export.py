@@ -23,6 +23,7 @@ from ho_imaging.training.config import load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.loop import BEST_FILE
 from ho_imaging.training.scoring import FilmLesions, match_lesions
+from ho_imaging.training.start import without_mimics
 from ho_imaging.training.validation import (
     FilmLogits,
     ValidationFilm,
@@ -75,7 +76,7 @@ def export_model(
     scope_calibration = fit_platt(scope_logits, in_scope)
     scores = score_films(films, logits, config.structures)
     net = UNet(config.network, len(config.structures))
-    net.load_state_dict(state)
+    net.load_state_dict(without_mimics(state, len(config.structures)))
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(config_path, folder / "training.toml")
     return save_model(

@@ -22,7 +22,6 @@ from torch.utils.data import DataLoader
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.network.devices import choose_device, choose_dtype
-from ho_imaging.network.model_store import load_weights
 from ho_imaging.network.unet import UNet
 from ho_imaging.training.batches import Batch, StepBatches
 from ho_imaging.training.cases import list_cases
@@ -33,6 +32,7 @@ from ho_imaging.training.losses import start_from_priors, training_loss
 from ho_imaging.training.mining import find_hard_spots, read_hard_spots, write_hard_spots
 from ho_imaging.training.reviewed_films import list_films
 from ho_imaging.training.shares import Shares
+from ho_imaging.training.start import begin_from
 from ho_imaging.training.validation import (
     ValidationFilm,
     film_logits,
@@ -148,10 +148,10 @@ class _Run:
         self.device = choose_device()
         self.dtype = choose_dtype(self.device)
         torch.manual_seed(config.run.seed)
-        self.net = UNet(config.network, len(config.structures))
+        self.net = UNet(config.network, config.maps)
         start_from_priors(self.net, config.structures)
         if init is not None and not (out_dir / LAST_FILE).exists():
-            self.net.load_state_dict(_weights_to_begin_from(init, config))
+            begin_from(self.net, init, config)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
         self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, foreach=True)
         self.average = Average(self.net, config.optimiser.ema_decay)
@@ -331,16 +331,6 @@ class _Run:
         logger.info("%s", json.dumps(line))
         with (self.out_dir / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def _weights_to_begin_from(model: str | Path, config: TrainingConfig) -> dict[str, Tensor]:
-    description, weights = load_weights(model)
-    if description.architecture != config.network or tuple(description.structures) != config.structures:
-        raise UsageError(
-            f"the model {description.name} has another architecture or other structures than the configuration",
-            remedy="train with the model's own training.toml, changed as little as possible",
-        )
-    return weights
 
 
 def _parameter_groups(net: UNet, config: OptimiserConfig) -> list[dict[str, object]]:

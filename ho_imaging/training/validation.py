@@ -19,6 +19,7 @@ from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_case
 from ho_imaging.training.films import Film, FilmMaker
 from ho_imaging.training.reviewed_films import ReviewedInfo, list_films, read_film
 from ho_imaging.training.scoring import auroc, cpm, froc, match_lesions, sensitivity_at
+from ho_imaging.training.start import without_mimics
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -77,7 +78,7 @@ def inference_net(
 ) -> UNet:
     """Build the network as it will be used: evaluation mode, normalisation folded, in its number format."""
     net = UNet(architecture, structures)
-    net.load_state_dict(dict(state))
+    net.load_state_dict(without_mimics(state, structures))
     return fold_batch_norm(net.eval().requires_grad_(False)).to(device=device, dtype=dtype)
 
 

@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from ho_imaging.network.unet import Architecture, Output, UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.config import LossConfig
-from ho_imaging.training.losses import PRIOR_LOGITS, soft_dice_loss, start_from_priors, training_loss
+from ho_imaging.training.losses import PRIOR_LOGITS, map_loss, start_from_priors, training_loss
 from ho_imaging.vocabulary import Structure
 
 ONLY_HO = LossConfig(structures={Structure.HO: 1.0}, hard_pixels=0.0, scope=0.0)
@@ -22,13 +23,39 @@ def a_batch(bits, *, valid=None, weight=None):
 
 
 def test_soft_dice_of_known_maps():
-    target = torch.zeros(100, 100)
-    target[:50] = 1
-    logits = torch.where(torch.arange(100)[None] < 50, 50.0, -50.0).expand(100, 100)  # half of it, and as much beside
-    assert float(soft_dice_loss(logits, target, torch.ones(100, 100))) == pytest.approx(
-        1 - (2 * 2500 + 50) / (10_000 + 50), abs=1e-5
+    target = torch.zeros(1, 100, 100)
+    target[:, :50] = 1
+    ones = torch.ones(1, 100, 100)
+    # Half of it found, and as much beside.
+    logits = torch.where(torch.arange(100) < 50, 10.0, -10.0).expand(1, 100, 100)
+    entropy = functional.binary_cross_entropy_with_logits(logits, target)
+    assert float(map_loss(logits, target, ones)[0] - entropy) == pytest.approx(
+        1 - (2 * 2500 + 50) / (10_000 + 50), abs=2e-3
     )
-    assert float(soft_dice_loss(100 * (target - 0.5), target, torch.ones(100, 100))) == pytest.approx(0, abs=1e-5)
+    assert float(map_loss(30 * (target - 0.5), target, ones)[0]) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("hard", [0.0, 0.7])
+@pytest.mark.parametrize("present", [True, False])
+def test_value_and_gradient_are_those_of_the_formula(hard, present):
+    generator = torch.Generator().manual_seed(3)
+    shape = (2, 16, 16)
+    logits = (2 * torch.randn(shape, generator=generator)).requires_grad_(True)
+    target = (torch.rand(shape, generator=generator) < 0.3).float() * present
+    counts = 3.0 * torch.rand(shape, generator=generator) * (torch.rand(shape, generator=generator) < 0.9)
+
+    def formula():
+        entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * counts
+        loss = entropy.sum() / counts.sum() + hard * entropy.flatten().topk(51).values.mean()
+        probability = torch.sigmoid(logits) * counts
+        sizes = probability.sum() + (target * counts).sum()
+        return loss + present * (1 - (2 * (probability * target).sum() + 50) / (sizes + 50))
+
+    loss, hardest = map_loss(logits, target, counts, hard=hard, hard_share=0.1)
+    torch.testing.assert_close(loss, formula())
+    (expected,), (found,) = torch.autograd.grad(2 * formula(), logits), torch.autograd.grad(2 * loss, logits)
+    torch.testing.assert_close(found, expected)
+    assert (float(hardest) > 0) == (hard > 0)
 
 
 def test_cross_entropy_of_an_undecided_map_is_ln_2():

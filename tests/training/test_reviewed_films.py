@@ -111,7 +111,7 @@ def test_crops_of_reviewed_films_favour_what_was_outlined_and_what_was_rejected(
         bits = torch.cat([batches[step].bits for step in range(20)])
         shown[share] = float((bits >> bit & 1).flatten(1).any(1).float().mean())
     assert shown[0.9] > 0.6
-    assert shown[0.9] > 2 * shown[0.0]
+    assert shown[0.9] > 1.5 * shown[0.0]
 
 
 def test_a_film_without_known_anatomy_moves_bone_alone():

@@ -1,0 +1,59 @@
+"""Where the weights of a run begin and end: grown from a model's, and without what was only there to learn by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from ho_imaging.errors import UsageError
+from ho_imaging.network.model_store import load_weights
+from ho_imaging.network.unet import Architecture, UNet
+from ho_imaging.training.config import TrainingConfig
+
+__all__ = ["begin_from", "without_mimics"]
+
+_SUB_PIXELS = 4
+"""Channels of the network's head for each map."""
+
+
+def begin_from(net: UNet, model: str | Path, config: TrainingConfig) -> None:
+    """Give a fresh network a model's weights.
+
+    The network may have more residual blocks than the model: a new block starts as the identity, so that the network
+    computes what the model does and has more to learn with. A map of mimics keeps its fresh weights.
+
+    Raises
+    ------
+    UsageError
+        If the model has other structures, other widths or more blocks.
+
+    """
+    description, weights = load_weights(model)
+    if not _is_grown(config.network, description.architecture) or tuple(description.structures) != config.structures:
+        raise UsageError(
+            f"the model {description.name} has another architecture or other structures than the configuration",
+            remedy="train with the model's own training.toml, changed as little as possible; blocks may be added",
+        )
+    state = net.state_dict()
+    for key, value in weights.items():
+        if key.startswith("head."):
+            state[key][: len(value)] = value
+        else:
+            state[key] = value
+    net.load_state_dict(state)
+
+
+def without_mimics(state: Mapping[str, Tensor], structures: int) -> dict[str, Tensor]:
+    """Give weights without the map of mimics, which follows those of the structures; without one, they stay."""
+    cut = {key: value[: _SUB_PIXELS * structures] for key, value in state.items() if key.startswith("head.")}
+    return dict(state) | cut
+
+
+def _is_grown(grown: Architecture, given: Architecture) -> bool:
+    return (
+        grown.widths == given.widths
+        and all(more >= less for more, less in zip(grown.blocks, given.blocks, strict=True))
+        and grown.dilations[: len(given.dilations)] == given.dilations
+    )
