@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pixel-mm", type=float, default=0.3, metavar="MM", help="detector pitch (default: %(default)s)"
     )
     parser.add_argument(
+        "--unseen-styles",
+        action="store_true",
+        help="give ectopic bone shapes that no training film has, to test on",
+    )
+    parser.add_argument(
         "--pairs",
         action="store_true",
         help="write two visits of each patient (hips and pelves), with known growth between them",
@@ -54,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from ho_imaging.simulation.hip_scene import HipPlan  # noqa: PLC0415
     from ho_imaging.simulation.limb_scene import LIMB_REGIONS, LimbPlan  # noqa: PLC0415
+    from ho_imaging.simulation.ossification import Styles  # noqa: PLC0415
     from ho_imaging.simulation.studies import write_study  # noqa: PLC0415
     from ho_imaging.vocabulary import Region, View  # noqa: PLC0415
 
@@ -62,11 +68,12 @@ def run(options: argparse.Namespace) -> int:
     limb = region in LIMB_REGIONS
     if view is not None and (view in {View.FROG_LEG, View.CROSS_TABLE_LATERAL} if limb else view is View.LATERAL):
         raise UsageError(f"no {view.value} of a {options.region or 'hip'} is simulated", remedy="leave out --view")
+    styles = Styles.UNSEEN if options.unseen_styles else Styles.USUAL
     plan: HipPlan | LimbPlan
     if limb:
-        plan = LimbPlan(pixel_mm=options.pixel_mm, region=region, view=view)
+        plan = LimbPlan(pixel_mm=options.pixel_mm, region=region, view=view, styles=styles)
     else:
-        plan = HipPlan(pixel_mm=options.pixel_mm, region=region, view=view)
+        plan = HipPlan(pixel_mm=options.pixel_mm, region=region, view=view, styles=styles)
     if options.pairs:
         if isinstance(plan, LimbPlan):
             raise UsageError(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ho_imaging.simulation.ossification import bent_path, grow
+from ho_imaging.simulation.ossification import Styles, bent_path, grow
 from ho_imaging.simulation.pose import Hip
 from ho_imaging.simulation.projection import Camera, path_through_volume
 from ho_imaging.simulation.scene import VISIBLE_MM
@@ -103,7 +103,7 @@ def sample_maturity(rng: np.random.Generator) -> float:
     return float(rng.beta(1.6, 1.1))
 
 
-def _island(rng: np.random.Generator, camera: Camera, hip: Hip) -> Nodule | None:
+def _island(rng: np.random.Generator, camera: Camera, hip: Hip, styles: Styles) -> Nodule | None:
     length = float(np.clip(rng.lognormal(np.log(14.0), 0.65), 3.0, 60.0))
     for _ in range(25):
         if rng.random() < 0.2:
@@ -125,9 +125,8 @@ def _island(rng: np.random.Generator, camera: Camera, hip: Hip) -> Nodule | None
             radii = radius * (0.65 + 0.35 * np.sin(np.pi * t) + rng.normal(0.0, 0.08, len(path))).clip(0.3)
             maturity = sample_maturity(rng)
             flat = float(rng.choice([0.0, 0.0, rng.uniform(0.2, 0.6)]))
-            return project_nodule(
-                camera, "island", maturity, grow(rng, path, radii, maturity=maturity, flatness=flat), (False, False)
-            )
+            volume = grow(rng, path, radii, maturity=maturity, flatness=flat, styles=styles)
+            return project_nodule(camera, "island", maturity, volume, (False, False))
     return None
 
 
@@ -136,7 +135,9 @@ def _surface_start(rng: np.random.Generator, tree: object, vertices: Points, nea
     return np.asarray(vertices[int(rng.choice(nearby))] if len(nearby) else near)
 
 
-def _spur(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points, remaining_mm: float) -> Nodule:
+def _spur(
+    rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points, remaining_mm: float, styles: Styles
+) -> Nodule:
     pelvis_end, femur_end = _choose_line(rng, hip)
     from_femur = rng.random() < 0.6
     if from_femur:
@@ -155,11 +156,12 @@ def _spur(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points, re
     width = float(np.clip(rng.uniform(0.10, 0.30) * length, 2.0, 13.0))
     radii = width * np.interp(np.linspace(0, 1, len(path)), [0.0, 0.3, 0.8, 1.0], [1.0, 0.9, 0.65, 0.35])
     maturity = float(np.clip(sample_maturity(rng) + 0.15, 0.0, 1.0))
-    volume = grow(rng, path, radii, maturity=maturity, flatness=float(rng.choice([0.0, 0.3])), roughness=0.8)
+    flat = float(rng.choice([0.0, 0.3]))
+    volume = grow(rng, path, radii, maturity=maturity, flatness=flat, roughness=0.8, styles=styles)
     return project_nodule(camera, "spur", maturity, volume, (not from_femur, from_femur))
 
 
-def _bridge(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points) -> Nodule:
+def _bridge(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points, styles: Styles) -> Nodule:
     pelvis_end, femur_end = _choose_line(rng, hip)
     start = _surface_start(rng, hip.pelvis_tree, pelvis, pelvis_end)
     end = _surface_start(rng, hip.femur_tree, hip.femur.vertices, femur_end)
@@ -168,7 +170,8 @@ def _bridge(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points) 
     width = float(rng.uniform(4.5, 15.0))
     radii = width * (0.85 + 0.2 * np.cos(2 * np.pi * np.linspace(0, 1, len(path))) + rng.normal(0, 0.06, len(path)))
     maturity = float(np.clip(sample_maturity(rng) + 0.25, 0.3, 1.0))
-    volume = grow(rng, path, radii.clip(2.5), maturity=maturity, flatness=float(rng.choice([0.0, 0.35])), roughness=0.7)
+    flat = float(rng.choice([0.0, 0.35]))
+    volume = grow(rng, path, radii.clip(2.5), maturity=maturity, flatness=flat, roughness=0.7, styles=styles)
     return project_nodule(camera, "bridge", maturity, volume, (True, True))
 
 
@@ -261,6 +264,7 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
     body_mask: NDArray[np.bool_],
     grade: str,
     pixel_mm: float,
+    styles: Styles = Styles.USUAL,
 ) -> Growth:
     """Grow nodules that make a Brooker class on this film.
 
@@ -277,7 +281,7 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
     for _ in range(6 * wanted):
         if len(islands) == wanted:
             break
-        island = _island(rng, camera, hip)
+        island = _island(rng, camera, hip, styles)
         if island is None or not island.mask.any():
             continue
         if not inside(island.mask, body_mask):
@@ -288,7 +292,7 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
     if grade == "I":
         return Growth(tuple(islands), "I" if islands else "0", None)
     if grade == "IV":
-        drawn = [_bridge(rng, camera, hip, pelvis_vertices) for _ in range(int(rng.choice([2, 3])))]
+        drawn = [_bridge(rng, camera, hip, pelvis_vertices, styles) for _ in range(int(rng.choice([2, 3])))]
         bridges = [bridge for bridge in drawn if inside(bridge.mask, body_mask)][: int(rng.choice([1, 1, 2]))]
         if not bridges:
             return Growth(tuple(islands), "I" if islands else "0", None)
@@ -296,9 +300,9 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
     best: tuple[tuple[Nodule, ...], float] | None = None
     for _ in range(8):
         remaining = rng.uniform(10.0, 38.0) if grade == "II" else rng.uniform(1.0, 11.0)
-        spurs = [_spur(rng, camera, hip, pelvis_vertices, remaining)]
+        spurs = [_spur(rng, camera, hip, pelvis_vertices, remaining, styles)]
         if rng.random() < 0.3:
-            spurs.append(_spur(rng, camera, hip, pelvis_vertices, rng.uniform(20.0, 40.0)))
+            spurs.append(_spur(rng, camera, hip, pelvis_vertices, rng.uniform(20.0, 40.0), styles))
         nodules = tuple(spur for spur in spurs if inside(spur.mask, body_mask))
         gap = measure_gap(pelvis_mask, opposing_femur, nodules, pixel_mm)
         if gap is None:

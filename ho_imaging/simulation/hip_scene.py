@@ -20,6 +20,7 @@ from ho_imaging.simulation.bones import (
 from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc, regrade
 from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
 from ho_imaging.simulation.mimics import Mimic, sample_mimics
+from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir, pose_skeleton
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
@@ -54,6 +55,7 @@ class HipPlan:
     clutter: bool = True
     abundance: float = 1.0
     """How much oftener than usual each kind of mimic comes, for films to learn from."""
+    styles: Styles = Styles.USUAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +192,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
             body.mask,
             grade if visible else "0",
             hip_pixel_mm,
+            plan.styles,
         )
         if visible:
             growths.append((hip, growth))

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from ho_imaging.simulation.growth import Nodule, inside, project_nodule, sample_maturity
 from ho_imaging.simulation.limb import Limb
-from ho_imaging.simulation.ossification import bent_path, grow
+from ho_imaging.simulation.ossification import Styles, bent_path, grow
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.shape_model import Points
 
@@ -16,14 +16,20 @@ __all__ = ["grow_in_limb"]
 
 
 def grow_in_limb(
-    rng: np.random.Generator, camera: Camera, limb: Limb, body_mask: NDArray[np.bool_], count: int
+    rng: np.random.Generator,
+    camera: Camera,
+    limb: Limb,
+    body_mask: NDArray[np.bool_],
+    count: int,
+    styles: Styles = Styles.USUAL,
 ) -> list[Nodule]:
     """Grow up to ``count`` nodules under the skin: islands and plates in muscle, spurs from bone."""
     grown: list[Nodule] = []
     for _ in range(4 * count):
         if len(grown) == count:
             break
-        nodule = _spur(rng, camera, limb) if rng.random() < _spur_share(limb) else _island(rng, camera, limb)
+        one = _spur if rng.random() < _spur_share(limb) else _island
+        nodule = one(rng, camera, limb, styles)
         if nodule is not None and nodule.mask.any() and inside(nodule.mask, body_mask):
             grown.append(nodule)
     return grown
@@ -34,7 +40,7 @@ def _spur_share(limb: Limb) -> float:
     return 0.55 if limb.cut is not None else 0.3
 
 
-def _island(rng: np.random.Generator, camera: Camera, limb: Limb) -> Nodule | None:
+def _island(rng: np.random.Generator, camera: Camera, limb: Limb, styles: Styles) -> Nodule | None:
     """An island, or a plate along the shaft as after a blow to the muscle (myositis ossificans)."""
     tree = cKDTree(np.concatenate([bone.mesh.vertices for bone in limb.bones]))
     plate = limb.cut is None and rng.random() < 0.35
@@ -64,12 +70,12 @@ def _island(rng: np.random.Generator, camera: Camera, limb: Limb) -> Nodule | No
             radii = radius * (0.65 + 0.35 * np.sin(np.pi * t) + rng.normal(0.0, 0.08, len(path))).clip(0.3)
             maturity = sample_maturity(rng)
             flat = float(rng.uniform(0.2, 0.6)) if plate or rng.random() < 0.3 else 0.0
-            volume = grow(rng, path, radii, maturity=maturity, flatness=flat)
+            volume = grow(rng, path, radii, maturity=maturity, flatness=flat, styles=styles)
             return project_nodule(camera, "plate" if plate else "island", maturity, volume, (False, False))
     return None
 
 
-def _spur(rng: np.random.Generator, camera: Camera, limb: Limb) -> Nodule | None:
+def _spur(rng: np.random.Generator, camera: Camera, limb: Limb, styles: Styles) -> Nodule | None:
     femur = limb.bones[0].mesh
     if limb.cut is not None:
         near = np.flatnonzero(np.linalg.norm(femur.vertices - limb.cut, axis=1) < 22.0)
@@ -87,7 +93,7 @@ def _spur(rng: np.random.Generator, camera: Camera, limb: Limb) -> Nodule | None
     width = float(np.clip(rng.uniform(0.12, 0.32) * length, 1.8, 11.0))
     radii = width * np.interp(np.linspace(0.0, 1.0, len(path)), [0.0, 0.3, 0.8, 1.0], [1.0, 0.9, 0.65, 0.35])
     maturity = float(np.clip(sample_maturity(rng) + 0.15, 0.0, 1.0))
-    volume = grow(rng, path, radii, maturity=maturity, roughness=0.8)
+    volume = grow(rng, path, radii, maturity=maturity, roughness=0.8, styles=styles)
     return project_nodule(camera, "spur", maturity, volume, (False, True))
 
 

@@ -17,6 +17,7 @@ from ho_imaging.simulation.limb import Limb, pose_limb
 from ho_imaging.simulation.limb_growth import grow_in_limb
 from ho_imaging.simulation.limb_implants import implant_bodies
 from ho_imaging.simulation.limb_mimics import sample_limb_mimics
+from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.projection import Camera, path_through
 from ho_imaging.simulation.scene import FRINGE_MM, Material, Scene
 from ho_imaging.simulation.solids import smooth_noise_2d
@@ -41,6 +42,7 @@ class LimbPlan:
     pixel_mm: float = 0.6
     modes: tuple[int, int] = (0, 25)
     clutter: bool = True
+    styles: Styles = Styles.USUAL
 
 
 def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
@@ -72,7 +74,8 @@ def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
     habitus = sample_habitus(rng)
     lean, fat, body = _envelope(rng, camera, limb, habitus)
     has_ho = rng.random() < 0.65
-    nodules = grow_in_limb(rng, camera, limb, body, int(rng.choice([1, 1, 2, 3, 4]))) if has_ho else []
+    count = int(rng.choice([1, 1, 2, 3, 4])) if has_ho else 0
+    nodules = grow_in_limb(rng, camera, limb, body, count, plan.styles)
     mineral = sum((layer.mineral_mm for layer in layers.values()), np.zeros(camera.shape, np.float32))
     occupied = sum((layer.occupied_mm for layer in layers.values()), np.zeros(camera.shape, np.float32))
     marrow = np.maximum(occupied - mineral, 0.0)

@@ -8,6 +8,7 @@ heterotopic ossification: a mature rim around a less mineralised centre; early o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,16 @@ from scipy import ndimage
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import Volume, smooth_noise_3d
 
-__all__ = ["bent_path", "grow"]
+__all__ = ["Styles", "bent_path", "grow"]
 
 _MAX_VOXELS = 500_000
+
+
+class Styles(StrEnum):
+    """Which shapes ectopic bone is drawn from. The unseen ones are for validation and tests, never for training."""
+
+    USUAL = "usual"
+    UNSEEN = "unseen"
 
 
 def bent_path(rng: np.random.Generator, start: Points, end: Points, bend: float, points: int = 14) -> Points:
@@ -40,6 +48,7 @@ def grow(
     maturity: float,
     flatness: float = 0.0,
     roughness: float = 1.0,
+    styles: Styles = Styles.USUAL,
 ) -> Volume:
     """Grow a nodule around a path.
 
@@ -55,6 +64,8 @@ def grow(
         0 (round) to 0.8 (a plate).
     roughness
         Amplitude of the surface noise, 1.0 is usual.
+    styles
+        Which shapes to draw from.
 
     Returns
     -------
@@ -71,7 +82,7 @@ def grow(
     shape = (nx, ny, nz)
     axes = [low[i] + np.arange(shape[i], dtype=np.float32) * voxel for i in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=0).astype(np.float32)
-    style = _sample_style(rng)
+    style = _sample_style(rng) if styles is Styles.USUAL else _sample_unseen_style(rng)
     for axis in range(3):
         grid[axis] += style.warp * reach * smooth_noise_3d(rng, shape, max(1.6 * reach / voxel, 2.0))
 
@@ -120,6 +131,15 @@ def _sample_style(rng: np.random.Generator) -> _Style:
         rough=float(rng.uniform(0.4, 1.6)),
         streaked=float(rng.uniform(0.2, 0.7)) if rng.random() < 0.4 else 0.0,
     )
+
+
+def _sample_unseen_style(rng: np.random.Generator) -> _Style:
+    """Draw a style beyond the range of those of training: smooth balls, knots, crumbs, or deep streaks."""
+    smooth = _Style(warp=0.0, grain=1.6, rough=0.1)
+    knotted = _Style(warp=float(rng.uniform(0.65, 0.9)), grain=0.7, rough=1.0)
+    crumbly = _Style(warp=0.2, grain=float(rng.uniform(0.15, 0.25)), rough=float(rng.uniform(1.8, 2.4)))
+    streaked = _Style(warp=0.2, grain=0.7, rough=0.6, streaked=float(rng.uniform(0.8, 1.1)))
+    return (smooth, knotted, crumbly, streaked)[int(rng.integers(4))]
 
 
 def _streaks(

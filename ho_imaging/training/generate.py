@@ -11,6 +11,7 @@ from typing import Literal
 
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
+from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.other_scene import sample_other_scene
 from ho_imaging.training.cases import Split, case_from_scene, write_case
 from ho_imaging.vocabulary import View
@@ -84,14 +85,19 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
 
 
 def _write_one(job: _Job) -> None:
+    odd = job.seed % 2 == 1
+    # Every other validation film shows shapes that no training film has.
+    styles = Styles.UNSEEN if job.split == "val" and odd else Styles.USUAL
     if job.kind == "hip":
-        abundance = _ABUNDANT if job.split == "train" and job.seed % 2 else 1.0
-        scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes, abundance=abundance))
+        abundance = _ABUNDANT if job.split == "train" and odd else 1.0
+        scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes, abundance=abundance, styles=styles))
     elif job.kind == "lateral":
         # Another person than the hip of the same number.
-        scene = sample_hip_scene(job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL))
+        scene = sample_hip_scene(
+            job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL, styles=styles)
+        )
     elif job.kind == "limb":
-        scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes))
+        scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes, styles=styles))
     else:
         scene = sample_other_scene(job.seed)
     case = case_from_scene(scene, anatomy_seed=job.seed, split=job.split, scope=job.kind != "other")

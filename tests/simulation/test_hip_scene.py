@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from skimage import measure
 
 from ho_imaging.simulation.growth import Nodule, measure_gap
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.ossification import Styles, grow
 from ho_imaging.simulation.other_scene import OTHER_KINDS, sample_other_scene
 from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.solids import Volume
@@ -54,6 +56,30 @@ def test_planned_classes_are_what_grows(grade):
         assert grade != "IV" or any(n["joined_to_pelvis"] and n["joined_to_femur"] for n in nodules)
     else:
         assert all(n["kind"] == "island" for n in nodules)
+
+
+def test_unseen_styles_change_ectopic_bone_and_nothing_else_of_the_anatomy():
+    usual, unseen = (
+        sample_hip_scene(12, HipPlan(grades=("I", "I"), clutter=False, styles=styles, **COARSE)) for styles in Styles
+    )
+    assert unseen.masks["ho"].any()
+    assert (usual.masks["ho"] != unseen.masks["ho"]).any()
+    for name in ("pelvis", "femur"):
+        assert (usual.masks[name] == unseen.masks[name]).all()
+
+
+def _outline_over_circle(styles, number):
+    """Give how much longer than a circle's the outline of a ball grown in a style is."""
+    path = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])
+    volume = grow(np.random.default_rng(number), path, np.array([9.0, 9.0]), maturity=1.0, styles=styles)
+    flat = (volume.fraction > 0).any(axis=2)
+    return measure.perimeter(flat) / np.sqrt(4.0 * np.pi * flat.sum())
+
+
+def test_unseen_styles_go_beyond_the_usual_ones():
+    usual, unseen = ([_outline_over_circle(styles, number) for number in range(40)] for styles in Styles)
+    assert min(unseen) < min(usual)
+    assert np.std(unseen) > np.std(usual)
 
 
 def test_a_seed_gives_the_same_scene():

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ho_imaging.training.batches import StepBatches, nodule_weights
-from ho_imaging.training.cases import list_cases
+from ho_imaging.training.cases import MIMIC_BIT, list_cases
 from ho_imaging.training.config import load_config
 
 
@@ -50,3 +50,13 @@ def test_small_nodules_weigh_by_the_root_of_their_area():
     assert weights[55, 5] == 5.0
     assert weights[20, 50] == 1.0
     assert (weights[50:, 50:] == 0).all()
+
+
+def test_mimics_weigh_more_where_there_is_no_nodule():
+    bits = np.zeros((30, 30), dtype=np.uint8)
+    bits[5:15, 5:15] = 1
+    bits[10:20, 10:20] |= 1 << MIMIC_BIT
+    weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0, mimic_weight=3.0)
+    assert (weights[5:15, 5:15] == 2.0).all()
+    assert weights[18, 18] == 3.0
+    assert weights[25, 25] == 1.0

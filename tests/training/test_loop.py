@@ -66,6 +66,14 @@ def test_a_run_may_begin_from_a_model(tmp_path, toy_config, toy_film_maker):
     assert distance(tuned) < 0.1 * distance(anew)
 
 
+def test_a_map_of_mimics_is_trained_and_left_out_of_the_model(tmp_path, toy_config, toy_film_maker):
+    toy_config.write_text(toy_config.read_text() + "\n[loss]\nmimic = 0.5\nmimic_pixel_weight = 3.0\n")
+    train(toy_config, tmp_path / "run", make_film=toy_film_maker)
+    assert load_file(tmp_path / "run" / LAST_FILE)["net.head.bias"].shape == (4 * 7,)
+    export_model(toy_config, tmp_path / "run", tmp_path / "toy-1", version="1.0", make_film=toy_film_maker)
+    assert load_model(tmp_path / "toy-1").net.head.bias.shape == (4 * 6,)
+
+
 def test_a_model_of_another_shape_is_no_beginning(tmp_path, toy_config, toy_film_maker):
     train(toy_config, tmp_path / "run", make_film=toy_film_maker)
     export_model(toy_config, tmp_path / "run", tmp_path / "toy-1", version="1.0", make_film=toy_film_maker)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ho_imaging.network.unet import Architecture, Output, UNet
 from ho_imaging.training.batches import Batch
+from ho_imaging.training.cases import MIMIC_BIT
 from ho_imaging.training.config import LossConfig
 from ho_imaging.training.losses import PRIOR_LOGITS, map_loss, start_from_priors, training_loss
 from ho_imaging.vocabulary import Structure
@@ -116,3 +117,17 @@ def test_a_network_starts_at_what_each_structure_covers():
         logits = net.eval()(torch.rand(1, 2, 16, 16)).structures
     for channel, structure in enumerate(structures):
         torch.testing.assert_close(logits[0, channel], torch.full((16, 16), PRIOR_LOGITS[structure]))
+
+
+def test_mimics_are_learnt_on_a_map_of_their_own():
+    bits = torch.zeros(32, 32, dtype=torch.uint8)
+    bits[8:16, 8:16] |= 1 << MIMIC_BIT
+    config = LossConfig(structures={Structure.HO: 1.0}, mimic=1.0, scope=0.0)
+    logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.5)
+    for _ in range(60):
+        optimiser.zero_grad()
+        training_loss(Output(logits, torch.zeros(1)), a_batch(bits), config)[0].backward()
+        optimiser.step()
+    assert not (logits[0, 0] > 0).any()
+    assert torch.equal(logits[0, 1] > 0, bits > 0)
