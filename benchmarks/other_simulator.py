@@ -12,6 +12,7 @@ looks. It is cruder than the other, and films of it are harder for a model than 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import sys
 from dataclasses import dataclass
@@ -29,13 +30,16 @@ from scipy.spatial.transform import Rotation
 
 from ho_imaging import Analyzer
 from ho_imaging.preparing import probability_to_source
+from ho_imaging.simulation.contrast import contrast_to_noise
 from ho_imaging.simulation.projection import Camera, path_through
 from ho_imaging.simulation.shape_model import Mesh
-from ho_imaging.training.scoring import auroc, cpm, dice, froc, match_lesions, sensitivity_at
+from ho_imaging.training.figures import CLEAR_CONTRAST_TO_NOISE
+from ho_imaging.training.scoring import auroc, cpm, dice, froc, froc_of, match_lesions, sensitivity_at
 from ho_imaging.vocabulary import Structure
 
 PIXEL_MM = 0.5
 VISIBLE_MM = 0.4
+LEAST_MM2 = 6.0
 DISTANCE_MM = 1100.0
 HIPS_MM = {"r": np.array([-56.3, -78.5, 77.3]), "l": np.array([-56.3, -78.5, -77.3])}
 """Joint centres in the pelvis's frame: x forwards, y up, z to the right (myo-sim's leg model)."""
@@ -51,6 +55,8 @@ class Shown:
     """A film in [0, 1] with its truth, all (rows, columns)."""
 
     film: NDArray[np.float32]
+    without: NDArray[np.float32]
+    """The same film, same grain, without any nodule."""
     nodules: NDArray[np.bool_]
     pelvis: NDArray[np.bool_]
     femur: NDArray[np.bool_]
@@ -111,8 +117,12 @@ def patient(rng: np.random.Generator, meshes: dict[str, tuple[NDArray[np.float64
     bones = np.any(list(masks.values()), axis=0)
     soft = _body(rng, camera, plane, heads)
     grown = _nodules(rng, camera, heads, bones)
+    with_and_without = [
+        _film(copy.deepcopy(rng), np.clip(soft - mineral - nodules, 0.0, None), mineral + nodules)
+        for nodules in (grown, np.zeros_like(grown))
+    ]
     return Shown(
-        _film(rng, np.clip(soft - mineral - grown, 0.0, None), mineral + grown),
+        *with_and_without,
         grown > VISIBLE_MM,
         masks["l_pelvis"] | masks["r_pelvis"] | masks["sacrum"],
         masks["l_femur"] | masks["r_femur"],
@@ -185,6 +195,14 @@ def _film(rng: np.random.Generator, soft_mm: Image, mineral_mm: Image) -> NDArra
     return np.asarray(tones ** rng.uniform(0.8, 1.5), dtype=np.float32)
 
 
+def _numbered(nodules: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number the nodules that are large enough to ask for."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(nodules.astype(np.uint8), connectivity=8)
+    kept = statistics[:, cv2.CC_STAT_AREA] * PIXEL_MM**2 >= LEAST_MM2
+    kept[0] = False
+    return np.asarray(np.where(kept, np.cumsum(kept), 0)[labels], dtype=np.int32)
+
+
 def as_dicom(film: NDArray[np.float32], number: int, *, described: bool) -> pydicom.Dataset:
     """Give the film as a CR object, with or without body part, view and spacing."""
     dataset = pydicom.Dataset()
@@ -213,7 +231,7 @@ def main() -> None:
     options = parser.parse_args()
     model = Path(options.model) if Path(options.model).is_dir() else options.model
     analyzer, meshes = Analyzer(model), load_meshes()
-    matched, overlaps, refused, bare_refused, outlined, sheet = [], [], 0, 0, [], []
+    matched, contrast, overlaps, refused, bare_refused, outlined, sheet = [], [], [], 0, 0, [], []
     for number in range(options.count):
         shown = patient(np.random.default_rng([options.seed, number]), meshes)
         sheet += [cv2.resize((shown.film * 255).astype(np.uint8), (480, 420))] if number < 12 else []
@@ -228,7 +246,12 @@ def main() -> None:
             structure: probability_to_source(prediction.probabilities[structure], prediction.prepared.grid)
             for structure in (Structure.HO, Structure.PELVIS, Structure.FEMUR)
         }
-        matched.append(match_lesions(maps[Structure.HO], shown.nodules, pixel_mm=PIXEL_MM, threshold=0.03))
+        labels = _numbered(shown.nodules)
+        matched.append(match_lesions(maps[Structure.HO], labels, pixel_mm=PIXEL_MM, threshold=0.03))
+        contrast += [
+            contrast_to_noise(shown.film, shown.without, labels == nodule, PIXEL_MM)
+            for nodule in range(1, labels.max() + 1)
+        ]
         if not shown.nodules.any():
             outlined.append(bool(analysis.result.findings))
         truth = {Structure.PELVIS: shown.pelvis, Structure.FEMUR: shown.femur}
@@ -236,14 +259,21 @@ def main() -> None:
     if options.sheet is not None:
         cv2.imwrite(str(options.sheet), np.vstack([np.hstack(sheet[row : row + 4]) for row in (0, 4, 8)]))
     curve = froc(matched)
+    clear = np.array(contrast) >= CLEAR_CONTRAST_TO_NOISE
+    alarms = np.concatenate([film.false_alarm_scores for film in matched])
+    clear_curve = froc_of(np.concatenate([film.lesion_scores for film in matched])[clear], alarms, len(matched))
+    rates = (0.125, 0.25, 0.5, 1.0)
     report = {
         "model": analyzer.model.identity,
         "films": options.count,
         "nodules": sum(len(film.lesion_scores) for film in matched),
         "refused": refused,
         "refused_without_description": bare_refused,
-        "sensitivity_at_1/8_1/4_1/2_1": [round(sensitivity_at(curve, rate), 3) for rate in (0.125, 0.25, 0.5, 1.0)],
+        "clear_nodules": int(clear.sum()),
+        "sensitivity_at_1/8_1/4_1/2_1": [round(sensitivity_at(curve, rate), 3) for rate in rates],
+        "sensitivity_clear": [round(sensitivity_at(clear_curve, rate), 3) for rate in rates],
         "cpm": round(cpm(curve), 3),
+        "cpm_clear": round(cpm(clear_curve), 3),
         "film_auroc": round(auroc([f.film_score for f in matched], [f.has_lesion for f in matched]), 3),
         "films_without_nodule": len(outlined),
         "of_which_outlined": sum(outlined),

@@ -51,10 +51,11 @@ class Lesion(_Record):
 
 
 class Alarm(_Record):
-    """A candidate that is no nodule, with the mimics it lies on."""
+    """A candidate that is no nodule, with the mimics it lies on; ``reported``: it reaches the operating threshold."""
 
     score: float
     mimics: tuple[str, ...] = ()
+    reported: bool = False
 
 
 class SideRecord(_Record):
@@ -207,7 +208,11 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
             lesions[-1] = lesions[-1].model_copy(update=measures)
     mimics = {name.removeprefix("mimic_"): mask[pick] for name, mask in truth.masks.items() if name[:6] == "mimic_"}
     alarms = tuple(
-        Alarm(score=float(score), mimics=tuple(kind for kind, mask in mimics.items() if mask.flat[pixels].any()))
+        Alarm(
+            score=float(score),
+            mimics=tuple(kind for kind, mask in mimics.items() if mask.flat[pixels].any()),
+            reported=bool(score >= film.prediction.thresholds[Structure.HO]),
+        )
         for score, pixels in zip(matched.false_alarm_scores, matched.false_alarm_pixels, strict=True)
     )
     return {

@@ -151,9 +151,9 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
         image("reliability", "Stated probability against observed share"),
         "<h2>False alarms on mimics</h2>",
         _table(
-            ("mimic", "films", "false alarms a film"),
+            ("mimic", "films", "false alarms a film, at half a false alarm over all", "reported a film"),
             [
-                (k, v["films"], _number(v["false_alarms_per_film"]))
+                (k, v["films"], _number(v["false_alarms_per_film"]), _number(v["reported_per_film"]))
                 for k, v in figures["false_alarms_per_mimic"].items()
             ],
         ),

@@ -38,6 +38,8 @@ __all__ = ["export_model"]
 
 SAMPLES_PER_FILM = 20_000
 
+HIGHEST_THRESHOLD = 0.99
+
 MOST_FALSE_ALARMS_PER_FILM = 0.125
 """Half of what readers allow themselves (Schultheiss et al. 2021: 0.26): films of makers that no training holds raise
 more than those of validation, and from a quarter to an eighth few nodules are lost."""
@@ -140,12 +142,13 @@ def _operating_threshold(
     films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, least: float
 ) -> float:
     """Give the lowest threshold, at or above ``least``, at which findings hold an eighth of a false alarm a film."""
-    for threshold in np.arange(round(least, 2), 0.96, 0.02):
+    tried = [*np.arange(round(least, 2), 0.96, 0.02), 0.97, 0.98, HIGHEST_THRESHOLD]
+    for threshold in tried:
         matched = _match(films, maps, level=GROW_SHARE * float(threshold))
         alarms = sum(int((film.false_alarm_scores >= threshold).sum()) for film in matched)
         if alarms <= MOST_FALSE_ALARMS_PER_FILM * len(films):
             return round(float(threshold), 2)
-    return 0.95
+    return HIGHEST_THRESHOLD
 
 
 def _finding_confidence(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]]) -> Calibration:

@@ -91,6 +91,7 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
             for name in ("ho", "pelvis", "femur", "femoral_head", "implant", "body")
         },
         "dice_ho_mean": _mean([record.dice["ho"] for record in done if "ho" in record.dice]),
+        "dice_ho_mean_clear": _mean([r.dice["ho"] for r in done if "ho" in r.dice and _shows_clearly(r)]),
         "area_error": _measure_error(done, "area_mm2", "found_area_mm2"),
         "long_axis_error": _measure_error(done, "long_axis_mm", "found_long_axis_mm"),
         "brooker": {
@@ -106,6 +107,7 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
         "pixel_ece": _plain(ece),
         "reliability": reliability,
         "films_without_ho_with_findings": _share(record.findings > 0 for record in done if not record.has_ho),
+        "reported_false_alarms_per_film": _mean([sum(a.reported for a in record.alarms) for record in done]),
         "false_alarms_per_mimic": _by_mimic(done),
         "subgroups": _subgroups(records),
     }
@@ -241,13 +243,21 @@ def _calibration(records: Sequence[FilmRecord]) -> tuple[float, list[dict[str, f
 
 
 def _by_mimic(records: Sequence[FilmRecord]) -> dict[str, dict[str, float]]:
-    """False alarms at half a false alarm a film that lie on each kind of mimic, per film that shows the kind."""
+    """False alarms that lie on each kind of mimic, per film that shows the kind.
+
+    ``false_alarms_per_film`` at half a false alarm a film over all films, ``reported_per_film`` at the operating
+    threshold, which is what users see.
+    """
     threshold = _threshold_at(records, 0.5)
     found: dict[str, dict[str, float]] = {}
     for kind in sorted({kind for record in records for kind in record.mimics}):
         films = [record for record in records if kind in record.mimics]
-        alarms = sum(kind in alarm.mimics and alarm.score >= threshold for record in films for alarm in record.alarms)
-        found[kind] = {"films": len(films), "false_alarms_per_film": round(alarms / len(films), 4)}
+        alarms = [alarm for record in films for alarm in record.alarms if kind in alarm.mimics]
+        found[kind] = {
+            "films": len(films),
+            "false_alarms_per_film": round(sum(alarm.score >= threshold for alarm in alarms) / len(films), 4),
+            "reported_per_film": round(sum(alarm.reported for alarm in alarms) / len(films), 4),
+        }
     return found
 
 

@@ -71,7 +71,7 @@ def film(name, lesions=(), alarms=(), sides=(), **changes):
 
 RECORDS = [
     film("a", (lesion(0.9), lesion(None, contrast=0.4)), (), (SideRecord(side="left", truth="I", found="I"),)),
-    film("b", (lesion(0.6), lesion(None)), (Alarm(score=0.7, mimics=("phlebolith",)),),
+    film("b", (lesion(0.6), lesion(None)), (Alarm(score=0.7, mimics=("phlebolith",), reported=True),),
          (SideRecord(side="left", truth="III", found="II"),), stated=((0.95, True), (0.95, False), (0.55, True))),
     film("c", (), (Alarm(score=0.3),), (SideRecord(side="left", truth="0", found=None),)),
     film("d", (lesion(None, length=3.0),), status="refused", dice={}, reliability=()),
@@ -92,7 +92,12 @@ def test_figures_worked_by_hand():
     # Two findings stated at 0.95, one of them a nodule; one at 0.55 that is one.
     assert found["finding_confidence"]["ece"] == pytest.approx(2 / 3 * 0.45 + 1 / 3 * 0.45)
     assert found["finding_confidence"]["mean_true"] == pytest.approx(2 / 3, abs=1e-4)
-    assert found["false_alarms_per_mimic"]["phlebolith"]["films"] == 3
+    assert found["false_alarms_per_mimic"]["phlebolith"] == {
+        "films": 3,
+        "false_alarms_per_film": pytest.approx(1 / 3, abs=1e-4),
+        "reported_per_film": pytest.approx(1 / 3, abs=1e-4),
+    }
+    assert found["reported_false_alarms_per_film"] == pytest.approx(1 / 3, abs=1e-4)
     assert found["brooker"]["sides_not_graded"] == 1
     json.dumps(found, allow_nan=False)
 

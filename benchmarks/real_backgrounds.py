@@ -1,0 +1,195 @@
+"""Simulated nodules in real radiographs without ectopic bone: what a model finds there, and what it raises falsely.
+
+    python benchmarks/real_backgrounds.py FOLDER --model hip [--draws 8] [--seed 0] [--sheet PICTURE.png]
+
+Nodules in real films are the fairest comparison that needs no patients with the disease (Schultheiss et al. 2021 do so
+in chest films): the background, where false alarms come from, is real. Every film below FOLDER that can be read is
+used, whatever it shows: the gate that would refuse most of them is left out, and the region is taken as unknown. Free
+islands of simulated test patients are laid into soft tissue, at a contrast drawn at random. Soft tissue is the middle
+of three classes of brightness (Otsu 1979), near what the network takes for a femur and less what it takes for bone.
+Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_multiotsu
+
+from ho_imaging.errors import HOImagingError
+from ho_imaging.network import load_model
+from ho_imaging.network.inference import predict
+from ho_imaging.network.model_store import Model
+from ho_imaging.network.prediction import Prediction
+from ho_imaging.preparing import prepare
+from ho_imaging.preparing.prepared import Prepared
+from ho_imaging.reading import discover, read_radiograph
+from ho_imaging.simulation.contrast import contrast_to_noise
+from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.scene import VISIBLE_MM
+from ho_imaging.training.scoring import match_lesions
+from ho_imaging.vocabulary import Region, Structure, View
+
+FIRST_SEED = 700_000_000
+PATIENTS = 16
+NODULES_A_FILM = 2
+TRIES = 60
+BLUR_PX, BLUR_OF_SOURCE = 0.5, 0.6
+"""Standard deviation of the blur of what is laid in, in prepared pixels and in pixels of the source."""
+BONE_PROBABILITY = 0.3
+NEAR_MM = 45.0
+"""Nodules are laid no further from what the network takes for a femur: elsewhere what looks like one is something else,
+a stone in the bladder or a calcified fibroid."""
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class Laid(NamedTuple):
+    """A film with nodules laid in: the picture, their masks, and how each shows."""
+
+    pixels: Image
+    masks: list[Mask]
+    contrast_to_noise: list[float]
+
+
+def read_films(folder: Path, model: Model) -> list[Prepared]:
+    """Prepare every film below a folder, each picture once: some come in several transfer syntaxes."""
+    films: dict[str, Prepared] = {}
+    for study in discover([folder]).studies:
+        for image in study.images:
+            try:
+                radiograph = read_radiograph(image, region=Region.UNKNOWN)
+            except HOImagingError as error:
+                sys.stderr.write(f"left out: {error}\n")
+                continue
+            # Rounded, so that lossy copies of a film count as the same one.
+            small = cv2.resize(radiograph.pixels, (8, 8), interpolation=cv2.INTER_AREA)
+            films.setdefault(
+                hashlib.sha256(np.rint(small * 20).astype(np.int8).tobytes()).hexdigest(),
+                prepare(radiograph, model.description.preparation),
+            )
+    return list(films.values())
+
+
+def sample_nodules() -> list[Image]:
+    """Give mm of cortex of the free nodules of simulated test patients, each cut to where it is."""
+    plan = HipPlan(grades=("I", "I"), region=Region.PELVIS, view=View.AP, clutter=False)
+    scenes = (sample_hip_scene(FIRST_SEED + number, plan) for number in range(PATIENTS))
+    layers = [layer.mineral_mm for scene in scenes for layer in scene.nodules if not layer.fixed]
+    return [layer for layer in layers if (layer > VISIBLE_MM).sum() >= 20]
+
+
+def soft_tissue(prediction: Prediction) -> Mask:
+    """Where a nodule may be laid."""
+    prepared = prediction.prepared
+    low, high = threshold_multiotsu(cv2.GaussianBlur(prepared.pixels, (0, 0), 2.0)[prepared.valid], classes=3)
+    middle = (prepared.pixels > low) & (prepared.pixels < high) & prepared.valid
+    femur = prediction.probabilities[Structure.FEMUR]
+    bone = prediction.probabilities[Structure.PELVIS] + femur > BONE_PROBABILITY
+    shaft = ndimage.binary_opening(femur > 0.5, iterations=5)
+    if not shaft.any():
+        return np.zeros(shaft.shape, dtype=bool)
+    near = ndimage.distance_transform_edt(~shaft) * prepared.assumed_pixel_mm < NEAR_MM
+    return np.asarray(ndimage.binary_opening(middle & ~bone & near, iterations=3))
+
+
+def lay_in(prepared: Prepared, where: Mask, nodules: list[Image], rng: np.random.Generator) -> Laid:
+    """Lay nodules into soft tissue, turned at random; the tone of their thickest part is drawn from faint to plain."""
+    added = np.zeros_like(prepared.pixels)
+    masks: list[Mask] = []
+    places = np.argwhere(where)
+    for _ in range(TRIES if len(places) else 0):
+        if len(masks) == NODULES_A_FILM:
+            break
+        nodule = np.rot90(nodules[int(rng.integers(len(nodules)))], int(rng.integers(4)))
+        top, left = places[int(rng.integers(len(places)))] - np.array(nodule.shape) // 2
+        window = (slice(top, top + nodule.shape[0]), slice(left, left + nodule.shape[1]))
+        shown = nodule > VISIBLE_MM
+        if min(top, left) < 0 or added[window].shape != nodule.shape:
+            continue
+        if where[window][shown].mean() < 0.9 or (added[window] > 0).any():
+            continue
+        tone = np.float32(np.exp(rng.uniform(np.log(0.02), np.log(0.4))))
+        added[window] = tone * nodule / np.percentile(nodule[shown], 90)
+        mask = np.zeros(where.shape, dtype=bool)
+        mask[window] = shown
+        masks.append(mask)
+    # No sharper than the film itself: its pixels may be larger than those it is prepared to.
+    blur = max(BLUR_PX, BLUR_OF_SOURCE / prepared.grid.column_scale)
+    shown_film = np.clip(prepared.pixels + cv2.GaussianBlur(added, (0, 0), blur), 0.0, 1.0)
+    pixel_mm = prepared.pixel_mm or prepared.assumed_pixel_mm
+    ratios = [contrast_to_noise(shown_film, prepared.pixels, mask, pixel_mm) for mask in masks]
+    return Laid(np.asarray(shown_film, dtype=np.float32), masks, ratios)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--draws", type=int, default=8, help="times that nodules are laid into each film")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sheet", type=Path, help="write a picture of films with nodules laid in")
+    options = parser.parse_args()
+    model = load_model(Path(options.model) if Path(options.model).is_dir() else options.model)
+    films, nodules = read_films(options.folder, model), sample_nodules()
+    threshold = model.description.thresholds[Structure.HO]
+    found: list[tuple[float, bool]] = []
+    alarms, tiles = [], []
+    for number, prepared in enumerate(films):
+        plain = predict(model, prepared)
+        before = plain.probabilities[Structure.HO]
+        # What is outlined on the film as it is: it shows no ectopic bone.
+        empty = np.zeros(before.shape, dtype=bool)
+        alone = match_lesions(before, empty, pixel_mm=prepared.assumed_pixel_mm, threshold=0.6 * threshold)
+        alarms.append(int((alone.false_alarm_scores >= threshold).sum()))
+        where = soft_tissue(plain)
+        for draw in range(options.draws):
+            laid = lay_in(prepared, where, nodules, np.random.default_rng([options.seed, number, draw]))
+            after = predict(model, replace(prepared, pixels=laid.pixels)).probabilities[Structure.HO]
+            # What was outlined before is no finding of a nodule that was laid there.
+            hits = [bool(after[mask].max() >= threshold > before[mask].max()) for mask in laid.masks]
+            found += zip(laid.contrast_to_noise, hits, strict=True)
+            if draw == 0:
+                tiles.append(_tile(laid, after))
+    if options.sheet is not None:
+        rows = [np.hstack(tiles[start : start + 4]) for start in range(0, len(tiles) - 3, 4)]
+        cv2.imwrite(str(options.sheet), np.vstack(rows))
+    bins = {"under 1": (0.0, 1.0), "1 to 2": (1.0, 2.0), "2 to 4": (2.0, 4.0), "4 and over": (4.0, np.inf)}
+    by_contrast = {name: [hit for ratio, hit in found if low <= ratio < high] for name, (low, high) in bins.items()}
+    report = {
+        "model": f"{model.identity.name} {model.identity.version}",
+        "films": len(films),
+        "false_alarms_a_film": round(float(np.mean(alarms)), 3),
+        "films_with_false_alarms": sum(count > 0 for count in alarms),
+        "sensitivity_by_contrast_to_noise": {
+            name: {"nodules": len(hits), "sensitivity": round(float(np.mean(hits)), 3) if hits else None}
+            for name, hits in by_contrast.items()
+        },
+    }
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+def _tile(laid: Laid, probability: Image) -> NDArray[np.uint8]:
+    """A film with the nodules that were laid in (green) and what is found (red)."""
+    picture = cv2.cvtColor((laid.pixels * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    truth = np.any([np.zeros(laid.pixels.shape, dtype=bool), *laid.masks], axis=0)
+    for mask, colour in ((truth, (0, 255, 0)), (probability > 0.5, (0, 0, 255))):
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, contours, -1, colour, 1)
+    return np.asarray(cv2.resize(picture, (420, 420), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+if __name__ == "__main__":
+    main()
