@@ -82,7 +82,9 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _sharpness(pixels, rng)
     if rng.random() < 0.5:
         pixels = _noise(pixels, rng)
-    if rng.random() < 0.1:
+    if rng.random() < 0.12:
+        pixels = _coarse(pixels, rng)
+    elif rng.random() < 0.1:
         pixels = _lossy(pixels, rng)
     if rng.random() < 0.25:
         pixels = _things(pixels, rng)
@@ -190,6 +192,17 @@ def _lossy(pixels: Image, rng: np.random.Generator) -> Image:
     _, encoded = cv2.imencode(".jpg", eight_bit, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
     decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
     return np.asarray(decoded, dtype=np.float32) / np.float32(255.0)
+
+
+def _coarse(pixels: Image, rng: np.random.Generator) -> Image:
+    """Few pixels made many again: films kept small for the web, grainy and mostly lossy before they are enlarged."""
+    shrunk = 1.0 / float(rng.uniform(1.3, 3.0))
+    small = cv2.resize(pixels, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+    small = _noise(np.asarray(small, dtype=np.float32), rng)
+    if rng.random() < 0.7:
+        small = _lossy(small, rng)
+    way = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    return np.asarray(cv2.resize(small, pixels.shape[::-1], interpolation=way), dtype=np.float32)
 
 
 def _letters(pixels: Image, rng: np.random.Generator) -> Image:
