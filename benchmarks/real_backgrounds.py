@@ -18,13 +18,11 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.filters import threshold_multiotsu
 
 from ho_imaging.errors import HOImagingError
 from ho_imaging.network import load_model
@@ -37,30 +35,20 @@ from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.simulation.contrast import contrast_to_noise
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.scene import VISIBLE_MM
+from ho_imaging.training.films import Film
+from ho_imaging.training.laying_in import LaidIn, lay_in, soft_tissue
 from ho_imaging.training.scoring import match_lesions
 from ho_imaging.vocabulary import Region, Structure, View
 
 FIRST_SEED = 700_000_000
 PATIENTS = 16
 NODULES_A_FILM = 2
-TRIES = 60
 BLUR_PX, BLUR_OF_SOURCE = 0.5, 0.6
 """Standard deviation of the blur of what is laid in, in prepared pixels and in pixels of the source."""
 BONE_PROBABILITY = 0.3
-NEAR_MM = 45.0
-"""Nodules are laid no further from what the network takes for a femur: elsewhere what looks like one is something else,
-a stone in the bladder or a calcified fibroid."""
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-
-
-class Laid(NamedTuple):
-    """A film with nodules laid in: the picture, their masks, and how each shows."""
-
-    pixels: Image
-    masks: list[Mask]
-    contrast_to_noise: list[float]
 
 
 def read_films(folder: Path, model: Model) -> list[Prepared]:
@@ -90,47 +78,13 @@ def sample_nodules() -> list[Image]:
     return [layer for layer in layers if (layer > VISIBLE_MM).sum() >= 20]
 
 
-def soft_tissue(prediction: Prediction) -> Mask:
-    """Where a nodule may be laid."""
+def where_to_lay(prediction: Prediction) -> Mask:
+    """Where a nodule may be laid: in soft tissue near what the network takes for a femur, off all bone."""
     prepared = prediction.prepared
-    low, high = threshold_multiotsu(cv2.GaussianBlur(prepared.pixels, (0, 0), 2.0)[prepared.valid], classes=3)
-    middle = (prepared.pixels > low) & (prepared.pixels < high) & prepared.valid
     femur = prediction.probabilities[Structure.FEMUR]
-    bone = prediction.probabilities[Structure.PELVIS] + femur > BONE_PROBABILITY
     shaft = ndimage.binary_opening(femur > 0.5, iterations=5)
-    if not shaft.any():
-        return np.zeros(shaft.shape, dtype=bool)
-    near = ndimage.distance_transform_edt(~shaft) * prepared.assumed_pixel_mm < NEAR_MM
-    return np.asarray(ndimage.binary_opening(middle & ~bone & near, iterations=3))
-
-
-def lay_in(prepared: Prepared, where: Mask, nodules: list[Image], rng: np.random.Generator) -> Laid:
-    """Lay nodules into soft tissue, turned at random; the tone of their thickest part is drawn from faint to plain."""
-    added = np.zeros_like(prepared.pixels)
-    masks: list[Mask] = []
-    places = np.argwhere(where)
-    for _ in range(TRIES if len(places) else 0):
-        if len(masks) == NODULES_A_FILM:
-            break
-        nodule = np.rot90(nodules[int(rng.integers(len(nodules)))], int(rng.integers(4)))
-        top, left = places[int(rng.integers(len(places)))] - np.array(nodule.shape) // 2
-        window = (slice(top, top + nodule.shape[0]), slice(left, left + nodule.shape[1]))
-        shown = nodule > VISIBLE_MM
-        if min(top, left) < 0 or added[window].shape != nodule.shape:
-            continue
-        if where[window][shown].mean() < 0.9 or (added[window] > 0).any():
-            continue
-        tone = np.float32(np.exp(rng.uniform(np.log(0.02), np.log(0.4))))
-        added[window] = tone * nodule / np.percentile(nodule[shown], 90)
-        mask = np.zeros(where.shape, dtype=bool)
-        mask[window] = shown
-        masks.append(mask)
-    # No sharper than the film itself: its pixels may be larger than those it is prepared to.
-    blur = max(BLUR_PX, BLUR_OF_SOURCE / prepared.grid.column_scale)
-    shown_film = np.clip(prepared.pixels + cv2.GaussianBlur(added, (0, 0), blur), 0.0, 1.0)
-    pixel_mm = prepared.pixel_mm or prepared.assumed_pixel_mm
-    ratios = [contrast_to_noise(shown_film, prepared.pixels, mask, pixel_mm) for mask in masks]
-    return Laid(np.asarray(shown_film, dtype=np.float32), masks, ratios)
+    where = soft_tissue(prepared.pixels, prepared.valid, prepared.assumed_pixel_mm, shaft)
+    return np.asarray(where & (prediction.probabilities[Structure.PELVIS] + femur < BONE_PROBABILITY))
 
 
 def main() -> None:
@@ -154,13 +108,18 @@ def main() -> None:
         empty = np.zeros(before.shape, dtype=bool)
         alone = match_lesions(before, empty, pixel_mm=prepared.assumed_pixel_mm, threshold=0.6 * threshold)
         alarms.append(int((alone.false_alarm_scores >= threshold).sum()))
-        where = soft_tissue(plain)
+        where = where_to_lay(plain)
+        film = Film(prepared.pixels, prepared.valid, np.zeros(before.shape, dtype=np.uint8))
+        # No sharper than the film itself: its pixels may be larger than those it is prepared to.
+        blur_px = max(BLUR_PX, BLUR_OF_SOURCE / prepared.grid.column_scale)
         for draw in range(options.draws):
-            laid = lay_in(prepared, where, nodules, np.random.default_rng([options.seed, number, draw]))
-            after = predict(model, replace(prepared, pixels=laid.pixels)).probabilities[Structure.HO]
-            # What was outlined before is no finding of a nodule that was laid there.
-            hits = [bool(after[mask].max() >= threshold > before[mask].max()) for mask in laid.masks]
-            found += zip(laid.contrast_to_noise, hits, strict=True)
+            rng = np.random.default_rng([options.seed, number, draw])
+            laid = lay_in(film, nodules, where, NODULES_A_FILM, rng, blur_px=blur_px)
+            after = predict(model, replace(prepared, pixels=laid.film.pixels)).probabilities[Structure.HO]
+            for mask in laid.masks:
+                ratio = contrast_to_noise(laid.film.pixels, prepared.pixels, mask, prepared.assumed_pixel_mm)
+                # What was outlined before is no finding of a nodule that was laid there.
+                found.append((ratio, bool(after[mask].max() >= threshold > before[mask].max())))
             if draw == 0:
                 tiles.append(_tile(laid, after))
     if options.sheet is not None:
@@ -181,10 +140,10 @@ def main() -> None:
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
 
-def _tile(laid: Laid, probability: Image) -> NDArray[np.uint8]:
+def _tile(laid: LaidIn, probability: Image) -> NDArray[np.uint8]:
     """A film with the nodules that were laid in (green) and what is found (red)."""
-    picture = cv2.cvtColor((laid.pixels * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
-    truth = np.any([np.zeros(laid.pixels.shape, dtype=bool), *laid.masks], axis=0)
+    picture = cv2.cvtColor((laid.film.pixels * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    truth = np.any([np.zeros(probability.shape, dtype=bool), *laid.masks], axis=0)
     for mask, colour in ((truth, (0, 255, 0)), (probability > 0.5, (0, 0, 255))):
         contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, contours, -1, colour, 1)

@@ -16,12 +16,17 @@ from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, read_case, read_nodules
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.training.laying_in import lay_in, soft_tissue
 from ho_imaging.training.mining import HardSpot, read_hard_spots
-from ho_imaging.training.regrowth import Place, regrow
+from ho_imaging.training.regrowth import Place, regrow, turned
 from ho_imaging.training.reviewed_films import read_film
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Batch", "StepBatches", "nodule_weights"]
+
+
+LAID_IN_BLUR_PX = (0.4, 1.5)
+"""How sharp real films are on the prepared grid; a nodule laid in is as sharp as one of them."""
 
 
 class Batch(NamedTuple):
@@ -114,7 +119,16 @@ class StepBatches(Dataset[Batch]):
 
     def _draw_film(self, rng: np.random.Generator) -> Drawn:
         info, film = read_film(self._films[int(rng.integers(len(self._films)))])
-        return Drawn(film, info.scope, anatomy=False)
+        share = self._config.data.lay_in_share
+        shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
+        if shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
+            return Drawn(film, info.scope, anatomy=False)
+        _, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
+        nodules = [turned(layer.mineral_mm, rng) for layer in donated if not layer.fixed]
+        where = soft_tissue(film.pixels, film.valid, info.pixel_mm)
+        blur_px = float(rng.uniform(*LAID_IN_BLUR_PX))
+        laid = lay_in(film, nodules, where, int(rng.integers(1, 4)), rng, blur_px=blur_px)
+        return Drawn(laid.film, info.scope, anatomy=False, places=laid.places)
 
     def _plan(
         self, film: Film, places: tuple[Place, ...], size: int, rng: np.random.Generator, *, always: bool = False

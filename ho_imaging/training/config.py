@@ -53,6 +53,8 @@ class DataConfig(_Strict):
     """Folder of a site's reviewed ``film_*.safetensors``, to train on beside the cases; relative like ``cases``."""
     film_share: Share = 0.5
     """Share of films that are reviewed ones, where there are any; 1 trains on nothing else."""
+    lay_in_share: Share = 0.0
+    """Share of reviewed films without ectopic bone into which simulated nodules are laid when they are drawn."""
     crop_sizes: Annotated[tuple[Annotated[int, Field(ge=64, le=2048)], ...], Field(min_length=1)] = (384, 640)
     crop_size_shares: tuple[Share, ...] = (0.85, 0.15)
     pixels_per_batch: Count = 8 * 384 * 384

@@ -18,7 +18,7 @@ from ho_imaging.simulation.scene import FRINGE_MM, Layer
 from ho_imaging.training.cases import MASK_BITS, Case, CaseInfo
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["Place", "Regrown", "regrow"]
+__all__ = ["Place", "Regrown", "regrow", "turned"]
 
 NONE_SHARE = 0.25
 LEFT_OUT_SHARE = 0.2
@@ -80,21 +80,9 @@ def _from_donor(case: Case, info: CaseInfo, layers: Sequence[Layer], rng: np.ran
 
 def _settle(case: Case, layer: Layer, center: NDArray[np.float64], rng: np.random.Generator) -> list[Layer]:
     """Turn, mirror and size a free nodule and lay it near ``center``, under the skin and mostly off the bones."""
-    zoom = float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
-    patch = layer.mineral_mm
-    side = int(np.ceil(np.hypot(*patch.shape) * zoom)) + 3
-    turn = cv2.getRotationMatrix2D(
-        ((patch.shape[1] - 1) / 2, (patch.shape[0] - 1) / 2), float(rng.uniform(0.0, 360.0)), zoom
-    )
-    shift = 0.5 * (side - np.array(patch.shape[::-1]))
-    turn = turn + np.column_stack([np.zeros((2, 2)), shift])
-    source = cv2.GaussianBlur(patch, (0, 0), 0.4 / zoom) if zoom < 0.8 else patch
-    turned = np.asarray(cv2.warpAffine(source, turn, (side, side)), dtype=np.float32)
-    # A smaller body of the same bone is less deep, too.
-    turned *= np.float32(zoom * np.exp(rng.normal(0.0, 0.35)))
-    if rng.random() < 0.5:
-        turned = np.ascontiguousarray(turned[:, ::-1])
-    solid = turned > FRINGE_MM
+    patch = turned(layer.mineral_mm, rng)
+    side = len(patch)
+    solid = patch > FRINGE_MM
     area = int(solid.sum())
     if not area:
         return []
@@ -116,8 +104,24 @@ def _settle(case: Case, layer: Layer, center: NDArray[np.float64], rng: np.rando
         inside = np.count_nonzero(under >> MASK_BITS[Structure.BODY] & 1) >= 0.98 * area
         on_bone = np.count_nonzero(under & bones) > 0.4 * area
         if inside and (may_lie_on_bone or not on_bone):
-            return [Layer(top, left, np.ascontiguousarray(turned[cut]), fixed=False)]
+            return [Layer(top, left, np.ascontiguousarray(patch[cut]), fixed=False)]
     return []
+
+
+def turned(mineral_mm: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Turn, mirror and size a nodule: (rows, columns) mm of cortex in, a square of it out."""
+    zoom = float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
+    side = int(np.ceil(np.hypot(*mineral_mm.shape) * zoom)) + 3
+    turn = cv2.getRotationMatrix2D(
+        ((mineral_mm.shape[1] - 1) / 2, (mineral_mm.shape[0] - 1) / 2), float(rng.uniform(0.0, 360.0)), zoom
+    )
+    shift = 0.5 * (side - np.array(mineral_mm.shape[::-1]))
+    turn = turn + np.column_stack([np.zeros((2, 2)), shift])
+    source = cv2.GaussianBlur(mineral_mm, (0, 0), 0.4 / zoom) if zoom < 0.8 else mineral_mm
+    square = np.asarray(cv2.warpAffine(source, turn, (side, side)), dtype=np.float32)
+    # A smaller body of the same bone is less deep, too.
+    square *= np.float32(zoom * np.exp(rng.normal(0.0, 0.35)))
+    return np.ascontiguousarray(square[:, ::-1]) if rng.random() < 0.5 else square
 
 
 def _center(layer: Layer) -> NDArray[np.float64]:

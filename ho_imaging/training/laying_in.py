@@ -1,0 +1,102 @@
+"""Simulated nodules laid into films without ectopic bone, which nobody outlines: what such films teach about finding.
+
+The background, where false alarms come from, is then the site's own (Litjens et al. 2010 and Schultheiss et al. 2021
+test so; here it trains as well).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_multiotsu
+
+from ho_imaging.simulation.scene import VISIBLE_MM
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
+from ho_imaging.training.films import Film
+from ho_imaging.training.regrowth import Place
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["LaidIn", "lay_in", "soft_tissue"]
+
+FAINTEST_TONE, PLAINEST_TONE = 0.02, 0.4
+"""What the thicker parts of a nodule add to the picture, in [0, 1]."""
+
+SEEN_TONE, TRACE_TONE = 0.008, 0.002
+"""Less than the first shows to nobody and is left open; less than the second is nothing."""
+
+NEAR_MM = 45.0
+"""Nodules are laid no further from bone: elsewhere what looks like one is something else, a stone or a fibroid."""
+
+TRIES = 60
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class LaidIn(NamedTuple):
+    """The film with nodules laid in, and of each its mask and where it lies."""
+
+    film: Film
+    masks: tuple[Mask, ...]
+    places: tuple[Place, ...]
+
+
+def soft_tissue(pixels: Image, valid: Mask, pixel_mm: float, bone: Mask | None = None) -> Mask:
+    """Tell where a nodule may be laid: the middle of three classes of brightness (Otsu 1979), not far from bone.
+
+    All are (rows, columns). ``bone``: where it is known; else the brightest class, less its specks, is taken for bone.
+    """
+    empty = np.zeros(valid.shape, dtype=bool)
+    smooth = cv2.GaussianBlur(pixels, (0, 0), 2.0)
+    if not valid.any() or np.ptp(smooth[valid]) < SEEN_TONE:
+        return empty
+    low, high = threshold_multiotsu(smooth[valid], classes=3)
+    if bone is None:
+        bone = ndimage.binary_opening((smooth > high) & valid, iterations=5)
+    if not bone.any():
+        return empty
+    near = ndimage.distance_transform_edt(~bone) * pixel_mm < NEAR_MM
+    return np.asarray(ndimage.binary_opening((smooth > low) & (smooth < high) & valid & ~bone & near, iterations=3))
+
+
+def lay_in(
+    film: Film, nodules: Sequence[Image], where: Mask, count: int, rng: np.random.Generator, *, blur_px: float = 0.5
+) -> LaidIn:
+    """Lay up to ``count`` nodules, given as mm of cortex, into a film; how plainly each shows is drawn at random.
+
+    ``blur_px``: standard deviation of the film's own blur. A nodule sharper than the film would be known by that alone.
+    """
+    added = np.zeros_like(film.pixels)
+    masks: list[Mask] = []
+    places: list[Place] = []
+    middle = np.argwhere(where)
+    for _ in range(TRIES if len(middle) and nodules else 0):
+        if len(masks) == count:
+            break
+        nodule = nodules[int(rng.integers(len(nodules)))]
+        solid = nodule > VISIBLE_MM
+        top, left = (int(v) for v in middle[int(rng.integers(len(middle)))] - np.array(nodule.shape) // 2)
+        window = (slice(top, top + nodule.shape[0]), slice(left, left + nodule.shape[1]))
+        if min(top, left) < 0 or added[window].shape != nodule.shape or not solid.any():
+            continue
+        if where[window][solid].mean() < 0.9 or added[window].any():
+            continue
+        tone = float(np.exp(rng.uniform(np.log(FAINTEST_TONE), np.log(PLAINEST_TONE))))
+        added[window] = tone * nodule / np.percentile(nodule[solid], 90)
+        mask = np.zeros(where.shape, dtype=bool)
+        mask[window] = solid
+        masks.append(mask)
+        places.append(Place(top, left, *nodule.shape))
+    added = np.asarray(cv2.GaussianBlur(added, (0, 0), blur_px), dtype=np.float32)
+    pixels = np.where(film.valid, np.clip(film.pixels + added, 0.0, 1.0), np.float32(0.0))
+    grown = np.any([np.zeros(where.shape, dtype=bool), *masks], axis=0)
+    # Where the film is white anyway a nodule shows as little as where it is thin.
+    shown = grown & (pixels - film.pixels >= SEEN_TONE)
+    is_open = (added > TRACE_TONE) & ~shown
+    bits = film.bits | shown.astype(np.uint8) << MASK_BITS[Structure.HO] | is_open.astype(np.uint8) << IGNORE_BIT
+    return LaidIn(Film(pixels, film.valid, np.asarray(bits, dtype=np.uint8)), tuple(masks), tuple(places))
