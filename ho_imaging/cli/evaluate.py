@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
     from ho_imaging.training.evaluate import evaluate_studies  # noqa: PLC0415
     from ho_imaging.training.evaluation_page import write_page  # noqa: PLC0415
+    from ho_imaging.training.evaluation_tables import markdown_tables  # noqa: PLC0415
     from ho_imaging.training.figures import figures  # noqa: PLC0415
 
     analyzer = Analyzer(options.model)
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     found = {"model": f"{identity.name} {identity.version}", **figures(records)}
     text = json.dumps(found, indent=2) + "\n"
     (options.out / "figures.json").write_text(text, encoding="utf-8")
+    (options.out / "tables.md").write_text(markdown_tables(found), encoding="utf-8")
     write_page(options.out, f"{identity.name} {identity.version}", found, records)
     sys.stdout.write(text)
     return 0

@@ -13,6 +13,7 @@ from ho_imaging.simulation.hip_scene import HipPlan
 from ho_imaging.simulation.studies import write_study
 from ho_imaging.training.evaluate import Alarm, FilmRecord, Lesion, SideRecord, evaluate_studies
 from ho_imaging.training.evaluation_page import write_page
+from ho_imaging.training.evaluation_tables import markdown_tables
 from ho_imaging.training.figures import CLEAR, confusion, figures, film_froc, quadratic_kappa
 from ho_imaging.training.scoring import sensitivity_at
 from ho_imaging.training.truth import list_studies, read_truth
@@ -127,3 +128,15 @@ def test_the_page_stands_alone(tmp_path):
     assert "http" not in text
     assert text.count("data:image/png;base64,") == 2
     assert {path.name for path in tmp_path.iterdir()} == {"index.html", "froc.png", "reliability.png"}
+
+
+def test_tables_hold_the_figures_and_are_markdown():
+    found = {"model": "toy 1", **figures(RECORDS)}
+    text = markdown_tables(found)
+    assert "| films (nodules, of which clear) | 4 (5, 3) |" in text
+    assert "| sensitivity at 1/8, 1/4, 1/2, 1 false alarms a film, every nodule | 0.20, 0.40, 0.40, 0.40 |" in text
+    assert "| refused | 1 of 4 |" in text
+    assert "phlebolith 0.33 (3 films)" in text
+    for table in text.split("\n\n"):
+        rows = [line for line in table.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) <= 1
