@@ -373,8 +373,11 @@ def test_without_a_browser_it_is_told_what_is_missing(monkeypatch, tmp_path):
         write_pdf("<p>", tmp_path / "x.pdf")
 
 
+NO_PDF = 'for a in "$@"; do case $a in --print-to-pdf=*) echo no > "${a#--print-to-pdf=}";; esac; done'
+
+
 @pytest.mark.parametrize(
-    ("script", "problem"), [("exit 3", "exit status 3"), ("sleep 20", "within 1 s"), ("echo no > x.pdf", "nothing")]
+    ("script", "problem"), [("exit 3", "exit status 3"), ("sleep 20", "within 1 s"), (NO_PDF, "nothing")]
 )
 def test_a_browser_that_fails_leaves_nothing(tmp_path, script, problem):
     browser = tmp_path / "browser"
