@@ -29,6 +29,10 @@ LAID_IN_BLUR_PX = (0.4, 1.5)
 """How sharp real films are on the prepared grid; a nodule laid in is as sharp as one of them."""
 
 
+EDGE_PX = 4
+"""So far from a nodule a pixel weighs as much as the nodule does."""
+
+
 class Batch(NamedTuple):
     """Crops and their truth.
 
@@ -167,8 +171,15 @@ class StepBatches(Dataset[Batch]):
         small_px = loss.small_nodule_area_mm2 / self._config.preparation.pixel_mm**2
         weights = np.stack(
             [
-                nodule_weights(crop.bits, small_px, loss.small_nodule_max_weight, loss.mimic_pixel_weight)
-                for crop in crops
+                nodule_weights(
+                    crop.bits,
+                    small_px,
+                    loss.small_nodule_max_weight,
+                    mimic_weight=loss.mimic_pixel_weight,
+                    # A reader's outline has no fringe: what is open there is uncertain.
+                    fringe_share=loss.fringe_share if item.anatomy else 0.0,
+                )
+                for crop, item in zip(crops, drawn, strict=True)
             ]
         )
         return Batch(
@@ -181,21 +192,31 @@ class StepBatches(Dataset[Batch]):
 
 
 def nodule_weights(
-    bits: NDArray[np.uint8], small_area_px: float, max_weight: float, mimic_weight: float = 1.0
+    bits: NDArray[np.uint8],
+    small_area_px: float,
+    max_weight: float,
+    *,
+    mimic_weight: float = 1.0,
+    fringe_share: float = 0.0,
 ) -> NDArray[np.float16]:
     """Weight of each pixel in the HO loss: in nodules smaller than ``small_area_px``, the root of the ratio of areas.
 
-    Without it a nodule of 5 mm counts a hundredth of one of 5 cm, though both are findings. ``mimic_weight`` is that
-    of mimics where there is no nodule.
+    Without it a nodule of 5 mm counts a hundredth of one of 5 cm, though both are findings. What lies within a few
+    pixels of a nodule weighs as it does: were it cheaper to draw too much than too little, outlines would be too wide.
+    ``mimic_weight`` is that of mimics where there is no nodule. Open pixels weigh nothing; the ``fringe_share`` of the
+    nodule's weight counts in its thin fringe, which then is no bone, for outlines that end where bone starts to show.
     """
     ho = (bits >> MASK_BITS[Structure.HO] & 1).astype(np.uint8)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(ho, connectivity=8)
     areas = statistics[:, cv2.CC_STAT_AREA].astype(np.float64)
-    weights = np.clip(np.sqrt(small_area_px / np.maximum(areas, 1.0)), 1.0, max_weight)
-    weights[0] = 1.0
-    weighted = weights[labels]
-    weighted[(ho == 0) & (bits >> MIMIC_BIT & 1 == 1)] = mimic_weight
-    weighted[bits >> IGNORE_BIT & 1 == 1] = 0.0
+    weights = np.clip(np.sqrt(small_area_px / np.maximum(areas, 1.0)), 1.0, max_weight).astype(np.float32)
+    weights[0] = 0.0
+    of_nodules = weights[labels]
+    near = cv2.dilate(of_nodules, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * EDGE_PX + 1, 2 * EDGE_PX + 1)))
+    is_mimic = bits >> MIMIC_BIT & 1 == 1
+    beside = np.maximum(near, np.where(is_mimic, np.float32(mimic_weight), np.float32(1.0)))
+    is_open = bits >> IGNORE_BIT & 1 == 1
+    weighted = np.where(ho == 1, np.where(is_open, 0.0, of_nodules), np.where(is_open, fringe_share * near, beside))
     return np.asarray(weighted, dtype=np.float16)
 
 

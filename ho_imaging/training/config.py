@@ -108,6 +108,8 @@ class LossConfig(_Strict):
     small_nodule_area_mm2: Positive = 400.0
     """HO pixels count more in nodules smaller than this, by the root of the ratio of areas."""
     small_nodule_max_weight: Annotated[float, Field(ge=1.0)] = 5.0
+    fringe_share: Share = 0.0
+    """How much of a nodule's weight counts in its fringe, bone too thin to show: as no bone. 0 leaves it open."""
     mimic: Annotated[float, Field(ge=0.0)] = 0.0
     """Weight of a map of mimics, which is trained beside the structures and left out of the model: a network that is
     asked what a mimic is takes it for ectopic bone less often. 0 trains none."""

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ho_imaging.training.batches import StepBatches, nodule_weights
-from ho_imaging.training.cases import MIMIC_BIT, list_cases
+from ho_imaging.training.cases import IGNORE_BIT, MIMIC_BIT, list_cases
 from ho_imaging.training.config import load_config
 
 
@@ -58,5 +58,27 @@ def test_mimics_weigh_more_where_there_is_no_nodule():
     bits[10:20, 10:20] |= 1 << MIMIC_BIT
     weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0, mimic_weight=3.0)
     assert (weights[5:15, 5:15] == 2.0).all()
-    assert weights[18, 18] == 3.0
+    assert weights[19, 19] == 3.0
     assert weights[25, 25] == 1.0
+
+
+def test_beside_a_nodule_every_pixel_weighs_as_the_nodule_does():
+    """Too wide and too narrow an outline must cost alike."""
+    bits = np.zeros((40, 40), dtype=np.uint8)
+    bits[15:25, 15:25] = 1
+    weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0)
+    assert (weights[11:29, 20] == 2.0).all()
+    assert (weights[[10, 29], 20] == 1.0).all()
+
+
+def test_the_fringe_of_a_nodule_counts_in_part_and_metal_never():
+    bits = np.zeros((40, 40), dtype=np.uint8)
+    bits[15:25, 15:25] = 1
+    bits[15:25, 25:27] = 1 << IGNORE_BIT  # fringe
+    bits[15:25, 15:17] |= 1 << IGNORE_BIT  # behind metal
+    bits[0:5, 0:5] = 1 << IGNORE_BIT  # a nodule too thin to show
+    weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0, fringe_share=0.25)
+    assert (weights[15:25, 25:27] == 0.5).all()
+    assert not weights[15:25, 15:17].any()
+    assert not weights[0:5, 0:5].any()
+    assert not nodule_weights(bits, small_area_px=400.0, max_weight=5.0)[15:25, 25:27].any()
