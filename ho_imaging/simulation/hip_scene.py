@@ -217,7 +217,8 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
                 layers_of_nodules.append(nodule_layer(nodule))
                 nodules_truth.append(nodule_truth(hip.side, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
     mineral = mineral + ho_mineral
-    mimics = sample_mimics(rng, camera, posed.hips, plan.abundance) if plan.clutter else []
+    native = np.any([layer.mask for layer in bones], axis=0)
+    mimics = sample_mimics(rng, camera, posed.hips, native, plan.abundance) if plan.clutter else []
     for mimic in mimics:
         if mimic.material is Material.BONE:
             mineral = mineral + mimic.thickness_mm

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.simulation.limb import Limb
 from ho_imaging.simulation.mimics import Mimic, bead, healed_fracture, rails, sample_objects
-from ho_imaging.simulation.ossification import grow
+from ho_imaging.simulation.ossification import Styles, grow
 from ho_imaging.simulation.projection import Camera, path_through_volume
 from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.shape_model import Points
@@ -60,7 +60,7 @@ def _ossicle(rng: np.random.Generator, camera: Camera, kind: str, center: Points
     center = center + rng.normal(0.0, 2.0, 3)
     along = rng.normal(size=3)
     path = center + np.linspace(-0.4, 0.4, 5)[:, None] * radius_mm * along / np.linalg.norm(along)
-    volume = grow(rng, path, np.full(5, radius_mm), maturity=1.0, roughness=0.2)
+    volume = grow(rng, path, np.full(5, radius_mm), maturity=1.0, roughness=0.2, styles=Styles.PLAIN)
     return Mimic(kind, Material.BONE, path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm))
 
 
@@ -78,7 +78,8 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, limb: Limb) -> list[Mi
             continue
         heading = direction / np.linalg.norm(direction) + rng.normal(0.0, 0.2, 3)
         path = start + np.linspace(-0.3, 1.0, 6)[:, None] * rng.uniform(2.5, 8.0) * heading
-        volume = grow(rng, path, rng.uniform(1.3, 2.8) * np.linspace(1.2, 0.35, 6), maturity=1.0, roughness=0.3)
+        radii = rng.uniform(1.3, 2.8) * np.linspace(1.2, 0.35, 6)
+        volume = grow(rng, path, radii, maturity=1.0, roughness=0.3, styles=Styles.PLAIN)
         projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
         found.append(Mimic(kind, Material.BONE, projected, bone))
     return found

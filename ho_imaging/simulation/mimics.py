@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.simulation.ossification import grow
+from ho_imaging.simulation.ossification import Styles, grow
 from ho_imaging.simulation.pose import Hip
 from ho_imaging.simulation.projection import Camera, path_through_volume
 from ho_imaging.simulation.scene import Material
@@ -37,9 +37,16 @@ class Mimic:
 
 
 def sample_mimics(
-    rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip], abundance: float = 1.0
+    rng: np.random.Generator,
+    camera: Camera,
+    hips: tuple[Hip, Hip],
+    bone: NDArray[np.bool_],
+    abundance: float = 1.0,
 ) -> list[Mimic]:
-    """Sample a usual film's share of mimics; each kind comes on its own chance, times ``abundance``."""
+    """Sample a usual film's share of mimics; each kind comes on its own chance, times ``abundance``.
+
+    ``bone``: (rows, columns), where native bone projects.
+    """
     mimics: list[Mimic] = []
     chances = (
         (_phleboliths, 0.40),
@@ -54,12 +61,13 @@ def sample_mimics(
         (_stones, 0.04),
         (_seeds, 0.03),
         (_stent, 0.03),
-        (_bone_islands, 0.06),
         (_shield, 0.03),
     )
     for draw, chance in chances:
         if rng.random() < chance * abundance:
             mimics.extend(draw(rng, camera, hips))
+    if rng.random() < 0.06 * abundance:
+        mimics.extend(_bone_islands(rng, camera, hips, bone))
     for thing, chance in ((_electrode, 0.08), (_buttons, 0.07), (_tubing, 0.08)):
         if rng.random() < chance * abundance:
             mimics.extend(thing(rng, camera))
@@ -243,7 +251,7 @@ def _ossicle(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
     center = hip.head_center + (hip.head_radius_mm + 4.0 + 0.4 * length) * direction / np.linalg.norm(direction)
     along = np.array([hip.outward * 0.66, 0.0, -0.75])
     path = center + np.linspace(-0.3, 0.3, 5)[:, None] * length * along
-    volume = grow(rng, path, np.full(5, 0.3 * length), maturity=1.0, roughness=0.25)
+    volume = grow(rng, path, np.full(5, 0.3 * length), maturity=1.0, roughness=0.25, styles=Styles.PLAIN)
     return [
         Mimic(
             "os_acetabuli", Material.BONE, path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
@@ -275,7 +283,7 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimi
         length = rng.uniform(2.5, 7.5)
         path = start + np.linspace(-0.3, 1.0, 6)[:, None] * length * heading
         radii = rng.uniform(1.4, 2.8) * np.linspace(1.2, 0.35, 6)
-        volume = grow(rng, path, radii, maturity=1.0, roughness=0.3)
+        volume = grow(rng, path, radii, maturity=1.0, roughness=0.3, styles=Styles.PLAIN)
         projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
         found.append(Mimic(kind, Material.BONE, projected, bone))
     return found
@@ -289,7 +297,8 @@ def healed_fracture(rng: np.random.Generator, camera: Camera, shaft: tuple[Point
     half = rng.uniform(14.0, 32.0)
     path = middle + np.linspace(-half, half, 12)[:, None] * along
     radii = rng.uniform(11.5, 15.0) * np.sin(np.linspace(0.25, np.pi - 0.25, 12))
-    volume = grow(rng, path, radii, maturity=float(rng.uniform(0.7, 1.0)), roughness=0.15)
+    maturity = float(rng.uniform(0.7, 1.0))
+    volume = grow(rng, path, radii, maturity=maturity, roughness=0.15, styles=Styles.PLAIN)
     projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
     return Mimic("healed_fracture", Material.BONE, projected, "femur")
 
@@ -297,12 +306,13 @@ def healed_fracture(rng: np.random.Generator, camera: Camera, shaft: tuple[Point
 def _avulsion(rng: np.random.Generator, camera: Camera, hip: Hip) -> Mimic:
     """A flake that a tendon tore off and that healed a little way from its bed: an old injury, not new bone."""
     name = str(rng.choice(["ischial_tuberosity", "anterior_inferior_spine", "anterior_superior_spine"]))
-    away = rng.normal(size=3) * (1.0, 0.5, 1.0)
-    bed = hip.pelvis_marks[name] + rng.uniform(4.0, 10.0) * (away + np.array([hip.outward * 0.6, 0.0, -0.8]))
+    away = rng.normal(size=3) * (0.6, 0.3, 0.6) + np.array([hip.outward * 0.6, 0.0, -0.8])
+    bed = hip.pelvis_marks[name] + rng.uniform(3.0, 9.0) * away / np.linalg.norm(away)
     length = rng.uniform(6.0, 18.0)
     direction = rng.normal(size=3)
     path = bed + np.linspace(-0.5, 0.5, 6)[:, None] * length * direction / np.linalg.norm(direction)
-    volume = grow(rng, path, np.full(6, rng.uniform(1.2, 2.6)), maturity=1.0, roughness=0.3)
+    radii = np.full(6, rng.uniform(1.2, 2.6))
+    volume = grow(rng, path, radii, maturity=1.0, flatness=0.5, roughness=0.3, styles=Styles.PLAIN)
     projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
     return Mimic("avulsion_fragment", Material.BONE, projected)
 
@@ -387,19 +397,21 @@ def _stent(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> l
     return [Mimic("stent", Material.STEEL, image)]
 
 
-def _bone_islands(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Enostoses: small dense spots of cortex within a bone, its own; drawn where the landmarks lie."""
+def _bone_islands(
+    rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip], bone: NDArray[np.bool_]
+) -> list[Mimic]:
+    """Enostoses: small dense spots of cortex within a bone, its own, so none lies beside one."""
+    scale = _scale(camera, float(hips[0].head_center[1]))
     found = []
     for _ in range(int(rng.integers(1, 4))):
-        hip = _hip(rng, hips)
-        on_pelvis = rng.random() < 0.6
-        marks = hip.pelvis_marks if on_pelvis else hip.femur_marks
-        position = marks[str(rng.choice(sorted(marks)))] + rng.normal(0.0, 4.0, 3)
-        # Towards the middle of the bone, so that it lies in front of or behind bone.
-        position = position + 0.3 * (hip.head_center - position)
+        radius_mm = float(rng.uniform(1.5, 5.0))
+        # Stretched by a fifth at most, see `bead`.
+        inside = np.argwhere(cv2.distanceTransform(bone.astype(np.uint8), cv2.DIST_L2, 3) > 1.3 * radius_mm * scale)
+        if not len(inside):
+            continue
         image = np.zeros(camera.shape, np.float32)
-        bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(1.5, 5.0),
-              _scale(camera, float(position[1])), rng.uniform(0.3, 0.9), 0.0)  # fmt: skip
+        center = inside[int(rng.integers(len(inside)))].astype(np.float64)
+        bead(rng, camera, image, center, radius_mm, scale, float(rng.uniform(0.3, 0.9)), 0.0)
         found.append(Mimic("bone_island", Material.BONE, image))
     return found
 

@@ -23,10 +23,15 @@ _MAX_VOXELS = 500_000
 
 
 class Styles(StrEnum):
-    """Which shapes ectopic bone is drawn from. The unseen ones are for validation and tests, never for training."""
+    """Which shapes bone is drawn from.
+
+    The unseen ones are for validation and tests, never for training. Plain ones are those of bone that is no ectopic
+    bone, ossicles and callus: smooth, in one piece.
+    """
 
     USUAL = "usual"
     UNSEEN = "unseen"
+    PLAIN = "plain"
 
 
 def bent_path(rng: np.random.Generator, start: Points, end: Points, bend: float, points: int = 14) -> Points:
@@ -82,7 +87,7 @@ def grow(
     shape = (nx, ny, nz)
     axes = [low[i] + np.arange(shape[i], dtype=np.float32) * voxel for i in range(3)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=0).astype(np.float32)
-    style = _sample_style(rng) if styles is Styles.USUAL else _sample_unseen_style(rng)
+    style = _sample_style(rng, styles)
     for axis in range(3):
         grid[axis] += style.warp * reach * smooth_noise_3d(rng, shape, max(1.6 * reach / voxel, 2.0))
 
@@ -121,8 +126,12 @@ class _Style:
     streaked: float = 0.0
 
 
-def _sample_style(rng: np.random.Generator) -> _Style:
-    """Draw a style: half are usual, the rest smoother, more ragged, more contorted, or streaked as muscle is."""
+def _sample_style(rng: np.random.Generator, styles: Styles) -> _Style:
+    """Draw a style. Half of the usual ones are alike, the rest smoother, more ragged, more contorted, or streaked."""
+    if styles is Styles.PLAIN:
+        return _Style(warp=0.12, grain=0.9, rough=0.6)
+    if styles is Styles.UNSEEN:
+        return _sample_unseen_style(rng)
     if rng.random() < 0.5:
         return _Style()
     return _Style(

@@ -60,12 +60,25 @@ def test_planned_classes_are_what_grows(grade):
 
 def test_unseen_styles_change_ectopic_bone_and_nothing_else_of_the_anatomy():
     usual, unseen = (
-        sample_hip_scene(12, HipPlan(grades=("I", "I"), clutter=False, styles=styles, **COARSE)) for styles in Styles
+        sample_hip_scene(12, HipPlan(grades=("I", "I"), clutter=False, styles=styles, **COARSE))
+        for styles in (Styles.USUAL, Styles.UNSEEN)
     )
     assert unseen.masks["ho"].any()
     assert (usual.masks["ho"] != unseen.masks["ho"]).any()
     for name in ("pelvis", "femur"):
         assert (usual.masks[name] == unseen.masks[name]).all()
+
+
+def test_bone_islands_lie_in_bone():
+    """Beside a bone one would be ectopic bone, and the truth would be wrong."""
+    seen = 0
+    for seed in range(20, 32):
+        scene = sample_hip_scene(seed, HipPlan(grades=("0", "0"), abundance=12.0, **COARSE))
+        if "mimic_bone_island" in scene.masks:
+            seen += 1
+            native = scene.masks["pelvis"] | scene.masks["femur"] | scene.masks.get("other_bone", False)
+            assert not (scene.masks["mimic_bone_island"] & ~native).any()
+    assert seen > 3
 
 
 def _outline_over_circle(styles, number):
@@ -77,7 +90,9 @@ def _outline_over_circle(styles, number):
 
 
 def test_unseen_styles_go_beyond_the_usual_ones():
-    usual, unseen = ([_outline_over_circle(styles, number) for number in range(40)] for styles in Styles)
+    usual, unseen = (
+        [_outline_over_circle(styles, number) for number in range(40)] for styles in (Styles.USUAL, Styles.UNSEEN)
+    )
     assert min(unseen) < min(usual)
     assert np.std(unseen) > np.std(usual)
 
