@@ -38,6 +38,9 @@ _JOINT_DISTANCE_IN_DIAMETERS = (2.7, 4.4)
 
 Simulated adults lie between 3.0 and 3.9; small children, whose heads are still small, above 4.7."""
 
+_ADULT_JOINT_DISTANCE_MM = (140.0, 235.0)
+"""Between the heads of an adult's hips, on the film (LLP26: 160 to 195 in the body, enlarged by up to 1.2)."""
+
 _LEAST_HEAD_COVER = 0.4
 """An adult head is bone, or an implant. In small children it is cartilage, which no film shows."""
 
@@ -125,7 +128,11 @@ def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
         diameter = (first.radius_px + second.radius_px) / grid.column_scale
         ratio = float(np.linalg.norm(centers[1] - centers[0])) / diameter
         least, most = _JOINT_DISTANCE_IN_DIAMETERS
-        if not least <= ratio <= most:
+        spacing_mm = prediction.prepared.pixel_mm
+        apart_mm = 0.0 if spacing_mm is None else ratio * diameter * spacing_mm
+        # A head that is outlined too small looks like a child's; millimetres that the film states tell them apart.
+        is_adult = _ADULT_JOINT_DISTANCE_MM[0] <= apart_mm <= _ADULT_JOINT_DISTANCE_MM[1]
+        if ratio < least or (ratio > most and not is_adult):
             return f"shows joints that are not in an adult's proportions (distance {ratio:.1f} head diameters)"
     heads = anatomy.masks[Structure.FEMORAL_HEAD]
     solid = anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]

@@ -46,6 +46,12 @@ def test_joints_out_of_proportion_are_refused(known, apart):
     assert "proportions" in reason(adult(known, apart=apart))
 
 
+def test_heads_outlined_too_small_are_an_adults_where_millimetres_say_so(known):
+    assert reason(adult(known, apart=175, radius=18)) is None
+    assert "proportions" in reason(adult(known, apart=175, radius=18, pixel_mm=0.79))  # 138 mm: a child's
+    assert "proportions" in reason(adult(known, apart=175, radius=18, pixel_mm=None))
+
+
 def test_from_the_side_joints_may_lie_on_each_other(known):
     assert "proportions" in reason(adult(known, apart=60))
     assert reason(adult(known, apart=60, view=View.CROSS_TABLE_LATERAL)) is None

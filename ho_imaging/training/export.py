@@ -54,7 +54,7 @@ def export_model(
     cases_dir: Path | None = None,
     films_dir: Path | None = None,
     checkpoint: str = BEST_FILE,
-    calibration_films: int = 100,
+    calibration_films: int = 160,
     make_film: FilmMaker = simulate_film,
 ) -> ModelDescription:
     """Write a run's averaged weights as the model ``folder.name``.
@@ -146,7 +146,7 @@ def _operating_threshold(
     for threshold in tried:
         matched = _match(films, maps, level=GROW_SHARE * float(threshold))
         alarms = sum(int((film.false_alarm_scores >= threshold).sum()) for film in matched)
-        if alarms <= MOST_FALSE_ALARMS_PER_FILM * len(films):
+        if alarms <= MOST_FALSE_ALARMS_PER_FILM * len(matched):
             return round(float(threshold), 2)
     return HIGHEST_THRESHOLD
 
@@ -163,6 +163,7 @@ def _finding_confidence(films: Sequence[ValidationFilm], maps: Sequence[NDArray[
 
 
 def _match(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, level: float) -> list[FilmLesions]:
+    """Match on the films that a user would see outlines on: one out of scope is refused and raises no false alarm."""
     return [
         match_lesions(
             np.where(film.valid, probability, np.float32(0.0)),
@@ -173,6 +174,7 @@ def _match(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]],
             min_area_mm2=SMALLEST_NODULE_MM2,
         )
         for (info, film), probability in zip(films, maps, strict=True)
+        if info.scope
     ]
 
 
