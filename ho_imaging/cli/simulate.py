@@ -50,6 +50,10 @@ def run(options: argparse.Namespace) -> int:
 
     if options.count < 1 or options.seed < 0 or not 0.08 <= options.pixel_mm <= 2.0:
         raise UsageError("needs --count of at least 1, --seed of at least 0 and --pixel-mm between 0.08 and 2")
+    if options.cases and options.unseen_styles:
+        raise UsageError(
+            "training never sees them; validation cases have them anyway", remedy="leave out --unseen-styles"
+        )
     if options.cases:
         from ho_imaging.training.generate import write_cases  # noqa: PLC0415
 

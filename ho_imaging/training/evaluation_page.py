@@ -14,6 +14,7 @@ import numpy as np
 from ho_imaging.errors import UsageError
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord
+from ho_imaging.training.evaluation_tables import GROUP_HEADER, group_rows
 from ho_imaging.training.figures import CLEAR, film_froc
 
 __all__ = ["write_page"]
@@ -158,21 +159,7 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
             ],
         ),
         "<h2>By kind of nodule and film</h2>",
-        _table(
-            ("group", "films", "nodules", "sensitivity", "of clear ones", "false alarms a film", "median Dice"),
-            [
-                (
-                    row["group"],
-                    row["films"] or "",
-                    row["lesions"],
-                    _number(row["sensitivity"]),
-                    _number(row["sensitivity_clear"]),
-                    _number(row.get("false_alarms_per_film")),
-                    _number(row.get("dice_ho_median")),
-                )
-                for row in figures["subgroups"]
-            ],
-        ),
+        _table(GROUP_HEADER, group_rows(figures, digits=3)),
     ]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Evaluation of {html.escape(model)}</title>'

@@ -7,10 +7,12 @@ from typing import Any
 
 from ho_imaging.severity.systems.brooker import GRADES
 
-__all__ = ["markdown_tables"]
+__all__ = ["GROUP_HEADER", "group_rows", "markdown_tables"]
 
 POOR_RATE = 0.1
 """Mimics with so many false alarms a film are named in the summary."""
+
+GROUP_HEADER = ("group", "films", "nodules", "sensitivity", "of clear ones", "false alarms a film", "median Dice")
 
 _RATES = ("0.125", "0.25", "0.5", "1")
 
@@ -18,34 +20,30 @@ _RATES = ("0.125", "0.25", "0.5", "1")
 def markdown_tables(figures: Mapping[str, Any]) -> str:
     """Give the tables of `ho_imaging.training.figures.figures`: summary, Brooker classes, groups, mimics."""
     classes = ([grade, *row] for grade, row in zip(GRADES, figures["brooker"]["confusion"], strict=True))
-    groups = (
-        [
-            row["group"],
-            row["films"] or "",
-            row["lesions"],
-            _number(row["sensitivity"]),
-            _number(row["sensitivity_clear"]),
-            _number(row.get("false_alarms_per_film")),
-            _number(row.get("dice_ho_median")),
-        ]
-        for row in figures["subgroups"]
-    )
     mimics = (
         [name, row["films"], _number(row["false_alarms_per_film"]), _number(row["reported_per_film"])]
         for name, row in figures["false_alarms_per_mimic"].items()
     )
-    head = ("group", "films", "nodules", "sensitivity", "of clear ones", "false alarms a film", "median Dice")
     return "\n".join(
         [
             _table(("", figures.get("model", "")), _summary(figures)),
             "Brooker class, sides; rows are true, columns found:\n",
             _table((r"true \ found", *GRADES), classes),
             "By kind of nodule and film, at the score that gives half a false alarm a film over all films:\n",
-            _table(head, groups),
+            _table(GROUP_HEADER, group_rows(figures)),
             "False alarms on mimics, per film that shows the kind:\n",
             _table(("mimic", "films", "at that score", "at the operating threshold"), mimics),
         ]
     )
+
+
+def group_rows(figures: Mapping[str, Any], digits: int = 2) -> list[tuple[object, ...]]:
+    """Give a row for each kind of nodule and film, under `GROUP_HEADER`."""
+    shares = ("sensitivity", "sensitivity_clear", "false_alarms_per_film", "dice_ho_median")
+    return [
+        (row["group"], row["films"] or "", row["lesions"], *(_number(row.get(key), digits) for key in shares))
+        for row in figures["subgroups"]
+    ]
 
 
 def _summary(figures: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
