@@ -229,8 +229,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="write a picture of the first twelve films")
     options = parser.parse_args()
-    model = Path(options.model) if Path(options.model).is_dir() else options.model
-    analyzer, meshes = Analyzer(model), load_meshes()
+    analyzer, meshes = Analyzer(options.model), load_meshes()
     matched, contrast, overlaps, refused, bare_refused, outlined, sheet = [], [], [], 0, 0, [], []
     for number in range(options.count):
         shown = patient(np.random.default_rng([options.seed, number]), meshes)

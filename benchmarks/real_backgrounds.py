@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ho_imaging.errors import HOImagingError
+from ho_imaging.findings.nodules import GROW_SHARE
 from ho_imaging.network import load_model
 from ho_imaging.network.inference import predict
 from ho_imaging.network.model_store import Model
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="write a picture of films with nodules laid in")
     options = parser.parse_args()
-    model = load_model(Path(options.model) if Path(options.model).is_dir() else options.model)
+    model = load_model(options.model)
     films, nodules = read_films(options.folder, model), sample_nodules()
     threshold = model.description.thresholds[Structure.HO]
     found: list[tuple[float, bool]] = []
@@ -106,7 +107,7 @@ def main() -> None:
         before = plain.probabilities[Structure.HO]
         # What is outlined on the film as it is: it shows no ectopic bone.
         empty = np.zeros(before.shape, dtype=bool)
-        alone = match_lesions(before, empty, pixel_mm=prepared.assumed_pixel_mm, threshold=0.6 * threshold)
+        alone = match_lesions(before, empty, pixel_mm=prepared.assumed_pixel_mm, threshold=GROW_SHARE * threshold)
         alarms.append(int((alone.false_alarm_scores >= threshold).sum()))
         where = where_to_lay(plain)
         film = Film(prepared.pixels, prepared.valid, np.zeros(before.shape, dtype=np.uint8))

@@ -35,8 +35,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=60)
     parser.add_argument("--films", type=Path)
     options = parser.parse_args()
-    model = Path(options.model) if Path(options.model).is_dir() else options.model
-    analyzer = Analyzer(model, region=Region.UNKNOWN)
+    analyzer = Analyzer(options.model, region=Region.UNKNOWN)
     let_through: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.others):

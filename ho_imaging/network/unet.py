@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["Architecture", "Output", "UNet", "fold_batch_norm"]
+__all__ = ["SUB_PIXELS", "Architecture", "Output", "UNet", "fold_batch_norm"]
 
 INPUT_CHANNELS = 2
 """The film in [0, 1] and its valid mask."""
+
+SUB_PIXELS = 4
+"""Channels of the head for each map, one after another: two by two sub-pixels."""
 
 Width = Annotated[int, Field(ge=4, le=1024)]
 Depth = Annotated[int, Field(ge=0, le=8)]
@@ -110,8 +113,8 @@ class UNet(nn.Module):
         self.context = nn.Sequential(*(_Residual(widths[-1], dilation) for dilation in architecture.dilations))
         self.laterals = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 1) for i in levels)
         self.decoders = nn.ModuleList(_ConvNorm(widths[i], widths[i]) for i in levels)
-        # Four sub-pixels for each structure bring the stem's half resolution back to the film's.
-        self.head = nn.Conv2d(widths[0], 4 * structures, 1)
+        # Sub-pixels for each structure bring the stem's half resolution back to the film's.
+        self.head = nn.Conv2d(widths[0], SUB_PIXELS * structures, 1)
         self.scope_hidden = nn.Conv2d(widths[-1], 64, 1)
         self.scope_out = nn.Linear(64, 1)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ho_imaging.network.unet import Output, UNet
+from ho_imaging.network.unet import SUB_PIXELS, Output, UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.cases import MASK_BITS, MIMIC_BIT
 from ho_imaging.training.config import LossConfig
@@ -43,7 +43,7 @@ def start_from_priors(net: UNet, structures: Iterable[Structure]) -> None:
     """
     priors = [PRIOR_LOGITS[structure] for structure in structures]
     priors += [MIMIC_PRIOR_LOGIT] * (net.structures - len(priors))
-    net.head.bias.copy_(torch.tensor(priors).repeat_interleave(4))  # type: ignore[union-attr]
+    net.head.bias.copy_(torch.tensor(priors).repeat_interleave(SUB_PIXELS))  # type: ignore[union-attr]
 
 
 def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Tensor, dict[str, float]]:

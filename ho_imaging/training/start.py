@@ -9,13 +9,10 @@ from torch import Tensor
 
 from ho_imaging.errors import UsageError
 from ho_imaging.network.model_store import load_weights
-from ho_imaging.network.unet import Architecture, UNet
+from ho_imaging.network.unet import SUB_PIXELS, Architecture, UNet
 from ho_imaging.training.config import TrainingConfig
 
 __all__ = ["begin_from", "without_mimics"]
-
-_SUB_PIXELS = 4
-"""Channels of the network's head for each map."""
 
 
 def begin_from(net: UNet, model: str | Path, config: TrainingConfig) -> None:
@@ -47,7 +44,7 @@ def begin_from(net: UNet, model: str | Path, config: TrainingConfig) -> None:
 
 def without_mimics(state: Mapping[str, Tensor], structures: int) -> dict[str, Tensor]:
     """Give weights without the map of mimics, which follows those of the structures; without one, they stay."""
-    cut = {key: value[: _SUB_PIXELS * structures] for key, value in state.items() if key.startswith("head.")}
+    cut = {key: value[: SUB_PIXELS * structures] for key, value in state.items() if key.startswith("head.")}
     return dict(state) | cut
 
 

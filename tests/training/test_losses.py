@@ -85,17 +85,23 @@ def test_the_hardest_pixel_is_pushed_hardest():
     assert float(logits.grad[0, 0, 3, 3]) > 0.9
 
 
-def test_gradient_descent_on_the_loss_draws_the_masks():
-    bits = torch.zeros(32, 32, dtype=torch.uint8)
-    bits[8:16, 8:16] |= 1
-    bits[4:28, 4:28] |= 1 << 5
-    config = LossConfig(structures={Structure.HO: 1.0, Structure.BODY: 1.0})
+def descended(bits, config):
+    """Two maps after gradient descent on their loss."""
     logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
     optimiser = torch.optim.Adam([logits], lr=0.5)
     for _ in range(60):
         optimiser.zero_grad()
         training_loss(Output(logits, torch.zeros(1)), a_batch(bits), config)[0].backward()
         optimiser.step()
+    return logits
+
+
+def test_gradient_descent_on_the_loss_draws_the_masks():
+    bits = torch.zeros(32, 32, dtype=torch.uint8)
+    bits[8:16, 8:16] |= 1
+    bits[4:28, 4:28] |= 1 << 5
+    config = LossConfig(structures={Structure.HO: 1.0, Structure.BODY: 1.0})
+    logits = descended(bits, config)
     assert torch.equal(logits[0, 0] > 0, (bits & 1) > 0)
     assert torch.equal(logits[0, 1] > 0, (bits >> 5 & 1) > 0)
 
@@ -123,11 +129,6 @@ def test_mimics_are_learnt_on_a_map_of_their_own():
     bits = torch.zeros(32, 32, dtype=torch.uint8)
     bits[8:16, 8:16] |= 1 << MIMIC_BIT
     config = LossConfig(structures={Structure.HO: 1.0}, mimic=1.0, scope=0.0)
-    logits = torch.zeros(1, 2, 32, 32, requires_grad=True)
-    optimiser = torch.optim.Adam([logits], lr=0.5)
-    for _ in range(60):
-        optimiser.zero_grad()
-        training_loss(Output(logits, torch.zeros(1)), a_batch(bits), config)[0].backward()
-        optimiser.step()
+    logits = descended(bits, config)
     assert not (logits[0, 0] > 0).any()
     assert torch.equal(logits[0, 1] > 0, bits > 0)
