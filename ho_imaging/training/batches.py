@@ -89,7 +89,9 @@ class StepBatches(Dataset[Batch]):
         data = self._config.data
         rng = np.random.default_rng([self._config.run.seed, step])
         shares = np.array(data.crop_size_shares) / sum(data.crop_size_shares)
-        size = int(rng.choice(data.crop_sizes, p=shares))
+        halved = 2 if step < data.coarse_steps else 1
+        size = int(rng.choice(data.crop_sizes, p=shares)) // halved
+        pixel_mm = self._config.preparation.pixel_mm * halved
         count = max(1, data.pixels_per_batch // size**2)
         spots = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
         crops: list[Film] = []
@@ -101,12 +103,12 @@ class StepBatches(Dataset[Batch]):
             else:
                 from_film = self._draw_case(spots, rng)
             film = from_film.film
-            for _ in range(min(data.crops_per_film, count - len(crops))):
-                plan = self._plan(film, from_film.places, size, rng, always=from_film.hard)
-                bend = bent(size, self._config.preparation.pixel_mm, rng) if rng.random() < data.bend_share else None
+            for _ in range(min(data.crops_per_film * halved, count - len(crops))):
+                plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=1.0 / halved)
+                bend = bent(size, pixel_mm, rng) if rng.random() < data.bend_share else None
                 crops.append(change_picture(cut_crop(film, plan, bend), rng))
                 drawn.append(from_film)
-        return self._collate(crops, drawn)
+        return self._collate(crops, drawn, pixel_mm)
 
     def _draw_case(self, spots: Sequence[HardSpot], rng: np.random.Generator) -> Drawn:
         data = self._config.data
@@ -135,12 +137,19 @@ class StepBatches(Dataset[Batch]):
         return Drawn(laid.film, info.scope, anatomy=False, places=laid.places)
 
     def _plan(
-        self, film: Film, places: tuple[Place, ...], size: int, rng: np.random.Generator, *, always: bool = False
+        self,
+        film: Film,
+        places: tuple[Place, ...],
+        size: int,
+        rng: np.random.Generator,
+        *,
+        always: bool = False,
+        scale: float = 1.0,
     ) -> CropPlan:
         data = self._config.data
         rows, columns = film.bits.shape
         smallest, largest = np.log(data.scale_range)
-        scale = float(np.exp(rng.uniform(smallest, largest)))
+        scale *= float(np.exp(rng.uniform(smallest, largest)))
         chance = rng.random()
         ho = film.bits >> MASK_BITS[Structure.HO] & 1 == 1
         mimic = film.bits >> MIMIC_BIT & 1 == 1
@@ -164,11 +173,11 @@ class StepBatches(Dataset[Batch]):
             mirrored=bool(rng.random() < data.flip_share),
         )
 
-    def _collate(self, crops: Sequence[Film], drawn: Sequence[Drawn]) -> Batch:
+    def _collate(self, crops: Sequence[Film], drawn: Sequence[Drawn], pixel_mm: float) -> Batch:
         loss = self._config.loss
         films = np.stack([np.stack([crop.pixels, crop.valid]).astype(np.float32) for crop in crops])
         bits = np.stack([crop.bits for crop in crops])
-        small_px = loss.small_nodule_area_mm2 / self._config.preparation.pixel_mm**2
+        small_px = loss.small_nodule_area_mm2 / pixel_mm**2
         weights = np.stack(
             [
                 nodule_weights(

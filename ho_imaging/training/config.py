@@ -61,6 +61,9 @@ class DataConfig(_Strict):
     """Each batch holds as many crops of its size as this allows, so that steps take the same time."""
     crops_per_film: Count = 2
     """Crops cut from one simulated film: more cost less simulation, fewer give more varied batches."""
+    coarse_steps: Annotated[int, Field(ge=0)] = 0
+    """So many steps at the start show each crop in half the pixels a side, four times as many crops a step and twice as
+    many a film: what bones and bodies look like is learnt at a quarter of the cost (progressive resizing)."""
     ho_share: Share = 0.6
     """Share of crops, of films that show HO, that are cut around a nodule."""
     mimic_share: Share = 0.1
@@ -77,11 +80,14 @@ class DataConfig(_Strict):
 
 
 class OptimiserConfig(_Strict):
-    """AdamW with a linear warm-up and a cosine to the end, and a running average of the weights."""
+    """AdamW with a linear warm-up and a cosine down to the end, and a running average of the weights."""
 
     learning_rate: Positive = 4e-3
     final_share: Share = 0.01
     warmup_share: Share = 0.04
+    decay_share: Share = 1.0
+    """The rate falls over this last share of the budget and is constant before. Below 1, a run can be given more time
+    later: up to where the rate falls, a longer run is the same run (Hägele et al. 2024)."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.02
     clip_norm: Positive = 5.0
     ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.997
@@ -131,8 +137,9 @@ class TrainingConfig(_Strict):
         """Check what concerns several fields at once."""
         if len(self.data.crop_sizes) != len(self.data.crop_size_shares) or sum(self.data.crop_size_shares) <= 0:
             raise ValueError("crop_sizes and crop_size_shares must have the same length, with shares above zero")
-        if any(size % self.network.stride for size in self.data.crop_sizes):
-            raise ValueError(f"crop_sizes must be multiples of {self.network.stride}")
+        multiple = self.network.stride * (2 if self.data.coarse_steps else 1)
+        if any(size % multiple for size in self.data.crop_sizes):
+            raise ValueError(f"crop_sizes must be multiples of {multiple}")
         if self.data.scale_range[0] > self.data.scale_range[1]:
             raise ValueError("scale_range must go from small to large")
 

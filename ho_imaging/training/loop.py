@@ -110,10 +110,11 @@ def train(
 
 
 def learning_rate(config: OptimiserConfig, share: float) -> float:
-    """Give the learning rate at a share of the budget in [0, 1]: linear warm-up, then a cosine to the final share."""
+    """Give the learning rate at a share of the budget in [0, 1]: linear warm-up, level, a cosine to the final share."""
     if share < config.warmup_share:
         return config.learning_rate * max(share / config.warmup_share, 1e-3)
-    down = (min(share, 1.0) - config.warmup_share) / (1.0 - config.warmup_share)
+    falls_from = max(config.warmup_share, 1.0 - config.decay_share)
+    down = max(0.0, min(share, 1.0) - falls_from) / (1.0 - falls_from) if falls_from < 1.0 else 0.0
     low = config.learning_rate * config.final_share
     return low + (config.learning_rate - low) * 0.5 * (1.0 + math.cos(math.pi * down))
 

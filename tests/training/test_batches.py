@@ -38,6 +38,19 @@ def test_crops_favour_nodules(toy_config, toy_film_maker):
     assert torch.cat(shown).float().mean() > 0.6
 
 
+def test_coarse_steps_show_as_much_of_the_film_in_half_the_pixels_a_side(toy_config, toy_film_maker):
+    plain = "scale_range = [1.0, 1.0]\nrotation_deg = 0.0\nbend_share = 0.0\nho_share = 0.0\ncoarse_steps = 1\n"
+    text = toy_config.read_text().replace("crop_sizes = [64]", "crop_sizes = [64]\n" + plain)
+    toy_config.write_text(text)
+    coarse, fine = (batches(toy_config, toy_film_maker)[step] for step in (0, 1))
+    assert coarse.films.shape == (16, 2, 32, 32)
+    assert fine.films.shape == (4, 2, 64, 64)
+    largest = [int((batch.bits >> 3 & 1).flatten(1).sum(1).max()) for batch in (coarse, fine)]
+    head_px = np.pi * (0.12 * 150) ** 2
+    assert largest[1] <= 1.05 * head_px
+    assert 0.2 * head_px < largest[0] < 1.05 * head_px / 4
+
+
 def test_small_nodules_weigh_by_the_root_of_their_area():
     bits = np.zeros((60, 60), dtype=np.uint8)
     bits[5:15, 5:15] = 1  # 100 px

@@ -141,6 +141,20 @@ def test_the_learning_rate_rises_then_falls():
     assert learning_rate(config, 1.0) == learning_rate(config, 1.2) == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize("minutes", [100.0, 400.0])
+def test_a_level_rate_is_the_same_however_long_the_run_until_it_falls(minutes):
+    """The end of a run may be put off while its rate has not begun to fall: what was trained stays what it was."""
+    config = OptimiserConfig(learning_rate=1.0, warmup_share=0.0, final_share=0.01, decay_share=0.25)
+    assert learning_rate(config, 70.0 / minutes) == 1.0
+    assert learning_rate(config, 0.875) == pytest.approx((1.0 + 0.01) / 2)
+    assert learning_rate(config, 1.0) == pytest.approx(0.01)
+
+
+def test_a_rate_that_never_falls_is_level_to_the_end():
+    config = OptimiserConfig(learning_rate=1.0, warmup_share=0.0, decay_share=0.0)
+    assert learning_rate(config, 1.0) == learning_rate(config, 0.5) == 1.0
+
+
 def test_a_finished_folder_is_not_overwritten(tmp_path, toy_config, toy_film_maker):
     with_steps(toy_config, 1)
     train(toy_config, tmp_path / "run", make_film=toy_film_maker)
@@ -160,6 +174,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, toy_config, toy_film_maker):
     [
         ("workers = 0", "wrokers = 0", "wrokers"),
         ("crop_sizes = [64]", "crop_sizes = [70]", "multiples of 8"),
+        ("crop_sizes = [64]", "crop_sizes = [72]\ncoarse_steps = 1", "multiples of 16"),
         ("crop_size_shares = [1.0]", "crop_size_shares = [0.5, 0.5]", "same length"),
         ("learning_rate = 0.01", "learning_rate = -1", "learning_rate"),
         ("steps = 12", "steps =", "TOML"),
