@@ -14,7 +14,7 @@ import numpy as np
 from ho_imaging.errors import UsageError
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord
-from ho_imaging.training.evaluation_tables import GROUP_HEADER, group_rows
+from ho_imaging.training.evaluation_tables import GROUP_HEADER, group_rows, headline_rows
 from ho_imaging.training.figures import CLEAR, film_froc
 
 __all__ = ["write_page"]
@@ -98,35 +98,13 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
         return f'<img alt="{text}" src="data:image/png;base64,{base64.b64encode(pictures[name]).decode()}">'
 
     brooker = figures["brooker"]
-    head = [
-        ("Competition performance metric (CPM), clear nodules", _interval(figures["cpm_clear"])),
-        ("CPM, every nodule", _interval(figures["cpm"])),
-        (
-            "Sensitivity at half a false alarm a film, clear nodules",
-            _interval(figures["sensitivity_clear_at_half_a_false_alarm"]),
-        ),
-        ("AUROC, films with against films without", _interval(figures["study_auroc"])),
-        ("AUROC, films with a clear nodule against films without", _interval(figures["study_auroc_clear"])),
-        ("Dice of HO, median over films that show it", _number(figures["dice_median"]["ho"])),
-        ("Brooker, quadratic kappa", _number(brooker["kappa_quadratic"])),
-        ("the same on true masks: the rules alone", _number(brooker["kappa_quadratic_on_true_masks"])),
-        ("Brooker, calibration error of the likeliest class", _number(brooker["class_ece"])),
-        ("truth among the class and its alternatives", _number(brooker["truth_among_named"])),
-        ("burden against true volume, rank correlation", _number(figures["burden"]["spearman_volume_score"])),
-        (
-            "confidence of findings: stated, true, calibration error",
-            ", ".join(_number(figures["finding_confidence"][key]) for key in ("mean_stated", "mean_true", "ece")),
-        ),
-        ("Expected calibration error, pixels", _number(figures["pixel_ece"])),
-        ("Films without HO that got a finding", _number(figures["films_without_ho_with_findings"])),
-    ]
     status = ", ".join(f"{count} {name}" for name, count in figures["films_by_status"].items())
     parts = [
         f"<h1>Evaluation of {html.escape(model)}</h1>",
         f'<p class="note">{figures["films"]} films ({status}), {figures["lesions"]} nodules of which '
         f"{figures['lesions_clear']} are clear (contrast-to-noise of 2 and over, 5 mm and over). Brackets hold 95 % of "
         "the values over resampled films. Research use only.</p>",
-        _table(("", "value"), head),
+        _table(("", "value"), headline_rows(figures)),
         "<h2>Nodules found against false alarms</h2>",
         image("froc", "Sensitivity against false alarms a film"),
         _table(
@@ -176,7 +154,3 @@ def _table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def _interval(figure: dict[str, float | None]) -> str:
-    return f"{_number(figure['value'])} ({_number(figure['low'])} to {_number(figure['high'])})"

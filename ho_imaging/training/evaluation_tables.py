@@ -7,7 +7,7 @@ from typing import Any
 
 from ho_imaging.severity.systems.brooker import GRADES
 
-__all__ = ["GROUP_HEADER", "group_rows", "markdown_tables"]
+__all__ = ["GROUP_HEADER", "group_rows", "headline_rows", "markdown_tables"]
 
 POOR_RATE = 0.1
 """Mimics with so many false alarms a film are named in the summary."""
@@ -26,7 +26,7 @@ def markdown_tables(figures: Mapping[str, Any]) -> str:
     )
     return "\n".join(
         [
-            _table(("", figures.get("model", "")), _summary(figures)),
+            _table(("", figures.get("model", "")), headline_rows(figures)),
             "Brooker class, sides; rows are true, columns found:\n",
             _table((r"true \ found", *GRADES), classes),
             "By kind of nodule and film, at the score that gives half a false alarm a film over all films:\n",
@@ -46,7 +46,8 @@ def group_rows(figures: Mapping[str, Any], digits: int = 2) -> list[tuple[object
     ]
 
 
-def _summary(figures: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def headline_rows(figures: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Give the figures that matter most, each with what it is, for the page and for a model card alike."""
     brooker, confidence, dice = figures["brooker"], figures["finding_confidence"], figures["dice_median"]
     status = figures["films_by_status"]
     yield "films (nodules, of which clear)", f"{figures['films']} ({figures['lesions']}, {figures['lesions_clear']})"
