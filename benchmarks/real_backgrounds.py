@@ -6,8 +6,9 @@ Nodules in real films are the fairest comparison that needs no patients with the
 in chest films): the background, where false alarms come from, is real. Every film below FOLDER that can be read is
 used, whatever it shows: the gate that would refuse most of them is left out, and the region is taken as unknown. Free
 islands of simulated test patients are laid into soft tissue, at a contrast drawn at random. Soft tissue is the middle
-of three classes of brightness (Otsu 1979), near what the network takes for a femur and less what it takes for bone.
-Prints JSON.
+of three classes of brightness (Otsu 1979), near what the network takes for a femur, less what it takes for bone and
+what a ring of bone encloses: in there, what looks like ectopic bone is a stone or in the bowel. On a folder of
+simulated films it says what could be had if real films were no different. Prints JSON.
 """
 
 from __future__ import annotations
@@ -80,12 +81,14 @@ def sample_nodules() -> list[Image]:
 
 
 def where_to_lay(prediction: Prediction) -> Mask:
-    """Where a nodule may be laid: in soft tissue near what the network takes for a femur, off all bone."""
+    """Where a nodule may be laid: in soft tissue near what the network takes for a femur, off bone and bony rings."""
     prepared = prediction.prepared
     femur = prediction.probabilities[Structure.FEMUR]
     shaft = ndimage.binary_opening(femur > 0.5, iterations=5)
     where = soft_tissue(prepared.pixels, prepared.valid, prepared.assumed_pixel_mm, shaft)
-    return np.asarray(where & (prediction.probabilities[Structure.PELVIS] + femur < BONE_PROBABILITY))
+    pelvis = prediction.probabilities[Structure.PELVIS]
+    in_ring = ndimage.binary_fill_holes(pelvis > BONE_PROBABILITY)
+    return np.asarray(where & ~in_ring & (pelvis + femur < BONE_PROBABILITY))
 
 
 def main() -> None:
