@@ -90,9 +90,9 @@ class StepBatches(Dataset[Batch]):
         rng = np.random.default_rng([self._config.run.seed, step])
         shares = np.array(data.crop_size_shares) / sum(data.crop_size_shares)
         halved = 2 if step < data.coarse_steps else 1
-        size = int(rng.choice(data.crop_sizes, p=shares)) // halved
+        whole = int(rng.choice(data.crop_sizes, p=shares))
+        size, count = whole // halved, max(1, data.pixels_per_batch // whole**2)
         pixel_mm = self._config.preparation.pixel_mm * halved
-        count = max(1, data.pixels_per_batch // size**2)
         spots = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
         crops: list[Film] = []
         drawn: list[Drawn] = []

@@ -43,7 +43,7 @@ def test_coarse_steps_show_as_much_of_the_film_in_half_the_pixels_a_side(toy_con
     text = toy_config.read_text().replace("crop_sizes = [64]", "crop_sizes = [64]\n" + plain)
     toy_config.write_text(text)
     coarse, fine = (batches(toy_config, toy_film_maker)[step] for step in (0, 1))
-    assert coarse.films.shape == (16, 2, 32, 32)
+    assert coarse.films.shape == (4, 2, 32, 32)
     assert fine.films.shape == (4, 2, 64, 64)
     largest = [int((batch.bits >> 3 & 1).flatten(1).sum(1).max()) for batch in (coarse, fine)]
     head_px = np.pi * (0.12 * 150) ** 2
