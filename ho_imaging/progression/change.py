@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from ho_imaging.findings.density import clarity
 from ho_imaging.findings.finding import Finding
-from ho_imaging.progression.register import Registration
+from ho_imaging.progression.register import Motion, Registration
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.layout import shape_of
+from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, shape_of
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["NoduleChange", "NoduleCourse", "SideChange", "Verdict", "find_changes", "verdict_of"]
@@ -31,7 +32,7 @@ class NoduleCourse(StrEnum):
     UNCERTAIN = "uncertain"
     """Too faint on one of the films to say."""
     OUTSIDE = "outside"
-    """Not wholly in the field of both films."""
+    """Mostly outside the field of one of the films."""
 
 
 class Verdict(StrEnum):
@@ -66,12 +67,19 @@ _LEAST_CHANGE_SHARE, _LEAST_CHANGE_MM2 = 0.12, 12.0
 """Less than this is no change, however well it is measured."""
 
 _CERTAIN_NEW = 0.97
-_IN_FIELD_SHARE = 0.97
+
+_SHARED_SHARE = 0.5
+"""With more of a nodule in the field of both films, what both show of it is compared; with less it is left out."""
+
+_CLEAR_OF_EDGE_PX = 2
+
+_RIM_MM = 3.0
+"""As wide as the rim between a nodule's outline and where the model is less sure of it gets."""
 
 
 @dataclass(frozen=True)
 class NoduleChange:
-    """One nodule, or one that split or merged, on two films; areas in mm of the earlier film."""
+    """One nodule, or one that split or merged, on two films; areas in mm of the earlier film, in the field of both."""
 
     course: NoduleCourse
     earlier_ids: tuple[str, ...]
@@ -97,6 +105,8 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
     before, after = [*earlier.findings, *earlier.possible], [*later.findings, *later.possible]
     shapes_before = [_shape(finding, earlier, None) for finding in before]
     shapes_after = [_shape(finding, later, registration) for finding in after]
+    wide_before = [_shape(finding, earlier, None, LESS_SURE) for finding in before]
+    wide_after = [_shape(finding, later, registration, LESS_SURE) for finding in after]
     reach = _MATCH_MM + registration.residual_mm
     pairs = [
         (i, j)
@@ -104,32 +114,56 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
         for j, b in enumerate(shapes_after)
         if float(shapely.distance(a, b)) <= reach
     ]
-    changes = []
+    fields = {bone: _shared_field(earlier, later, motion) for bone, motion in registration.motions.items()}
+    exposure_share = _CONTRAST_SD_SHARE * _contrast_apart(earlier, later)
+    own_variance, changes = 0.0, []
     for members_before, members_after in _together(len(before), len(after), pairs):
         old = [(before[i], shapes_before[i]) for i in members_before]
         new = [(after[j], shapes_after[j]) for j in members_after]
         certain_before = [item for item in old if item[0] in earlier.findings]
         certain_after = [item for item in new if item[0] in later.findings]
-        if certain_before or certain_after:
-            visible = _in_field(old, later, registration, forward=False) and _in_field(
-                new, earlier, registration, forward=True
-            )
-            faint = (len(old) > 0 and not certain_before) or (len(new) > 0 and not certain_after)
-            missing_from = None if old and new else later if old else earlier
-            unclear = missing_from is not None and not _is_clear(missing_from)
-            changes.append(_change(certain_before, certain_after, visible=visible, faint=faint or unclear))
-    counted = [c for c in changes if c.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}]
+        if not (certain_before or certain_after):
+            continue
+        faint = (len(old) > 0 and not certain_before) or (len(new) > 0 and not certain_after)
+        missing_from = None if old and new else later if old else earlier
+        unclear = missing_from is not None and not _is_clear(missing_from)
+        largest = max((*old, *new), key=lambda item: float(shapely.area(item[1])))
+        field = fields[_bone_of(largest[0])]
+        seen = (
+            _in_field(_recalled(certain_before, [wide_before[i] for i in members_before], certain_after), field),
+            _in_field(_recalled(certain_after, [wide_after[j] for j in members_after], certain_before), field),
+        )
+        everything = shapely.union_all([shape for _, shape in (*old, *new)])
+        visible = float(shapely.area(shapely.intersection(everything, field))) >= _SHARED_SHARE * everything.area
+        # What lies at the edge of the shared field is cut a little elsewhere on each film.
+        cut_sd = registration.residual_mm * float(shapely.length(shapely.intersection(field.boundary, everything)))
+        own_sd = float(np.hypot(np.hypot(_area_sd(seen[0]), _area_sd(seen[1])), cut_sd))
+        shared_sd = _shared_sd(seen, registration.scale_sd, exposure_share)
+        change = _change(
+            *(seen if visible else (certain_before, certain_after)),
+            sd=float(np.hypot(own_sd, shared_sd)),
+            visible=visible,
+            faint=faint or unclear,
+        )
+        changes.append(change)
+        own_variance += own_sd**2 if _counts(change) else 0.0
+    counted = [c for c in changes if _counts(c)]
     total_before, total_after = sum(c.earlier_mm2 for c in counted), sum(c.later_mm2 for c in counted)
     # Errors of outlines are each nodule's own, those of scale and exposure are shared.
-    own = sum(c.change_sd_mm2**2 for c in counted)
     scale = 2.0 * registration.scale_sd * total_after
-    exposure = _CONTRAST_SD_SHARE * _contrast_apart(earlier, later) * 0.5 * (total_before + total_after)
-    return SideChange(tuple(changes), total_before, total_after, float(np.sqrt(own + scale**2 + exposure**2)))
+    exposure = exposure_share * 0.5 * (total_before + total_after)
+    sd = float(np.sqrt(own_variance + scale**2 + exposure**2))
+    return SideChange(tuple(changes), total_before, total_after, sd)
+
+
+def _counts(change: NoduleChange) -> bool:
+    """Whether a nodule is seen well enough on both films to count."""
+    return change.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}
 
 
 def verdict_of(change: SideChange) -> tuple[Verdict, str]:
     """Say whether ectopic bone of a side is spreading, and why."""
-    counted = [c for c in change.nodules if c.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}]
+    counted = [c for c in change.nodules if _counts(c)]
     if change.nodules and not counted:
         return Verdict.CANNOT_TELL, "No nodule is seen well enough on both films."
     difference = change.later_mm2 - change.earlier_mm2
@@ -151,11 +185,11 @@ def _change(
     before: Sequence[tuple[Finding, shapely.Geometry]],
     after: Sequence[tuple[Finding, shapely.Geometry]],
     *,
+    sd: float,
     visible: bool,
     faint: bool,
 ) -> NoduleChange:
-    area_before, area_after = (float(shapely.area(shapely.union_all([s for _, s in side]))) for side in (before, after))
-    sd = float(np.hypot(_area_sd(before), _area_sd(after)))
+    area_before, area_after = _area(before), _area(after)
     if not visible:
         course = NoduleCourse.OUTSIDE
     elif faint:
@@ -223,7 +257,28 @@ def _bone_of(finding: Finding) -> Structure:
     return finding.nearest_bone if finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
 
 
-def _shape(finding: Finding, view: SideView, registration: Registration | None) -> shapely.Geometry:
+def _recalled(
+    seen: Sequence[tuple[Finding, shapely.Geometry]],
+    wide: Sequence[shapely.Geometry],
+    on_other: Sequence[tuple[Finding, shapely.Geometry]],
+) -> list[tuple[Finding, shapely.Geometry]]:
+    """Nodules of one film, with what is less sure there but surely seen on the other film.
+
+    Readers do so with the other film beside them. Without it, a part that one film only just does not show is growth.
+    A rim is not added: there, less sure only means further out.
+    """
+    if not seen or not on_other:
+        return list(seen)
+    known = shapely.intersection(shapely.union_all(wide), shapely.union_all([shape for _, shape in on_other]))
+    added = shapely.difference(known, shapely.union_all([shape for _, shape in seen]))
+    added = shapely.buffer(shapely.buffer(added, -_RIM_MM / 2), _RIM_MM / 2)
+    finding, shape = max(seen, key=lambda item: float(shapely.area(item[1])))
+    return [item for item in seen if item[0] is not finding] + [(finding, shapely.union(shape, added))]
+
+
+def _shape(
+    finding: Finding, view: SideView, registration: Registration | None, level: int = AS_REPORTED
+) -> shapely.Geometry:
     """Outline of a nodule in mm of the earlier film, (row, column)."""
     mm = view.film.anatomy.pixel_mm or 1.0
 
@@ -231,28 +286,44 @@ def _shape(finding: Finding, view: SideView, registration: Registration | None) 
         in_mm = points[:, ::-1] * mm
         return in_mm if registration is None else registration.motions[_bone_of(finding)].apply(in_mm)
 
-    return shapely.transform(shape_of(finding.levels[1]), place)
+    return shapely.transform(shape_of(finding.levels[level]), place)
+
+
+def _shared_field(earlier: SideView, later: SideView, motion: Motion) -> shapely.Geometry:
+    """What both films show of what moves with a bone, in mm of the earlier film, (row, column)."""
+    shared = shapely.intersection(_field(earlier), shapely.transform(_field(later), motion.apply))
+    # Without the lines and points that fields which only touch have in common.
+    return shapely.buffer(shared, 0.0)
+
+
+def _field(view: SideView) -> shapely.Geometry:
+    """What a film shows, in its own mm, (row, column)."""
+    mm = view.film.anatomy.pixel_mm or 1.0
+    valid = np.pad(view.film.prepared.valid.astype(np.uint8), 1)
+    contours, _ = cv2.findContours(valid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    rings = [contour[:, 0, ::-1] - 1.0 for contour in contours if len(contour) >= 4]
+    polygons = [shapely.make_valid(shapely.polygons(ring * mm)) for ring in rings]
+    return shapely.buffer(shapely.union_all(polygons), -_CLEAR_OF_EDGE_PX * mm)
 
 
 def _in_field(
-    seen: Sequence[tuple[Finding, shapely.Geometry]], other: SideView, registration: Registration, *, forward: bool
-) -> bool:
-    """Whether nodules of one film would lie within the other film's field."""
-    valid = other.film.prepared.valid
-    mm = other.film.anatomy.pixel_mm or 1.0
-    for finding, shape in seen:
-        points = shapely.get_coordinates(shape)
-        if not len(points):
-            continue
-        if not forward:
-            motion = registration.motions[_bone_of(finding)]
-            points = (points - motion.shift) @ motion.rotation / motion.scale
-        rows, columns = np.rint(points / mm).astype(int).T
-        inside = (rows >= 0) & (columns >= 0) & (rows < valid.shape[0]) & (columns < valid.shape[1])
-        inside[inside] = valid[rows[inside], columns[inside]]
-        if float(inside.mean()) < _IN_FIELD_SHARE:
-            return False
-    return True
+    seen: Sequence[tuple[Finding, shapely.Geometry]], field: shapely.Geometry
+) -> list[tuple[Finding, shapely.Geometry]]:
+    return [(finding, shapely.intersection(shape, field)) for finding, shape in seen]
+
+
+def _area(seen: Sequence[tuple[Finding, shapely.Geometry]]) -> float:
+    return float(shapely.area(shapely.union_all([shape for _, shape in seen])))
+
+
+def _shared_sd(
+    seen: tuple[Sequence[tuple[Finding, shapely.Geometry]], Sequence[tuple[Finding, shapely.Geometry]]],
+    scale_sd: float,
+    exposure_share: float,
+) -> float:
+    """Give the standard error that all nodules of two films have together."""
+    before, after = (_area(side) for side in seen)
+    return float(np.hypot(2.0 * scale_sd * after, exposure_share * 0.5 * (before + after)))
 
 
 def _together(before: int, after: int, pairs: Sequence[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:

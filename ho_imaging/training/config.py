@@ -62,8 +62,8 @@ class DataConfig(_Strict):
     crops_per_film: Count = 2
     """Crops cut from one simulated film: more cost less simulation, fewer give more varied batches."""
     coarse_steps: Annotated[int, Field(ge=0)] = 0
-    """So many steps at the start show each crop in half the pixels a side, and cut twice as many from a film: what bones
-    and bodies look like is learnt at a quarter of the cost (progressive resizing)."""
+    """So many steps at the start show each crop in half the pixels a side, and cut twice as many from a film: what
+    bones and bodies look like is learnt at less cost (progressive resizing)."""
     ho_share: Share = 0.6
     """Share of crops, of films that show HO, that are cut around a nodule."""
     mimic_share: Share = 0.1

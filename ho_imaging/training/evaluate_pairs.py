@@ -20,6 +20,10 @@ __all__ = ["PairRecord", "evaluate_pairs", "pair_figures"]
 logger = logging.getLogger(__name__)
 
 
+NONE = "none"
+MUCH_GROWN = 1.25
+
+
 class PairRecord(BaseModel):
     """One pair: its true course, the verdict, and the area change of each nodule measured on both films."""
 
@@ -29,6 +33,8 @@ class PairRecord(BaseModel):
     course: str
     verdict: str
     has_ho: bool
+    true_ratio: float | None = None
+    """True area later over earlier, in the plane of the joint; none without ectopic bone."""
     errors_in_sd: tuple[float, ...] = ()
     """For unchanged pairs: change over its standard error, of each nodule found on both films."""
     relative_changes: tuple[float, ...] = ()
@@ -51,7 +57,8 @@ def evaluate_pairs(analyzer: Analyzer, folder: Path, *, limit: int | None = None
 def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
     try:
         truth = json.loads((pair / "pair.json").read_text(encoding="utf-8"))
-        course, has_ho = str(truth["course"]), float(truth["area_mm2_before"]) > 0.0
+        course = str(truth["course"])
+        before_mm2, after_mm2 = float(truth["area_mm2_before"]), float(truth["area_mm2_after"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReadError(f"is no pair's truth: {error}", path=pair / "pair.json", remedy="simulate it again") from error
     studies = [analyze_study(analyzer, pair / name / "film.dcm") for name in ("baseline", "followup")]
@@ -62,7 +69,8 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
         pair=pair.name,
         course=course,
         verdict=result.verdict,
-        has_ho=has_ho,
+        has_ho=before_mm2 > 0.0,
+        true_ratio=round(after_mm2 / before_mm2, 4) if before_mm2 > 0.0 else None,
         errors_in_sd=tuple(round(n.change_mm2 / n.change_sd_mm2, 3) for n in measured if n.change_sd_mm2 > 0.0)
         if course == "unchanged"
         else (),
@@ -72,12 +80,16 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
 
 
 def pair_figures(records: list[PairRecord]) -> dict[str, Any]:
-    """Count verdicts by true course; give the rate of false spreading with its 95 % interval."""
+    """Count verdicts by what is true; give the rate of false spreading with its 95 % interval.
+
+    Where there is no ectopic bone nothing can grow: such pairs are "none", and unchanged ones, whatever their course.
+    """
     table: dict[str, dict[str, int]] = {}
-    for course in sorted({record.course for record in records}):
-        counts = Counter(record.verdict for record in records if record.course == course)
-        table[course] = dict(sorted(counts.items()))
-    unchanged = [record for record in records if record.course == "unchanged"]
+    for truth in sorted({_truth(record) for record in records}):
+        counts = Counter(record.verdict for record in records if _truth(record) == truth)
+        table[truth] = dict(sorted(counts.items()))
+    unchanged = [record for record in records if _truth(record) in {"unchanged", NONE}]
+    grown = [record for record in records if record.true_ratio is not None and record.true_ratio >= MUCH_GROWN]
     false = sum(record.verdict == "spreading" for record in unchanged)
     interval = binomtest(false, max(len(unchanged), 1)).proportion_ci(method="wilson")
     errors = sorted(abs(z) for record in unchanged for z in record.errors_in_sd)
@@ -92,8 +104,13 @@ def pair_figures(records: list[PairRecord]) -> dict[str, Any]:
             "low": round(float(interval.low), 4),
             "high": round(float(interval.high), 4),
         },
+        "grown_by_a_quarter": {"pairs": len(grown), **Counter(record.verdict for record in grown)},
         "unchanged_nodules": len(errors),
         "unchanged_beyond_1.96_sd": round(sum(z > 1.96 for z in errors) / len(errors), 4) if errors else None,
         "unchanged_median_relative_change": changes[len(changes) // 2] if changes else None,
         "median_residual_mm": residuals[len(residuals) // 2] if residuals else None,
     }
+
+
+def _truth(record: PairRecord) -> str:
+    return record.course if record.has_ho else NONE

@@ -19,8 +19,10 @@ from ho_imaging.vocabulary import Laterality, Side, Structure
 SHAPE = (360, 300)
 
 
-def hip(known, *nodules, angle_deg=0.0, scale=1.0, shift=(0.0, 0.0), pixel_mm=1.0, **film):
+def hip(known, *nodules, angle_deg=0.0, scale=1.0, shift=(0.0, 0.0), pixel_mm=1.0, faint=(), **film):
     """A right hip with irregular bones, turned, enlarged and shifted; nodules are (row, column, radius).
+
+    The network is not sure of those that are ``faint``.
 
     Everything is drawn in one plane with soft borders, so any position is as good as another.
     """
@@ -41,6 +43,8 @@ def hip(known, *nodules, angle_deg=0.0, scale=1.0, shift=(0.0, 0.0), pixel_mm=1.
     ho = np.zeros(SHAPE)
     for row, column, radius in nodules:
         ho = np.maximum(ho, soft(radius - np.hypot(r - row, c - column)))
+    for row, column, radius in faint:
+        ho = np.maximum(ho, 0.4 * soft(radius - np.hypot(r - row, c - column)))
     masks = {
         Structure.HO: ho,
         Structure.PELVIS: np.maximum(wing, ramus),
@@ -143,6 +147,35 @@ def test_a_nodule_outside_the_other_films_field_is_no_news(known):
     change = changes(before, hip(known, NODULE, (270, 60, 14)))
     assert NoduleCourse.OUTSIDE in [c.course for c in change.nodules]
     assert verdict_of(change)[0] is Verdict.STABLE
+
+
+def test_a_nodule_cut_by_one_films_edge_is_compared_where_both_show_it(known):
+    """The edge leaves a segment of the disc of 12 mm, beyond a chord 4 mm to the left of its centre."""
+    before = hip(known, NODULE)
+    before.prepared.valid[:, :64] = False  # the field begins at column 63.5 and is believed from 2 mm further on
+    (nodule,) = changes(before, hip(known, NODULE)).nodules
+    radius, chord = 12.0, 70.0 - 65.5
+    segment = np.pi * radius**2 - radius**2 * np.arccos(chord / radius) + chord * np.sqrt(radius**2 - chord**2)
+    assert nodule.course is NoduleCourse.STABLE
+    assert nodule.earlier_mm2 == pytest.approx(segment, rel=0.05)
+    assert nodule.later_mm2 == pytest.approx(segment, rel=0.05)
+
+
+def test_a_nodule_that_grew_at_the_edge_has_grown(known):
+    before = hip(known, NODULE)
+    before.prepared.valid[:, :64] = False
+    (nodule,) = changes(before, hip(known, (120, 70, 20))).nodules
+    assert nodule.course is NoduleCourse.GROWN
+    assert nodule.later_mm2 < 0.75 * np.pi * 20**2
+
+
+def test_what_one_film_only_just_shows_has_not_grown(known):
+    """The lower half of a nodule is faint on the earlier film, where the later one shows all of it."""
+    lower = (140, 70, 12)
+    (nodule,) = changes(hip(known, NODULE, faint=[lower]), hip(known, NODULE, lower)).nodules
+    assert nodule.course is NoduleCourse.STABLE
+    (without,) = changes(hip(known, NODULE), hip(known, NODULE, lower)).nodules
+    assert without.course is NoduleCourse.GROWN
 
 
 def test_days_give_growth_per_month(known):

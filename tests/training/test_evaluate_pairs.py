@@ -7,7 +7,7 @@ from ho_imaging.training.evaluate_pairs import PairRecord, evaluate_pairs, pair_
 
 
 def record(course, verdict, **values):
-    return PairRecord(pair="p", course=course, verdict=verdict, has_ho=True, **values)
+    return PairRecord(pair="p", course=course, verdict=verdict, **({"has_ho": True} | values))
 
 
 def test_false_spreading_counts_unchanged_pairs_only():
@@ -16,6 +16,19 @@ def test_false_spreading_counts_unchanged_pairs_only():
     assert found["false_spreading"]["share"] == 0.05
     assert found["false_spreading"]["low"] < 0.05 < found["false_spreading"]["high"]
     assert found["verdicts"] == {"growing": {"spreading": 1}, "unchanged": {"spreading": 1, "stable": 19}}
+
+
+def test_where_there_is_no_bone_nothing_grows():
+    records = [record("growing", "stable", has_ho=False), record("unchanged", "spreading", has_ho=False)]
+    found = pair_figures(records)
+    assert found["verdicts"] == {"none": {"spreading": 1, "stable": 1}}
+    assert found["false_spreading"]["share"] == 0.5
+
+
+def test_growth_is_that_of_the_true_area():
+    grown = [record("growing", "spreading", true_ratio=1.4), record("growing", "stable", true_ratio=1.3)]
+    found = pair_figures([*grown, record("growing", "stable", true_ratio=1.0)])
+    assert found["grown_by_a_quarter"] == {"pairs": 2, "spreading": 1, "stable": 1}
 
 
 def test_errors_are_those_of_unchanged_nodules():
