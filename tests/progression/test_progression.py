@@ -169,6 +169,21 @@ def test_a_nodule_that_grew_at_the_edge_has_grown(known):
     assert nodule.later_mm2 < 0.75 * np.pi * 20**2
 
 
+def test_what_lies_over_native_bone_is_not_compared(known):
+    """One film shows a nodule as far as the shaft, the other one across it."""
+    beside, over = (230, 72, 12), (230, 92, 12)  # the shaft is about 30 px wide about column 102
+    (nodule,) = changes(hip(known, beside), hip(known, beside, over)).nodules
+    (whole,) = hip(known, beside, over).findings
+    assert nodule.course is NoduleCourse.STABLE
+    assert nodule.later_mm2 < 0.8 * whole.area_mm2
+
+
+def test_a_nodule_that_lies_over_bone_is_compared_as_a_whole(known):
+    over = (230, 102, 9)
+    (nodule,) = changes(hip(known, over), hip(known, over)).nodules
+    assert nodule.earlier_mm2 == pytest.approx(np.pi * 9**2, rel=0.05)
+
+
 def test_what_one_film_only_just_shows_has_not_grown(known):
     """The lower half of a nodule is faint on the earlier film, where the later one shows all of it."""
     lower = (140, 70, 12)
