@@ -21,7 +21,10 @@ class _Part(BaseModel):
 
 
 class NoduleChangeResult(_Part):
-    """One nodule on two films; ids are those of the two studies' results. Areas in mm of the earlier film."""
+    """One nodule on two films; ids are those of the two studies' results.
+
+    Areas are in mm of the earlier film, of what both films show clear of native bone: smaller than those of the studies.
+    """
 
     course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"]
     earlier_ids: tuple[str, ...]

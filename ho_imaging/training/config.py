@@ -86,8 +86,8 @@ class OptimiserConfig(_Strict):
     final_share: Share = 0.01
     warmup_share: Share = 0.04
     decay_share: Share = 1.0
-    """The rate falls over this last share of the budget and is constant before. Below 1, a run can be given more time
-    later: up to where the rate falls, a longer run is the same run (Hägele et al. 2024)."""
+    """The rate falls over this last share of the budget and is level from the warm-up to there. Below 1, a run can be
+    given more time while its rate is level, and loses nothing by it (Hägele et al. 2024)."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.02
     clip_norm: Positive = 5.0
     ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.997
