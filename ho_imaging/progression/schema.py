@@ -23,7 +23,7 @@ class _Part(BaseModel):
 class NoduleChangeResult(_Part):
     """One nodule on two films; ids are those of the two studies' results.
 
-    Areas are in mm of the earlier film, of what both films show clear of native bone: smaller than those of the studies.
+    Areas are in mm of the earlier film, of what both films show clear of native bone; those of the studies are larger.
     """
 
     course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"]

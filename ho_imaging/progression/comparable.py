@@ -1,0 +1,133 @@
+"""Where two registered films can be compared, and what of a nodule lies there.
+
+All shapes are in mm of the earlier film, (row, column).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import shapely
+
+from ho_imaging.findings.finding import Finding
+from ho_imaging.progression.register import Motion, Registration
+from ho_imaging.severity.film import SideView
+from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, shape_of
+from ho_imaging.vocabulary import Structure
+
+__all__ = ["Ground", "Seen", "area_mm2", "placed", "recalled", "shared_ground"]
+
+SHARED_SHARE = 0.5
+"""With more of a nodule in the field of both films, what both show of it is compared; with less it is left out."""
+
+CLEAR_SHARE = 0.35
+"""With more of a nodule clear of native bone than this, only that part is compared: what lies over bone is seen on one
+film and not on the next."""
+
+CLEAR_OF_EDGE_PX = 2
+
+RIM_MM = 3.0
+"""As wide as the rim between a nodule's outline and where the model is less sure of it gets."""
+
+
+class Seen(NamedTuple):
+    """A nodule of one film: its outline as reported, and the wider one where the model is less sure."""
+
+    finding: Finding
+    shape: shapely.Geometry
+    wide: shapely.Geometry
+
+    @property
+    def bone(self) -> Structure:
+        """Bone that it moves with."""
+        if self.finding.joined_to:
+            return self.finding.joined_to[0]
+        return self.finding.nearest_bone if self.finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What both films show of all that moves with each bone, and native bone of either film."""
+
+    fields: Mapping[Structure, shapely.Geometry]
+    bones: shapely.Geometry
+
+    def of(self, nodules: Sequence[Seen]) -> tuple[shapely.Geometry, bool]:
+        """Where these are to be compared, and whether enough of them lies in both fields."""
+        field = self.fields[max(nodules, key=lambda item: float(shapely.area(item.shape))).bone]
+        everything = shapely.union_all([item.shape for item in nodules])
+        clear = shapely.difference(field, self.bones)
+        where = clear if _share(everything, clear) >= CLEAR_SHARE else field
+        return where, _share(everything, field) >= SHARED_SHARE
+
+
+def placed(view: SideView, registration: Registration | None) -> list[Seen]:
+    """Nodules of a film where they lie on the earlier one, the possible ones last; ``None`` for the earlier one."""
+    mm = view.film.anatomy.pixel_mm or 1.0
+    nodules = []
+    for finding in (*view.findings, *view.possible):
+        bare = Seen(finding, None, None)
+        motion = None if registration is None else registration.motions[bare.bone]
+        shapes = (_moved(shape_of(finding.levels[level]), mm, motion) for level in (AS_REPORTED, LESS_SURE))
+        nodules.append(Seen(finding, *shapes))
+    return nodules
+
+
+def shared_ground(earlier: SideView, later: SideView, registration: Registration) -> Ground:
+    """Where one side of two registered films can be compared."""
+    fields, bones = {}, []
+    for bone, motion in registration.motions.items():
+        shared = shapely.intersection(_field(earlier), shapely.transform(_field(later), motion.apply))
+        # Without the lines and points that fields which only touch have in common.
+        fields[bone] = shapely.buffer(shared, 0.0)
+        for view, move in ((earlier, None), (later, motion)):
+            outlines = shape_of(view.film.anatomy.outlines[bone])
+            bones.append(shapely.make_valid(_moved(outlines, view.film.anatomy.pixel_mm or 1.0, move)))
+    return Ground(fields, shapely.union_all(bones))
+
+
+def recalled(seen: Sequence[Seen], possible: Sequence[Seen], on_other: Sequence[Seen]) -> list[shapely.Geometry]:
+    """Shapes of nodules of one film, with what is less sure there but surely seen on the other film.
+
+    Readers do so with the other film beside them. Without it, a part that one film only just does not show is growth.
+    A rim is not added: there, less sure only means further out. ``possible``: what else belongs to the same nodule.
+    """
+    shapes = [item.shape for item in seen]
+    if not seen or not on_other:
+        return shapes
+    less_sure = shapely.union_all([item.wide for item in (*seen, *possible)])
+    known = shapely.intersection(less_sure, shapely.union_all([item.shape for item in on_other]))
+    added = shapely.difference(known, shapely.union_all(shapes))
+    added = shapely.buffer(shapely.buffer(added, -RIM_MM / 2), RIM_MM / 2)
+    largest = max(range(len(shapes)), key=lambda index: float(shapely.area(shapes[index])))
+    shapes[largest] = shapely.union(shapes[largest], added)
+    return shapes
+
+
+def area_mm2(shapes: Sequence[shapely.Geometry]) -> float:
+    """Area that shapes cover together."""
+    return float(shapely.area(shapely.union_all(list(shapes))))
+
+
+def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely.Geometry:
+    """Take a shape in prepared pixels, (column, row), to mm of the earlier film, (row, column)."""
+    in_mm = shapely.transform(shape, lambda points: points[:, ::-1] * mm)
+    return in_mm if motion is None else shapely.transform(in_mm, motion.apply)
+
+
+def _field(view: SideView) -> shapely.Geometry:
+    """What a film shows, in its own mm."""
+    mm = view.film.anatomy.pixel_mm or 1.0
+    valid = np.pad(view.film.prepared.valid.astype(np.uint8), 1)
+    contours, _ = cv2.findContours(valid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    rings = [contour[:, 0, ::-1] - 1.0 for contour in contours if len(contour) >= 4]
+    polygons = [shapely.make_valid(shapely.polygons(ring * mm)) for ring in rings]
+    return shapely.buffer(shapely.union_all(polygons), -CLEAR_OF_EDGE_PX * mm)
+
+
+def _share(shape: shapely.Geometry, where: shapely.Geometry) -> float:
+    return float(shapely.area(shapely.intersection(shape, where))) / max(float(shapely.area(shape)), 1e-9)
