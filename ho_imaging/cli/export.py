@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=Path, metavar="DIR", help="folder of cases, in place of the configuration's")
     parser.add_argument("--films", type=Path, metavar="DIR", help="folder of reviewed films, likewise")
     parser.add_argument("--checkpoint", default="best.safetensors", metavar="FILE", help="(default: %(default)s)")
+    parser.add_argument(
+        "--halfway-to", metavar="MODEL", help="average the weights with this model's, which the run began from"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         cases_dir=options.cases,
         films_dir=options.films,
         checkpoint=options.checkpoint,
+        halfway_to=options.halfway_to,
     )
     sys.stdout.write(f"{options.model}\n")
     return 0

@@ -16,6 +16,7 @@ from ho_imaging.network.calibration import Calibration, calibrate
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.model_store import ModelDescription, save_model
 from ho_imaging.network.unet import UNet
+from ho_imaging.training.averaging import halfway
 from ho_imaging.training.calibration import best_dice_threshold, fit_platt, scope_cut
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
 from ho_imaging.training.checkpoint import read_average
@@ -54,6 +55,7 @@ def export_model(
     cases_dir: Path | None = None,
     films_dir: Path | None = None,
     checkpoint: str = BEST_FILE,
+    halfway_to: str | Path | None = None,
     calibration_films: int = 160,
     make_film: FilmMaker = simulate_film,
 ) -> ModelDescription:
@@ -61,10 +63,13 @@ def export_model(
 
     Calibration and thresholds are fitted on films of the validation cases, exposed anew. The configuration goes with
     the model as ``training.toml``. ``cases_dir`` and ``films_dir`` stand in for the folders of cases and of reviewed
-    films the configuration names; reviewed films of the validation split take part.
+    films the configuration names; reviewed films of the validation split take part. ``halfway_to``: a model to average
+    the weights with, see `ho_imaging.training.averaging`.
     """
     config = load_config(config_path, cases_dir=cases_dir, films_dir=films_dir)
     state, progress = read_average(run_dir / checkpoint)
+    if halfway_to is not None:
+        state = halfway(state, halfway_to, config, make_film)
     films = make_validation_films(
         config.data.cases, calibration_films, config.run.seed + 1, make_film, config.data.films
     )

@@ -66,6 +66,25 @@ def test_a_run_may_begin_from_a_model(tmp_path, toy_config, toy_film_maker):
     assert distance(tuned) < 0.1 * distance(anew)
 
 
+def test_weights_halfway_are_the_mean_of_both(tmp_path, toy_config, toy_film_maker):
+    def exported(name, **options):
+        run = tmp_path / options.pop("run", f"run-{name}")
+        train(toy_config, run, make_film=toy_film_maker)
+        export_model(toy_config, run, tmp_path / name, version="1.0", make_film=toy_film_maker, **options)
+        return load_file(tmp_path / name / "weights.safetensors")
+
+    one = exported("one")
+    toy_config.write_text(toy_config.read_text().replace("[run]", "[run]\nseed = 5"))
+    other = exported("other")
+    between = exported("between", run="run-other", halfway_to=tmp_path / "one")
+    convolutions = [key for key, value in one.items() if value.ndim == 4]
+    for key in convolutions:
+        torch.testing.assert_close(between[key], (one[key] + other[key]) / 2)
+    assert all(bool(value.isfinite().all()) for value in between.values())
+    means = [key for key in between if key.endswith("running_mean")]
+    assert any(not torch.allclose(between[key], (one[key] + other[key]) / 2) for key in means)
+
+
 def test_a_map_of_mimics_is_trained_and_left_out_of_the_model(tmp_path, toy_config, toy_film_maker):
     toy_config.write_text(toy_config.read_text() + "\n[loss]\nmimic = 0.5\nmimic_pixel_weight = 3.0\n")
     train(toy_config, tmp_path / "run", make_film=toy_film_maker)
