@@ -56,7 +56,7 @@ def export_model(
     films_dir: Path | None = None,
     checkpoint: str = BEST_FILE,
     halfway_to: str | Path | None = None,
-    calibration_films: int = 160,
+    calibration_films: int = 320,
     make_film: FilmMaker = simulate_film,
 ) -> ModelDescription:
     """Write a run's averaged weights as the model ``folder.name``.
