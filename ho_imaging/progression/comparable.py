@@ -41,13 +41,6 @@ class Seen(NamedTuple):
     shape: shapely.Geometry
     wide: shapely.Geometry
 
-    @property
-    def bone(self) -> Structure:
-        """Bone that it moves with."""
-        if self.finding.joined_to:
-            return self.finding.joined_to[0]
-        return self.finding.nearest_bone if self.finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
-
 
 @dataclass(frozen=True, eq=False)
 class Ground:
@@ -58,7 +51,8 @@ class Ground:
 
     def of(self, nodules: Sequence[Seen]) -> tuple[shapely.Geometry, bool]:
         """Where these are to be compared, and whether enough of them lies in both fields."""
-        field = self.fields[max(nodules, key=lambda item: float(shapely.area(item.shape))).bone]
+        largest = max(nodules, key=lambda item: float(shapely.area(item.shape)))
+        field = self.fields[_bone_of(largest.finding)]
         everything = shapely.union_all([item.shape for item in nodules])
         clear = shapely.difference(field, self.bones)
         where = clear if _share(everything, clear) >= CLEAR_SHARE else field
@@ -70,8 +64,7 @@ def placed(view: SideView, registration: Registration | None) -> list[Seen]:
     mm = view.film.anatomy.pixel_mm or 1.0
     nodules = []
     for finding in (*view.findings, *view.possible):
-        bare = Seen(finding, None, None)
-        motion = None if registration is None else registration.motions[bare.bone]
+        motion = None if registration is None else registration.motions[_bone_of(finding)]
         shapes = (_moved(shape_of(finding.levels[level]), mm, motion) for level in (AS_REPORTED, LESS_SURE))
         nodules.append(Seen(finding, *shapes))
     return nodules
@@ -80,8 +73,9 @@ def placed(view: SideView, registration: Registration | None) -> list[Seen]:
 def shared_ground(earlier: SideView, later: SideView, registration: Registration) -> Ground:
     """Where one side of two registered films can be compared."""
     fields, bones = {}, []
+    fixed, moving = _field(earlier), _field(later)
     for bone, motion in registration.motions.items():
-        shared = shapely.intersection(_field(earlier), shapely.transform(_field(later), motion.apply))
+        shared = shapely.intersection(fixed, shapely.transform(moving, motion.apply))
         # Without the lines and points that fields which only touch have in common.
         fields[bone] = shapely.buffer(shared, 0.0)
         for view, move in ((earlier, None), (later, motion)):
@@ -113,6 +107,13 @@ def area_mm2(shapes: Sequence[shapely.Geometry]) -> float:
     return float(shapely.area(shapely.union_all(list(shapes))))
 
 
+def _bone_of(finding: Finding) -> Structure:
+    """Bone that a nodule moves with."""
+    if finding.joined_to:
+        return finding.joined_to[0]
+    return finding.nearest_bone if finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
+
+
 def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely.Geometry:
     """Take a shape in prepared pixels, (column, row), to mm of the earlier film, (row, column)."""
     in_mm = shapely.transform(shape, lambda points: points[:, ::-1] * mm)
@@ -122,10 +123,10 @@ def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely
 def _field(view: SideView) -> shapely.Geometry:
     """What a film shows, in its own mm."""
     mm = view.film.anatomy.pixel_mm or 1.0
-    valid = np.pad(view.film.prepared.valid.astype(np.uint8), 1)
+    valid = view.film.prepared.valid.astype(np.uint8)
     contours, _ = cv2.findContours(valid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    rings = [contour[:, 0, ::-1] - 1.0 for contour in contours if len(contour) >= 4]
-    polygons = [shapely.make_valid(shapely.polygons(ring * mm)) for ring in rings]
+    rings = [contour[:, 0, ::-1] * mm for contour in contours if len(contour) >= 4]
+    polygons = [shapely.make_valid(shapely.polygons(ring)) for ring in rings]
     return shapely.buffer(shapely.union_all(polygons), -CLEAR_OF_EDGE_PX * mm)
 
 
