@@ -19,17 +19,28 @@ Mask = NDArray[np.bool_]
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX)
 WORDS = ("AP", "SUPINE", "ERECT", "PORTABLE", "WEIGHT BEARING", "PELVIS", "HIP", "TABLE", "PRE", "POST", "XT", "F1")
 
+INKED_SHARE = 0.3
+"""From this share of ink on a pixel belongs to what is written."""
+
+WORD_GAP_MM = 6.0
+"""Strokes nearer than this are one mark."""
+
 
 class Annotated(NamedTuple):
     """A film with what was put on it.
 
     ``pixels``: (rows, columns) float32 in [0, 1]. ``valid``: bool, False where collimation or a shutter covers the
-    picture. ``burned_in``: whether letters, numbers or lines were put into the pixels.
+    picture. ``marks``: bool, where lead letters, text or lines are in the pixels; letters of a word are one.
     """
 
     pixels: Image
     valid: Mask
-    burned_in: bool
+    marks: Mask
+
+    @property
+    def burned_in(self) -> bool:
+        """Whether anything was put into the pixels."""
+        return bool(self.marks.any())
 
 
 def annotate(
@@ -46,14 +57,18 @@ def annotate(
     if rng.random() < 0.4:
         pixels, valid = collimate(pixels, rng, pixel_mm=pixel_mm)
     pixels = pixels.copy()
+    ink = np.zeros_like(pixels)
     if lead:
-        _lead_marker(pixels, rng, pixel_mm, laterality)
+        _paint(pixels, ink, *_lead_marker(pixels.shape, rng, pixel_mm, laterality))
     if text:
         for _ in range(int(rng.integers(1, 4))):
-            _text(pixels, rng)
+            _text(pixels, ink, rng)
     if lines:
-        _measuring_line(pixels, rng)
-    return Annotated(np.clip(pixels, 0.0, 1.0), valid, bool(lead or text or lines))
+        _paint(pixels, ink, *_measuring_line(pixels.shape, rng))
+    reach_px = 2 * round(WORD_GAP_MM / pixel_mm / 2) + 1
+    words = cv2.getStructuringElement(cv2.MORPH_RECT, (reach_px, reach_px))
+    marks = cv2.morphologyEx((ink > INKED_SHARE).astype(np.uint8), cv2.MORPH_CLOSE, words).astype(bool)
+    return Annotated(np.clip(pixels, 0.0, 1.0), valid, marks)
 
 
 def collimate(pixels: Image, rng: np.random.Generator, *, pixel_mm: float) -> tuple[Image, Mask]:
@@ -103,12 +118,16 @@ def collimate(pixels: Image, rng: np.random.Generator, *, pixel_mm: float) -> tu
     return np.asarray(pixels + closed * (covered - pixels), dtype=np.float32), valid
 
 
-def _paint(pixels: Image, share: Image, tone: float) -> None:
+def _paint(pixels: Image, ink: Image, share: Image, tone: float) -> None:
+    """Put ink of a tone on a film, and remember where."""
     pixels += share * (np.float32(tone) - pixels)
+    np.maximum(ink, share, out=ink)
 
 
-def _lead_marker(pixels: Image, rng: np.random.Generator, pixel_mm: float, laterality: Laterality) -> None:
-    """Lay a lead letter on the film, often with initials, sometimes in a frame, turned or seen from behind."""
+def _lead_marker(
+    shape: tuple[int, ...], rng: np.random.Generator, pixel_mm: float, laterality: Laterality
+) -> tuple[Image, float]:
+    """Draw a lead letter, often with initials, sometimes in a frame, turned or seen from behind: its ink and tone."""
     edge, along, offset = int(rng.integers(4)), float(rng.uniform(0.06, 0.94)), float(rng.uniform(0.04, 0.2))
     v, u = ((offset, along), (1.0 - offset, along), (along, offset), (along, 1.0 - offset))[edge]
     # The patient's right lies at column 0 where both sides are shown.
@@ -133,14 +152,14 @@ def _lead_marker(pixels: Image, rng: np.random.Generator, pixel_mm: float, later
         cv2.circle(canvas, (middle - int(0.8 * size_px), middle), max(size_px // 8, 1), 255, -1, cv2.LINE_AA)
     angle = float(rng.normal(0.0, 8.0) + rng.choice([0.0, 90.0, 180.0, 270.0], p=[0.82, 0.06, 0.06, 0.06]))
     flip = -1.0 if rng.random() < 0.08 else 1.0
-    rows, columns = pixels.shape
+    rows, columns = shape
     cosine, sine = np.cos(np.deg2rad(angle)) / zoom, np.sin(np.deg2rad(angle)) / zoom
     linear = np.array([[cosine * flip, -sine], [sine * flip, cosine]])
     shift = np.array([u * columns, v * rows]) - linear @ np.array([middle, middle])
     soft = cv2.GaussianBlur(canvas, (0, 0), 0.45 * zoom)
     ink = cv2.warpAffine(soft, np.column_stack([linear, shift]), (columns, rows), flags=cv2.INTER_LINEAR)
     share = ink.astype(np.float32) * np.float32(rng.uniform(0.75, 1.0) / 255.0)
-    _paint(pixels, share, float(rng.uniform(0.88, 1.0)))
+    return share, float(rng.uniform(0.88, 1.0))
 
 
 def _centred_text(
@@ -153,7 +172,7 @@ def _centred_text(
     cv2.putText(canvas, text, origin, font, scale, 255, stroke, cv2.LINE_AA)
 
 
-def _text(pixels: Image, rng: np.random.Generator) -> None:
+def _text(pixels: Image, ink: Image, rng: np.random.Generator) -> None:
     """Burn in a line of text, bright or dark, now and then on a box."""
     rows, columns = pixels.shape
     kind = rng.random()
@@ -170,18 +189,19 @@ def _text(pixels: Image, rng: np.random.Generator) -> None:
         int(rng.choice([rng.uniform(0.02, 0.1), rng.uniform(0.9, 0.98)]) * rows),
     )
     tone = float(rng.choice([1.0, 1.0, 0.9, 0.0]))
+    canvas = np.zeros(pixels.shape, dtype=np.uint8)
     if rng.random() < 0.2:
         half_width = int(0.45 * height_px * len(text))
         low, high = (where[0] - half_width, where[1] - height_px), (where[0] + half_width, where[1] + height_px)
-        cv2.rectangle(pixels, low, high, 1.0 - tone, -1)
-    ink = np.zeros(pixels.shape, dtype=np.uint8)
-    _centred_text(ink, text, where, height_px, font, stroke)
-    _paint(pixels, ink.astype(np.float32) / np.float32(255.0), tone)
+        box = np.asarray(cv2.rectangle(np.zeros_like(pixels), low, high, 1.0, -1), dtype=np.float32)
+        _paint(pixels, ink, box, 1.0 - tone)
+    _centred_text(canvas, text, where, height_px, font, stroke)
+    _paint(pixels, ink, canvas.astype(np.float32) / np.float32(255.0), tone)
 
 
-def _measuring_line(pixels: Image, rng: np.random.Generator) -> None:
-    """Draw a caliper with ticks and its length, or an arrow."""
-    rows, columns = pixels.shape
+def _measuring_line(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Image, float]:
+    """Draw a caliper with ticks and its length, or an arrow: its ink and tone."""
+    rows, columns = shape
     size = np.array([columns, rows])
     start = rng.uniform(0.15, 0.85, 2) * size
     direction = rng.normal(size=2)
@@ -189,7 +209,7 @@ def _measuring_line(pixels: Image, rng: np.random.Generator) -> None:
     end = start + direction * float(rng.uniform(0.05, 0.35)) * float(size.min())
     first = (round(float(start[0])), round(float(start[1])))
     last = (round(float(end[0])), round(float(end[1])))
-    ink = np.zeros(pixels.shape, dtype=np.uint8)
+    ink = np.zeros(shape, dtype=np.uint8)
     if rng.random() < 0.4:
         cv2.arrowedLine(ink, first, last, 255, int(rng.integers(1, 4)), cv2.LINE_AA, tipLength=0.25)
     else:
@@ -203,4 +223,4 @@ def _measuring_line(pixels: Image, rng: np.random.Generator) -> None:
             cv2.line(ink, low, high, 255, 1, cv2.LINE_AA)
         length = f"{float(rng.uniform(5.0, 120.0)):.1f} mm"
         _centred_text(ink, length, last, max(int(0.018 * rows), 6), cv2.FONT_HERSHEY_SIMPLEX, 1)
-    _paint(pixels, ink.astype(np.float32) / np.float32(255.0), float(rng.choice([1.0, 1.0, 0.0])))
+    return ink.astype(np.float32) / np.float32(255.0), float(rng.choice([1.0, 1.0, 0.0]))

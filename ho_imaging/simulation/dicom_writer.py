@@ -135,14 +135,18 @@ def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None
     """Write each mask as an 8-bit PNG (0 or 255) on the film's grid, and the rest of the truth as ``truth.json``.
 
     ``nodules.png`` numbers the nodules, from 1, in the order of ``truth.nodules``; where two overlap the denser one
-    counts. With the ``film`` each nodule gets the contrast-to-noise ratio it has there, and ``valid.png`` says where
-    the film shows anything. The folder is made where it is missing. Lengths in the masks are at the detector: a
-    millimetre in the patient's hip is ``magnification / pixel_mm`` pixels.
+    counts. With the ``film`` each nodule gets the contrast-to-noise ratio it has there, ``valid.png`` says where the
+    film shows anything, and what is written on the film is one more mimic, ``mimic_marker.png``. The folder is made
+    where it is missing. Lengths in the masks are at the detector: a millimetre in the patient's hip is
+    ``magnification / pixel_mm`` pixels.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    pictures = {name: mask.astype(np.uint8) * np.uint8(255) for name, mask in scene.masks.items()}
+    masks, truth_of_scene = dict(scene.masks), dict(scene.truth)
+    if film is not None and film.burned_in:
+        masks["mimic_marker"] = film.marks
+        truth_of_scene["mimics"] = sorted({*scene.truth.get("mimics", ()), "marker"})
+    pictures = {name: mask.astype(np.uint8) * np.uint8(255) for name, mask in masks.items()}
     pictures["nodules"] = _numbered(scene)
-    truth_of_scene = dict(scene.truth)
     if film is not None:
         pictures["valid"] = film.valid.astype(np.uint8) * np.uint8(255)
         truth_of_scene["nodules"] = [
@@ -164,7 +168,7 @@ def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None
         "region": scene.region,
         "view": scene.view,
         "laterality": scene.laterality,
-        "masks": sorted(scene.masks),
+        "masks": sorted(masks),
         "truth": truth_of_scene,
     }
     text = json.dumps(truth, indent=2, sort_keys=True, allow_nan=False)

@@ -52,7 +52,7 @@ class Film:
     ``pixels``: (rows, columns) uint16, stored values. ``window_center`` and ``window_width``: VOI window, function
     LINEAR (DICOM PS3.3 C.11.2.1.2), that gives back the whole display range. ``display``: the same film as float32
     in [0, 1], bone bright, before it was put into whole numbers. ``valid``: bool, False under collimation and
-    shutters. ``burned_in``: letters or lines stand in the pixels. ``beam``, ``look``: plain data.
+    shutters. ``marks``: bool, letters or lines in the pixels. ``beam``, ``look``: plain data.
     """
 
     pixels: NDArray[np.uint16]
@@ -62,12 +62,17 @@ class Film:
     window_width: float
     display: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    burned_in: bool
+    marks: NDArray[np.bool_]
     pixel_mm: float
     beam: Mapping[str, Any]
     look: Mapping[str, Any]
     nodule_contrast: tuple[float, ...] = ()
     """Contrast-to-noise ratio of each of the scene's nodules on this film, 0 where collimation hides half of it."""
+
+    @property
+    def burned_in(self) -> bool:
+        """Whether letters or lines stand in the pixels."""
+        return bool(self.marks.any())
 
 
 def sample_stored_form(rng: np.random.Generator) -> StoredForm:
@@ -100,12 +105,11 @@ def make_film(
     beam, look, form = beam or drawn_beam, look or drawn_look, form or drawn_form
     display, twin = _develop_twins(scene, rng, beam, look)
     contrast = () if twin is None else _nodules_contrast(scene, display, twin)
-    valid = np.ones(display.shape, dtype=bool)
-    burned_in = False
+    valid, marks = np.ones(display.shape, dtype=bool), np.zeros(display.shape, dtype=bool)
     if annotated:
         sides = {side.value: side for side in Laterality}
         laterality = sides.get(scene.laterality, Laterality.UNKNOWN)
-        display, valid, burned_in = annotate(display, rng, pixel_mm=scene.pixel_mm, laterality=laterality)
+        display, valid, marks = annotate(display, rng, pixel_mm=scene.pixel_mm, laterality=laterality)
     low, high = form.limits
     tones = display if form.photometric == "MONOCHROME2" else 1.0 - display
     pixels = np.rint(low + tones * np.float32(high - low)).astype(np.uint16)
@@ -118,7 +122,7 @@ def make_film(
         window_width=float(high - low + 1),
         display=display,
         valid=valid,
-        burned_in=burned_in,
+        marks=marks,
         pixel_mm=scene.pixel_mm,
         beam=asdict(beam),
         look=asdict(look),

@@ -49,14 +49,17 @@ class Average:
             self.state[key].copy_(now[key])
 
 
-def write_checkpoint(
-    path: Path, net: nn.Module, average: Average, optimiser: torch.optim.Optimizer, progress: Progress
-) -> None:
+Optimisers = Mapping[str, torch.optim.Optimizer]
+"""A run's optimisers, each by the name its state is kept under."""
+
+
+def write_checkpoint(path: Path, net: nn.Module, average: Average, optimisers: Optimisers, progress: Progress) -> None:
     """Write all a run needs to go on; a reader sees the old file or the new one, never a part."""
     tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
     tensors |= {f"average.{key}": value for key, value in average.state.items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+    for name, optimiser in optimisers.items():
+        for index, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
     metadata = {"progress": json.dumps(asdict(progress))}
     raw = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=metadata)
     part = path.with_suffix(".part")
@@ -67,7 +70,7 @@ def write_checkpoint(
     part.replace(path)
 
 
-def restore(path: Path, net: nn.Module, average: Average, optimiser: torch.optim.Optimizer) -> Progress:
+def restore(path: Path, net: nn.Module, average: Average, optimisers: Optimisers) -> Progress:
     """Put a run back to where its checkpoint was written."""
     tensors, progress = _read(path)
     try:
@@ -77,18 +80,23 @@ def restore(path: Path, net: nn.Module, average: Average, optimiser: torch.optim
             raise ValueError("names differ")
         for key, value in averaged.items():
             average.state[key].copy_(value)
-        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-        states: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(tensors, "optimiser.").items():
-            index, name = key.split(".", 1)
-            like = parameters[int(index)]
-            # In the memory layout of its parameter, as the optimiser itself would have made it.
-            laid_out = torch.empty_like(like, requires_grad=False).copy_(value) if value.shape == like.shape else value
-            states.setdefault(int(index), {})[name] = laid_out
-        optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+        for name, optimiser in optimisers.items():
+            _restore_optimiser(optimiser, _part(tensors, f"{name}."))
     except (RuntimeError, ValueError, IndexError) as error:
         raise ReadError("is a checkpoint of another network", path=path, remedy="train into an empty folder") from error
     return progress
+
+
+def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        like = parameters[int(index)]
+        # In the memory layout of its parameter, as the optimiser itself would have made it.
+        laid_out = torch.empty_like(like, requires_grad=False).copy_(value) if value.shape == like.shape else value
+        states.setdefault(int(index), {})[name] = laid_out
+    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def read_average(path: Path) -> tuple[dict[str, Tensor], Progress]:

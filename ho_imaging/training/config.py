@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,8 +80,11 @@ class DataConfig(_Strict):
 
 
 class OptimiserConfig(_Strict):
-    """AdamW with a linear warm-up and a cosine down to the end, and a running average of the weights."""
+    """A linear warm-up and a cosine down to the end, and a running average of the weights."""
 
+    kernels: Literal["adamw", "muon"] = "adamw"
+    """What moves the kernels of convolutions; all else is AdamW's. From random weights Muon learns anatomy in a quarter
+    of the steps, each of which takes a tenth longer."""
     learning_rate: Positive = 4e-3
     final_share: Share = 0.01
     warmup_share: Share = 0.04

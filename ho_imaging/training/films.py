@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, Case
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Case
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Film", "FilmMaker", "simulate_film"]
@@ -43,8 +43,8 @@ def simulate_film(case: Case, rng: np.random.Generator) -> Film:
     case = case.with_nodules()
     exposure = expose(case.thickness_mm, case.info.pixel_mm, rng, sample_beam(rng, case.info.region))
     laterality = case.info.laterality
-    display, valid, _ = annotate(develop(exposure, rng), rng, pixel_mm=case.info.pixel_mm, laterality=laterality)
+    display, valid, marks = annotate(develop(exposure, rng), rng, pixel_mm=case.info.pixel_mm, laterality=laterality)
     # Bone where the film is black all the same shows on no monitor: whether to mark it is left open.
     hidden = (display < BURNT_OUT) & (case.bits >> MASK_BITS[Structure.HO] & 1 == 1)
-    bits = case.bits | hidden.astype(np.uint8) << IGNORE_BIT
+    bits = case.bits | hidden.astype(np.uint8) << IGNORE_BIT | marks.astype(np.uint8) << MIMIC_BIT
     return Film(normalise_intensity(display, valid), valid, np.asarray(bits, dtype=np.uint8))

@@ -30,6 +30,7 @@ from ho_imaging.training.config import OptimiserConfig, TrainingConfig, load_con
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.losses import start_from_priors, training_loss
 from ho_imaging.training.mining import find_hard_spots, read_hard_spots, write_hard_spots
+from ho_imaging.training.optimisers import make_optimisers
 from ho_imaging.training.reviewed_films import list_films
 from ho_imaging.training.shares import Shares
 from ho_imaging.training.start import begin_from
@@ -154,12 +155,12 @@ class _Run:
         if init is not None and not (out_dir / LAST_FILE).exists():
             begin_from(self.net, init, config)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
-        self.optimiser = torch.optim.AdamW(_parameter_groups(self.net, config.optimiser), lr=0.0, foreach=True)
+        self.optimisers = make_optimisers(self.net, config.optimiser)
         self.average = Average(self.net, config.optimiser.ema_decay)
         self.progress = Progress()
         last = out_dir / LAST_FILE
         if last.exists():
-            self.progress = restore(last, self.net, self.average, self.optimiser)
+            self.progress = restore(last, self.net, self.average, self.optimisers)
             logger.info("going on from step %d after %.1f minutes", self.progress.step, self.progress.seconds / 60)
         # The copies take over the statistics just restored.
         threads = 1 if self.device.type != "cpu" else config.run.threads or os.cpu_count() or 1
@@ -247,13 +248,15 @@ class _Run:
 
     def _step(self, batch: Batch, share: float, tally: _Tally) -> None:
         rate = learning_rate(self.config.optimiser, share)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate
         batch = Batch(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
         loss, parts = self.shares.backward(batch, self._objective)
         norm = float(torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.optimiser.clip_norm))
         if math.isfinite(norm):
-            self.optimiser.step()
+            for optimiser in self.optimisers.values():
+                optimiser.step()
             self.average.update(self.net, self.progress.step)
             self.bad_steps = 0
         else:
@@ -325,23 +328,13 @@ class _Run:
 
     def _checkpoint(self, name: str) -> None:
         self.progress.seconds = self._seconds()
-        write_checkpoint(self.out_dir / name, self.net, self.average, self.optimiser, self.progress)
+        write_checkpoint(self.out_dir / name, self.net, self.average, self.optimisers, self.progress)
 
     def _log(self, event: str, **values: float) -> None:
         line = {"event": event, "step": self.progress.step, "minutes": round(self._seconds() / 60, 2), **values}
         logger.info("%s", json.dumps(line))
         with (self.out_dir / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def _parameter_groups(net: UNet, config: OptimiserConfig) -> list[dict[str, object]]:
-    """Decay the weights of convolutions only; shrinking biases and normalisation helps nothing."""
-    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
 
 
 def _one_thread(_worker: int) -> None:

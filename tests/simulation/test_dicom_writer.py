@@ -162,3 +162,12 @@ def test_truth_is_the_same_bytes_again(tmp_path: Path, slab_scene: Scene) -> Non
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
     assert set(names) == {f"{name}.png" for name in [*slab_scene.masks, "nodules"]} | {"truth.json"}
     assert all((tmp_path / "first" / n).read_bytes() == (tmp_path / "again" / n).read_bytes() for n in names)
+
+
+def test_what_is_written_on_a_film_is_a_mimic_of_that_film(tmp_path: Path, slab_scene: Scene) -> None:
+    film = next(film for seed in range(20) if (film := make_film(slab_scene, seed)).burned_in)
+    write_truth(slab_scene, tmp_path, film)
+    truth = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))
+    assert "mimic_marker" in truth["masks"]
+    assert "marker" in truth["truth"]["mimics"]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "mimic_marker.png")) == 255, film.marks)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from ho_imaging.simulation.annotations import annotate, collimate
 from ho_imaging.simulation.film import StoredForm, make_film, sample_stored_form
@@ -98,6 +99,18 @@ def test_annotation_says_whether_it_wrote_into_the_film() -> None:
             # Blades that stay open leave the film as it was.
             assert np.array_equal(result.pixels, film)
     assert min(written.values()) > 5
+
+
+def test_marks_are_where_the_film_was_written_on_and_hardly_beyond() -> None:
+    film = np.full((300, 300), 0.5, np.float32)
+    for seed in range(60):
+        result = annotate(film, np.random.default_rng(seed), pixel_mm=1.0)
+        if not result.valid.all():
+            continue
+        changed = np.abs(result.pixels - film) > 0.2
+        assert (result.marks | ~changed).all()
+        # Between the strokes of a letter, and between letters, no further.
+        assert (ndimage.distance_transform_edt(~changed)[result.marks] <= 6.0).all()
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ho_imaging.training.cases import IGNORE_BIT
+from ho_imaging.simulation.annotations import annotate
+from ho_imaging.training.cases import IGNORE_BIT, MIMIC_BIT
 from ho_imaging.training.films import simulate_film
 from ho_imaging.vocabulary import Structure
 
@@ -31,3 +32,20 @@ def test_every_draw_is_another_film_and_the_same_draw_the_same(make_toy_case):
     one, again, other = (simulate_film(case, np.random.default_rng(seed)).pixels for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).mean() > 0.01
+
+
+def test_letters_on_a_film_are_mimics(make_toy_case, monkeypatch):
+    """Beside what the patient's own mimics are, and nothing else is."""
+    written = []
+
+    def watched(*arguments, **settings):
+        written.append(annotate(*arguments, **settings))
+        return written[-1]
+
+    monkeypatch.setattr("ho_imaging.simulation.annotations.annotate", watched)
+    marked = 0
+    for seed in range(8):
+        film = simulate_film(make_toy_case(seed), np.random.default_rng(seed))
+        np.testing.assert_array_equal(film.bits >> MIMIC_BIT & 1 == 1, written[-1].marks)
+        marked += bool(written[-1].marks.any())
+    assert 0 < marked < 8

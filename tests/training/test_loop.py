@@ -101,7 +101,11 @@ def test_a_model_of_another_shape_is_no_beginning(tmp_path, toy_config, toy_film
         train(toy_config, tmp_path / "tuned", init=tmp_path / "toy-1", make_film=toy_film_maker)
 
 
-def test_a_run_cut_in_two_gives_the_same_weights(tmp_path, toy_config, toy_film_maker, monkeypatch):
+@pytest.mark.parametrize("kernels", ["adamw", "muon"])
+def test_a_run_cut_in_two_gives_the_same_weights(tmp_path, toy_config, toy_film_maker, monkeypatch, kernels):
+    text = toy_config.read_text()
+    toy_config.write_text(text.replace("[optimiser]", f'[optimiser]\nkernels = "{kernels}"'))
+    assert toy_config.read_text() != text
     whole = tmp_path / "whole"
     train(toy_config, whole, make_film=toy_film_maker)
     cut = tmp_path / "cut"
