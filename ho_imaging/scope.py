@@ -41,6 +41,10 @@ Simulated adults lie between 3.0 and 3.9; small children, whose heads are still 
 _ADULT_JOINT_DISTANCE_MM = (140.0, 245.0)
 """Between the heads of an adult's hips on the film: 150 to 238 on 311 simulated ones (126 to 196 in the body)."""
 
+_MOST_PELVIS_IN_HEADS = 28.0
+"""Most pelvis about one joint, in squares of the head's diameter: 14 on 50 films of adults that show one, 23 where both
+do; an infant's, whose head has hardly turned to bone, 34."""
+
 _LEAST_HEAD_COVER = 0.4
 """An adult head is bone, or an implant. In small children it is cartilage, which no film shows."""
 
@@ -134,6 +138,11 @@ def _why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
         is_adult = _ADULT_JOINT_DISTANCE_MM[0] <= apart_mm <= _ADULT_JOINT_DISTANCE_MM[1]
         if ratio < least or (ratio > most and not is_adult):
             return f"shows joints that are not in an adult's proportions (distance {ratio:.1f} head diameters)"
+    if len(anatomy.joints) == 1 and not lateral:
+        diameter = 2.0 * anatomy.joints[0].radius_px / prediction.prepared.grid.column_scale
+        in_heads = float(anatomy.masks[Structure.PELVIS].sum()) / diameter**2
+        if in_heads > _MOST_PELVIS_IN_HEADS:
+            return f"shows a head too small for its pelvis, as a child's is ({in_heads:.0f} squares of its diameter)"
     heads = anatomy.masks[Structure.FEMORAL_HEAD]
     solid = anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
     if heads.any() and float(solid[heads].mean()) < _LEAST_HEAD_COVER:

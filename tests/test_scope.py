@@ -97,6 +97,19 @@ def test_two_hips_in_an_adults_proportions_outweigh_the_networks_word(known):
     assert "does not look like" in reason(adult(known, apart=175, scope=0.0, bones=False))
 
 
+@pytest.mark.parametrize(("radius", "child"), [(24, False), (18, False), (9, True)])
+def test_one_head_far_too_small_for_its_pelvis_is_a_childs(known, radius, child):
+    """340 x 80 of pelvis are 12 squares of an adult head's diameter, and 84 of one of 18 mm."""
+    shape = (320, 420)
+    head = known.disc(shape, (160, 122), radius)
+    masks = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
+    masks[Structure.PELVIS][40:120, 40:380] = True
+    masks[Structure.FEMUR][200:300, 60:100] = True
+    masks[Structure.FEMUR] |= head
+    found = reason(known.prediction({**masks, Structure.FEMORAL_HEAD: head}, pixel_mm=None))
+    assert (found is not None and "too small for its pelvis" in found) == child
+
+
 def test_without_a_joint_only_a_stated_hip_with_spacing_passes(known):
     shape = (320, 420)
     bones = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
