@@ -218,7 +218,7 @@ def main() -> None:
     }
     cases = options.cases or work / "cases"
     if options.cases is None:
-        write_cases(cases, train=60, val=10, test=0)
+        write_cases(cases, train=60, val=10)
     note("simulate")
 
     batch = work / "batch"

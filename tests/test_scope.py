@@ -25,13 +25,19 @@ def test_other_regions_are_refused_by_name_and_source(known, region):
     assert "test" in refusal.value.problem
 
 
+SHAPE = (320, 420)
+
+
+def bones_of_an_adult():
+    masks = {s: np.zeros(SHAPE, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
+    masks[Structure.PELVIS][40:120, 40:380] = True
+    masks[Structure.FEMUR][200:300, 60:100] = True
+    return masks
+
+
 def adult(known, *, apart, radius=24, cover=True, bones=True, **options):
-    shape = (320, 420)
-    masks = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
-    heads = known.disc(shape, (160, 210 - apart / 2), radius) | known.disc(shape, (160, 210 + apart / 2), radius)
-    if bones:
-        masks[Structure.PELVIS][40:120, 40:380] = True
-        masks[Structure.FEMUR][200:300, 60:100] = True
+    masks = bones_of_an_adult() if bones else {s: np.zeros(SHAPE, dtype=bool) for s in bones_of_an_adult()}
+    heads = known.disc(SHAPE, (160, 210 - apart / 2), radius) | known.disc(SHAPE, (160, 210 + apart / 2), radius)
     if cover:
         masks[Structure.FEMUR] |= heads
     return known.prediction({**masks, Structure.FEMORAL_HEAD: heads}, **({"pixel_mm": 1.0} | options))
@@ -100,21 +106,15 @@ def test_two_hips_in_an_adults_proportions_outweigh_the_networks_word(known):
 @pytest.mark.parametrize(("radius", "child"), [(24, False), (18, False), (9, True)])
 def test_one_head_far_too_small_for_its_pelvis_is_a_childs(known, radius, child):
     """340 x 80 of pelvis are 12 squares of an adult head's diameter, and 84 of one of 18 mm."""
-    shape = (320, 420)
-    head = known.disc(shape, (160, 122), radius)
-    masks = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
-    masks[Structure.PELVIS][40:120, 40:380] = True
-    masks[Structure.FEMUR][200:300, 60:100] = True
+    head = known.disc(SHAPE, (160, 122), radius)
+    masks = bones_of_an_adult()
     masks[Structure.FEMUR] |= head
     found = reason(known.prediction({**masks, Structure.FEMORAL_HEAD: head}, pixel_mm=None))
     assert (found is not None and "too small for its pelvis" in found) == child
 
 
 def test_without_a_joint_only_a_stated_hip_with_spacing_passes(known):
-    shape = (320, 420)
-    bones = {s: np.zeros(shape, dtype=bool) for s in (Structure.PELVIS, Structure.FEMUR)}
-    bones[Structure.PELVIS][40:120, 40:380] = True
-    bones[Structure.FEMUR][200:300, 60:100] = True
+    bones = bones_of_an_adult()
     assert reason(known.prediction(bones, pixel_mm=1.0, region=Region.HIP, laterality=Laterality.LEFT)) is None
     assert "joint" in reason(known.prediction(bones, pixel_mm=1.0, region=Region.UNKNOWN))
     assert "joint" in reason(known.prediction(bones, pixel_mm=None, region=Region.HIP))

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         from ho_imaging.training.generate import write_cases  # noqa: PLC0415
 
         # Tested are studies of other seeds, as films.
-        write_cases(options.out, train=options.count, val=max(1, options.count // 5), test=0, seed=options.seed)
+        write_cases(options.out, train=options.count, val=max(1, options.count // 5), seed=options.seed)
         sys.stdout.write(f"{options.out}\n")
         return 0
     from ho_imaging.simulation.hip_scene import HipPlan  # noqa: PLC0415

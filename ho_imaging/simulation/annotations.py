@@ -37,11 +37,6 @@ class Annotated(NamedTuple):
     valid: Mask
     marks: Mask
 
-    @property
-    def burned_in(self) -> bool:
-        """Whether anything was put into the pixels."""
-        return bool(self.marks.any())
-
 
 def annotate(
     pixels: Image, rng: np.random.Generator, *, pixel_mm: float, laterality: Laterality = Laterality.UNKNOWN

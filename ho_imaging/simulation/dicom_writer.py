@@ -142,18 +142,18 @@ def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None
     """
     directory.mkdir(parents=True, exist_ok=True)
     masks, truth_of_scene = dict(scene.masks), dict(scene.truth)
-    if film is not None and film.burned_in:
-        masks["mimic_marker"] = film.marks
-        truth_of_scene["mimics"] = sorted({*scene.truth.get("mimics", ()), "marker"})
-    pictures = {name: mask.astype(np.uint8) * np.uint8(255) for name, mask in masks.items()}
-    pictures["nodules"] = _numbered(scene)
+    pictures = {"nodules": _numbered(scene)}
     if film is not None:
         pictures["valid"] = film.valid.astype(np.uint8) * np.uint8(255)
+        if film.burned_in:
+            masks["mimic_marker"] = film.marks
+            truth_of_scene["mimics"] = sorted({*scene.truth.get("mimics", ()), "marker"})
         truth_of_scene["nodules"] = [
             dict(nodule) | {"contrast_to_noise": round(contrast, 3)}
             for nodule, contrast in zip(scene.truth.get("nodules", ()), film.nodule_contrast, strict=True)
         ]
         truth_of_scene["beam"], truth_of_scene["look"] = dict(film.beam), dict(film.look)
+    pictures |= {name: mask.astype(np.uint8) * np.uint8(255) for name, mask in masks.items()}
     for name, picture in sorted(pictures.items()):
         encoded, data = cv2.imencode(".png", picture)
         if not encoded:

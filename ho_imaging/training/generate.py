@@ -23,9 +23,8 @@ _log = logging.getLogger(__name__)
 _SPLITS: tuple[tuple[Split, int, tuple[int, int]], ...] = (
     ("train", 0, (0, 18)),
     ("val", 500_000_000, (0, 25)),
-    ("test", 700_000_000, (0, 25)),
 )
-"""Split, first seed, and shape modes that vary: seven modes are seen in validation and test only."""
+"""Split, first seed, and shape modes that vary: training never sees seven of them."""
 
 _HIPS_PER_OTHER = 6
 """For so many films of hips there is one of something else, to teach the scope gate."""
@@ -54,15 +53,15 @@ class _Job:
     kind: Kind
 
 
-def write_cases(out_dir: Path, *, train: int, val: int, test: int, seed: int = 0, workers: int = 2) -> int:
+def write_cases(out_dir: Path, *, train: int, val: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
 
-    ``train``, ``val`` and ``test`` count films of hips; one of a leg comes with every three of them, one out of scope
+    ``train`` and ``val`` count films of hips; one of a leg comes with every three of them, one out of scope
     with every six, a lateral with every eight. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger
     set contains the smaller one.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    counts = {"train": train, "val": val, "test": test}
+    counts = {"train": train, "val": val}
     jobs = [job for job in _jobs(out_dir, counts, seed) if not job.path.exists()]
     with ProcessPoolExecutor(max_workers=workers) as pool:
         for number, _ in enumerate(pool.map(_write_one, jobs, chunksize=4), start=1):

@@ -44,18 +44,19 @@ def make_optimisers(net: UNet, config: OptimiserConfig) -> dict[str, torch.optim
 
     Weights of convolutions decay, biases and normalisation do not: shrinking those helps nothing.
     """
-    named = dict(net.named_parameters())
-    kernels = {name for name, parameter in named.items() if parameter.ndim == 4 and not name.startswith(ENDS)}
-    by_muon = kernels if config.kernels == "muon" else set()
-    rest = {name: parameter for name, parameter in named.items() if name not in by_muon}
+    kernels: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in net.named_parameters():
+        by_muon = config.kernels == "muon" and parameter.ndim == 4 and not name.startswith(ENDS)
+        (kernels if by_muon else rest).append(parameter)
     groups = [
-        {"params": [p for p in rest.values() if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in rest.values() if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in rest if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimisers: dict[str, torch.optim.Optimizer] = {"optimiser": torch.optim.AdamW(groups, lr=0.0, foreach=True)}
-    if by_muon:
+    if kernels:
         optimisers["muon"] = KernelMuon(
-            [named[name] for name in named if name in by_muon],
+            kernels,
             lr=0.0,
             weight_decay=config.weight_decay,
             # Steps as long as AdamW's (Liu et al. 2025), so that one learning rate does for both.
