@@ -52,6 +52,7 @@ class Drawn(NamedTuple):
     """A film to cut crops from; ``places`` are worth looking at, ``hard`` says that it is cut nowhere else."""
 
     film: Film
+    pixel_mm: float
     scope: bool
     anatomy: bool
     places: tuple[Place, ...] = ()
@@ -104,7 +105,9 @@ class StepBatches(Dataset[Batch]):
                 from_film = self._draw_case(spots, rng)
             film = from_film.film
             for _ in range(min(data.crops_per_film * halved, count - len(crops))):
-                plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=1.0 / halved)
+                # Cut at the pixel size the network sees, whatever the film's own is.
+                scale = from_film.pixel_mm / pixel_mm
+                plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=scale)
                 bend = bent(size, pixel_mm, rng) if rng.random() < data.bend_share else None
                 crops.append(change_picture(cut_crop(film, plan, bend), rng))
                 drawn.append(from_film)
@@ -121,20 +124,20 @@ class StepBatches(Dataset[Batch]):
         elif data.regrow and case.info.scope:
             donor = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
             case, places = regrow(case, donor, rng)
-        return Drawn(self._make_film(case, rng), case.info.scope, True, places, spot is not None)
+        return Drawn(self._make_film(case, rng), case.info.pixel_mm, case.info.scope, True, places, spot is not None)
 
     def _draw_film(self, rng: np.random.Generator) -> Drawn:
         info, film = read_film(self._films[int(rng.integers(len(self._films)))])
         share = self._config.data.lay_in_share
         shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
         if shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
-            return Drawn(film, info.scope, anatomy=False)
+            return Drawn(film, info.pixel_mm, info.scope, anatomy=False)
         _, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
         nodules = [turned(layer.mineral_mm, rng) for layer in donated if not layer.fixed]
         where = soft_tissue(film.pixels, film.valid, info.pixel_mm)
         blur_px = float(rng.uniform(*LAID_IN_BLUR_PX))
         laid = lay_in(film, nodules, where, int(rng.integers(1, 4)), rng, blur_px=blur_px)
-        return Drawn(laid.film, info.scope, anatomy=False, places=laid.places)
+        return Drawn(laid.film, info.pixel_mm, info.scope, anatomy=False, places=laid.places)
 
     def _plan(
         self,

@@ -71,7 +71,12 @@ def export_model(
     if halfway_to is not None:
         state = halfway(state, halfway_to, config, make_film)
     films = make_validation_films(
-        config.data.cases, calibration_films, config.run.seed + 1, make_film, config.data.films
+        config.data.cases,
+        calibration_films,
+        config.run.seed + 1,
+        make_film,
+        config.data.films,
+        pixel_mm=config.preparation.pixel_mm,
     )
     device = choose_device()
     # Calibrated in the number format that most users will run.
@@ -79,7 +84,7 @@ def export_model(
     logits = film_logits(tested, films)
     calibration, thresholds = _calibrate_structures(films, logits, config.structures, config.run.seed)
     scope_logits = np.array([given.scope for given in logits], dtype=np.float32)
-    in_scope = np.array([info.scope for info, _ in films])
+    in_scope = np.array([info.scope for info, _, _ in films])
     scope_calibration = fit_platt(scope_logits, in_scope)
     scores = score_films(films, logits, config.structures)
     net = UNet(config.network, len(config.structures))
@@ -116,7 +121,7 @@ def _calibrate_structures(
     thresholds: dict[Structure, float] = {}
     for channel, structure in enumerate(structures):
         samples, truths = [], []
-        for (info, film), given in zip(films, logits, strict=True):
+        for (info, film, _), given in zip(films, logits, strict=True):
             counts = film.valid
             if structure is Structure.HO:
                 counts = counts & (film.bits >> IGNORE_BIT & 1 == 0)
@@ -173,12 +178,12 @@ def _match(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]],
         match_lesions(
             np.where(film.valid, probability, np.float32(0.0)),
             (film.bits >> MASK_BITS[Structure.HO] & 1).astype(bool),
-            pixel_mm=info.pixel_mm,
+            pixel_mm=pixel_mm,
             ignore=(film.bits >> IGNORE_BIT & 1).astype(bool),
             threshold=level,
             min_area_mm2=SMALLEST_NODULE_MM2,
         )
-        for (info, film), probability in zip(films, maps, strict=True)
+        for (info, film, pixel_mm), probability in zip(films, maps, strict=True)
         if info.scope
     ]
 
@@ -196,7 +201,7 @@ def _card(
     scores: Mapping[str, float],
     thresholds: Mapping[Structure, float],
 ) -> str:
-    reviewed = sum(not info.anatomy_known for info, _ in films)
+    reviewed = sum(not info.anatomy_known for info, _, _ in films)
     adapted = (
         f"Fine-tuned on films that a site's readers reviewed; {reviewed} of the films below are such films, and the\n"
         "scores of HO are of both kinds together.\n\n"

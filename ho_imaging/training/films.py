@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Case
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["Film", "FilmMaker", "simulate_film"]
+__all__ = ["Film", "FilmMaker", "on_grid", "simulate_film"]
 
 
 class Film(NamedTuple):
@@ -30,6 +31,18 @@ BURNT_OUT = 0.004
 """Tones this near to black hold nothing more to see."""
 
 FilmMaker = Callable[[Case, np.random.Generator], Film]
+
+
+def on_grid(film: Film, pixel_mm: float, wanted_mm: float) -> Film:
+    """Bring a film from pixels of ``pixel_mm`` to those the network sees; masks take their nearest pixel."""
+    if pixel_mm == wanted_mm:
+        return film
+    rows, columns = (max(1, round(side * pixel_mm / wanted_mm)) for side in film.pixels.shape)
+    smooth = cv2.INTER_AREA if wanted_mm > pixel_mm else cv2.INTER_LINEAR
+    valid = cv2.resize(film.valid.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST) == 1
+    pixels = cv2.resize(film.pixels, (columns, rows), interpolation=smooth)
+    bits = cv2.resize(film.bits, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=np.uint8))
 
 
 def simulate_film(case: Case, rng: np.random.Generator) -> Film:

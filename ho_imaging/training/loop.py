@@ -184,7 +184,10 @@ class _Run:
             raise UsageError("holds no reviewed training films", path=data.films, remedy="export reviews first")
         if not cases and not (reviewed and data.film_share == 1.0):
             raise UsageError("holds no training cases", path=data.cases, remedy="simulate cases first")
-        films = make_validation_films(data.cases, run.validation_films, run.seed, self.make_film, data.films)
+        pixel_mm = self.config.preparation.pixel_mm
+        films = make_validation_films(
+            data.cases, run.validation_films, run.seed, self.make_film, data.films, pixel_mm=pixel_mm
+        )
         logger.info(
             "%d training cases, %d reviewed films, %d validation films, %s %s",
             *(len(cases), len(reviewed), len(films), self.device, self.dtype),
@@ -321,7 +324,7 @@ class _Run:
         rng = np.random.default_rng([self.config.run.seed, 2**33 + self.progress.step])
         chosen = [cases[index] for index in rng.integers(len(cases), size=self.config.run.mine_films)]
         channel = self.config.structures.index(Structure.HO)
-        found = find_hard_spots(net, channel, chosen, rng, self.make_film)
+        found = find_hard_spots(net, channel, chosen, rng, self.make_film, pixel_mm=self.config.preparation.pixel_mm)
         known = read_hard_spots(self.out_dir / HARD_FILE)
         write_hard_spots(self.out_dir / HARD_FILE, [*known, *found])
         self._log("mine", spots=len(found))

@@ -12,7 +12,7 @@ import numpy as np
 from ho_imaging.network.inference import predict_logits
 from ho_imaging.network.unet import UNet
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, read_case
-from ho_imaging.training.films import FilmMaker
+from ho_imaging.training.films import FilmMaker, on_grid
 from ho_imaging.training.scoring import match_lesions
 from ho_imaging.vocabulary import Structure
 
@@ -32,22 +32,32 @@ class HardSpot(NamedTuple):
 
 
 def find_hard_spots(
-    net: UNet, channel: int, cases: Sequence[Path], rng: np.random.Generator, make_film: FilmMaker
+    net: UNet,
+    channel: int,
+    cases: Sequence[Path],
+    rng: np.random.Generator,
+    make_film: FilmMaker,
+    *,
+    pixel_mm: float,
 ) -> list[HardSpot]:
-    """Run the network over films of ``cases`` and list its false alarms and misses; ``channel`` is that of HO."""
+    """Run the network over films of ``cases`` and list its false alarms and misses; ``channel`` is that of HO.
+
+    ``pixel_mm``: of the grid that the network sees. Spots are in the pixels of the case.
+    """
     spots: list[HardSpot] = []
     for path in cases:
         case = read_case(path)
-        film = make_film(case, rng)
+        film = on_grid(make_film(case, rng), case.info.pixel_mm, pixel_mm)
+        scale = pixel_mm / case.info.pixel_mm
         logits, _ = predict_logits(net, film.pixels, film.valid)
         probability = np.where(film.valid, 1.0 / (1.0 + np.exp(-logits[channel])), 0.0).astype(np.float32)
         truth = (film.bits >> MASK_BITS[Structure.HO] & 1 == 1) & film.valid
         is_open = film.bits >> IGNORE_BIT & 1 == 1
-        matched = match_lesions(probability, truth, pixel_mm=case.info.pixel_mm, ignore=is_open, threshold=CERTAIN)
+        matched = match_lesions(probability, truth, pixel_mm=pixel_mm, ignore=is_open, threshold=CERTAIN)
         columns = film.bits.shape[1]
         alarms = (np.divmod(pixels, columns) for pixels in matched.false_alarm_pixels)
-        spots += [HardSpot(path.name, float(r.mean()), float(c.mean())) for r, c in alarms]
-        spots += [HardSpot(path.name, *center) for center in matched.missed_centers_rc]
+        spots += [HardSpot(path.name, scale * float(r.mean()), scale * float(c.mean())) for r, c in alarms]
+        spots += [HardSpot(path.name, scale * row, scale * column) for row, column in matched.missed_centers_rc]
     return spots
 
 

@@ -16,7 +16,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.network.inference import predict_logits
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_cases, read_case
-from ho_imaging.training.films import Film, FilmMaker
+from ho_imaging.training.films import Film, FilmMaker, on_grid
 from ho_imaging.training.reviewed_films import ReviewedInfo, list_films, read_film
 from ho_imaging.training.scoring import auroc, cpm, froc, match_lesions, sensitivity_at
 from ho_imaging.training.start import without_mimics
@@ -34,10 +34,11 @@ __all__ = [
 
 
 class ValidationFilm(NamedTuple):
-    """A film of the validation set and what its case, or its review, says about it."""
+    """A film of the validation set, its pixel size, and what its case, or its review, says about it."""
 
     info: CaseInfo | ReviewedInfo
     film: Film
+    pixel_mm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +50,23 @@ class FilmLogits:
 
 
 def make_validation_films(
-    folder: Path, count: int, seed: int, make_film: FilmMaker, films_dir: Path | None = None
+    folder: Path, count: int, seed: int, make_film: FilmMaker, films_dir: Path | None = None, *, pixel_mm: float
 ) -> list[ValidationFilm]:
     """Make films of ``count`` validation cases spread over all there are, the same for the same seed.
+
+    They are on the grid that the network sees, of ``pixel_mm``.
 
     As many reviewed films are added from ``films_dir``, where there is one.
     """
     films = []
     for index, path in enumerate(spread(list_cases(folder, "val"), count)):
         case = read_case(path)
-        films.append(ValidationFilm(case.info, make_film(case, np.random.default_rng([seed, 2**32 + index]))))
+        made = make_film(case, np.random.default_rng([seed, 2**32 + index]))
+        films.append(ValidationFilm(case.info, on_grid(made, case.info.pixel_mm, pixel_mm), pixel_mm))
     if films_dir is not None:
-        films += [ValidationFilm(*read_film(path)) for path in spread(list_films(films_dir, "val"), count)]
+        for path in spread(list_films(films_dir, "val"), count):
+            info, film = read_film(path)
+            films.append(ValidationFilm(info, on_grid(film, info.pixel_mm, pixel_mm), pixel_mm))
     if not films:
         raise UsageError("holds no validation cases", path=folder, remedy='simulate cases with split "val"')
     return films
@@ -84,7 +90,7 @@ def inference_net(
 
 def film_logits(net: UNet, films: Sequence[ValidationFilm]) -> list[FilmLogits]:
     """Run the network over whole films."""
-    return [FilmLogits(*predict_logits(net, film.pixels, film.valid)) for _, film in films]
+    return [FilmLogits(*predict_logits(net, film.pixels, film.valid)) for _, film, _ in films]
 
 
 def score_films(
@@ -97,10 +103,10 @@ def score_films(
     ``froc_1`` is the lesion sensitivity at one false alarm a film.
     """
     scores: dict[str, float] = {}
-    ho_open = [(film.bits >> IGNORE_BIT & 1).astype(bool) for _, film in films]
+    ho_open = [(film.bits >> IGNORE_BIT & 1).astype(bool) for _, film, _ in films]
     for channel, structure in enumerate(structures):
         overlap = total = 0
-        for (info, film), given, is_open in zip(films, logits, ho_open, strict=True):
+        for (info, film, _), given, is_open in zip(films, logits, ho_open, strict=True):
             if structure is not Structure.HO and not info.anatomy_known:
                 continue
             counts = film.valid & ~is_open if structure is Structure.HO else film.valid
@@ -115,15 +121,15 @@ def score_films(
             match_lesions(
                 np.where(film.valid, 1 / (1 + np.exp(-given.structures[channel])), 0.0).astype(np.float32),
                 (film.bits >> MASK_BITS[Structure.HO] & 1).astype(bool) & film.valid & ~is_open,
-                pixel_mm=info.pixel_mm,
+                pixel_mm=pixel_mm,
                 ignore=is_open,
             )
-            for (info, film), given, is_open in zip(films, logits, ho_open, strict=True)
+            for (_, film, pixel_mm), given, is_open in zip(films, logits, ho_open, strict=True)
         ]
         curve = froc(matched)
         scores["cpm"] = cpm(curve)
         scores["froc_1"] = sensitivity_at(curve, 1.0)
         scores["film_auroc"] = auroc([film.film_score for film in matched], [film.has_lesion for film in matched])
         scores["score"] = (scores["dice_ho"] + scores["cpm"]) / 2
-    scores["scope_auroc"] = auroc([given.scope for given in logits], [info.scope for info, _ in films])
+    scores["scope_auroc"] = auroc([given.scope for given in logits], [info.scope for info, _, _ in films])
     return scores

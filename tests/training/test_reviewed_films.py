@@ -130,12 +130,12 @@ def test_a_film_without_known_anatomy_moves_bone_alone():
 
 def test_reviewed_films_are_validated_on_bone_alone(toy_config, toy_film_maker, films):
     config = load_config(toy_config)
-    made = make_validation_films(config.data.cases, 40, 0, toy_film_maker, films)
+    made = make_validation_films(config.data.cases, 40, 0, toy_film_maker, films, pixel_mm=0.6)
     assert [film.info.anatomy_known for film in made] == [True, True, False]
     # A network that draws every film's bone right, and femoral heads nowhere but on the reviewed film.
     structures = (Structure.HO, Structure.FEMORAL_HEAD)
     logits = []
-    for info, film in made:
+    for info, film, _ in made:
         maps = np.stack([(film.bits >> MASK_BITS[s] & 1) * 20.0 - 10.0 for s in structures]).astype(np.float32)
         if not info.anatomy_known:
             maps[1] = 10.0
