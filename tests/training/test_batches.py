@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from ho_imaging.training.batches import StepBatches, nodule_weights
@@ -49,6 +50,21 @@ def test_coarse_steps_show_as_much_of_the_film_in_half_the_pixels_a_side(toy_con
     head_px = np.pi * (0.12 * 150) ** 2
     assert largest[1] <= 1.05 * head_px
     assert 0.2 * head_px < largest[0] < 1.05 * head_px / 4
+
+
+def test_crops_are_cut_at_the_pixel_size_the_network_sees(toy_config, toy_film_maker):
+    """The cases are of 0.6 mm: at 0.3 mm the same patient is four times as large in pixels."""
+    plain = "scale_range = [1.0, 1.0]\nrotation_deg = 0.0\nbend_share = 0.0\nho_share = 0.0\n"
+    text = toy_config.read_text().replace("crop_sizes = [64]", "crop_sizes = [128]\n" + plain)
+    text = text.replace(f"pixels_per_batch = {4 * 64 * 64}", f"pixels_per_batch = {8 * 128 * 128}")
+    largest = []
+    for pixel_mm in (0.6, 0.3):
+        toy_config.write_text(f"{text}\n[preparation]\npixel_mm = {pixel_mm}\n")
+        crops = torch.cat([batches(toy_config, toy_film_maker)[step].bits for step in range(8)])
+        largest.append(int((crops >> 3 & 1).flatten(1).sum(1).max()))
+    head_px = np.pi * (0.12 * 150) ** 2
+    assert largest[0] == pytest.approx(head_px, rel=0.05)
+    assert largest[1] == pytest.approx(4 * head_px, rel=0.05)
 
 
 def test_small_nodules_weigh_by_the_root_of_their_area():

@@ -5,7 +5,7 @@ import pytest
 
 from ho_imaging.simulation.annotations import annotate
 from ho_imaging.training.cases import IGNORE_BIT, MIMIC_BIT
-from ho_imaging.training.films import simulate_film
+from ho_imaging.training.films import Film, on_grid, simulate_film
 from ho_imaging.vocabulary import Structure
 
 
@@ -49,3 +49,23 @@ def test_letters_on_a_film_are_mimics(make_toy_case, monkeypatch):
         np.testing.assert_array_equal(film.bits >> MIMIC_BIT & 1 == 1, written[-1].marks)
         marked += bool(written[-1].marks.any())
     assert 0 < marked < 8
+
+
+@pytest.mark.parametrize("wanted_mm", [0.4, 0.5, 0.6, 0.9])
+def test_on_another_grid_everything_keeps_its_size_in_mm(make_toy_case, wanted_mm):
+    case = make_toy_case(3)
+    pixels = case.bits.astype(np.float32) / 64
+    film = Film(np.where(case.mask(Structure.BODY), pixels, np.float32(0.0)), case.mask(Structure.BODY), case.bits)
+    moved = on_grid(film, 0.6, wanted_mm)
+    assert {array.shape for array in moved} == {moved.pixels.shape}
+    assert moved.pixels.dtype == np.float32
+    np.testing.assert_allclose(np.array(moved.bits.shape) * wanted_mm, np.array(film.bits.shape) * 0.6, atol=0.5)
+    assert (moved.pixels[~moved.valid] == 0).all()
+    for bit in range(4):
+        before_mm2 = (film.bits >> bit & 1).sum() * 0.6**2
+        assert (moved.bits >> bit & 1).sum() * wanted_mm**2 == pytest.approx(before_mm2, rel=0.05)
+    centre_mm = [
+        np.argwhere(bits >> 3 & 1).mean(axis=0) * pixel_mm
+        for bits, pixel_mm in ((film.bits, 0.6), (moved.bits, wanted_mm))
+    ]
+    np.testing.assert_allclose(*centre_mm, atol=0.5)

@@ -215,8 +215,10 @@ def test_a_run_needs_an_end(tmp_path, toy_config):
         train(toy_config, tmp_path / "run")
 
 
-def test_places_that_went_wrong_are_found_and_shown_again(tmp_path, toy_config, toy_film_maker):
+@pytest.mark.parametrize("pixel_mm", [0.6, 0.4])
+def test_places_that_went_wrong_are_found_and_shown_again(tmp_path, toy_config, toy_film_maker, pixel_mm):
     """An untrained network misses every disc: each is a hard spot, and later crops are cut about the spots."""
+    toy_config.write_text(f"{toy_config.read_text()}\n[preparation]\npixel_mm = {pixel_mm}\n")
     text = toy_config.read_text().replace("[run]", "hard_share = 1.0\n[run]\nmine_minutes = 0.0001\nmine_films = 4")
     toy_config.write_text(text)
     with_steps(toy_config, 6)
