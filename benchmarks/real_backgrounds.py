@@ -45,6 +45,7 @@ from ho_imaging.vocabulary import Region, Structure, View
 FIRST_SEED = 700_000_000
 PATIENTS = 16
 NODULES_A_FILM = 2
+LEAST_MM2 = 7.2
 BLUR_PX, BLUR_OF_SOURCE = 0.5, 0.6
 """Standard deviation of the blur of what is laid in, in prepared pixels and in pixels of the source."""
 BONE_PROBABILITY = 0.3
@@ -72,12 +73,12 @@ def read_films(folder: Path, model: Model) -> list[Prepared]:
     return list(films.values())
 
 
-def sample_nodules() -> list[Image]:
+def sample_nodules(pixel_mm: float) -> list[Image]:
     """Give mm of cortex of the free nodules of simulated test patients, each cut to where it is."""
-    plan = HipPlan(grades=("I", "I"), region=Region.PELVIS, view=View.AP, clutter=False)
+    plan = HipPlan(grades=("I", "I"), region=Region.PELVIS, view=View.AP, clutter=False, pixel_mm=pixel_mm)
     scenes = (sample_hip_scene(FIRST_SEED + number, plan) for number in range(PATIENTS))
     layers = [layer.mineral_mm for scene in scenes for layer in scene.nodules if not layer.fixed]
-    return [layer for layer in layers if (layer > VISIBLE_MM).sum() >= 20]
+    return [layer for layer in layers if (layer > VISIBLE_MM).sum() * pixel_mm**2 >= LEAST_MM2]
 
 
 def where_to_lay(prediction: Prediction) -> Mask:
@@ -101,7 +102,8 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="write a picture of films with nodules laid in")
     options = parser.parse_args()
     model = load_model(options.model)
-    films, nodules = read_films(options.folder, model), sample_nodules()
+    films = read_films(options.folder, model)
+    nodules = sample_nodules(model.description.preparation.pixel_mm)
     threshold = model.description.thresholds[Structure.HO]
     found: list[tuple[float, bool]] = []
     alarms, tiles = [], []

@@ -132,8 +132,9 @@ class StepBatches(Dataset[Batch]):
         shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
         if shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
             return Drawn(film, info.pixel_mm, info.scope, anatomy=False)
-        _, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
-        nodules = [turned(layer.mineral_mm, rng) for layer in donated if not layer.fixed]
+        donor, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
+        scale = donor.pixel_mm / info.pixel_mm
+        nodules = [turned(layer.mineral_mm, rng, scale=scale) for layer in donated if not layer.fixed]
         where = soft_tissue(film.pixels, film.valid, info.pixel_mm)
         blur_px = float(rng.uniform(*LAID_IN_BLUR_PX))
         laid = lay_in(film, nodules, where, int(rng.integers(1, 4)), rng, blur_px=blur_px)

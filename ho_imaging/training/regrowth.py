@@ -108,9 +108,13 @@ def _settle(case: Case, layer: Layer, center: NDArray[np.float64], rng: np.rando
     return []
 
 
-def turned(mineral_mm: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Turn, mirror and size a nodule: (rows, columns) mm of cortex in, a square of it out."""
-    zoom = float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
+def turned(mineral_mm: NDArray[np.float32], rng: np.random.Generator, *, scale: float = 1.0) -> NDArray[np.float32]:
+    """Turn, mirror and size a nodule: (rows, columns) mm of cortex in, a square of it out.
+
+    ``scale``: pixels of the square to a pixel of what comes in, where their sizes differ.
+    """
+    growth = float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
+    zoom = growth * scale
     side = int(np.ceil(np.hypot(*mineral_mm.shape) * zoom)) + 3
     turn = cv2.getRotationMatrix2D(
         ((mineral_mm.shape[1] - 1) / 2, (mineral_mm.shape[0] - 1) / 2), float(rng.uniform(0.0, 360.0)), zoom
@@ -120,7 +124,7 @@ def turned(mineral_mm: NDArray[np.float32], rng: np.random.Generator) -> NDArray
     source = cv2.GaussianBlur(mineral_mm, (0, 0), 0.4 / zoom) if zoom < 0.8 else mineral_mm
     square = np.asarray(cv2.warpAffine(source, turn, (side, side)), dtype=np.float32)
     # A smaller body of the same bone is less deep, too.
-    square *= np.float32(zoom * np.exp(rng.normal(0.0, 0.35)))
+    square *= np.float32(growth * np.exp(rng.normal(0.0, 0.35)))
     return np.ascontiguousarray(square[:, ::-1]) if rng.random() < 0.5 else square
 
 

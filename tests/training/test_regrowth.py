@@ -7,7 +7,7 @@ import pytest
 
 from ho_imaging.simulation.scene import Layer, Material
 from ho_imaging.training.cases import IGNORE_BIT
-from ho_imaging.training.regrowth import regrow
+from ho_imaging.training.regrowth import regrow, turned
 from ho_imaging.vocabulary import Structure
 
 
@@ -52,6 +52,15 @@ def test_nodules_lie_on_the_film_and_under_the_skin(case, seed):
     assert (added >= -1e-4).all()
     is_open = (whole.bits >> IGNORE_BIT & 1 == 1) & ~ho
     assert (added[is_open] <= 0.41).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_nodule_is_as_large_and_as_deep_on_a_finer_grid(seed):
+    rows, columns = np.indices((41, 41)) - 20
+    ball = np.sqrt(np.maximum(15.0**2 - rows**2 - columns**2, 0.0)).astype(np.float32)
+    plain, fine = (turned(ball, np.random.default_rng(seed), scale=scale) for scale in (1.0, 1.5))
+    assert fine.max() == pytest.approx(plain.max(), rel=0.02)
+    assert fine.sum() / 1.5**2 == pytest.approx(plain.sum(), rel=0.02)
 
 
 def test_the_case_itself_is_left_alone(case):
