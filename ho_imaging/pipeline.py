@@ -372,11 +372,24 @@ def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
     return None
 
 
+_SERIOUS = {
+    "polarity_contradicts_pixels",
+    "laterality_conflict",
+    "orientation_unusual",
+    "spacing_implausible",
+    "bits_stored_wrong",
+}
+
+
 def _warnings(film: FilmAnalysis) -> list[str]:
     """What a reader of the study must know first; the full list of flags stands with each film."""
     radiograph = film.reading.prepared.radiograph
-    serious = {"polarity_contradicts_pixels", "laterality_conflict", "spacing_implausible", "bits_stored_wrong"}
-    found = [flag.message for flag in radiograph.quality if flag.code in serious]
+    found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
+    stated = radiograph.laterality
+    if film.reading.anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
+        found.append(
+            f"{stated.source} says {stated.value}, but the film shows both hips: each side is graded where it lies."
+        )
     if film.reading.anatomy.basis is SpacingBasis.ANATOMICAL:
         found.append(
             f"Millimetres are scaled from the femoral heads ({HEAD_DIAMETER_MM:.0f} mm assumed): take them as +- 8 %."

@@ -2,14 +2,18 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
 from ho_imaging import Analyzer, ReadError, UsageError
 from ho_imaging.reporting.schema import RESEARCH_USE, StudyResult, json_schema
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -40,6 +44,21 @@ def test_a_film_becomes_a_result_that_fits_its_schema(fake_network, png):
     assert graded == {"right": "I", "left": "0"}
     assert data["severity"]["study"]["grade"] == "I"
     assert StudyResult.from_json(result.to_json()) == result
+
+
+def test_a_file_that_names_one_side_of_a_film_of_both_is_graded_by_what_it_shows(fake_network):
+    dataset = pydicom.dcmread(ROOT / "sample_data" / "03_spurs_wide_gap.dcm")
+    dataset.ImageLaterality = "L"
+    result = Analyzer().analyze(dataset)
+    assert {side.side: side.grade for side in result.severity.sides} == {"right": "I", "left": "0"}
+    assert any("shows both hips" in warning for warning in result.warnings)
+    dataset.ImageLaterality = "B"
+    assert not any("shows both hips" in warning for warning in Analyzer().analyze(dataset).warnings)
+    # Stored as seen from behind.
+    dataset.PatientOrientation = ["R", "F"]
+    mirrored = Analyzer().analyze(dataset)
+    assert {side.side: side.grade for side in mirrored.severity.sides} == {"right": "0", "left": "I"}
+    assert any("Patient Orientation" in warning for warning in mirrored.warnings)
 
 
 def test_the_same_film_gives_the_same_bytes_by_path_bytes_and_thread(fake_network, png):

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Anatomy, Joint, Outlines
 from ho_imaging.findings.outline import outlines
+from ho_imaging.findings.sides import SidePlan, plan_sides
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.preparing.prepared import Prepared
-from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
+from ho_imaging.vocabulary import SpacingBasis, Structure
 
-__all__ = ["HEAD_DIAMETER_MM", "HEAD_DIAMETER_SD_MM", "read_anatomy", "side_of"]
+__all__ = ["HEAD_DIAMETER_MM", "HEAD_DIAMETER_SD_MM", "read_anatomy"]
 
 HEAD_DIAMETER_MM = 48.0
 HEAD_DIAMETER_SD_MM = 3.8
@@ -41,7 +42,7 @@ def read_anatomy(prediction: Prediction) -> Anatomy:
         above = prediction.probabilities[structure] >= prediction.thresholds.get(structure, 0.5)
         masks[structure] = _without_specks(above, _SMALLEST_PART_MM2[structure] / working_mm**2)
     heads = prediction.probabilities[Structure.FEMORAL_HEAD] >= prediction.thresholds.get(Structure.FEMORAL_HEAD, 0.5)
-    joints, masks[Structure.FEMORAL_HEAD] = _joints(heads, prepared, working_mm)
+    joints, sides, masks[Structure.FEMORAL_HEAD] = _joints(heads, prepared, working_mm)
     basis = prepared.radiograph.spacing.basis
     pixel_mm = prepared.pixel_mm
     if pixel_mm is None and joints:
@@ -55,35 +56,10 @@ def read_anatomy(prediction: Prediction) -> Anatomy:
         masks=masks,
         outlines={structure: _bone_outlines(prediction, structure, masks[structure]) for structure in _OUTLINED},
         joints=joints,
+        sides=sides,
         pixel_mm=pixel_mm,
         basis=basis,
     )
-
-
-def side_of(column_px: float, prepared: Prepared, joint_columns_px: tuple[float, ...]) -> Side:
-    """Side of the patient at a source column.
-
-    A film of one side says which; on one of both sides the patient's right is on the left of an AP film and of a
-    frog-leg film, on the right of a PA film. The midline is halfway between two joints, else the middle of the film.
-    """
-    laterality = prepared.radiograph.laterality.value
-    if laterality is Laterality.LEFT:
-        return Side.LEFT
-    if laterality is Laterality.RIGHT:
-        return Side.RIGHT
-    view = prepared.radiograph.view.value
-    if view in {View.LATERAL, View.CROSS_TABLE_LATERAL, View.AXIAL, View.OBLIQUE}:
-        return Side.UNKNOWN
-    if len(joint_columns_px) >= 2:
-        middle = 0.5 * (min(joint_columns_px) + max(joint_columns_px))
-    elif laterality is Laterality.BILATERAL:
-        middle = 0.5 * prepared.radiograph.pixels.shape[1]
-    else:
-        return Side.UNKNOWN
-    on_left = column_px < middle
-    if view is View.PA:
-        on_left = not on_left
-    return Side.RIGHT if on_left else Side.LEFT
 
 
 def _bone_outlines(prediction: Prediction, structure: Structure, mask: NDArray[np.bool_]) -> Outlines:
@@ -119,8 +95,8 @@ def _without_specks(mask: NDArray[np.bool_], least_px: float) -> NDArray[np.bool
 
 def _joints(
     heads: NDArray[np.bool_], prepared: Prepared, working_mm: float
-) -> tuple[tuple[Joint, ...], NDArray[np.bool_]]:
-    """Up to two round parts of plausible size, largest first, with a mask of just these."""
+) -> tuple[tuple[Joint, ...], SidePlan, NDArray[np.bool_]]:
+    """Up to two round parts of plausible size, largest first, the sides they tell apart, and a mask of just these."""
     _, labels, statistics, centroids = cv2.connectedComponentsWithStats(heads.astype(np.uint8), connectivity=8)
     found: list[tuple[float, int]] = []
     for label in range(1, len(statistics)):
@@ -136,10 +112,11 @@ def _joints(
     kept = [label for area, label in found[:2] if area >= 0.35 * found[0][0]]
     mask = np.isin(labels, kept)
     centers = [prepared.grid.points_to_source(centroids[label][::-1][None])[0] for label in kept]
-    columns = tuple(float(center[1]) for center in centers)
-    joints = []
-    for label, center in zip(kept, centers, strict=True):
-        radius_px = float(np.sqrt(statistics[label, cv2.CC_STAT_AREA] / np.pi)) * prepared.grid.column_scale
-        side = side_of(float(center[1]), prepared, columns)
-        joints.append(Joint(side, (float(center[0]), float(center[1])), radius_px, None))
-    return tuple(joints), mask
+    areas = [float(statistics[label, cv2.CC_STAT_AREA]) for label in kept]
+    radii_px = [float(np.sqrt(area / np.pi)) * prepared.grid.column_scale for area in areas]
+    sides = plan_sides(prepared, [(float(center[1]), radius) for center, radius in zip(centers, radii_px, strict=True)])
+    joints = tuple(
+        Joint(sides.at(float(center[1])), (float(center[0]), float(center[1])), radius_px, None)
+        for center, radius_px in zip(centers, radii_px, strict=True)
+    )
+    return joints, sides, mask

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.findings.sides import SidePlan
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = ["Anatomy", "Finding", "Joint"]
@@ -36,12 +37,14 @@ class Anatomy:
 
     ``masks`` are bool on the prepared grid, (rows, columns), for pelvis, femur, femoral head, implant and body.
     ``outlines``: closed sub-pixel outlines of pelvis, femur and femoral head on the prepared grid, each (n, 2).
-    ``pixel_mm`` is the side of a prepared pixel in mm with its ``basis`` (which may have become ``anatomical``).
+    ``sides``: which side of the patient is where. ``pixel_mm`` is the side of a prepared pixel in mm with its ``basis``
+    (which may have become ``anatomical``).
     """
 
     masks: Mapping[Structure, NDArray[np.bool_]]
     outlines: Mapping[Structure, Outlines]
     joints: tuple[Joint, ...]
+    sides: SidePlan
     pixel_mm: float | None
     basis: SpacingBasis
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.density import DensityScale
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, extent, outlines
@@ -284,8 +283,7 @@ def _joint(
 ) -> tuple[float | None, float | None, Side]:
     """Distance from the nearest joint's centre to the nodule in prepared pixels and head radii; the nodule's side."""
     grid: GridMap = prediction.prepared.grid
-    columns = tuple(joint.center_px[1] for joint in anatomy.joints)
-    side = side_of(centroid_px[1], prediction.prepared, columns)
+    side = anatomy.sides.at(centroid_px[1])
     candidates = [joint for joint in anatomy.joints if side in {Side.UNKNOWN, joint.side} or joint.side is Side.UNKNOWN]
     if not candidates:
         return None, None, side

@@ -28,7 +28,11 @@ _CAUSES = (
     ("trauma", r"\btrauma|fractur|fraktur|dislocat|luxation"),
 )
 _DENIED = re.compile(
-    r"\b(?:no|not|without|denies|exclude|rule out|r/o|kein\w*|ohne|ausschluss|v\.\s?a\.|sans|pas de|sin)\b[^.;]{0,40}$"
+    r"\b(?:no|nil|not|without|denies|exclude|rule out|r/o|possible|query|family history|kein\w*|nicht|ohne|ausschluss|"
+    r"frage|verdacht|sans|pas de|sin)\b[^.;]{0,40}$|\bv\.\s?a\.[^.;]{0,40}$|\bnon[- ]$|(?:^|[\s,;:(])\?\s*$"
+)
+_DENIED_AFTER = re.compile(
+    r"[^.;,?]{0,20}\?|\w*[^.;,]{0,20}\b(?:excluded|ruled out|unlikely|ausgeschlossen|exclue?|descartad[ao])\b"
 )
 
 
@@ -38,6 +42,9 @@ def stated_cause(dataset: Dataset) -> Sourced[str] | None:
         text = str(dataset.get(keyword, "") or "").lower()[:2000]
         for cause, pattern in _CAUSES:
             found = re.search(pattern, text)
-            if found and not _DENIED.search(text[: found.start()]) and not re.match(r"\w*\s*\?", text[found.end() :]):
+            if found is None:
+                continue
+            before, after = text[: found.start()], text[found.end() :]
+            if not _DENIED.search(before) and not _DENIED_AFTER.match(after):
                 return Sourced(cause, keyword)
     return None

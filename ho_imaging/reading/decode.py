@@ -13,6 +13,7 @@ from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
+from pydicom.tag import Tag
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -46,6 +47,7 @@ _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 
 _OVERSHOOT = 16
 _LESS_JUMPY = 0.5
+_SMOOTHER = 0.9
 
 _UID_CHARACTERS = re.compile(r"[^0-9.]")
 """A damaged UID may have swallowed other elements; none of those is repeated in a message."""
@@ -336,7 +338,10 @@ def _only_stored_bits(
     coded: bool,
     flags: list[QualityFlag],
 ) -> Stored:
-    """Clear bits above the stored ones (old files keep overlays there) and extend the sign (PS3.5 8.1.1)."""
+    """Clear bits above the stored ones (old files keep overlays there) and extend the sign (PS3.5 8.1.1).
+
+    Where they hold no overlay and the picture falls to pieces without them, the header is wrong and they stay.
+    """
     high = _whole(dataset, "HighBit", bits - 1)
     shift = high - (bits - 1)
     if not 0 <= shift <= allocated - bits:
@@ -356,6 +361,12 @@ def _only_stored_bits(
     whole = values.dtype.itemsize * 8 == bits
     if shift == 0 and (whole or (values.dtype.kind == "u" and not signed and int(values.max()) < 1 << bits)):
         return Stored(values, bits, signed, tuple(flags))
+    if not coded and not signed and shift == 0 and values.dtype.kind == "u" and not _announces_overlays(dataset):
+        wide = values.astype(np.int32)
+        if _jumps(wide) < _SMOOTHER * _jumps(wide & ((1 << bits) - 1)):
+            needed = int(values.max()).bit_length()
+            flags.append(QualityFlag("bits_stored_wrong", f"The header states {bits} bits, the pixels have {needed}."))
+            return Stored(values, needed, signed, tuple(flags))
     container = np.uint8 if allocated == 8 else np.uint16
     unsigned: NDArray[np.unsignedinteger] = (
         values.astype(container) if values.dtype.kind == "u" else values.astype(np.int32).astype(container)
@@ -365,6 +376,12 @@ def _only_stored_bits(
         wide = cleared.astype(np.int32)
         cleared = np.where(wide >= 1 << (bits - 1), wide - (1 << bits), wide).astype(np.int16)
     return Stored(cleared, bits, signed, tuple(flags))
+
+
+def _announces_overlays(dataset: Dataset) -> bool:
+    """Whether unused bits hold overlays (retired; PS3.3-2004 C.9.2, Overlay Bit Position above 0)."""
+    positions = (Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2))
+    return any(tag in dataset and str(dataset[tag].value) not in {"None", "", "0"} for tag in positions)
 
 
 def _without_jumps(stored: Stored) -> Stored:

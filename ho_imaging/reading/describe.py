@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from ho_imaging.reading.radiograph import QualityFlag, Sourced
-from ho_imaging.vocabulary import Laterality, Region, View
+from ho_imaging.vocabulary import Laterality, Region, Side, View
 
 __all__ = ["Description", "describe"]
 
@@ -19,11 +19,15 @@ T = TypeVar("T")
 
 
 class Description(NamedTuple):
-    """What a film shows, with where each statement was read, and contradictions found on the way."""
+    """What a film shows, with where each statement was read, and contradictions found on the way.
+
+    ``columns_run_to``: the side of the patient towards which columns count up, where Patient Orientation says so.
+    """
 
     region: Sourced[Region]
     view: Sourced[View]
     laterality: Sourced[Laterality]
+    columns_run_to: Side | None
     flags: tuple[QualityFlag, ...]
 
 
@@ -156,16 +160,19 @@ _SIDE_CODES = {
     "G-A101": Laterality.LEFT, "G-A100": Laterality.RIGHT, "G-A102": Laterality.BILATERAL,
 }  # fmt: skip
 
-_TEXTS = (
+_FILM_TEXTS = (
     "SeriesDescription",
     "ProtocolName",
     "AcquisitionDeviceProcessingDescription",
-    "PerformedProcedureStepDescription",
     "ViewName",
-    "StudyDescription",
-    "RequestedProcedureDescription",
     "ImageComments",
 )
+"""What is written of one film, or of a series."""
+
+_EXAM_TEXTS = ("PerformedProcedureStepDescription", "StudyDescription", "RequestedProcedureDescription")
+"""What is written of the whole examination: it may name a side or a view of which this film is not."""
+
+_TEXTS = _FILM_TEXTS + _EXAM_TEXTS
 
 
 def describe(dataset: Dataset) -> Description:
@@ -173,28 +180,34 @@ def describe(dataset: Dataset) -> Description:
     flags: list[QualityFlag] = []
     region = _region(dataset)
     view = _view(dataset)
-    laterality = _laterality(dataset, flags)
-    if laterality.value is Laterality.UNKNOWN and region.value is Region.PELVIS and view.value in {
+    # A film said to be of the pelvis shows both sides, whichever of them the examination is about.
+    is_pelvis = region.value is Region.PELVIS and region.source not in _EXAM_TEXTS
+    laterality = _laterality(dataset, flags, exam_counts=not is_pelvis)
+    if laterality.value is Laterality.UNKNOWN and is_pelvis and view.value in {
         View.AP, View.PA, View.FROG_LEG, View.UNKNOWN,
     }:  # fmt: skip
         laterality = Sourced(Laterality.BILATERAL, f"region ({region.source})")
-    _check_orientation(dataset, view.value, flags)
-    return Description(region, view, laterality, tuple(flags))
+    columns_run_to = _columns_run_to(dataset, view.value, flags)
+    return Description(region, view, laterality, columns_run_to, tuple(flags))
 
 
-def _check_orientation(dataset: Dataset, view: View, flags: list[QualityFlag]) -> None:
-    """Say when a frontal film does not lie as films are read: patient's left at the right, feet down (PS3.3 C.7.6.1.1.1)."""
+def _columns_run_to(dataset: Dataset, view: View, flags: list[QualityFlag]) -> Side | None:
+    """Read Patient Orientation (PS3.3 C.7.6.1.1.1), and say when a frontal film does not lie as films are read.
+
+    As films are read the patient's left is at the right and the feet are down.
+    """
     value = dataset.get("PatientOrientation")
-    if view not in {View.AP, View.PA, View.FROG_LEG} or not isinstance(value, list | MultiValue) or len(value) != 2:
-        return
+    if view not in {View.AP, View.PA, View.FROG_LEG, View.UNKNOWN, View.OTHER}:
+        return None
+    if not isinstance(value, list | MultiValue) or len(value) != 2:
+        return None
     across, down = (str(direction).upper()[:1] for direction in value)
-    if across and down and (across, down) != ("L", "F"):
-        flags.append(
-            QualityFlag(
-                "orientation_unusual",
-                f"Patient Orientation is {across}\\{down}, not L\\F: the film lies mirrored or turned, sides may be swapped.",
-            )
-        )
+    side = {"L": Side.LEFT, "R": Side.RIGHT}.get(across)
+    # A view that nobody names may be a lateral one, which runs from front to back.
+    if across and down and (across, down) != ("L", "F") and (view in {View.AP, View.PA, View.FROG_LEG} or side):
+        then = "sides are taken from it" if side else "the film lies turned, sides may be swapped"
+        flags.append(QualityFlag("orientation_unusual", f"Patient Orientation is {across}\\{down}, not L\\F: {then}."))
+    return side
 
 
 def _compile(words: str) -> re.Pattern[str]:
@@ -217,7 +230,10 @@ _ENDING_PATTERNS = tuple(
     (side, re.compile(rf"(?<![^\W_])(?:{words})(?=\.|[\W_]*$|[\W_]+(?:ap|pa|lat|seitl\w*|axial)\b)", re.IGNORECASE))
     for side, words in _SIDE_ENDINGS
 )
-_LETTER_PATTERNS = tuple((side, re.compile(rf"(?<![^\W_]){letter}(?![^\W_])")) for side, letter in _SIDE_LETTERS)
+# "L spine" is no side.
+_LETTER_PATTERNS = tuple(
+    (side, re.compile(rf"(?<![^\W_]){letter}(?![^\W_])(?!\W*(?i:spine|wk|[1-5]\b))")) for side, letter in _SIDE_LETTERS
+)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
@@ -266,7 +282,7 @@ def _view(dataset: Dataset) -> Sourced[View]:
             return Sourced(found, "ViewCodeSequence")
     position = _text(dataset, "ViewPosition")
     texts = [(keyword, _text(dataset, keyword)) for keyword in _TEXTS]
-    for keyword, text in texts:
+    for keyword, text in texts[: len(_FILM_TEXTS)]:
         # A frog-leg or cross-table film is often filed as AP or lateral: the more exact word counts.
         special = _search(_VIEW_PATTERNS[:2], text)
         if special:
@@ -276,12 +292,21 @@ def _view(dataset: Dataset) -> Sourced[View]:
         return Sourced(found or View.OTHER, "ViewPosition")
     for keyword, text in texts:
         found = _search(_VIEW_PATTERNS, text)
-        if found:
+        if found and (keyword in _FILM_TEXTS or _names_one_view(text)):
             return Sourced(found, keyword)
     return Sourced(View.UNKNOWN, "none")
 
 
-def _laterality(dataset: Dataset, flags: list[QualityFlag]) -> Sourced[Laterality]:
+def _names_one_view(text: str) -> bool:
+    """Whether a text names one view alone; "frog-leg lateral" is one."""
+    spaced = text.replace("_", " ")
+    named = {view for view, pattern in _VIEW_PATTERNS if pattern.search(spaced)}
+    if named & {View.FROG_LEG, View.CROSS_TABLE_LATERAL}:
+        named.discard(View.LATERAL)
+    return len(named) == 1
+
+
+def _laterality(dataset: Dataset, flags: list[QualityFlag], *, exam_counts: bool) -> Sourced[Laterality]:
     letters = {"L": Laterality.LEFT, "R": Laterality.RIGHT, "B": Laterality.BILATERAL}
     stated = [
         (keyword, letters[_text(dataset, keyword).upper()])
@@ -289,7 +314,9 @@ def _laterality(dataset: Dataset, flags: list[QualityFlag]) -> Sourced[Lateralit
         if _text(dataset, keyword).upper() in letters
     ]
     written = [
-        (keyword, side) for keyword in _TEXTS if (side := _side_in(_text(dataset, keyword))) is not Laterality.UNKNOWN
+        (keyword, side)
+        for keyword in (_TEXTS if exam_counts else _FILM_TEXTS)
+        if (side := _side_in(_text(dataset, keyword))) is not Laterality.UNKNOWN
     ]
     for item in dataset.get("AnatomicRegionSequence") or []:
         for value, meaning in _codes(item, "AnatomicRegionModifierSequence"):

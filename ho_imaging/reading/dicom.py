@@ -233,6 +233,7 @@ def _radiograph(
         aspect_ratio=aspect_ratio(dataset),
         acquired=_acquired(dataset),
         stated_cause=stated_cause(dataset),
+        columns_run_to=description.columns_run_to,
         patient_hash=_patient_hash(dataset),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
 _EVENT = "event "
+
+_Stated = tuple[bool, str, str, str]
+"""Whether the exposure's event is stated; body part, view and side, empty where they are not."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class _Candidate:
     raw: bool
     order: tuple[str, int, str]
     exposure: str = ""
+    shows: tuple[str, str, str] = ("", "", "")
     sources: frozenset[str] = frozenset()
 
 
@@ -206,23 +211,40 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
         raw=text("PresentationIntentType").upper() == "FOR PROCESSING",
         order=order,
         exposure=_exposure(dataset),
+        shows=_shows(dataset),
         sources=_sources(dataset),
     )
 
 
 def _exposure(dataset: Dataset) -> str:
     """What two images of one exposure have in common: the event's UID, else time and projection; empty without both."""
-
-    def text(keyword: str) -> str:
-        value = dataset.get(keyword)
-        return str(value[0] if isinstance(value, list | MultiValue) and value else value or "").strip()
-
-    event = text("IrradiationEventUID")
+    event = _first(dataset, "IrradiationEventUID")
     if event:
         return _EVENT + event
-    taken = text("AcquisitionTime")
-    parts = (text(keyword) for keyword in ("BodyPartExamined", "ViewPosition", "ImageLaterality"))
-    return "|".join((taken, *parts)) if taken else ""
+    taken = _first(dataset, "AcquisitionTime")
+    return "|".join((taken, *_shows(dataset))) if taken else ""
+
+
+def _shows(dataset: Dataset) -> tuple[str, str, str]:
+    """Body part, view and side, each empty where it is not stated."""
+    part, view, side = (_first(dataset, keyword) for keyword in ("BodyPartExamined", "ViewPosition", "ImageLaterality"))
+    return part, view, side
+
+
+def _first(dataset: Dataset, keyword: str) -> str:
+    value = dataset.get(keyword)
+    return str(value[0] if isinstance(value, list | MultiValue) and value else value or "").strip()
+
+
+def _stated(image: _Candidate) -> _Stated:
+    return image.exposure.startswith(_EVENT), *image.shows
+
+
+def _may_be_one(raw: _Stated, film: _Stated) -> bool:
+    """Whether images of which none shares its event with another may be of one exposure: neither denies the other."""
+    return not (raw[0] and film[0]) and all(
+        not one or not other or one == other for one, other in zip(raw[1:], film[1:], strict=True)
+    )
 
 
 def _sources(dataset: Dataset) -> frozenset[str]:
@@ -263,7 +285,7 @@ def _raw_twins(study: list[_Candidate]) -> list[_Candidate]:
     """Raw images of a study whose processed film it holds.
 
     A processed film names its raw image, or shares the exposure with it. Of the rest numbers decide: as many processed
-    films as raw ones are taken for the same exposures, unless both state exposures, and others.
+    films as raw ones are taken for the same exposures, among those that state no other event, body part, view or side.
     """
     raws, films = [c for c in study if c.raw], [c for c in study if not c.raw]
     named = {source for film in films for source in film.sources}
@@ -273,7 +295,11 @@ def _raw_twins(study: list[_Candidate]) -> list[_Candidate]:
     found_exposures = {raw.exposure for raw in twins} - {""}
     rest = [raw for raw in raws if raw.image.sop_instance_uid not in found]
     free = [film for film in films if not film.sources & found and film.exposure not in found_exposures]
-    if len(free) < len(rest):
-        return twins
-    all_stated = all(film.exposure.startswith(_EVENT) for film in free)
-    return twins + [raw for raw in rest if not (all_stated and raw.exposure.startswith(_EVENT))]
+    counts, film_counts = Counter(map(_stated, rest)), Counter(map(_stated, free))
+    enough = set()
+    for raw in counts:
+        possible = [film for film in film_counts if _may_be_one(raw, film)]
+        rivals = [other for other in counts if any(_may_be_one(other, film) for film in possible)]
+        if possible and sum(film_counts[film] for film in possible) >= sum(counts[other] for other in rivals):
+            enough.add(raw)
+    return twins + [raw for raw in rest if _stated(raw) in enough]

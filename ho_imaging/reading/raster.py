@@ -20,6 +20,8 @@ from ho_imaging.vocabulary import Laterality, Region, View
 __all__ = ["radiograph_from_raster", "raster_uid"]
 
 _LEAST_SIDE_PX = 64
+_ORIENTATION = 0x0112
+_TURNED = QualityFlag("turned_by_exif", "The file says its picture is turned or mirrored: it was turned back.")
 _GREY_TOLERANCE = 12
 
 
@@ -133,7 +135,7 @@ def _turned(values: NDArray[np.generic], orientation: int, flags: list[QualityFl
     """Bring row 0 to the top and column 0 to the left by a TIFF or EXIF Orientation, 1 to 8 (TIFF 6.0, tag 274)."""
     if orientation not in range(2, 9):
         return values
-    flags.append(QualityFlag("turned_by_exif", "The file says its picture is turned or mirrored: it was turned back."))
+    flags.append(_TURNED)
     if orientation in {5, 6, 7, 8}:
         values = values.swapaxes(0, 1)
     if orientation in {3, 4, 7, 8}:
@@ -156,7 +158,12 @@ def _decode_with_pillow(data: bytes, page: int, max_pixels: int, flags: list[Qua
         if page:
             image.seek(page)
         _check_size(image.height, image.width, max_pixels)
-        orientation = int(image.getexif().get(0x0112, 1))
+        stated = int(image.getexif().get(_ORIENTATION, 1))
+        image.load()
+        # Pillow turns a TIFF as it loads it, and then says so.
+        orientation = int(image.getexif().get(_ORIENTATION, 1))
+        if stated in range(2, 9) and orientation not in range(2, 9):
+            flags.append(_TURNED)
         has_alpha = "A" in image.mode or "transparency" in image.info
         if has_alpha:
             flags.append(QualityFlag("alpha_dropped", "Transparency was left out."))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.finding import Finding
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.reading.radiograph import Radiograph
@@ -104,9 +103,7 @@ def _measured_spacing(reading: FilmReading) -> tuple[float, float] | None:
 def _sides_in_order(reading: FilmReading) -> tuple[Side, ...]:
     shown = sides_shown(reading)
     if {Side.LEFT, Side.RIGHT} <= set(shown):
-        columns = tuple(joint.center_px[1] for joint in reading.anatomy.joints)
-        first = side_of(0.0, reading.prepared, columns)
-        return (Side.LEFT, Side.RIGHT) if first is Side.LEFT else (Side.RIGHT, Side.LEFT)
+        return (Side.LEFT, Side.RIGHT) if reading.anatomy.sides.first is Side.LEFT else (Side.RIGHT, Side.LEFT)
     return shown
 
 

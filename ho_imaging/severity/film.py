@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.findings.anatomy import side_of
 from ho_imaging.findings.finding import Anatomy, Finding, Joint
 from ho_imaging.preparing.prepared import Prepared
-from ho_imaging.vocabulary import Laterality, Side, Structure
+from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["FilmReading", "SideView", "sides_shown", "view_of_side"]
 
@@ -43,13 +41,10 @@ class SideView:
 
 
 def sides_shown(film: FilmReading) -> tuple[Side, ...]:
-    """Sides a film shows: those of its joints and findings, and those its laterality names."""
+    """Sides a film shows: those that can be told apart on it, and those of its joints and findings."""
+    plan = film.anatomy.sides
     sides = {joint.side for joint in film.anatomy.joints} | {finding.side for finding in film.findings}
-    laterality = film.prepared.radiograph.laterality.value
-    if laterality is Laterality.BILATERAL:
-        sides |= {Side.LEFT, Side.RIGHT}
-    elif laterality in {Laterality.LEFT, Laterality.RIGHT}:
-        sides.add(Side(laterality.value))
+    sides |= {plan.first, plan.second}
     if len(sides) > 1:
         # With one side named, what could not be placed belongs to no side of its own.
         sides.discard(Side.UNKNOWN)
@@ -62,18 +57,8 @@ def view_of_side(film: FilmReading, side: Side) -> SideView:
     """Cut a film down to one side: columns nearer to the other side's half are left out."""
     anatomy, grid = film.anatomy, film.prepared.grid
     columns_px = grid.column_offset + grid.column_scale * np.arange(grid.prepared_shape[1])
-    joint_columns = tuple(joint.center_px[1] for joint in anatomy.joints)
-    sides = (side_of(float(columns_px[end]), film.prepared, joint_columns) for end in (0, -1))
-    first, last = (shown in {side, Side.UNKNOWN} for shown in sides)
-    # Sides meet at one column, so that two ends and that column tell all.
-    meet = 0
-    if first != last:
-        meet = bisect_left(
-            range(len(columns_px)),
-            True,
-            key=lambda n: (side_of(float(columns_px[n]), film.prepared, joint_columns) in {side, Side.UNKNOWN}) == last,
-        )
-    here = np.arange(len(columns_px)) >= meet if last else np.arange(len(columns_px)) < meet
+    plan, wanted = anatomy.sides, {side, Side.UNKNOWN}
+    here = np.where(columns_px < plan.middle_px, plan.first in wanted, plan.second in wanted)
     own = np.flatnonzero(here)
     edges = (float(own[0]) - 0.5, float(own[-1]) + 0.5) if own.size else (0.0, 0.0)
     return SideView(

@@ -35,6 +35,19 @@ def test_overlay_bits_above_the_stored_ones_are_masked(make_film, ramp, syntax):
     np.testing.assert_array_equal(read_radiograph(film).pixels, expected)
 
 
+def test_pixels_wider_than_the_stored_bits_are_kept_and_said(make_film):
+    """Masked they would be a sawtooth; a picture in unused bits that an overlay announces is none of the film."""
+    wide = np.tile(np.arange(128, dtype=np.uint16) * 100, (96, 1))  # to 12700: 14 bits
+    film = read_radiograph(make_film(wide, BitsStored=12))
+    assert "bits_stored_wrong" in codes(film)
+    assert (np.diff(film.pixels, axis=1) > 0).all()
+    overlay = make_film(wide, BitsStored=12)
+    overlay.add_new((0x6000, 0x0102), "US", 12)
+    masked = read_radiograph(overlay)
+    assert "bits_stored_wrong" not in codes(masked)
+    np.testing.assert_array_equal(masked.pixels, read_radiograph(make_film(wide & 0xFFF, BitsStored=12)).pixels)
+
+
 @pytest.mark.parametrize("high_bit", [11, 13, 15])
 def test_values_are_taken_from_below_the_high_bit(make_film, ramp, high_bit):
     shifted = (ramp << (high_bit - 11)).astype(np.uint16) | (3 if high_bit > 12 else 0)

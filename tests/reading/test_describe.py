@@ -114,12 +114,56 @@ def test_sides_that_disagree_are_flagged_and_the_attribute_counts():
 
 
 @pytest.mark.parametrize(
-    ("orientation", "view", "flagged"),
-    [(["L", "F"], "AP", False), (["R", "F"], "AP", True), (["L", "H"], "PA", True), (["A", "F"], "LL", False)],
+    ("orientation", "view", "flagged", "runs_to"),
+    [
+        (["L", "F"], "AP", False, "left"),
+        (["L", "F"], "PA", False, "left"),
+        (["R", "F"], "AP", True, "right"),
+        (["R", "F"], None, True, "right"),
+        (["L", "H"], "PA", True, "left"),
+        (["F", "R"], "AP", True, None),
+        (["A", "F"], "LL", False, None),
+        (["A", "F"], None, False, None),
+        (["L"], "AP", False, None),
+    ],
 )
-def test_frontal_films_that_lie_unusually_are_flagged(orientation, view, flagged):
+def test_patient_orientation_says_where_the_sides_are(orientation, view, flagged, runs_to):
     found = describe(header(PatientOrientation=orientation, ViewPosition=view))
     assert ("orientation_unusual" in {flag.code for flag in found.flags}) == flagged
+    assert found.columns_run_to == runs_to
+
+
+@pytest.mark.parametrize(
+    ("attributes", "view"),
+    [
+        ({"StudyDescription": "XR PELVIS AP AND HIP CROSS-TABLE LATERAL", "ViewPosition": "AP"}, "ap"),
+        ({"StudyDescription": "XR HIP AP AND FROG LEG", "ViewPosition": "AP"}, "ap"),
+        ({"StudyDescription": "XR HIP AP AND FROG LEG"}, "unknown"),
+        ({"StudyDescription": "XR HIP CROSS-TABLE LATERAL"}, "cross_table_lateral"),
+        ({"StudyDescription": "XR HIP FROG LEG LATERAL"}, "frog_leg"),
+        ({"SeriesDescription": "Hip frog leg", "ViewPosition": "AP"}, "frog_leg"),
+        ({"RequestedProcedureDescription": "PELVIS AP"}, "ap"),
+    ],
+)
+def test_views_of_the_examination_are_not_those_of_the_film(attributes, view):
+    assert describe(header(**attributes)).view.value == view
+
+
+@pytest.mark.parametrize(
+    ("attributes", "side"),
+    [
+        ({"BodyPartExamined": "PELVIS", "StudyDescription": "XR HIP RIGHT 2-3 VIEWS"}, "bilateral"),
+        ({"SeriesDescription": "Beckenübersicht a.p.", "StudyDescription": "Hüfte rechts 2 Ebenen"}, "bilateral"),
+        ({"BodyPartExamined": "PELVIS", "SeriesDescription": "right"}, "right"),
+        ({"BodyPartExamined": "HIP", "StudyDescription": "XR HIP RIGHT 2-3 VIEWS"}, "right"),
+        ({"StudyDescription": "XR HIP UNILATERAL 2-3 VIEWS W/ PELVIS"}, "unknown"),
+        ({"StudyDescription": "XR HIP UNILATERAL LEFT W/ PELVIS"}, "left"),
+        ({"BodyPartExamined": "HIP", "StudyDescription": "HIP AND L SPINE"}, "unknown"),
+        ({"BodyPartExamined": "HIP", "SeriesDescription": "HIP L"}, "left"),
+    ],
+)
+def test_the_side_of_the_examination_is_not_that_of_a_film_of_the_pelvis(attributes, side):
+    assert describe(header(**attributes)).laterality.value == side
 
 
 def test_names_in_other_character_sets(make_film, as_bytes):

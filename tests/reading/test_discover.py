@@ -119,6 +119,18 @@ def test_raw_images_of_the_same_projection_are_not_taken_for_one_exposure(put, t
     assert len(study.images) == 3  # one of them may be a film that was sent raw alone
 
 
+def test_raw_images_of_another_side_or_view_than_the_processed_film_are_kept(put, tmp_path):
+    raw, shown = {"PresentationIntentType": "FOR PROCESSING"}, {"PresentationIntentType": "FOR PRESENTATION"}
+    hip = {"BodyPartExamined": "HIP", "ViewPosition": "AP"}
+    put("raw_right.dcm", SOPInstanceUID="1.1", ImageLaterality="R", AcquisitionTime="120000", **hip, **raw)
+    put("shown_left.dcm", SOPInstanceUID="1.2", ImageLaterality="L", AcquisitionTime="120500", **hip, **shown)
+    put(
+        "raw_left.dcm", SOPInstanceUID="1.3", **hip, **raw
+    )  # whose side nobody stated, but whose film may be the left one
+    (study,) = discover([tmp_path]).studies
+    assert {image.path.name for image in study.images} == {"raw_right.dcm", "shown_left.dcm"}
+
+
 def test_a_study_of_thousands_of_films_is_sorted_in_no_time():
     """The number of comparisons may grow with the films, not with their square."""
     looked_at = 0

@@ -188,7 +188,8 @@ def test_words_agree_with_grades(grade, score, word):
 def test_bone_that_only_an_ungradable_view_shows_is_not_lost(hips):
     clean = reading(hips(laterality=Laterality.RIGHT))
     lateral = reading(hips(spur(5), view=View.LATERAL, laterality=Laterality.RIGHT, sop_instance_uid="8.8"))
-    (side,) = grade_study([clean, lateral]).sides
+    side, other = grade_study([clean, lateral]).sides
+    assert (side.side, other.side, other.score) == (Side.RIGHT, Side.LEFT, 0)
     assert side.grade == "0"
     assert side.score > 0
     assert side.category is not Category.NONE
