@@ -17,7 +17,7 @@ from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatom
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.preparing import prepare
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
-from ho_imaging.reading.read import ImageRef
+from ho_imaging.reading.read import ImageRef, check_spacing
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.reporting.build import (
     failed_image,
@@ -121,6 +121,8 @@ class Analyzer:
             self._laterality = None if laterality is None else Laterality(laterality)
         except ValueError as error:
             raise UsageError(str(error), remedy="see ho_imaging.vocabulary for the words") from error
+        if spacing_mm is not None:
+            check_spacing(spacing_mm)
         self._spacing_mm = spacing_mm
         self._model: Model | None = None
         self._lock = threading.Lock()

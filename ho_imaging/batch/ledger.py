@@ -138,7 +138,9 @@ class Ledger:
                 "INSERT INTO studies (study_uid, state, fingerprint, run) VALUES (?, 'pending', ?, ?) "
                 "ON CONFLICT (study_uid) DO UPDATE "
                 "SET state = 'pending', reason = NULL, rows = NULL, run = excluded.run, "
-                "attempts = CASE WHEN fingerprint = excluded.fingerprint THEN attempts ELSE 0 END, "
+                # Tries are counted until a study ends; what is tried again after that begins anew.
+                "attempts = "
+                "CASE WHEN fingerprint = excluded.fingerprint AND state = 'pending' THEN attempts ELSE 0 END, "
                 "fingerprint = excluded.fingerprint",
                 [(uid, print_, self.run) for uid, print_ in fresh],
             )
@@ -168,6 +170,11 @@ class Ledger:
                 (fingerprint, study_uid),
             )
 
+    def release(self) -> None:
+        """Note that this run stops for no fault of the studies at work: this try of theirs does not count."""
+        with self._change() as db:
+            db.execute("UPDATE studies SET state = 'pending', attempts = max(attempts - 1, 0) WHERE state = 'running'")
+
     def finish(self, outcome: Outcome) -> None:
         """Note how a study ended."""
         with self._change() as db:
@@ -189,13 +196,13 @@ class Ledger:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give what the tables say of each study of the last run, one by one."""
         run = self._db.execute("SELECT max(run) FROM runs").fetchone()[0]
-        query = "SELECT study_uid, state, reason, attempts, seconds, rows FROM studies WHERE run = ? ORDER BY study_uid"
-        for uid, state, reason, attempts, seconds, rows in self._db.execute(query, (run,)):
+        query = "SELECT study_uid, state, reason, finished, seconds, rows FROM studies WHERE run = ? ORDER BY study_uid"
+        for uid, state, reason, finished, seconds, rows in self._db.execute(query, (run,)):
             yield {
                 "study_uid": uid,
                 "state": state,
                 "reason": reason,
-                "attempts": attempts,
+                "finished": finished,
                 "seconds": seconds,
                 **(json.loads(rows) if rows else {}),
             }

@@ -33,6 +33,8 @@ MOST_ATTEMPTS = 2
 MOST_INTERRUPTED = 4
 """Nor one that was at work in so many runs that were stopped: it may have been what stopped them."""
 
+_ENDED = {"done", "refused", "failed"}
+
 SMALL_BATCH = 2
 """So many studies are analysed without workers: starting one takes longer."""
 
@@ -55,6 +57,13 @@ class BatchOptions:
     limit_s: float = 900.0
     dask: str | None = None
     """Address of a Dask scheduler, to work there instead of here."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        for name in ("workers", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise UsageError(f"{name} is {value}", remedy="give 0 or more, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def run_batch(
     ReadError
         If a path does not exist.
     ModelError
-        If the model cannot be loaded.
+        If the model cannot be loaded, or the device is not there.
     WriteError
         If the folder cannot be written to.
     UsageError
@@ -136,7 +145,7 @@ def run_batch(
         raise UsageError(
             "hold no image files", path=", ".join(map(str, paths)), remedy="give files or folders of films"
         )
-    model_sha256 = _model_sha256(settings) if discovery.studies else ""
+    model_sha256 = _model_sha256(settings, here=options.dask is None) if discovery.studies else ""
     name = "ledger" if options.shard is None else f"ledger-{options.shard[0]}-of-{options.shard[1]}"
     started = time.monotonic()
     with hold_folder(out_dir, name):
@@ -176,10 +185,16 @@ def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
     return Discovery(tuple(studies), kept)
 
 
-def _model_sha256(settings: Settings) -> str:
-    """Check the weights and give their sha256: a missing model is said before the first film, not after the last."""
-    from ho_imaging.network.model_store import load_weights  # noqa: PLC0415  (torch loads only when it is needed)
+def _model_sha256(settings: Settings, *, here: bool) -> str:
+    """Check weights and device, and give the weights' sha256: what is missing is said before the first film.
 
+    ``here``: whether this machine does the work.
+    """
+    from ho_imaging.network.devices import choose_device  # noqa: PLC0415  (torch loads only when it is needed)
+    from ho_imaging.network.model_store import load_weights  # noqa: PLC0415
+
+    if here:
+        choose_device(settings.device)
     name = settings.model
     return load_weights(Path(name) if os.sep in name else name)[0].sha256
 
@@ -211,7 +226,7 @@ def _plan(
         print_ = fingerprint(study, settings, context, model_sha256)
         before = known.get(uid)
         changed = before is None or before.fingerprint != print_
-        ended = before is not None and before.state in {"done", "refused", "failed"}
+        ended = before is not None and before.state in _ENDED
         again = before is not None and before.state == "failed" and (options.retry_failed or before.again)
         written = _is_written(out_dir / "studies" / folder_name(uid) / "result.json")
         if ended and not changed and not again and (written or (before is not None and before.state == "failed")):
@@ -219,6 +234,12 @@ def _plan(
         elif options.since is None or _newest(study) >= options.since:
             fresh.append(Job(study, str(out_dir), settings, context, print_))
     chosen = fresh if options.limit is None else fresh[: options.limit]
+    # What is not taken up now stands as it ended: in the tables, in the counts and in the exit status.
+    now = {job.study.study_uid for job in chosen} | set(kept)
+    for study in discovery.studies:
+        before = known.get(study.study_uid)
+        if before is not None and before.state in _ENDED and study.study_uid not in now:
+            kept.append(study.study_uid)
     ledger.plan([(job.study.study_uid, job.fingerprint) for job in chosen], kept, discovery.rejected)
     return deque(chosen), len(fresh) - len(chosen)
 
@@ -288,7 +309,7 @@ def _work_through(
                 ledger.put_back(uid)
                 jobs.append(job)
         elif outcome.status == "stopped":
-            ledger.put_back(uid)
+            ledger.release()
             raise HOImagingError(outcome.reason or "stopped")
         elif outcome.status == "changed":
             if attempts[uid] >= MOST_ATTEMPTS:

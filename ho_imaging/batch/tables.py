@@ -27,19 +27,25 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     stages: Counter[str] = Counter()
     about: dict[str, Any] = {}
     rejected: dict[str, tuple[str, str]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for path in ledger_files(out_dir):
         ledger = Ledger(path)
         try:
             for row in ledger.rows():
-                studies.append(_study(row))
-                findings += row.get("findings", [])
-                inputs += row.get("inputs", [])
-                seconds += row["seconds"] or 0.0
-                stages.update(row.get("stages", {}))
+                # Parts of one folder cut in other numbers hold the same study twice: the later one is on disk.
+                before = rows.get(row["study_uid"])
+                if before is None or (row["finished"] or "") >= (before["finished"] or ""):
+                    rows[row["study_uid"]] = row
             rejected |= {name: (status, reason) for name, status, reason in ledger.rejected()}
             about = ledger.about() or about
         finally:
             ledger.close()
+    for row in rows.values():
+        studies.append(_study(row))
+        findings += row.get("findings", [])
+        inputs += row.get("inputs", [])
+        seconds += row["seconds"] or 0.0
+        stages.update(row.get("stages", {}))
     inputs += [
         {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, "reason": reason}
         for name, (status, reason) in rejected.items()

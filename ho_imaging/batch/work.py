@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.batch.rows import finding_rows, input_rows, study_row
-from ho_imaging.batch.write import folder_name, write_objects, write_study, write_thumbnail
+from ho_imaging.batch.write import clear_objects, folder_name, write_objects, write_study, write_thumbnail
 from ho_imaging.errors import HOImagingError
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
@@ -130,6 +130,8 @@ def _work(job: Job) -> Outcome:
         with stage("write"):
             if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
                 write_objects(analysis, folder, probability=settings.dicom_probability, anatomy=settings.dicom_anatomy)
+            else:
+                clear_objects(folder)
             write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
             write_thumbnail(analysis, folder)
     except HOImagingError as error:

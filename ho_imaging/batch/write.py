@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import HOImagingError
 from ho_imaging.pipeline import StudyAnalysis
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.reporting.bone_outlines import BONE_OUTLINES_SUFFIX, bone_outlines
 from ho_imaging.reporting.masks import WriteError, ho_probability_8bit, write_png
 
-__all__ = ["DICOM_FOLDER", "THUMBNAIL", "folder_name", "write_objects", "write_study", "write_text", "write_thumbnail"]
+__all__ = [
+    "DICOM_FOLDER",
+    "THUMBNAIL",
+    "clear_objects",
+    "folder_name",
+    "write_objects",
+    "write_study",
+    "write_text",
+    "write_thumbnail",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +34,8 @@ THUMBNAIL = "thumbnail.jpg"
 DICOM_FOLDER = "dicom"
 _THUMBNAIL_PX = 220
 _ORANGE_BGR = (0, 176, 255)
+_PICTURES = (f"*{BONE_OUTLINES_SUFFIX}", "*.ho.png", "*.overlay.png", THUMBNAIL, "report.html", "report.pdf")
+"""What shows a result and would be wrong beside another."""
 
 
 def folder_name(study_uid: str) -> str:
@@ -34,7 +46,7 @@ def folder_name(study_uid: str) -> str:
 
 
 def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays: bool) -> None:
-    """Write a study's result and pictures, each file whole or not at all.
+    """Write a study's result and pictures, each file whole or not at all; pictures and reports of an earlier result go.
 
     Raises
     ------
@@ -46,6 +58,7 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"cannot be made: {error.strerror}", path=folder, remedy="check space and rights") from error
+    _clear(folder, _PICTURES)
     for uid, film in analysis.films.items():
         name = folder_name(uid)
         bones = bone_outlines(film.reading, film.prediction.model.sha256)
@@ -65,7 +78,8 @@ def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, a
 
     Each is written whole or not at all.
 
-    Films that no DICOM object can refer to (pictures, single frames of many) give none; a warning says so.
+    A study whose films no DICOM object can refer to (pictures, single frames of many, headers that are too far from the
+    standard) gives none; a warning says so, and the result stands.
 
     Raises
     ------
@@ -75,8 +89,16 @@ def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, a
     """
     try:
         made = analysis.to_dicom(probability=probability, anatomy=anatomy)
-    except UsageError as error:
-        logger.warning("no DICOM objects: %s", error)
+    except HOImagingError as error:
+        logger.warning("study %s gets no DICOM objects: %s", analysis.result.study_uid, error)
+        made = []
+    except Exception as error:  # noqa: BLE001  (highdicom raises what it likes at odd headers)
+        # Its words may hold the patient's data.
+        logger.warning(
+            "study %s gets no DICOM objects: its header does not let itself be taken over (%s)",
+            analysis.result.study_uid,
+            type(error).__name__,
+        )
         made = []
     place = folder / DICOM_FOLDER
     if not made and not place.is_dir():
@@ -94,6 +116,20 @@ def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, a
     except OSError as error:
         raise WriteError(f"cannot be written: {error.strerror}", path=place, remedy="check space and rights") from error
     return made
+
+
+def clear_objects(folder: Path) -> None:
+    """Delete the DICOM objects of an earlier result, which this one gets none of; raises `WriteError`."""
+    _clear(folder / DICOM_FOLDER, ("*.dcm",))
+
+
+def _clear(folder: Path, patterns: Iterable[str]) -> None:
+    try:
+        for pattern in patterns:
+            for path in folder.glob(pattern):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot be deleted: {error.strerror}", path=folder, remedy="check your rights") from error
 
 
 def write_text(path: Path, text: str) -> None:

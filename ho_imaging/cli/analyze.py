@@ -77,7 +77,14 @@ def run(options: argparse.Namespace) -> int:
         dicom_probability=options.dicom_probability,
         dicom_anatomy=options.dicom_anatomy,
     )
-    Analyzer(settings.model, region=settings.region, view=settings.view, laterality=settings.laterality)  # checks words
+    # Checks words and numbers before the first film.
+    Analyzer(
+        settings.model,
+        region=settings.region,
+        view=settings.view,
+        laterality=settings.laterality,
+        spacing_mm=settings.spacing_mm,
+    )
     batch = BatchOptions(
         workers=options.workers,
         retry_failed=options.retry_failed,

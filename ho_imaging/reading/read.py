@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -77,8 +78,7 @@ def read_radiograph(
             raise type(error)(error.problem, path=path, remedy=error.remedy) from error
         raise
     if spacing_mm is not None:
-        if not all(0.0 < value < 10.0 for value in spacing_mm):
-            raise UsageError(f"spacing_mm {spacing_mm} is not two lengths in mm", path=path)
+        check_spacing(spacing_mm)
         spacing = Spacing(float(spacing_mm[0]), float(spacing_mm[1]), SpacingBasis.ASSUMED, "caller")
         radiograph = replace(radiograph, spacing=spacing)
     return replace(
@@ -87,6 +87,12 @@ def read_radiograph(
         view=radiograph.view if view is None else Sourced(view, "caller"),
         laterality=radiograph.laterality if laterality is None else Sourced(laterality, "caller"),
     )
+
+
+def check_spacing(spacing_mm: Sequence[float]) -> None:
+    """Raise `UsageError` unless these are the height and width of a pixel in mm."""
+    if len(spacing_mm) != 2 or not all(0.0 < value < 10.0 for value in spacing_mm):
+        raise UsageError(f"spacing_mm {tuple(spacing_mm)} is not two lengths in mm", remedy="give row and column in mm")
 
 
 def _read(

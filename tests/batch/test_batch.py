@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch, summarise
 from ho_imaging.batch.ledger import hold_folder
-from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.errors import HOImagingError, ModelError, UsageError
 from ho_imaging.reporting.masks import WriteError
 
 CHEST = Settings(region="chest")
@@ -54,6 +55,11 @@ def hangs_on_03(job):
 
 def no_space(job):
     return Outcome(job.study.study_uid, "stopped", "cannot be written: No space left on device")
+
+def fails(job):
+    _note(job)
+    row = {"study_uid": job.study.study_uid, "status": "failed"}
+    return Outcome(job.study.study_uid, "failed", "is damaged", rows={"study": row})
 
 def share_gone(job):
     return Outcome(job.study.study_uid, "failed", "cannot be read", again=True)
@@ -166,6 +172,110 @@ def test_failures_are_tried_again_when_asked_or_when_a_share_was_gone(films, tmp
     out = tmp_path / "out"
     assert run_batch([films], out, CHEST, BatchOptions(workers=0), function=functions.share_gone).failed == 12
     assert run_batch([films], out, CHEST, BatchOptions(workers=0), function=functions.steady).done == 12
+
+
+def test_a_failure_may_be_tried_again_any_number_of_times(films, tmp_path, functions):
+    out, again = tmp_path / "out", BatchOptions(workers=0, retry_failed=True)
+    for _ in range(6):
+        assert run_batch([films], out, CHEST, again, function=functions.fails).failed == 12
+    assert set(tries(out).values()) == {6}
+    assert run_batch([films], out, CHEST, again, function=functions.steady).done == 12
+
+
+def test_results_lost_again_and_again_are_made_again(films, tmp_path, functions):
+    for _ in range(6):
+        counts = run_batch([films], tmp_path / "out", CHEST, BatchOptions(workers=0), function=functions.steady)
+        assert (counts.done, counts.failed) == (12, 0)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_disk_that_is_full_for_days_costs_no_study(films, tmp_path, functions, workers):
+    out, options = tmp_path / "out", BatchOptions(workers=workers)
+    for _ in range(6):
+        with pytest.raises(HOImagingError, match="No space"):
+            run_batch([films], out, CHEST, options, function=functions.no_space)
+    assert run_batch([films], out, CHEST, options, function=functions.steady).done == 12
+
+
+@pytest.mark.parametrize("options", [{"limit": 1}, {"since": 4e9}, {"limit": 0}])
+def test_what_a_run_does_not_take_up_stays_in_tables_and_exit_status(films, tmp_path, functions, options):
+    out = tmp_path / "out"
+    run_batch([films], out, CHEST, BatchOptions(workers=0), function=functions.fails)
+    again = BatchOptions(workers=0, retry_failed=True, **options)
+    counts = run_batch([films], out, CHEST, again, function=functions.steady)
+    taken = options.get("limit", 0)
+    assert (counts.done, counts.failed, counts.all_done) == (taken, 12 - taken, False)
+    assert len(pq.read_table(out / "studies.parquet").to_pylist()) == 12
+
+
+def test_shards_of_another_cut_do_not_count_a_study_twice(films, tmp_path, functions):
+    out = tmp_path / "out"
+    for parts, function in ((2, functions.fails), (3, functions.steady)):
+        for part in range(1, parts + 1):
+            run_batch([films], out, CHEST, BatchOptions(workers=0, shard=(part, parts)), function=function)
+        time.sleep(1.1)  # the ledger notes whole seconds
+    table = pq.read_table(out / "studies.parquet").to_pylist()
+    assert len(table) == len({row["study_uid"] for row in table}) == 12
+    assert {row["status"] for row in table} == {"done"}
+
+
+@pytest.mark.parametrize("wrong", [{"workers": -1}, {"limit": -1}])
+def test_numbers_that_mean_nothing_are_refused(wrong):
+    with pytest.raises(UsageError, match="-1"):
+        BatchOptions(**wrong)
+
+
+def test_a_device_that_is_not_there_is_said_before_the_first_film(films, tmp_path):
+    with pytest.raises(ModelError, match="device"):
+        run_batch([films], tmp_path / "out", Settings(region="chest", device="cuda:99"), BatchOptions(workers=2))
+    assert not (tmp_path / "out" / "ledger.sqlite").exists()
+
+
+PELVIS = Settings(region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5), dicom=True, overlays=True)
+HERE = BatchOptions(workers=0)
+SAMPLE = Path(__file__).parents[2] / "sample_data" / "07_one_hip_islands.dcm"
+
+
+def test_nothing_of_an_earlier_result_stays_beside_a_new_one(fake_network, tmp_path):
+    """A script that sends what lies in dicom/ must not send the grade of last week."""
+    films, out = tmp_path / "films", tmp_path / "out"
+    films.mkdir()
+    shutil.copy(SAMPLE, films)
+    assert run_batch([films], out, PELVIS, HERE).done == 1
+    (folder,) = (out / "studies").iterdir()
+    (folder / "report.html").write_text("of the first result")
+    (folder / "notes.txt").write_text("somebody's own")
+    assert len(list(folder.glob("dicom/*.dcm"))) == 4
+    assert len(list(folder.glob("*.overlay.png"))) == 1
+    assert run_batch([films], out, replace(PELVIS, dicom=False, overlays=False), HERE).done == 1
+    left = {path.suffix for path in folder.rglob("*") if path.is_file()}
+    assert left == {".json", ".jpg", ".txt"}
+
+
+def test_a_film_that_no_object_can_refer_to_keeps_its_result(fake_network, tmp_path, caplog):
+    """A picture whose name says nothing, beside a film that gives objects."""
+    films, out = tmp_path / "films", tmp_path / "out"
+    films.mkdir()
+    shutil.copy(SAMPLE, films / "b.dcm")
+    Image.fromarray((np.random.default_rng(0).random((700, 860)) * 255).astype(np.uint8)).save(
+        films / "a", format="PNG"
+    )
+    counts = run_batch([films], out, PELVIS, HERE)
+    assert (counts.done, counts.failed) == (2, 0)
+    assert "no DICOM object" in caplog.text
+    assert len(list(out.glob("studies/*/dicom/*.dcm"))) == 4
+    assert (out / "studies.csv").exists()
+
+
+def test_what_stumbles_over_a_header_costs_the_objects_alone(fake_network, tmp_path, monkeypatch, caplog):
+    def stumble(*_, **__):
+        raise AttributeError("Doe^Jane is wrong")
+
+    monkeypatch.setattr("ho_imaging.pipeline.StudyAnalysis.to_dicom", stumble)
+    counts = run_batch([SAMPLE], tmp_path / "out", PELVIS, HERE)
+    assert counts.done == 1
+    assert "AttributeError" in caplog.text
+    assert "Doe" not in caplog.text
 
 
 def test_limit_and_shards_share_the_work(films, tmp_path, functions):

@@ -1,6 +1,7 @@
 """DICOM objects against the schematic hips, highdicom's reader, dciodvfy and dcmtk."""
 
 import io
+import itertools
 import json
 import re
 import shutil
@@ -13,7 +14,10 @@ import numpy as np
 import pydicom
 import pytest
 from highdicom.sr import CodedConcept
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer, UsageError
@@ -87,6 +91,40 @@ def by_modality(made):
     for item in made:
         found.setdefault(item.Modality, []).append(written(item))
     return found
+
+
+UNSOUND = {
+    "PatientSex": b"X ", "PatientBirthDate": b"00000000", "StudyDate": b"2020", "StudyTime": b"99:99 ",
+    "WindowCenter": b"a ", "PatientName": b"A\\B ", "ImagerPixelSpacing": b"0.2 ", "AccessionNumber": b"1\\2 ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("keyword", [*UNSOUND, None])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_header_of_wrong_form_still_gives_objects(analysed, keyword):
+    """What is wrong is left empty in them, and stays as it is in the source; all else is taken over."""
+    wrong = {keyword: UNSOUND[keyword]} if keyword else UNSOUND
+    source = make_source(WindowCenter=2000, WindowWidth=3000)
+    for name, value in wrong.items():
+        # As a file holds it: nobody has looked at the value yet.
+        tag = tag_for_keyword(name)
+        source[tag] = RawDataElement(BaseTag(tag), dictionary_VR(tag), len(value), value, 0, False, True)
+    made = by_modality(analysed(source).to_dicom())
+    assert set(made) == {"SEG", "SR", "PR", "OT"}
+    emptied = set(wrong) & {"PatientSex", "PatientBirthDate", "StudyDate", "StudyTime", "PatientName"}
+    for item in itertools.chain(*made.values()):
+        assert item.PatientID == "P1"
+        assert not any(item.get(name) for name in emptied)
+        assert "PatientName" in wrong or item.PatientName == "Doe^Jane"
+    assert all(source.get_item(tag_for_keyword(name)).value for name in wrong if name != "WindowCenter")
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
+def test_a_film_without_uids_of_its_own_says_why_it_gives_no_objects(analysed, keyword):
+    source = make_source()
+    del source[keyword]
+    with pytest.raises(UsageError, match=keyword):
+        analysed(source).to_dicom()
 
 
 SOURCES = {

@@ -15,7 +15,9 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
 from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reporting.dicom.capture import secondary_capture
+from ho_imaging.reporting.dicom.headers import without_unsound
 from ho_imaging.reporting.dicom.identity import Maker
 from ho_imaging.reporting.dicom.measurements import structured_report
 from ho_imaging.reporting.dicom.presentation import presentation_state
@@ -60,13 +62,14 @@ def study_objects(
     Raises
     ------
     UsageError
-        If the source of an analysed film is missing or is of several frames.
+        If the source of an analysed film is missing, is of several frames, or states no UIDs of its own.
 
     """
     images = [image for image in result.images if image.status == Status.DONE.value]
     if not images or result.model is None:
         return []
     _check(result, sources)
+    sources = {uid: without_unsound(source) for uid, source in sources.items()}
     maker = Maker(result.model, result.software, created or datetime.now())
     made: list[Dataset] = []
     for image in images:
@@ -118,7 +121,12 @@ def read_sources(
 
 
 def _is_dicom(path: Path) -> bool:
-    return path.suffix.lower() not in {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+    """Tell by the first bytes; a file that is gone says so when it is opened."""
+    try:
+        with path.open("rb") as stream:
+            return kind_of(stream.read(512)) is FileKind.DICOM
+    except OSError:
+        return True
 
 
 def _film_objects(
@@ -147,6 +155,9 @@ def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
         source = sources.get(uid)
         if source is None:
             raise UsageError(f"the source of film {uid} is missing", remedy="give every analysed film as a source")
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
+            if not source.get(keyword):
+                raise UsageError(f"film {uid} states no {keyword}", remedy="have the header corrected, or use the JSON")
         if int(source.get("NumberOfFrames") or 1) > 1:
             raise UsageError(f"film {uid} is one of several frames", remedy="split it into single-frame objects first")
 

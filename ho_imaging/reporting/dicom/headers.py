@@ -1,0 +1,109 @@
+"""A source's header as its derived objects can take it over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+__all__ = ["without_unsound"]
+
+_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d|60)?(\.\d{1,6})?)?")
+
+
+def without_unsound(source: Dataset) -> Dataset:
+    """Give a source whose patient, study and geometry attributes hold what DICOM allows (PS3.5 6.2), or are empty.
+
+    One object of wrong form must not keep a whole study without objects. Values that cannot be read, come several where
+    there is one, or are no date, time, sex or pair of numbers are left out, never guessed. The source stays as it is.
+    """
+    wrong = {name for name, is_sound in _CHECKS.items() if name in source and not _holds(source, name, is_sound)}
+    if not wrong:
+        return source
+    if wrong & _WINDOW:
+        # Half a window is none.
+        wrong |= _WINDOW
+    made = Dataset()
+    for tag in list(source.keys()):
+        keyword = keyword_for_tag(tag)
+        if keyword not in wrong:
+            made[tag] = source[tag]
+        elif keyword in _REQUIRED:
+            # A new element: those of the source are its own.
+            made[tag] = DataElement(tag, dictionary_VR(tag), None)
+    if hasattr(source, "file_meta"):
+        made.file_meta = source.file_meta
+    return made
+
+
+def _holds(source: Dataset, keyword: str, is_sound: Callable[[object], bool]) -> bool:
+    try:
+        value = source[keyword].value
+    except (ValueError, TypeError, NotImplementedError):
+        return False
+    return value is None or value == "" or is_sound(value)
+
+
+def _is_one(value: object) -> bool:
+    return not isinstance(value, list | MultiValue)
+
+
+def _is_date(value: object) -> bool:
+    text = str(value)
+    try:
+        return len(text) == 8 and text.isdigit() and datetime.strptime(text, "%Y%m%d") is not None
+    except ValueError:
+        return False
+
+
+def _is_time(value: object) -> bool:
+    return _TIME.fullmatch(str(value)) is not None
+
+
+def _is_sex(value: object) -> bool:
+    return str(value) in {"M", "F", "O"}
+
+
+def _are_numbers(value: object, count: int | None = None) -> bool:
+    values = list(value) if isinstance(value, list | MultiValue) else [value]
+    try:
+        return len([float(str(one)) for one in values]) == (count or len(values))
+    except ValueError:
+        return False
+
+
+def _are_two_lengths(value: object) -> bool:
+    return _are_numbers(value, 2) and isinstance(value, list | MultiValue) and all(float(str(v)) > 0.0 for v in value)
+
+
+_WINDOW = {"WindowCenter", "WindowWidth"}
+
+_REQUIRED = {
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+}  # fmt: skip
+"""Of type 2 in Patient and General Study (PS3.3 C.7.1.1, C.7.2.1): there, if only empty."""
+
+_CHECKS: dict[str, Callable[[object], bool]] = {
+    "PatientName": _is_one,
+    "PatientID": _is_one,
+    "PatientBirthDate": _is_date,
+    "PatientSex": _is_sex,
+    "StudyDate": _is_date,
+    "StudyTime": _is_time,
+    "StudyID": _is_one,
+    "AccessionNumber": _is_one,
+    "ReferringPhysicianName": _is_one,
+    "SeriesNumber": _are_numbers,
+    "InstanceNumber": _are_numbers,
+    "WindowCenter": _are_numbers,
+    "WindowWidth": _are_numbers,
+    "ImagerPixelSpacing": _are_two_lengths,
+    "PixelSpacing": _are_two_lengths,
+    "NominalScannedPixelSpacing": _are_two_lengths,
+}
