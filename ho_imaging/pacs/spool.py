@@ -59,6 +59,8 @@ class Spool:
         self.folder = folder
         self._most_bytes, self._least_free_bytes, self._most_instances = most_bytes, least_free_bytes, most_instances
         self._lock = threading.RLock()
+        self._at_work: set[str] = set()
+        """Studies taken and not yet given back, in any state: a late film sets one at work to waiting."""
         try:
             (folder / "in").mkdir(parents=True, exist_ok=True)
             (folder / "out").mkdir(exist_ok=True)
@@ -133,25 +135,34 @@ class Spool:
             )
 
     def take_ready(self, quiet_s: float) -> tuple[str, int, list[sqlite3.Row]] | None:
-        """Give a study that has been quiet for long enough, how often it was begun, and its instances."""
-        with self._change():
-            study = self._one(
-                "SELECT study_uid, attempts FROM studies WHERE state = 'waiting' AND changed <= ? "
-                "ORDER BY changed LIMIT 1",
-                time.time() - quiet_s,
-            )
-            if study is None:
-                return None
-            uid = study["study_uid"]
-            self._database.execute(
-                "UPDATE studies SET state = 'analysing', attempts = attempts + 1 WHERE study_uid = ?", (uid,)
-            )
-            rows = self._all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received, sop_uid", uid)
+        """Give a study that has been quiet for long enough, how often it was begun, and its instances.
+
+        Never one that is at work: a late film makes it wait, and it is taken again only after `end` or `put_back`. Two
+        runs of one study would write the same files, and the first to end would end the other's wait.
+        """
+        with self._lock:
+            with self._change():
+                study = self._one(
+                    "SELECT study_uid, attempts FROM studies WHERE state = 'waiting' AND changed <= ? "
+                    f"AND study_uid NOT IN ({', '.join('?' * len(self._at_work))}) ORDER BY changed LIMIT 1",
+                    time.time() - quiet_s,
+                    *self._at_work,
+                )
+                if study is None:
+                    return None
+                uid = study["study_uid"]
+                self._database.execute(
+                    "UPDATE studies SET state = 'analysing', attempts = attempts + 1 WHERE study_uid = ?", (uid,)
+                )
+                rows = self._all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received, sop_uid", uid)
+            self._at_work.add(uid)  # known only once the ledger is: a change that failed took nothing
         return uid, study["attempts"] + 1, rows
 
     def put_back(self, study_uid: str) -> None:
         """Let a study that was not finished be taken again."""
-        self._run("UPDATE studies SET state = 'waiting' WHERE study_uid = ? AND state = 'analysing'", study_uid)
+        with self._lock:
+            self._run("UPDATE studies SET state = 'waiting' WHERE study_uid = ? AND state = 'analysing'", study_uid)
+            self._at_work.discard(study_uid)
 
     def end(
         self,
@@ -167,20 +178,25 @@ class Spool:
         A study that got another film meanwhile waits on; its objects go out all the same, and newer ones will follow.
         """
         now = time.time()
-        with self._change():
-            self._database.execute(
-                "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ? "
-                "WHERE study_uid = ? AND state = 'analysing'",
-                (now, status, reason, study_uid),
-            )
-            for destination in destinations:
-                for sop_uid, file in objects:
-                    self._database.execute(
-                        "INSERT INTO outbox VALUES (?, ?, ?, ?, 'waiting', 0, ?, ?, NULL) ON CONFLICT "
-                        "(destination, sop_uid) DO UPDATE SET file = excluded.file, state = 'waiting', attempts = 0, "
-                        "next_try = excluded.next_try, since = excluded.since, reason = NULL",
-                        (destination, sop_uid, study_uid, str(file.relative_to(self.folder)), now, now),
-                    )
+        with self._lock:
+            with self._change():
+                self._database.execute(
+                    "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ? "
+                    "WHERE study_uid = ? AND state = 'analysing'",
+                    (now, status, reason, study_uid),
+                )
+                for destination in destinations:
+                    for sop_uid, file in objects:
+                        self._put_out(destination, sop_uid, study_uid, file, now)
+            self._at_work.discard(study_uid)
+
+    def _put_out(self, destination: str, sop_uid: str, study_uid: str, file: Path, now: float) -> None:
+        self._database.execute(
+            "INSERT INTO outbox VALUES (?, ?, ?, ?, 'waiting', 0, ?, ?, NULL) ON CONFLICT "
+            "(destination, sop_uid) DO UPDATE SET file = excluded.file, state = 'waiting', attempts = 0, "
+            "next_try = excluded.next_try, since = excluded.since, reason = NULL",
+            (destination, sop_uid, study_uid, str(file.relative_to(self.folder)), now, now),
+        )
 
     def due(self, destination: str, *, most: int = 200) -> list[OutboxItem]:
         """Give what a destination is to be sent now, oldest first."""

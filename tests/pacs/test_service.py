@@ -26,6 +26,33 @@ def test_each_study_comes_back_once(config, peer, stand_ins):
         assert service.counters.values()["studies_done"] == 5
 
 
+def test_a_film_that_comes_while_its_study_is_at_work_starts_it_anew_after(config, peer, stand_ins, tmp_path):
+    begun = tmp_path / "spool" / "begun"
+
+    def runs(study):
+        return len(list(begun.glob(f"{study}-*")))
+
+    with running(config(send=[peer.destination], analysis={"workers": 2}), stand_ins.held_up) as service:
+        port = service.receiver.port
+        send(port, [small_film(1, study="1.2.3")])
+        wait_for(lambda: runs("1.2.3") == 1)
+        send(port, [small_film(2, study="1.2.3")])
+        send(port, [small_film(3, study="1.2.4")])
+        # The late film has waited longer: were its study free to take, the other worker would take it before this one.
+        wait_for(lambda: runs("1.2.4") == 1 or runs("1.2.3") > 1)
+        assert runs("1.2.3") == 1
+        (begun / "let go").touch()
+        wait_for(lambda: service.counters.values().get("studies_done") == 3)
+        service.check()
+        assert runs("1.2.3") == 2
+        assert service.spool.counts()["studies_ended"] == 2
+        wait_for(lambda: len(set(peer.taken)) >= 2 and not service.spool.counts().get("objects_waiting"))
+    (place,) = (tmp_path / "spool" / "out" / "studies" / "1.2.3").glob("dicom")
+    both = stand_ins.stable_uid("stand-in", "1.2.3", small_film(1).SOPInstanceUID, small_film(2).SOPInstanceUID)
+    assert [path.name for path in place.glob("*.dcm")] == [f"ot-{both}.dcm"]
+    assert both in peer.taken
+
+
 def test_a_destination_that_refuses_or_sleeps_gets_it_later(config, peer, stand_ins):
     peer.answers = [0xA700, 0xC000]
     asleep = peer.destination | {"name": "asleep", "port": free_port()}

@@ -61,6 +61,40 @@ def test_a_study_at_work_when_the_process_ends_is_taken_up_again(tmp_path):
     assert again.take_ready(0.0)[1] == 2
 
 
+@pytest.mark.parametrize("given_up", [False, True], ids=["ended", "put back"])
+def test_a_study_at_work_is_not_taken_a_second_time_and_its_late_film_is_analysed_after(tmp_path, given_up):
+    spool = make(tmp_path)
+    add(spool, 1)
+    uid, _, _ = spool.take_ready(0.0)
+    add(spool, 2)
+    add(spool, 3, study="1.4")
+    assert spool.take_ready(0.0)[0] == "1.4"  # it holds up no other
+    assert spool.take_ready(0.0) is None
+    if given_up:
+        spool.put_back(uid)
+    else:
+        spool.end(uid, status="done", reason=None, objects=[], destinations=[])
+    again, attempts, rows = spool.take_ready(0.0)
+    assert (again, attempts, [row["sop_uid"] for row in rows]) == (uid, 1, ["1.2.1", "1.2.2"])
+    spool.end(uid, status="done", reason=None, objects=[], destinations=[])
+    assert spool.take_ready(0.0) is None
+    assert spool.counts()["studies_ended"] == 1
+
+
+@pytest.mark.parametrize("first_has_ended", [False, True])
+def test_a_late_film_is_analysed_when_the_process_ends_in_between(tmp_path, first_has_ended):
+    spool = make(tmp_path)
+    add(spool, 1)
+    uid, _, _ = spool.take_ready(0.0)
+    add(spool, 2)
+    spool.take_ready(0.0)  # by another worker
+    if first_has_ended:
+        spool.end(uid, status="done", reason=None, objects=[], destinations=[])
+    again = make(tmp_path)
+    again.recover()
+    assert len(again.take_ready(0.0)[2]) == 2
+
+
 def test_every_destination_gets_every_object_until_it_has_taken_it(tmp_path):
     spool = make(tmp_path)
     add(spool, 1)
