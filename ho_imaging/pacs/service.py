@@ -18,7 +18,7 @@ import pydicom
 from ho_imaging.batch.ledger import hold_folder
 from ho_imaging.batch.pool import Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
-from ho_imaging.batch.write import DICOM_FOLDER, folder_name
+from ho_imaging.batch.write import DICOM_FOLDER
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig
 from ho_imaging.pacs.health import Counters, HealthServer
@@ -223,7 +223,7 @@ class Service:
 
     def _objects(self, study_uid: str) -> list[tuple[str, Path]]:
         """Give a study's objects, on disk for good."""
-        place = self.spool.folder / "out" / "studies" / folder_name(study_uid) / DICOM_FOLDER
+        place = self.spool.results_folder(study_uid) / DICOM_FOLDER
         found = []
         for path in sorted(place.glob("*.dcm")):
             with path.open("rb") as stream:

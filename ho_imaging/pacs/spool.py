@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import HOImagingError
 
 __all__ = ["OutboxItem", "Spool", "SpoolFullError"]
+
+logger = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS instances (
@@ -34,6 +39,12 @@ CREATE TABLE IF NOT EXISTS outbox (
   PRIMARY KEY (destination, sop_uid));
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (destination, state, next_try);
 """
+
+_OVER = """
+state = 'leaving' OR (state = 'ended' AND changed < ? AND NOT EXISTS
+(SELECT 1 FROM outbox WHERE outbox.study_uid = studies.study_uid AND outbox.state = 'waiting'))
+"""
+"""What a sweep deletes: studies that ended before a time with nothing to send, and what an earlier sweep left."""
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 2.0, 900.0
 
@@ -61,6 +72,8 @@ class Spool:
         self._lock = threading.RLock()
         self._at_work: set[str] = set()
         """Studies taken and not yet given back, in any state: a late film sets one at work to waiting."""
+        self._arriving: Counter[str] = Counter()
+        """Films on their way to disk that are not noted yet, by study: no sweep may take their place away."""
         try:
             (folder / "in").mkdir(parents=True, exist_ok=True)
             (folder / "out").mkdir(exist_ok=True)
@@ -104,20 +117,32 @@ class Spool:
             if known is not None and known["sha256"] == digest and (self.folder / known["file"]).exists():
                 return False
             self._check_room(len(data), study_uid)
+            self._arriving[study_uid] += 1
         file = Path("in") / _name(study_uid) / f"{_name(sop_uid)}.dcm"
+        try:
+            self._write(file, data)
+            try:
+                self._note(len(data), digest, file, sop_uid, study_uid, series_uid, modality)
+            except SpoolFullError:
+                if known is None:
+                    (self.folder / file).unlink(missing_ok=True)
+                raise
+        finally:
+            with self._lock:
+                self._arriving -= Counter((study_uid,))
+        return True
+
+    def results_folder(self, study_uid: str) -> Path:
+        """Give the folder that the analysis of a study writes to."""
+        return self.folder / "out" / "studies" / folder_name(study_uid)
+
+    def _write(self, file: Path, data: bytes) -> None:
         try:
             write_durably(self.folder / file, data)
         except OSError as error:
             raise SpoolFullError(
                 f"cannot be written: {error.strerror}", path=self.folder, remedy="make room on the disk"
             ) from error
-        try:
-            self._note(len(data), digest, file, sop_uid, study_uid, series_uid, modality)
-        except SpoolFullError:
-            if known is None:
-                (self.folder / file).unlink(missing_ok=True)
-            raise
-        return True
 
     def _note(
         self, size: int, digest: str, file: Path, sop_uid: str, study_uid: str, series_uid: str, modality: str
@@ -246,24 +271,46 @@ class Spool:
         )
 
     def sweep(self, keep_hours: float) -> int:
-        """Delete studies that ended long ago and whose objects are all sent or given up; give their number."""
+        """Delete studies that ended long ago and whose objects are all sent or given up; give how many are gone.
+
+        What cannot be deleted is logged, and tried again by the next sweep.
+        """
         before = time.time() - keep_hours * 3600.0
-        rows = self._all(
-            "SELECT study_uid FROM studies WHERE state = 'ended' AND changed < ? AND NOT EXISTS "
-            "(SELECT 1 FROM outbox WHERE outbox.study_uid = studies.study_uid AND outbox.state = 'waiting')",
-            before,
-        )
-        for row in rows:
-            uid = row["study_uid"]
+        rows = self._all(f"SELECT study_uid FROM studies WHERE {_OVER}", before)
+        return sum(self._remove(row["study_uid"], before) for row in rows)
+
+    def _remove(self, uid: str, before: float) -> bool:
+        """Delete all there is of a study; ``False`` if a film of it came meanwhile, or something could not be deleted.
+
+        Its row goes last, so that after a kill the next sweep goes on; until then a film that comes begins it anew.
+        """
+        with self._lock:  # till the end: nothing of it is noted or taken while its files go
+            if self._arriving[uid]:
+                return False
             files = self._all("SELECT file FROM instances WHERE study_uid = ?", uid)
             files += self._all("SELECT file FROM outbox WHERE study_uid = ?", uid)
             with self._change():
+                over = self._database.execute(
+                    f"UPDATE studies SET state = 'leaving' WHERE study_uid = ? AND ({_OVER})", (uid, before)
+                )
+                if not over.rowcount:
+                    return False
                 self._database.execute("DELETE FROM outbox WHERE study_uid = ?", (uid,))
                 self._database.execute("DELETE FROM instances WHERE study_uid = ?", (uid,))
-                self._database.execute("DELETE FROM studies WHERE study_uid = ? AND state = 'ended'", (uid,))
-            for file in files:
-                (self.folder / file["file"]).unlink(missing_ok=True)
-        return len(rows)
+            places = [self.folder / "in" / _name(uid), self.results_folder(uid)]
+            places += [self.folder / file["file"] for file in files]
+            left = [wrong for place in places for wrong in self._delete(place)]
+            if left:
+                logger.error("study %s: %d files cannot be deleted: %s", uid, len(left), left[0])
+                return False
+            self._run("DELETE FROM studies WHERE study_uid = ?", uid)
+        return True
+
+    def _delete(self, place: Path) -> list[str]:
+        """Delete a file or folder under ``in`` or ``out``, and nothing elsewhere; give what stands in the way."""
+        parent = place.parent.resolve()
+        inside = any(parent.is_relative_to((self.folder / part).resolve()) for part in ("in", "out"))
+        return _delete(place) if inside and place.name != ".." else [f"{place}: not in the spool"]
 
     def counts(self) -> dict[str, int]:
         """Count studies and outgoing objects by state, and what the spool holds."""
@@ -335,6 +382,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _delete(place: Path) -> list[str]:
+    """Delete a file or folder, as much of it as can be; give what stands in the way. Links are not followed."""
+    try:
+        if place.is_symlink() or not place.is_dir():
+            place.unlink(missing_ok=True)
+            return []
+        left = [wrong for inner in list(place.iterdir()) for wrong in _delete(inner)]
+        if not left:
+            place.rmdir()
+    except OSError as error:
+        return [f"{place}: {error.strerror}"]
+    return left
 
 
 def _name(uid: str) -> str:

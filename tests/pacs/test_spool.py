@@ -3,9 +3,12 @@
 import hashlib
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from ho_imaging.batch.write import folder_name
+from ho_imaging.pacs import spool as spool_module
 from ho_imaging.pacs.spool import Spool, SpoolFullError
 
 
@@ -156,6 +159,119 @@ def test_what_ended_long_ago_and_was_sent_goes(tmp_path, monkeypatch):
     assert not out.exists()
     assert not list((spool.folder / "in").glob("*/*"))
     assert spool.counts() == {"instances": 0, "instance_bytes": 0}
+
+
+def ended(spool, number, *, study="1.2"):
+    """Let a study of one film end with all that an analysis leaves; give its folder of results."""
+    add(spool, number, study=study)
+    assert spool.take_ready(0.0)[0] == study
+    place = spool.folder / "out" / "studies" / folder_name(study)
+    (place / "dicom").mkdir(parents=True)
+    for name in ("result.json", "thumbnail.jpg", f"1.2.{number}.bones.json", f"dicom/9.{number}.dcm"):
+        (place / name).write_bytes(b"of a patient")
+    objects = [(f"9.{number}", place / "dicom" / f"9.{number}.dcm")]
+    spool.end(study, status="done", reason=None, objects=objects, destinations=["a"])
+    spool.sent("a", f"9.{number}")
+    return place
+
+
+def files_of(spool):
+    return {path for part in ("in", "out") for path in (spool.folder / part).rglob("*") if not path.is_dir()}
+
+
+@pytest.mark.parametrize("study", ["1.2", "../.."])
+def test_all_that_is_of_a_study_goes_with_it_and_nothing_of_another(tmp_path, study):
+    spool = make(tmp_path)
+    other = ended(spool, 2, study="1.4")
+    kept = files_of(spool)
+    place = ended(spool, 1, study=study)
+    gone = files_of(spool) - kept
+    add(spool, 3, study="1.4")  # it waits anew
+    kept = files_of(spool) - gone
+    assert spool.sweep(-1.0) == 1
+    assert files_of(spool) == kept
+    assert not place.exists()
+    assert len(list((spool.folder / "in").iterdir())) == 1
+    assert (other / "thumbnail.jpg").exists()
+    assert spool.counts()["studies_waiting"] == 1
+
+
+def test_what_cannot_be_deleted_is_said_and_deleted_later(tmp_path, monkeypatch, caplog):
+    spool = make(tmp_path)
+    place = ended(spool, 1)
+    unlink = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path.name == "thumbnail.jpg":
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert spool.sweep(-1.0) == 0
+    assert "thumbnail.jpg: Permission denied" in caplog.text
+    assert files_of(spool) == {place / "thumbnail.jpg"}  # the rest is gone all the same
+    assert spool.counts()["studies_leaving"] == 1
+    again = make(tmp_path)
+    again.recover()
+    assert again.take_ready(0.0) is None
+    assert again.sweep(-1.0) == 1
+    assert files_of(again) == set()
+    assert again.counts() == {"instances": 0, "instance_bytes": 0}
+
+
+def test_a_film_that_comes_while_its_study_goes_stays_and_is_analysed(tmp_path, monkeypatch):
+    spool = make(tmp_path)
+    ended(spool, 1)
+    write = spool_module.write_durably
+
+    def sweep_before_it_is_noted(path, data):
+        write(path, data)
+        spool.sweep(-1.0)
+
+    monkeypatch.setattr(spool_module, "write_durably", sweep_before_it_is_noted)
+    add(spool, 1, data=b"replaced")
+    _, _, (row,) = spool.take_ready(0.0)
+    assert (spool.folder / row["file"]).read_bytes() == b"replaced\x01"
+
+
+def test_a_film_that_comes_during_a_sweep_keeps_its_study(tmp_path, monkeypatch):
+    spool = make(tmp_path)
+    ended(spool, 1, study="1.2")
+    ended(spool, 2, study="1.4")
+    unlink = Path.unlink
+
+    def add_meanwhile(path, missing_ok=False):
+        monkeypatch.setattr(Path, "unlink", unlink)
+        unlink(path, missing_ok=missing_ok)
+        add(spool, 3, study="1.4")
+
+    monkeypatch.setattr(Path, "unlink", add_meanwhile)
+    assert spool.sweep(-1.0) == 1
+    uid, _, rows = spool.take_ready(0.0)
+    assert (uid, [row["sop_uid"] for row in rows]) == ("1.4", ["1.2.2", "1.2.3"])
+    assert all((spool.folder / row["file"]).exists() for row in rows)
+
+
+def test_a_sweep_deletes_nothing_outside_the_spool(tmp_path):
+    spool = make(tmp_path)
+    kept = tmp_path / "kept"
+    (kept / "dicom").mkdir(parents=True)
+    (kept / "dicom" / "9.1.dcm").touch()
+    place = ended(spool, 1)
+    for path in sorted(place.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    place.rmdir()
+    place.symlink_to(kept)
+    add(spool, 2, study="1.4")
+    beside = spool.folder / "out" / ".." / ".." / "kept" / "dicom" / "9.1.dcm"
+    spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[("9.2", beside)], destinations=["a"])
+    spool.sent("a", "9.2")
+    for _ in range(2):
+        spool.sweep(-1.0)
+    assert not place.is_symlink()
+    assert spool.counts() == {"instances": 0, "instance_bytes": 0}
+    assert (kept / "dicom" / "9.1.dcm").exists()
 
 
 def test_names_on_disk_are_not_the_senders(tmp_path):
