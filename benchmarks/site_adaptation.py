@@ -28,6 +28,7 @@ from ho_imaging.reporting.dicom.masks import fill
 from ho_imaging.reporting.schema import StudyResult
 from ho_imaging.review.decisions import MIMICS, Decision, ReviewStore
 from ho_imaging.review.export import export_reviews
+from ho_imaging.review.grounds import grounds_of
 from ho_imaging.review.results import batch_results, default_store
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
@@ -137,6 +138,7 @@ class TruthfulReader:
                 model=self.result.model,
                 action=action,  # type: ignore[arg-type]  # checked by the model
                 target=target,
+                grounds=grounds_of(self.result, action, target=target, side=(value or {}).get("side")),
                 value=value or {},
                 reason=reason,
             )

@@ -8,6 +8,7 @@ together, and those of the 1986 paper for bias and limits.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -41,6 +42,8 @@ __all__ = [
     "kappa",
     "plot_bland_altman",
 ]
+
+logger = logging.getLogger(__name__)
 
 RESAMPLES = 1000
 
@@ -195,7 +198,8 @@ def committed_readings(
 ) -> dict[str, dict[str, Reading]]:
     """Give the committed readings of a batch's output folder by reader, then by study UID; `MODEL` is the model.
 
-    Of a blinded reading only what was decided before the model's result was shown counts.
+    Of a blinded reading only what was decided before the model's result was shown counts. A reading that was committed
+    for another result than the present one is left out and logged.
     """
     place = Path(folder)
     kept = ReviewStore(Path(store) if store is not None else default_store(place))
@@ -206,6 +210,10 @@ def committed_readings(
             if reading.committed:
                 found.setdefault(name, {})[result.study_uid] = reading
                 found.setdefault(MODEL, {})[result.study_uid] = model_reading(result)
+            elif reading.committed_at is not None:
+                logger.warning(
+                    "study %s: the reading of %s is left out: it was analysed again since", result.study_uid, name
+                )
     return found
 
 

@@ -27,6 +27,7 @@ from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.reporting.masks import WriteError
 from ho_imaging.reporting.schema import ModelResult, StudyResult
+from ho_imaging.review.grounds import ON_A_NODULE, Present, nodule_key
 
 __all__ = [
     "MIMICS",
@@ -36,11 +37,15 @@ __all__ = [
     "ReviewedFinding",
     "ReviewedStudy",
     "active_decisions",
+    "as_numbered_now",
+    "in_words",
+    "left_out_text",
     "outline_of",
     "redoable",
     "review_state",
     "undoable",
     "until_commit",
+    "was_blinded",
 ]
 
 logger = logging.getLogger(__name__)
@@ -81,7 +86,7 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    version: Literal["1.0"] = "1.0"
+    version: Literal["1.0", "1.1"] = "1.1"
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] = Field(default_factory=lambda: uuid4().hex)
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     reader: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
@@ -91,7 +96,9 @@ class Decision(BaseModel):
     """The model whose result was read."""
     action: Action
     target: Annotated[str, Field(max_length=64)] | None = None
-    """A finding's id, or that of a nodule this reader added: R1, R2, ..."""
+    """A finding's id then, or that of a nodule this reader added (R1) or whose outline outlived its finding (R-...)."""
+    grounds: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    """Digest of what of the model's it was made of, since 1.1: see `ho_imaging.review.grounds`."""
     value: dict[str, JsonValue] = Field(default_factory=dict)
     reason: Annotated[str, Field(max_length=_MOST_TEXT)] | None = None
 
@@ -328,7 +335,8 @@ class ReviewedFinding:
     """A nodule as a reader left it.
 
     ``outline``: closed rings of (x, y) in source pixels, inside by the even-odd rule. ``reshaped``: whether the
-    outline is the reader's in place of the model's. An added nodule that its reader took back is ``rejected``.
+    outline is the reader's in place of the model's. An added nodule that its reader took back is ``rejected``. A
+    nodule that was reshaped and that the result no longer has is ``added``, with an id of its own (R- and six digits).
     """
 
     id: str
@@ -344,7 +352,9 @@ class ReviewedStudy:
     """A study as a reader left it.
 
     ``grades``: of each side, the class and why it was changed (``None``: it is the model's, unchanged). ``seconds``:
-    how long the reader had it open; a session that was never closed lasts until its last decision.
+    how long the reader had it open; a session that was never closed lasts until its last decision. ``left_out``:
+    decisions that were made of something the result does not have, since the last commitment that holds for it; with
+    any of them the study is not ``committed``.
     """
 
     study_uid: str
@@ -353,6 +363,7 @@ class ReviewedStudy:
     grades: Mapping[str, tuple[str | None, str | None]]
     committed: bool
     seconds: float
+    left_out: tuple[Decision, ...] = ()
 
 
 def active_decisions(decisions: Sequence[Decision]) -> list[Decision]:
@@ -395,11 +406,37 @@ def until_commit(decisions: Sequence[Decision]) -> list[Decision]:
     return list(decisions)
 
 
+def was_blinded(decisions: Sequence[Decision]) -> bool:
+    """Whether a study was first opened with the model's result hidden."""
+    opened = next((decision for decision in decisions if decision.action == "open"), None)
+    return opened is not None and opened.value.get("blinded") is True
+
+
+def in_words(decision: Decision) -> str:
+    """Say in a few words what was decided."""
+    value = decision.value
+    if decision.action == "regrade":
+        return f"{value['side']} graded {value['to']}"
+    if decision.action == "reclassify":
+        return f"{decision.target} is {str(value['mimic']).replace('_', ' ')}"
+    return " ".join(part for part in (decision.action, decision.target) if part)
+
+
+def left_out_text(left_out: Sequence[Decision]) -> str | None:
+    """Say which decisions do not hold for a result; ``None`` where all do."""
+    if not left_out:
+        return None
+    said = dict.fromkeys(in_words(decision) for decision in left_out if decision.action != "commit")
+    listed = f"; not applied (numbers of then): {', '.join(said)}" if said else ""
+    return f"the study was analysed again with another outcome since it was read{listed}"
+
+
 def review_state(result: StudyResult, decisions: Sequence[Decision]) -> ReviewedStudy:
     """Apply a reader's decisions to a result; a pure replay that honours undo and redo.
 
-    A reshaped nodule counts as accepted unless it was called a mimic; what was said of nodules that neither the
-    result has nor the reader added is left out.
+    A reshaped nodule counts as accepted unless it was called a mimic. A finding is followed to the number it has now.
+    What was said of something that the result does not have is ``left_out``, and then the study is committed only if
+    it was again for this result; an outline the reader drew in place of a lost finding's stays, as an added nodule.
 
     Raises
     ------
@@ -412,6 +449,59 @@ def review_state(result: StudyResult, decisions: Sequence[Decision]) -> Reviewed
         raise UsageError(f"decisions of {len(readers)} readers", remedy="apply each reader's on its own")
     if any(decision.study_uid != result.study_uid for decision in decisions):
         raise UsageError(f"decisions on another study than {result.study_uid}", remedy="read them by the study's UID")
+    present = _present(result, decisions)
+    active = active_decisions(decisions)
+    findings = _to_review(result, active, present)
+    outlived = _outlived(decisions)
+    sides = () if result.severity is None else result.severity.sides
+    grades: dict[str, tuple[str | None, str | None]] = {str(side.side): (side.grade, None) for side in sides}
+    regrades: list[Decision] = []
+    left_out: list[Decision] = []
+    committed = False
+    for decision in active:
+        if decision.action == "regrade":
+            if present.has_grade(decision, regrades, complete=not left_out):
+                grades[str(decision.value["side"])] = (str(decision.value["to"]), decision.reason)
+                regrades.append(decision)
+            else:
+                left_out.append(decision)
+        elif decision.action == "commit":
+            if present.is_what_was_committed(decision, complete=not left_out):
+                # Whoever commits this very result has looked at it again: nothing before is left to be told.
+                committed, left_out = True, []
+            else:
+                left_out.append(decision)
+        elif decision.target is not None:
+            found = _applied(findings, decision, present, outlived)
+            if found is not None:
+                findings[found.id] = found
+            elif decision.action == "add" or (decision.action in ON_A_NODULE and not _is_added(decision.target)):
+                left_out.append(decision)
+    return ReviewedStudy(
+        study_uid=result.study_uid,
+        reader=readers[0] if readers else "",
+        findings=tuple(findings.values()),
+        grades=grades,
+        committed=committed and not left_out,
+        seconds=_seconds(decisions),
+        left_out=tuple(left_out),
+    )
+
+
+def as_numbered_now(result: StudyResult, decisions: Sequence[Decision], decision: Decision) -> Decision:
+    """Give one of a reader's decisions with the id that its nodule has now, where the result still has it."""
+    if decision.target is None or _is_added(decision.target):
+        return decision
+    name = _present(result, decisions).finding(decision)
+    return decision if name is None else decision.model_copy(update={"target": name})
+
+
+def _present(result: StudyResult, decisions: Sequence[Decision]) -> Present:
+    return Present.of(result, decisions, until_commit(decisions) if was_blinded(decisions) else ())
+
+
+def _to_review(result: StudyResult, active: Sequence[Decision], present: Present) -> dict[str, ReviewedFinding]:
+    """Give what decisions are applied to: the findings, and outlines drawn in place of findings that are gone."""
     findings = {
         found.id: ReviewedFinding(
             id=found.id,
@@ -421,30 +511,35 @@ def review_state(result: StudyResult, decisions: Sequence[Decision]) -> Reviewed
         )
         for found in result.findings
     }
-    sides = () if result.severity is None else result.severity.sides
-    grades: dict[str, tuple[str | None, str | None]] = {str(side.side): (side.grade, None) for side in sides}
-    active = active_decisions(decisions)
-    for decision in active:
-        if decision.action == "regrade":
-            grades[str(decision.value["side"])] = (str(decision.value["to"]), decision.reason)
-        elif decision.target is not None:
-            found = _applied(findings.get(decision.target), decision)
-            if found is not None:
-                findings[decision.target] = found
-    return ReviewedStudy(
-        study_uid=result.study_uid,
-        reader=readers[0] if readers else "",
-        findings=tuple(findings.values()),
-        grades=grades,
-        committed=any(decision.action == "commit" for decision in active),
-        seconds=_seconds(decisions),
-    )
+    for name, decision in _outlived(active).items():
+        if present.finding(decision) is None and decision.image_uid in present.films:
+            findings[name] = ReviewedFinding(name, str(decision.image_uid), "unseen", outline_of(decision))
+    return findings
 
 
-def _applied(found: ReviewedFinding | None, decision: Decision) -> ReviewedFinding | None:
-    """Apply a decision on one nodule; ``None``: it speaks of a nodule that is not there."""
-    if decision.action == "add" and decision.target is not None and decision.image_uid is not None:
-        found = ReviewedFinding(decision.target, decision.image_uid, "added", outline_of(decision))
+def _outlived(decisions: Sequence[Decision]) -> dict[str, Decision]:
+    """Give the first reshaping of each of the model's nodules, by the id its outline has once the nodule is gone."""
+    found: dict[str, Decision] = {}
+    for decision in decisions:
+        if decision.action == "reshape" and not _is_added(str(decision.target)):
+            found.setdefault(_own_id(decision), decision)
+    return found
+
+
+def _own_id(decision: Decision) -> str:
+    """Give the id that an outline drawn on a finding has without it: the same however often the study is analysed."""
+    return f"R-{nodule_key(decision)[:6]}"
+
+
+def _applied(
+    findings: Mapping[str, ReviewedFinding], decision: Decision, present: Present, outlived: Mapping[str, Decision]
+) -> ReviewedFinding | None:
+    """Apply a decision on one nodule; ``None``: it speaks of a nodule, or a film, that is not there."""
+    found = None
+    if decision.action == "add" and decision.target is not None and decision.image_uid in present.films:
+        found = ReviewedFinding(decision.target, str(decision.image_uid), "added", outline_of(decision))
+    elif decision.target is not None and decision.action != "add":
+        found = findings.get(_name_now(decision, present, outlived))
     if found is None:
         return None
     kept: Literal["accepted", "added"] = "added" if _is_added(found.id) else "accepted"
@@ -460,8 +555,18 @@ def _applied(found: ReviewedFinding | None, decision: Decision) -> ReviewedFindi
     return found
 
 
+def _name_now(decision: Decision, present: Present, outlived: Mapping[str, Decision]) -> str:
+    """Give the id under which the nodule of a decision is reviewed now, if it is."""
+    target = str(decision.target)
+    if _is_added(target):
+        # The finding may be back, under the weights of then.
+        source = outlived.get(target)
+        return target if source is None else present.finding(source) or target
+    return present.finding(decision) or _own_id(decision)
+
+
 def _is_added(finding_id: str) -> bool:
-    return re.fullmatch("R[0-9]+", finding_id) is not None
+    return re.fullmatch("R([0-9]+|-[0-9a-f]{6})", finding_id) is not None
 
 
 def _seconds(decisions: Sequence[Decision]) -> float:

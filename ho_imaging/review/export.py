@@ -27,7 +27,7 @@ from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.reporting.masks import WriteError, write_png
 from ho_imaging.reporting.schema import ImageResult, StudyResult
-from ho_imaging.review.decisions import ReviewStore
+from ho_imaging.review.decisions import ReviewStore, left_out_text
 from ho_imaging.review.film_truth import film_truth
 from ho_imaging.review.films import FilmSource
 from ho_imaging.review.plan import read_plan
@@ -59,7 +59,7 @@ class Reviewed:
 
 @dataclass
 class ExportSummary:
-    """What was exported; ``left_out`` says of each film that was not, why."""
+    """What was exported; ``left_out`` says of each film, study or reading that was not, why."""
 
     studies: int = 0
     films: Counter[str] = field(default_factory=Counter)
@@ -76,11 +76,16 @@ class ExportSummary:
 
 
 def reviewed_studies(
-    folder: Path, *, store: Path | None = None, readers: Sequence[str] | None = None
+    folder: Path,
+    *,
+    store: Path | None = None,
+    readers: Sequence[str] | None = None,
+    left_out: dict[str, str] | None = None,
 ) -> Iterator[Reviewed]:
     """Give the studies of a batch's output folder that are committed, each with the readings that count.
 
-    ``readers``: only these; the store's plan names the adjudicator.
+    ``readers``: only these; the store's plan names the adjudicator. A reading that was committed for another result
+    than the present one does not count; it is logged, and ``left_out`` is told of it.
     """
     kept = ReviewStore(store if store is not None else default_store(folder))
     plan = read_plan(kept.folder)
@@ -88,6 +93,12 @@ def reviewed_studies(
         names = [name for name in kept.readers(result.study_uid) if readers is None or name in readers]
         readings = [reader_reading(result, kept.read(result.study_uid, name), final=True) for name in names]
         committed = [reading for reading in readings if reading.committed]
+        for reading in readings:
+            if reading.committed_at is not None and not reading.committed:
+                why = f"{left_out_text(reading.left_out)}; look at it again and commit it"
+                logger.warning("study %s: the reading of %s is left out: %s", result.study_uid, reading.reader, why)
+                if left_out is not None:
+                    left_out[f"{result.study_uid} read by {reading.reader}"] = why
         last_word = [reading for reading in committed if plan is not None and reading.reader == plan.adjudicator]
         if committed:
             yield Reviewed(study_folder, result, tuple(last_word or committed))
@@ -119,6 +130,7 @@ def export_reviews(
     ``out_dir`` gets ``films/film_<SOP Instance UID>.safetensors`` to train on, ``studies/<split>/<UID>/truth/`` to
     evaluate on (which points at the films and copies none), ``adapt.toml`` to fine-tune the model with, on request
     ``dicom/<UID>/``, and ``export.json`` with the counts. A patient is in one split only, and always in the same.
+    Readings that were committed for another result than the present one are left out, with a warning.
 
     Parameters
     ----------
@@ -163,7 +175,8 @@ def export_reviews(
     summary = ExportSummary()
     try:
         (out / FILMS_FOLDER).mkdir(parents=True, exist_ok=True)
-        for reviewed in reviewed_studies(source, store=None if store is None else Path(store), readers=readers):
+        kept = None if store is None else Path(store)
+        for reviewed in reviewed_studies(source, store=kept, readers=readers, left_out=summary.left_out):
             _export_study(reviewed, out, contract, places, shares, summary)
             if dicom:
                 _export_dicom(reviewed, out, places, summary)

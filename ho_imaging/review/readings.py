@@ -18,7 +18,14 @@ from shapely.geometry.base import BaseGeometry
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.findings.outline import extent
 from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult, StudyResult
-from ho_imaging.review.decisions import Decision, Outline, ReviewedFinding, review_state, until_commit
+from ho_imaging.review.decisions import (
+    Decision,
+    Outline,
+    ReviewedFinding,
+    review_state,
+    until_commit,
+    was_blinded,
+)
 from ho_imaging.severity.burden import BurdenParts, burden_score
 from ho_imaging.vocabulary import Side, Status
 
@@ -94,6 +101,8 @@ class Reading:
     """Ids of the model's nodules whose outline the reader changed."""
     regraded: frozenset[str] = frozenset()
     """Sides whose grade is the reader's own."""
+    left_out: tuple[Decision, ...] = ()
+    """Decisions that do not hold for this result, for the study was analysed again with another outcome."""
 
     @property
     def area_mm2(self) -> float | None:
@@ -150,20 +159,15 @@ def reader_reading(
     state = review_state(result, until_commit(decisions)) if blinded and not final else whole
     findings = [found for found in state.findings if not (blinded and found.status == "unseen")]
     regraded = {side: grade for side, (grade, reason) in state.grades.items() if reason is not None}
-    reading = _reading(result, whole.reader, findings, regraded, whole.committed, whole.seconds, blinded=blinded)
+    reading = _reading(result, whole.reader, findings, regraded, state.committed, whole.seconds, blinded=blinded)
     commit = next((decision for decision in decisions if decision.action == "commit"), None)
     return replace(
         reading,
         committed_at=None if commit is None else commit.at,
         reshaped=frozenset(found.id for found in findings if found.reshaped),
         regraded=frozenset(regraded),
+        left_out=whole.left_out,
     )
-
-
-def was_blinded(decisions: Sequence[Decision]) -> bool:
-    """Whether a study was first opened with the model's result hidden."""
-    opened = next((decision for decision in decisions if decision.action == "open"), None)
-    return opened is not None and opened.value.get("blinded") is True
 
 
 def outline_shape(outline: Outline) -> BaseGeometry:

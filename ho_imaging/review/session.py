@@ -22,18 +22,21 @@ from ho_imaging.review.decisions import (
     ReviewedStudy,
     ReviewStore,
     active_decisions,
+    as_numbered_now,
+    in_words,
+    left_out_text,
     redoable,
     review_state,
     undoable,
 )
 from ho_imaging.review.films import FilmPixels, strips
+from ho_imaging.review.grounds import grounds_of
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.overlays import Overlays
 from ho_imaging.review.shapes import drawn
 from ho_imaging.review.telling import (
     film_about,
     gap_text,
-    in_words,
     length,
     measure_text,
     model_outline,
@@ -111,7 +114,8 @@ class ReviewSession:
     @property
     def hidden(self) -> bool:
         """Whether the model's findings and grades are hidden now."""
-        return self.blinded and not self.state.committed
+        # Once seen it stays seen, whatever became of the result since.
+        return self.blinded and not any(decision.action == "commit" for decision in self._decisions)
 
     def handle(self, message: Mapping[str, Any]) -> Iterator[Message]:
         """Answer a message of the viewer; what goes wrong becomes an answer too."""
@@ -284,13 +288,14 @@ class ReviewSession:
     def _told(self) -> Message:
         """Everything that holds now; in a blinded reading nothing of the model's is in it."""
         state = self.state
-        hidden = self.blinded and not state.committed
+        hidden = self.hidden
         last, again = undoable(self._decisions), redoable(self._decisions)
         measures = [d for d in active_decisions(self._decisions) if d.action == "measure"]
         content = {
             "type": "state",
             "hidden": hidden,
             "committed": state.committed,
+            "left_out": left_out_text(state.left_out),
             "findings": [self._finding_about(f) for f in state.findings if not (hidden and f.id not in self._added())],
             "sides": [self._side_about(side, state, hidden=hidden) for side in self._sides()],
             "measures": [
@@ -299,13 +304,16 @@ class ReviewSession:
                 for d in measures
             ],
             "notes": [d.reason for d in active_decisions(self._decisions) if d.action == "note"],
-            "undo": None if last is None else in_words(last),
-            "redo": None if again is None else in_words(again),
+            "undo": None if last is None else self._said(last),
+            "redo": None if again is None else self._said(again),
             "count": len(self._decisions),
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
             "previous_findings": [] if hidden or self.previous is None else untouched(self.previous),
         }  # fmt: skip
         return Message(content)
+
+    def _said(self, decision: Decision) -> str:
+        return in_words(as_numbered_now(self.study.result, self._decisions, decision))
 
     def _finding_about(self, found: ReviewedFinding) -> dict[str, Any]:
         model = next((f for f in self.study.result.findings if f.id == found.id), None)
@@ -362,6 +370,8 @@ class ReviewSession:
         value: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> None:
+        side = None if value is None or "side" not in value else str(value["side"])
+        grounds = grounds_of(self.study.result, action, target=target, side=side, blinded=self.hidden)
         decision = Decision.model_validate(
             {
                 "reader": self.reader,
@@ -370,6 +380,7 @@ class ReviewSession:
                 "model": self.study.result.model,
                 "action": action,
                 "target": target,
+                "grounds": grounds,
                 "value": dict(value or {}),
                 "reason": (reason or "").strip() or None,
             }
@@ -430,4 +441,4 @@ class ReviewSession:
         return leading_system(Region(self.study.images[0].region)).name
 
     def _own_grade(self, side: str) -> bool:
-        return any(d.action == "regrade" and d.value["side"] == side for d in active_decisions(self._decisions))
+        return self.state.grades.get(side, (None, None))[1] is not None

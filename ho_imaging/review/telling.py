@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult
-from ho_imaging.review.decisions import Decision, ReviewedFinding
+from ho_imaging.review.decisions import ReviewedFinding
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.shapes import measured
 from ho_imaging.vocabulary import SpacingBasis
@@ -16,7 +16,6 @@ from ho_imaging.vocabulary import SpacingBasis
 __all__ = [
     "film_about",
     "gap_text",
-    "in_words",
     "length",
     "measure_text",
     "model_outline",
@@ -112,13 +111,3 @@ def gap_text(side: SideResult) -> str | None:
 def untouched(study: ReviewInput) -> list[dict[str, Any]]:
     """Give a study's findings as the model left them."""
     return [{"id": f.id, "image_uid": f.sop_instance_uid, "outline": model_outline(f)} for f in study.result.findings]
-
-
-def in_words(decision: Decision) -> str:
-    """Say what undo would take back."""
-    value = decision.value
-    if decision.action == "regrade":
-        return f"{value['side']} graded {value['to']}"
-    if decision.action == "reclassify":
-        return f"{decision.target} is {str(value['mimic']).replace('_', ' ')}"
-    return " ".join(part for part in (decision.action, decision.target) if part)

@@ -268,13 +268,15 @@ def _row(
     if plan is not None and reader not in assigned and not (adjudicates and apart):
         return None
     mine = readings.get(reader)
-    hidden = blinded and not (mine is not None and mine.committed)
+    # Once seen it stays seen, also where the study has to be looked at again.
+    hidden = blinded and not (mine is not None and mine.committed_at is not None)
+    finished = mine is not None and reader_reading(result, decided[reader], final=True).committed
     row = StudyRow(
         study_uid=uid,
         folder=folder,
         region=next((str(image.region) for image in result.images if image.status == Status.DONE), None),
         films=sum(image.status == Status.DONE for image in result.images),
-        state="unread" if mine is None else "committed" if mine.committed else "open",
+        state="unread" if mine is None else "committed" if finished else "open",
         seconds=0.0 if mine is None else mine.seconds,
         assigned=assigned,
         committed_by=tuple(name for name, reading in readings.items() if reading.committed),

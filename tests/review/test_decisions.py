@@ -205,9 +205,9 @@ def test_decisions_apply_in_their_order(result):
             decide("add", "R2", {"outline": SQUARE}),
             decide("reject", "R2"),
             decide("reject", "F1"),
-            decide("accept", "F9"),
             regrade("III"),
             regrade("IV", before="III", reason="bridged on the second look"),
+            decide("accept", "F9", grounds="9" * 32),
         ],
     )
     findings = by_id(state)
@@ -223,6 +223,7 @@ def test_decisions_apply_in_their_order(result):
     assert findings["F1"].outline[0][1] == (30.0, 20.0)
     assert state.grades == {"right": ("0", None), "left": ("IV", "bridged on the second look")}
     assert not state.committed
+    assert [decision.target for decision in state.left_out] == ["F9"]
 
 
 def test_undo_and_redo(result):

@@ -10,6 +10,8 @@ from ho_imaging import Analyzer
 from ho_imaging.batch.write import write_study
 from ho_imaging.errors import UsageError
 from ho_imaging.review.decisions import Decision, ReviewStore
+from ho_imaging.review.grounds import grounds_of
+from ho_imaging.review.inputs import read_result
 from ho_imaging.review.plan import ReadingPlan, write_plan
 from ho_imaging.review.worklist import open_worklist
 
@@ -27,7 +29,10 @@ def batch(tmp_path, fake_network):
 
 
 def commit(batch, row):
-    decision = Decision(reader="AB", study_uid=row.study_uid, action="commit")
+    result = read_result(row.folder / "result.json")
+    decision = Decision(
+        reader="AB", study_uid=row.study_uid, action="commit", grounds=grounds_of(result, "commit", blinded=True)
+    )
     ReviewStore(batch / "reviews").append(decision)
 
 

@@ -25,6 +25,7 @@ from ho_imaging.review.agreement import agreement, agreements, bland_altman, kap
 from ho_imaging.review.compare import disagreements, outline_dice
 from ho_imaging.review.decisions import Decision, ReviewStore
 from ho_imaging.review.film_truth import film_truth
+from ho_imaging.review.grounds import grounds_of
 from ho_imaging.review.plan import ReadingPlan, read_plan, write_plan
 from ho_imaging.review.readings import MODEL, model_reading, reader_reading
 from ho_imaging.review.worklist import open_worklist
@@ -87,7 +88,8 @@ class Reader:
     def does(self, action, target=None, *, value=None, reason=None):
         decision = Decision(
             reader=self.name, study_uid=self.result.study_uid, image_uid="film", action=action, target=target,
-            value=value or {}, reason=reason, at=START + timedelta(minutes=len(self.made)),
+            value=value or {}, reason=reason, at=START + timedelta(minutes=len(self.made)), model=self.result.model,
+            grounds=None if target is None else grounds_of(self.result, action, target=target),
         )  # fmt: skip
         self.made.append(decision)
         if self.store is not None:

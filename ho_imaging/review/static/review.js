@@ -77,6 +77,7 @@ class Review {
     this.research = make("span", { className: "ho-research" }, "RESEARCH USE ONLY");
     this.banner = make("div", { className: "ho-banner", hidden: true, role: "alert" });
     this.blind = make("div", { className: "ho-blind", hidden: true });
+    this.stale = make("div", { className: "ho-stale", hidden: true, role: "status" });
     this.tools = make("div", { className: "ho-tools", role: "toolbar" });
     this.sides = make("div", { className: "ho-sides" });
     this.list = make("div", { className: "ho-list", role: "listbox", "aria-label": "nodules" });
@@ -98,7 +99,7 @@ class Review {
       "div",
       { className: "ho-review", tabIndex: 0, role: "application", "aria-label": "review of a study", "data-lm-suppress-shortcuts": "true" },
       make("div", { className: "ho-head" }, this.title, this.saved, this.research),
-      this.banner, this.blind, this.tools,
+      this.banner, this.blind, this.stale, this.tools,
       make("div", { className: "ho-main" }, this.stage, this.aside),
       make("div", { className: "ho-foot" }, this.hint, this.undoHint, button(this, "help", "Keys")),
       this.cover,
@@ -226,6 +227,8 @@ class Review {
     this.saved.dataset.count = state.count;
     this.blind.hidden = !state.hidden;
     this.blind.textContent = "Blinded reading: the model's findings and grades are hidden until you finish (Q). Draw nodules (N), grade each side (G).";
+    this.stale.hidden = !state.left_out;
+    this.stale.textContent = state.left_out ? `Look again and finish (Q): ${state.left_out}. All of it is kept.` : "";
     this.refresh();
     this.redraw();
   }
