@@ -205,8 +205,15 @@ def _columns_run_to(dataset: Dataset, view: View, flags: list[QualityFlag]) -> S
     side = {"L": Side.LEFT, "R": Side.RIGHT}.get(across)
     # A view that nobody names may be a lateral one, which runs from front to back.
     if across and down and (across, down) != ("L", "F") and (view in {View.AP, View.PA, View.FROG_LEG} or side):
-        then = "sides are taken from it" if side else "the film lies turned, sides may be swapped"
-        flags.append(QualityFlag("orientation_unusual", f"Patient Orientation is {across}\\{down}, not L\\F: {then}."))
+        stated = f"{across}\\{down}"
+        flags.append(
+            QualityFlag("orientation_unusual", f"Patient Orientation is {stated}, not L\\F: sides are taken from it.")
+            if side
+            else QualityFlag(
+                "orientation_unusual",
+                f"Patient Orientation is {stated}, not L\\F: the film lies turned, sides may be swapped.",
+            )
+        )
     return side
 
 

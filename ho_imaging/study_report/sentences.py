@@ -82,6 +82,7 @@ _FLAGS = (
     _("Missing in the header and assumed: %(names)s."),
     _("%(number)s elements of the header cannot be read: they were left out."),
     _("The header states %(number1)s bits, the compressed data has %(number2)s."),
+    _("The header states %(number1)s bits, the pixels have %(number2)s."),
     _("Header and codestream disagree on the sign of stored values: taken as %(word)s."),
     _("View %(number1)s of %(number2)s was used (%(names)s)."),
     _("The stated window is not allowed by the standard: all values are shown."),
@@ -111,7 +112,9 @@ _FLAGS = (
     _("%(keyword)s would make the film smaller than 2 cm or larger than 1.5 m: it was not believed."),
     _("The stated magnification is not between 1 and 2."),
     _("%(names)s says %(word1)s, %(word2)s says otherwise."),
-    _("Patient Orientation is %(uid)s, not L\\F: the film lies mirrored or turned, sides may be swapped."),
+    _("Patient Orientation is %(uid)s, not L\\F: the film lies turned, sides may be swapped."),
+    _("Patient Orientation is %(uid)s, not L\\F: sides are taken from it."),
+    _("%(names)s says %(word)s, but the film shows both hips: each side is graded where it lies."),
     _("%(names)s is missing: one was made from the pixel data."),
 )
 

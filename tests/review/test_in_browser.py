@@ -113,6 +113,22 @@ def test_nodules_are_judged_drawn_and_undone_by_keys_and_pointer(reading):
     assert session.decisions[-1].action == "redo"
 
 
+def test_a_study_that_was_analysed_again_says_above_the_film_what_is_left_out(reading, batch):
+    from review_page import make_result, write_batch  # noqa: PLC0415
+
+    hands, _ = reading()
+    bar = "document.querySelector('.ho-stale')"
+    assert hands.js(f"{bar}.hidden")
+    hands.keys("j", "a")
+    hands.until("review.state.findings[0].status === 'accepted'")
+    film = (batch.parent / "films" / "a.png", 700, 600)
+    write_batch(batch, make_result(STUDY, {FILM: film}, {FILM: [((210.0, 160.0), 60.0)]}))
+    hands, session = reading()
+    assert hands.js(f"{bar}.offsetHeight") > 0
+    assert "accept F1" in hands.js(f"{bar}.textContent")
+    assert session.state.findings[0].status == "unseen"
+
+
 def test_windowing_zoom_and_overlays_change_the_picture_and_nothing_else(reading):
     hands, session = reading()
     point = (300, 350)

@@ -112,6 +112,11 @@ def test_every_quality_flag_can_be_said_in_german():
     assert {text for text in texts if english_parts(text)} == {"7 7: it was not believed."}
 
 
+def test_a_side_that_the_film_contradicts_can_be_said_in_german():
+    said = "ImageLaterality says right, but the film shows both hips: each side is graded where it lies."
+    assert not english_parts(said)
+
+
 def test_every_reason_why_films_cannot_be_compared_can_be_said_in_german():
     texts = set(strings_of({"NotComparableError"}, "progression", 0))
     assert len(texts) >= 6
