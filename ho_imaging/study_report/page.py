@@ -83,6 +83,8 @@ class _Review:
     minutes: float
     findings: tuple[tuple[str, str, str | None, bool], ...]
     grades: tuple[tuple[str, str | None, str | None, str | None], ...]
+    left_out: int
+    """How many decisions do not hold for this result, since the study was analysed again with another outcome."""
 
 
 def report_html(material: Material, language: str = "en") -> str:
@@ -360,6 +362,7 @@ def _reviews(material: Material) -> list[_Review]:
             grades=tuple(
                 (side, given.get(Side(side)), grade, reason) for side, (grade, reason) in review.grades.items()
             ),
+            left_out=len(review.left_out),
         )
         for review in material.reviews
     ]

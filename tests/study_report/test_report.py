@@ -366,6 +366,26 @@ def test_readers_decisions_stand_beside_the_models(batch, page):
     assert len([a for a in shown.named("input") if "show-readers" in a["class"]]) == 1
 
 
+def test_decisions_that_do_not_hold_for_the_result_are_said(batch, page):
+    """Another study's weights: what was said of their F1 is said of nothing here."""
+    study = next(study for study in kept_studies(batch) if study.result.status == "done")
+    ReviewStore(batch / "reviews").append(
+        Decision(
+            reader="reader-7",
+            study_uid=study.result.study_uid,
+            image_uid=study.result.images[0].sop_instance_uid,
+            model=study.result.model.model_copy(update={"sha256": "f" * 64}),
+            action="reject",
+            target="F1",
+            grounds="0" * 32,
+        )
+    )
+    material = material_of_result(study.result, folder=study.folder, reviews=reviews_of(study))
+    said = "Decisions left out because the study was analysed again with another outcome: 1."
+    assert said in page(report_html(material)).text
+    assert "neu ausgewertet wurde: 1." in page(report_html(material, "de")).text
+
+
 def test_without_a_browser_it_is_told_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("ho_imaging.study_report.pdf.BROWSERS", ("chromium",))
