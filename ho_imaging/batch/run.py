@@ -217,7 +217,7 @@ def _plan(
     """Sort studies into those to analyse and those that stay as they are; and how many a limit puts off."""
     known = ledger.states()
     fresh: list[Job] = []
-    kept: list[str] = []
+    ended: set[str] = set()
     for study in discovery.studies:
         uid = study.study_uid
         if options.shard is not None and not _in_shard(uid, options.shard):
@@ -225,21 +225,18 @@ def _plan(
         context = contexts.get(uid)
         print_ = fingerprint(study, settings, context, model_sha256)
         before = known.get(uid)
-        changed = before is None or before.fingerprint != print_
-        ended = before is not None and before.state in _ENDED
-        again = before is not None and before.state == "failed" and (options.retry_failed or before.again)
-        written = _is_written(out_dir / "studies" / folder_name(uid) / "result.json")
-        if ended and not changed and not again and (written or (before is not None and before.state == "failed")):
-            kept.append(uid)
-        elif options.since is None or _newest(study) >= options.since:
+        up_to_date = False
+        if before is not None and before.state in _ENDED:
+            ended.add(uid)
+            failed = before.state == "failed"
+            again = failed and (options.retry_failed or before.again)
+            written = failed or _is_written(out_dir / "studies" / folder_name(uid) / "result.json")
+            up_to_date = before.fingerprint == print_ and not again and written
+        if not up_to_date and (options.since is None or _newest(study) >= options.since):
             fresh.append(Job(study, str(out_dir), settings, context, print_))
     chosen = fresh if options.limit is None else fresh[: options.limit]
     # What is not taken up now stands as it ended: in the tables, in the counts and in the exit status.
-    now = {job.study.study_uid for job in chosen} | set(kept)
-    for study in discovery.studies:
-        before = known.get(study.study_uid)
-        if before is not None and before.state in _ENDED and study.study_uid not in now:
-            kept.append(study.study_uid)
+    kept = sorted(ended - {job.study.study_uid for job in chosen})
     ledger.plan([(job.study.study_uid, job.fingerprint) for job in chosen], kept, discovery.rejected)
     return deque(chosen), len(fresh) - len(chosen)
 

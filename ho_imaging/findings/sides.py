@@ -61,8 +61,7 @@ def plan_sides(prepared: Prepared, heads: Sequence[tuple[float, float]]) -> Side
 def _middle(prepared: Prepared, heads: Sequence[tuple[float, float]]) -> float | None:
     """Source column at which a frontal film's sides meet; ``None`` where it shows one side, or nobody can say."""
     stated = prepared.radiograph.laterality
-    one_side = stated.value in {Laterality.LEFT, Laterality.RIGHT}
-    if one_side and stated.source == "caller":
+    if stated.value in {Laterality.LEFT, Laterality.RIGHT} and stated.source == "caller":
         return None
     columns = [column for column, _ in heads]
     if len(heads) >= 2 and max(columns) - min(columns) >= _APART_RADII * fmean(radius for _, radius in heads):

@@ -174,6 +174,8 @@ _EXAM_TEXTS = ("PerformedProcedureStepDescription", "StudyDescription", "Request
 
 _TEXTS = _FILM_TEXTS + _EXAM_TEXTS
 
+_FRONTAL = {View.AP, View.PA, View.FROG_LEG}
+
 
 def describe(dataset: Dataset) -> Description:
     """Read region, view and laterality; a statement's source is the DICOM keyword it came from, ``"none"`` if absent."""
@@ -183,9 +185,7 @@ def describe(dataset: Dataset) -> Description:
     # A film said to be of the pelvis shows both sides, whichever of them the examination is about.
     is_pelvis = region.value is Region.PELVIS and region.source not in _EXAM_TEXTS
     laterality = _laterality(dataset, flags, exam_counts=not is_pelvis)
-    if laterality.value is Laterality.UNKNOWN and is_pelvis and view.value in {
-        View.AP, View.PA, View.FROG_LEG, View.UNKNOWN,
-    }:  # fmt: skip
+    if laterality.value is Laterality.UNKNOWN and is_pelvis and view.value in {*_FRONTAL, View.UNKNOWN}:
         laterality = Sourced(Laterality.BILATERAL, f"region ({region.source})")
     columns_run_to = _columns_run_to(dataset, view.value, flags)
     return Description(region, view, laterality, columns_run_to, tuple(flags))
@@ -197,14 +197,13 @@ def _columns_run_to(dataset: Dataset, view: View, flags: list[QualityFlag]) -> S
     As films are read the patient's left is at the right and the feet are down.
     """
     value = dataset.get("PatientOrientation")
-    if view not in {View.AP, View.PA, View.FROG_LEG, View.UNKNOWN, View.OTHER}:
-        return None
     if not isinstance(value, list | MultiValue) or len(value) != 2:
         return None
     across, down = (str(direction).upper()[:1] for direction in value)
     side = {"L": Side.LEFT, "R": Side.RIGHT}.get(across)
     # A view that nobody names may be a lateral one, which runs from front to back.
-    if across and down and (across, down) != ("L", "F") and (view in {View.AP, View.PA, View.FROG_LEG} or side):
+    is_frontal = view in _FRONTAL or (view in {View.UNKNOWN, View.OTHER} and side is not None)
+    if is_frontal and across and down and (across, down) != ("L", "F"):
         stated = f"{across}\\{down}"
         flags.append(
             QualityFlag("orientation_unusual", f"Patient Orientation is {stated}, not L\\F: sides are taken from it.")

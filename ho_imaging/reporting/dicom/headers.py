@@ -56,9 +56,11 @@ def _is_one(value: object) -> bool:
 def _is_date(value: object) -> bool:
     text = str(value)
     try:
-        return len(text) == 8 and text.isdigit() and datetime.strptime(text, "%Y%m%d") is not None
+        datetime.strptime(text, "%Y%m%d")
     except ValueError:
         return False
+    # It takes months and days of one digit, too.
+    return len(text) == 8 and text.isdigit()
 
 
 def _is_time(value: object) -> bool:
@@ -69,16 +71,21 @@ def _is_sex(value: object) -> bool:
     return str(value) in {"M", "F", "O"}
 
 
-def _are_numbers(value: object, count: int | None = None) -> bool:
-    values = list(value) if isinstance(value, list | MultiValue) else [value]
+def _numbers(value: object) -> list[float] | None:
+    """Give the numbers that a value holds, one or several; ``None`` where one is none."""
     try:
-        return len([float(str(one)) for one in values]) == (count or len(values))
+        return [float(str(one)) for one in (value if isinstance(value, list | MultiValue) else (value,))]
     except ValueError:
-        return False
+        return None
+
+
+def _are_numbers(value: object) -> bool:
+    return _numbers(value) is not None
 
 
 def _are_two_lengths(value: object) -> bool:
-    return _are_numbers(value, 2) and isinstance(value, list | MultiValue) and all(float(str(v)) > 0.0 for v in value)
+    numbers = _numbers(value)
+    return numbers is not None and len(numbers) == 2 and all(number > 0.0 for number in numbers)
 
 
 _WINDOW = {"WindowCenter", "WindowWidth"}
