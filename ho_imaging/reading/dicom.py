@@ -29,7 +29,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
-from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
+from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
@@ -90,17 +90,16 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
     Raises
     ------
     ReadError
-        If it cannot be read, is empty, or is not DICOM at all.
+        If it cannot be read, is empty, or is not DICOM at all; `DecodeError` where it ends within its pixel data.
 
     """
     try:
         if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
             raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
         _bound_inflation(source)
-        stream = BytesIO(source) if isinstance(source, bytes) else source
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom's warnings quote values, which may be the patient's
-            dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
+        dataset = _parse(source, header_only=header_only)
+        # Where compressed pixel data end early, pydicom gives back nothing at all.
+        is_cut = not header_only and not _is_known(dataset) and _is_known(_parse(source, header_only=True))
     except HOImagingError:
         raise
     except OSError as error:
@@ -109,16 +108,31 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
         ) from error
     except Exception as error:
         raise ReadError(f"is damaged DICOM ({type(error).__name__})", remedy="send the file again") from error
+    if is_cut:
+        raise DecodeError("is truncated: its pixel data end early", remedy="send the file again")
+    if not _is_known(dataset):
+        raise ReadError("is not DICOM: it has none of the attributes of an image", remedy="check what it is")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if not (
-            {"SOPClassUID", "Rows", "StudyInstanceUID", "Modality", "DirectoryRecordSequence"} & set(dataset.dir())
-        ):
-            raise ReadError("is not DICOM: it has none of the attributes of an image", remedy="check what it is")
         if getattr(dataset, "file_meta", None) is None or "TransferSyntaxUID" not in dataset.file_meta:
             dataset.ensure_file_meta()
             dataset.file_meta.TransferSyntaxUID = _syntax_without_meta(dataset)
     return dataset
+
+
+def _parse(source: Path | bytes, *, header_only: bool) -> Dataset:
+    stream = BytesIO(source) if isinstance(source, bytes) else source
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's warnings quote values, which may be the patient's
+        return pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
+
+
+def _is_known(dataset: Dataset) -> bool:
+    """Whether a data set says anything of an image, an object or a folder of them."""
+    return any(
+        keyword in dataset
+        for keyword in ("SOPClassUID", "Rows", "StudyInstanceUID", "Modality", "DirectoryRecordSequence")
+    )
 
 
 def check_is_radiograph(dataset: Dataset) -> None:

@@ -67,6 +67,10 @@ class _NoImageError(RefusedError):
     """A file that is no kind of image at all."""
 
 
+_WHOLE_SHARE = 0.98
+"""A copy below this share of another's bytes was cut off on its way; headers alone differ by less."""
+
+
 @dataclass(frozen=True)
 class _Candidate:
     image: ImageRef
@@ -75,15 +79,16 @@ class _Candidate:
     exposure: str = ""
     shows: tuple[str, str, str] = ("", "", "")
     sources: frozenset[str] = frozenset()
+    file_bytes: int = 0
 
 
 def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     """Find the films under files and folders and group them into studies.
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
-    followed but no folder is entered twice. The first file with a SOP Instance UID counts, later ones are refused.
-    Where a series of a study is there raw and processed, the processed film counts. Each raster file is a study of
-    its own.
+    followed but no folder is entered twice. Of files with one SOP Instance UID the first counts, but not before one
+    that is clearly larger; the others are refused. Where a series of a study is there raw and processed, the
+    processed film counts. Each raster file is a study of its own.
 
     Raises
     ------
@@ -178,7 +183,7 @@ def _look(path: Path) -> _Candidate:
                 image = ImageRef(
                     path, kind, raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data), ""
                 )
-                return _Candidate(image, raw=False, order=("", 0, ""))
+                return _Candidate(image, raw=False, order=("", 0, ""), file_bytes=len(data))
     except OSError as error:
         if isinstance(error, HOImagingError):
             raise
@@ -213,6 +218,7 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
         exposure=_exposure(dataset),
         shows=_shows(dataset),
         sources=_sources(dataset),
+        file_bytes=path.stat().st_size,
     )
 
 
@@ -254,15 +260,21 @@ def _sources(dataset: Dataset) -> frozenset[str]:
 
 
 def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
-    first: dict[str, _Candidate] = {}
+    used: dict[str, _Candidate] = {}
     for candidate in candidates:
-        uid = candidate.image.sop_instance_uid
-        if uid in first:
-            reason = f"same SOP Instance UID as {first[uid].image.path}: the first one is used"
-            rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
-        else:
-            first[uid] = candidate
-    return list(first.values())
+        copy = used.setdefault(candidate.image.sop_instance_uid, candidate)
+        if copy.file_bytes < _WHOLE_SHARE * candidate.file_bytes:
+            used[candidate.image.sop_instance_uid] = candidate
+    kept = []
+    for candidate in candidates:
+        copy = used[candidate.image.sop_instance_uid]
+        if candidate is copy:
+            kept.append(candidate)
+            continue
+        which = "the larger" if candidate.file_bytes < _WHOLE_SHARE * copy.file_bytes else "the first"
+        reason = f"same SOP Instance UID as {copy.image.path}: {which} one is used"
+        rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
+    return kept
 
 
 def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:

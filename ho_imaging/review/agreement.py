@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
-from ho_imaging.review.compare import outline_dice
+from ho_imaging.review.compare import GRADE_ORDERS, outline_dice
 from ho_imaging.review.decisions import ReviewStore
 from ho_imaging.review.readings import MODEL, Reading, model_reading, reader_reading
 from ho_imaging.review.results import batch_results, default_store
@@ -220,16 +220,28 @@ def committed_readings(
 def agreements(
     folder: str | PathLike[str], *, store: str | PathLike[str] | None = None, seed: int = 0
 ) -> list[Agreement]:
-    """Compare every two readers of a batch's output folder, and each with the model, on the studies both have read."""
+    """Compare every two readers of a batch's output folder, and each with the model, on the studies both have read.
+
+    Hips and residual limbs have grades of different systems, which no one table holds: studies of each are compared
+    apart, `Agreement.grades` says which they are.
+    """
     readings = committed_readings(folder, store=store)
     names = sorted(readings.keys() - {MODEL})
     found = []
     for first, second in [*combinations(names, 2), *((name, MODEL) for name in names)]:
         shared = sorted(readings[first].keys() & readings[second].keys())
-        if shared:
-            pairs = [(readings[first][uid], readings[second][uid]) for uid in shared]
-            found.append(agreement(pairs, seed=seed))
+        pairs = [(readings[first][uid], readings[second][uid]) for uid in shared]
+        for order in GRADE_ORDERS:
+            of_order = [pair for pair in pairs if _order_of(pair) == order]
+            if of_order:
+                found.append(agreement(of_order, grades=order, seed=seed))
     return found
+
+
+def _order_of(pair: Pair) -> tuple[str, ...]:
+    """Give the grades that a study was given some of; Brooker's where neither gave any."""
+    given = {grade for reading in pair for grade in reading.grades.values()} - {None}
+    return next((order for order in GRADE_ORDERS if given & set(order)), GRADE_ORDERS[0])
 
 
 def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: int = 0) -> Agreement:
@@ -342,7 +354,10 @@ def _as_html(found: Agreement) -> str:
 
     rows = [
         ("studies, graded sides, not graded", f"{found.studies}, {found.sides}, {found.not_graded}"),
-        ("same grade", f"{found.same_grade:.0%}" if math.isfinite(found.same_grade) else "-"),
+        (
+            f"same grade ({', '.join(found.grades)})",
+            f"{found.same_grade:.0%}" if math.isfinite(found.same_grade) else "-",
+        ),
         ("Cohen's kappa", interval(found.kappa)),
         ("quadratic-weighted kappa", interval(found.kappa_quadratic)),
         (f"Dice of outlines, median of {found.dice_studies}", interval(found.dice)),

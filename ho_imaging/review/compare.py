@@ -5,9 +5,13 @@ from __future__ import annotations
 import shapely
 
 from ho_imaging.review.readings import Reading, film_shape
-from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.severity.systems.brooker import GRADES as BROOKER_GRADES
+from ho_imaging.severity.systems.walter_reed import WALTER_REED
 
-__all__ = ["disagreements", "grade_distance", "outline_dice"]
+__all__ = ["GRADE_ORDERS", "disagreements", "grade_distance", "outline_dice"]
+
+GRADE_ORDERS = (BROOKER_GRADES, WALTER_REED.grades)
+"""Grades that readers give, from none to worst: of a hip, of a residual limb."""
 
 
 def outline_dice(first: Reading, second: Reading) -> float | None:
@@ -25,8 +29,9 @@ def grade_distance(first: str | None, second: str | None) -> int | None:
     """Classes between two grades; ``None`` where one is missing. Grades that have no order differ by one."""
     if first is None or second is None:
         return None
-    if first in GRADES and second in GRADES:
-        return abs(GRADES.index(first) - GRADES.index(second))
+    for order in GRADE_ORDERS:
+        if first in order and second in order:
+            return abs(order.index(first) - order.index(second))
     return int(first != second)
 
 

@@ -110,6 +110,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Progress]:
         with safe_open(str(path), framework="pt") as file:
             progress = Progress(**json.loads((file.metadata() or {})["progress"]))
             return {key: file.get_tensor(key) for key in file.keys()}, progress  # noqa: SIM118  # the file is no mapping
+    except FileNotFoundError as error:
+        raise ReadError("does not exist", path=path, remedy="check the folder of the run, or train first") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ReadError(f"is not a checkpoint: {error}", path=path, remedy="delete it and start again") from error
 

@@ -124,6 +124,20 @@ def test_truncated_compressed_pixels_are_an_error(make_film, syntax, left):
         read_radiograph(film)
 
 
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+@pytest.mark.parametrize("left", [0.5, 0.99])
+def test_a_file_that_ends_within_its_compressed_pixels_is_truncated(make_film, syntax, left, tmp_path):
+    rng = np.random.default_rng(3)
+    film = make_film(rng.integers(0, 4096, (96, 128)).astype(np.uint16))
+    film.compress(syntax)
+    film.save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    cut = tmp_path / "film.dcm"
+    cut.write_bytes(cut.read_bytes()[: int(cut.stat().st_size * left)])
+    for source in (cut, cut.read_bytes()):
+        with pytest.raises(DecodeError, match="truncated"):
+            read_radiograph(source)
+
+
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
 def test_a_codestream_of_another_size_is_not_decoded(make_film, syntax):
     film = make_film()

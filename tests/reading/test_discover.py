@@ -32,6 +32,16 @@ def reasons(discovery):
     return {item.path.name: (item.status.value, item.reason) for item in discovery.rejected}
 
 
+def test_a_whole_copy_counts_before_one_that_was_cut_off(make_film, as_bytes, tmp_path):
+    whole = as_bytes(make_film())
+    cut, film = tmp_path / "a (copy interrupted).dcm", tmp_path / "b.dcm"
+    cut.write_bytes(whole[: len(whole) * 3 // 4])
+    film.write_bytes(whole)
+    discovery = discover([tmp_path])
+    assert [image.path for study in discovery.studies for image in study.images] == [film]
+    assert reasons(discovery)[cut.name] == ("refused", f"same SOP Instance UID as {film}: the larger one is used")
+
+
 def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_bytes, tmp_path):
     put("b/two.txt", SOPInstanceUID="1.2.2", InstanceNumber=2)  # suffixes say nothing
     put("a/one", SOPInstanceUID="1.2.1", InstanceNumber=1)

@@ -22,7 +22,7 @@ from ho_imaging.reporting.schema import (
     StudySeverityResult,
 )
 from ho_imaging.review.agreement import agreement, agreements, bland_altman, kappa, plot_bland_altman
-from ho_imaging.review.compare import disagreements, outline_dice
+from ho_imaging.review.compare import disagreements, grade_distance, outline_dice
 from ho_imaging.review.decisions import Decision, ReviewStore
 from ho_imaging.review.film_truth import film_truth
 from ho_imaging.review.grounds import grounds_of
@@ -277,6 +277,35 @@ def test_agreement_of_two_readers_and_the_model(tmp_path):
     json.dumps([item.to_dict() for item in found.values()], allow_nan=False)
     assert "quadratic-weighted kappa" in both._repr_html_()
     assert agreements(tmp_path)[0].to_dict() == both.to_dict()
+
+
+def test_residual_limbs_are_compared_by_their_own_grades(tmp_path):
+    store = ReviewStore(tmp_path / "reviews")
+    grades = {"A": ["II", "none", "mild"], "B": ["II", "severe", "mild"]}
+    for number in range(3):
+        result = study(f"1.2.{number}", left="II")
+        folder = tmp_path / "studies" / result.study_uid
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(result.to_json())
+        for name in ("A", "B"):
+            reader = Reader(name, result, store).grades("left", grades[name][number])
+            if number > 0:
+                reader = reader.grades("right", grades[name][number])
+            reader.commits(10.0)
+    readers = [item for item in agreements(tmp_path) if MODEL not in (item.first, item.second)]
+    hips, limbs = readers
+    assert (hips.studies, hips.sides, hips.same_grade) == (1, 2, 1.0)
+    assert limbs.grades == ("none", "mild", "moderate", "severe")
+    assert (limbs.studies, limbs.sides, limbs.same_grade) == (2, 4, 0.5)
+    assert limbs.table[0][3] == 2
+
+
+def test_steps_between_grades_of_a_residual_limb_are_counted():
+    assert grade_distance("none", "severe") == 3
+    assert grade_distance("mild", "mild") == 0
+    assert grade_distance("0", "IV") == 4
+    assert grade_distance("0", "mild") == 1
+    assert grade_distance(None, "mild") is None
 
 
 def test_readings_of_different_studies_are_no_pair():
