@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ho_imaging.reporting.counting import area_mm2, counted_findings
 from ho_imaging.reporting.schema import StudyResult
 
 __all__ = ["FINDING_COLUMNS", "INPUT_COLUMNS", "STUDY_COLUMNS", "finding_rows", "input_rows", "study_row"]
@@ -62,14 +63,19 @@ INPUT_COLUMNS: dict[str, str] = {
 
 
 def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
-    """Describe a study in one row; the grade is that of its worst side."""
+    """Describe a study in one row; the grade is that of its worst side, nodules are counted by `counted_findings`."""
     severity = result.severity
     study = None if severity is None else severity.study
     sides = () if severity is None else severity.sides
-    worst = next((side for side in sides if study is not None and side.grade == study.grade), None)
-    unique = [finding for finding in result.findings if finding.same_as is None]
-    areas = [finding.area_mm2 for finding in unique if finding.area_mm2 is not None]
-    lengths = [finding.long_axis_mm for finding in unique if finding.long_axis_mm is not None]
+    # Of two sides of one grade the one with more bone.
+    worst = max(
+        (side for side in sides if study is not None and (side.system, side.grade) == (study.system, study.grade)),
+        key=lambda side: side.score or 0.0,
+        default=None,
+    )
+    counted = counted_findings(result)
+    area = area_mm2(counted)
+    lengths = [finding.long_axis_mm for finding in counted if finding.long_axis_mm is not None]
     return {
         "study_uid": result.study_uid,
         "folder": folder,
@@ -81,9 +87,9 @@ def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
         "certainty": None if worst is None or not worst.probabilities else worst.probabilities.get(worst.grade or ""),
         "score": None if study is None else study.score,
         "category": None if study is None else study.category,
-        "findings": len(unique),
-        "area_mm2": round(sum(areas), 1) if areas else None,
-        "longest_mm": max(lengths, default=None),
+        "findings": len(counted),
+        "area_mm2": None if area is None else round(area, 1),
+        "longest_mm": max(lengths) if lengths and len(lengths) == len(counted) else None,
         "films": len(result.images),
         "films_not_done": sum(image.status != "done" for image in result.images),
         "region": next((str(image.region) for image in result.images if image.status == "done"), None),

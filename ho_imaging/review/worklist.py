@@ -350,7 +350,7 @@ def _cells(row: StudyRow) -> tuple[str, ...]:
         row.category or "",
         " / ".join([row.grade or "not graded", *row.alternatives.split()]),
         "" if row.certainty is None else f"{row.certainty:.2f}",
-        "" if row.score is None else f"{row.score:.0f}",
+        "" if row.score is None else f"{row.score:.1f}",
         str(row.findings),
     )  # fmt: skip
     seconds = f"{row.seconds:.0f}" if row.seconds else ""

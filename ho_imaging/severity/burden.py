@@ -95,7 +95,8 @@ def category_of(grade: str | None, score: float | None) -> Category | None:
         return None
     if grade in {"0", "none"} or (grade is None and score == 0.0):
         return Category.NONE
-    points = score or 0.0
+    # As results state it: a score of 60.0 in a result is never less than severe.
+    points = round(score or 0.0, 1)
     if grade in {"III", "IV", "severe"} or (points >= 60.0 and grade not in _RESIDUAL_LIMB):
         return Category.SEVERE
     if grade in {"II", "moderate"} or (points >= 30.0 and grade not in _RESIDUAL_LIMB):

@@ -80,9 +80,12 @@ def read_side(film: FilmReading, side: Side) -> SideReading:
     )
     close = None
     if arrangement.pieces:
-        close = arrangement.bridged or arrangement.gap_px == 0.0
-        if not close and measured.gap_mm is not None:
+        if arrangement.bridged or arrangement.gap_px == 0.0:
+            close = True
+        elif measured.gap_mm is not None:
             close = not at_least_a_centimetre(measured.gap_mm)
+        elif arrangement.gap_px is None:
+            close = False
     return SideReading(view, severity, why_no_hip(view) is None, close)
 
 
@@ -142,11 +145,15 @@ def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None
     elif gap.length_px == 0.0:
         said = "Spurs reach the opposing bone surface."
     else:
-        said = f"Spurs leave {gap.length_mm:.1f} mm between opposing bone surfaces"
         scale = scale_of(view)
-        if scale.factor != 1.0 and gap.length_mm is not None:
-            said += f" as measured, about {gap.length_mm * scale.factor:.1f} mm without magnification"
-        said += ", at least 1 cm." if lead.grade == "II" else ", less than 1 cm."
+        is_wide, has_scale = lead.grade == "II", scale.factor != 1.0 and gap.length_mm is not None
+        decides_mm = gap.length_mm if gap.length_mm is None else gap.length_mm * scale.factor
+        # 9.96 mm is less than 1 cm, and rounded it would not look so.
+        decides = "" if decides_mm is None else f"{decides_mm if is_wide else min(decides_mm, 9.9):.1f}"
+        said = f"Spurs leave {f'{gap.length_mm:.1f}' if has_scale else decides} mm between opposing bone surfaces"
+        if has_scale:
+            said += f" as measured, about {decides} mm without magnification"
+        said += ", at least 1 cm." if is_wide else ", less than 1 cm."
     if lead.alternatives:
         said += f" {_between(lead.grade or '', lead.alternatives, lead.probabilities)}"
     return said

@@ -127,7 +127,8 @@ def _biplanar(readings: list[SideReading]) -> SystemGrade | None:
     closest: dict[View, bool | None] = {}
     for reading in measurable:
         view = reading.view.film.prepared.radiograph.view.value
-        closest[view] = reading.close or closest.get(view) if view in closest else reading.close
+        known = [close for close in (closest.get(view), reading.close) if close is not None]
+        closest[view] = any(known) if known else None
     grade, statement = biplanar.grade_biplanar(closest)
     return SystemGrade(
         system=biplanar.NAME,

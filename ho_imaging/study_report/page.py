@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ho_imaging.progression.schema import IntervalResult
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.reporting.counting import area_mm2, counted_findings
 from ho_imaging.reporting.schema import (
     RESEARCH_USE,
     FindingResult,
@@ -273,9 +274,9 @@ def _nodule_in_words(finding: FindingResult, spoken: Language) -> str:
 
 def _sides(result: StudyResult, numbers: dict[str, int]) -> tuple[_Side, ...]:
     shown = []
+    counted = counted_findings(result)
     for side in () if result.severity is None else result.severity.sides:
-        findings = tuple(f for f in result.findings if f.side == side.side and f.same_as is None)
-        areas = [finding.area_mm2 for finding in findings]
+        findings = tuple(finding for finding in counted if finding.side == side.side)
         lead = next((grade for grade in side.systems if grade.system == side.system), None)
         shown.append(
             _Side(
@@ -283,7 +284,7 @@ def _sides(result: StudyResult, numbers: dict[str, int]) -> tuple[_Side, ...]:
                 lead=lead,
                 others=tuple(grade for grade in side.systems if grade is not lead),
                 findings=findings,
-                area_mm2=None if None in areas else sum(area for area in areas if area is not None),
+                area_mm2=area_mm2(findings),
                 basis=side.evidence.spacing_basis,
             )
         )

@@ -1,5 +1,7 @@
 """Grades against schematic hips with known gaps; the score against what it must obey."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.severity import Category, FilmReading, grade_study
 from ho_imaging.severity.burden import BurdenParts, burden_score, category_of
+from ho_imaging.severity.grade import Gap, SystemGrade
+from ho_imaging.severity.side import _brooker_statement
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, View
 
 
@@ -179,10 +183,23 @@ def test_nothing_is_zero_and_the_worked_example_of_the_documentation_holds():
         ("II", 5, "moderate"),
         ("III", 20, "severe"),
         (None, 70, "severe"),
+        ("I", 59.94, "moderate"),
+        ("I", 59.96, "severe"),  # a result says 60.0
+        ("I", 29.96, "moderate"),
     ],
 )
 def test_words_agree_with_grades(grade, score, word):
     assert category_of(grade, score) == word
+
+
+@pytest.mark.parametrize(
+    ("gap_mm", "grade", "said"), [(9.96, "III", "9.9 mm"), (10.0, "II", "10.0 mm"), (9.2, "III", "9.2 mm")]
+)
+def test_the_length_that_is_said_is_on_the_side_of_a_centimetre_that_the_class_says(gap_mm, grade, said):
+    view = SimpleNamespace(film=SimpleNamespace(anatomy=SimpleNamespace(basis=SpacingBasis.CALIBRATED)))
+    lead = SystemGrade("brooker", "Brooker class", "", True, grade, (), {}, "")
+    statement = _brooker_statement(view, None, Gap(20.0, gap_mm, ((0.0, 0.0), (0.0, 0.0))), lead)
+    assert statement.startswith(f"Spurs leave {said} between")
 
 
 def test_bone_that_only_an_ungradable_view_shows_is_not_lost(hips):

@@ -146,6 +146,14 @@ def test_biplanar(views, wanted):
     assert grade_biplanar(views)[0] == wanted
 
 
+def test_the_biplanar_grade_does_not_depend_on_the_order_of_films(hips):
+    side_on = hips(view=View.LATERAL, laterality=Laterality.RIGHT, sop_instance_uid="7.7")
+    clean = hips(laterality=Laterality.RIGHT, sop_instance_uid="7.8")
+    wide = hips(spur(30), laterality=Laterality.RIGHT, sop_instance_uid="7.9")
+    for films in ((clean, wide, side_on), (wide, clean, side_on), (side_on, wide, clean)):
+        assert grade(right(*films), "biplanar").grade == "1"
+
+
 def test_two_views_of_a_hip_get_a_biplanar_grade(hips):
     front = hips(spur(30), laterality=Laterality.RIGHT)
     side_on = hips(spur(4), view=View.LATERAL, laterality=Laterality.RIGHT, sop_instance_uid="7.7")
