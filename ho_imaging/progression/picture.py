@@ -35,22 +35,29 @@ _NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"
 def write_comparison(comparison: Comparison, out_dir: Path) -> None:
     """Write ``comparison.json``, a picture a side and, with matplotlib at hand, the trend.
 
+    Pictures of an earlier comparison in the same folder are removed.
+
     Raises
     ------
     WriteError
         If the folder cannot be written to.
 
     """
+    result, trend = out_dir / "comparison.json", out_dir / "trend.png"
+    pictures = {side: out_dir / f"{side.value}.png" for side in Side}
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        (out_dir / "comparison.json").write_text(comparison.result.to_json(), encoding="utf-8")
+        # Without a comparison beside them, files of these names are somebody's own.
+        for path in (*pictures.values(), trend) if result.exists() else ():
+            path.unlink(missing_ok=True)
+        result.write_text(comparison.result.to_json(), encoding="utf-8")
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
         ) from error
     for side, compared in comparison.sides.items():
-        write_png(out_dir / f"{side.value}.png", draw_side(compared, side))
-    _write_trend(comparison, out_dir / "trend.png")
+        write_png(pictures[side], draw_side(compared, side))
+    _write_trend(comparison, trend)
 
 
 @dataclass(frozen=True)

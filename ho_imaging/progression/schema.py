@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ho_imaging.reporting.schema import RESEARCH_USE
-from ho_imaging.vocabulary import Side
+from ho_imaging.reporting.schema import RESEARCH_USE, ModelResult, SoftwareResult
+from ho_imaging.vocabulary import Side, SpacingBasis
 
 __all__ = ["IntervalResult", "NoduleChangeResult", "ProgressionResult", "SideIntervalResult"]
 
@@ -52,6 +52,9 @@ class SideIntervalResult(_Part):
     change_sd_mm2: NonNegative | None = None
     change_mm2_per_month: float | None = None
     change_sd_mm2_per_month: NonNegative | None = None
+    earlier_basis: SpacingBasis | None = None
+    """What the millimetres of the earlier study's film rest on; areas are in those."""
+    later_basis: SpacingBasis | None = None
     earlier_film: str | None = None
     later_film: str | None = None
     residual_mm: NonNegative | None = None
@@ -76,13 +79,16 @@ class ProgressionResult(_Part):
     """Studies of one patient in time order.
 
     ``intervals``: each study against the one before; ``overall``: the last against the first. ``verdict`` is that of
-    the last interval: what is happening now.
+    the last interval: what is happening now. ``model``: the weights that all studies were analysed with; ids of nodules
+    are those of that analysis.
     """
 
-    schema_version: Literal["1.0"] = "1.0"
+    schema_version: Literal["1.0", "1.1"] = "1.1"
     verdict: VerdictWord
     intervals: tuple[IntervalResult, ...]
     overall: IntervalResult
+    model: ModelResult | None = None
+    software: SoftwareResult | None = None
     warnings: tuple[str, ...] = ()
     research_use: str = RESEARCH_USE
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from ho_imaging import __version__
 from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import Analyzer, StudyAnalysis
 from ho_imaging.progression.change import NoduleChange, SideChange, Verdict, find_changes, verdict_of
@@ -24,6 +25,7 @@ from ho_imaging.progression.schema import (
 )
 from ho_imaging.reading import discover
 from ho_imaging.reading.files import FileKind
+from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
 from ho_imaging.vocabulary import Side, Status
 
@@ -78,8 +80,8 @@ def compare(
     Raises
     ------
     UsageError
-        If there are fewer than two studies, a folder holds more than one, the dates are not in order, or the files name
-        different patients.
+        If there are fewer than two studies, a folder holds more than one, the dates are not in order, the files name
+        different patients, or the studies were analysed by different models.
     ReadError
         If a path does not exist.
 
@@ -101,19 +103,28 @@ def compare_studies(
         raise UsageError(
             "the files name different patients", remedy="check them, or say that another name is the same patient"
         )
-    between = list(days) if days is not None else [_days(a, b) for a, b in pairwise(studies)]
+    model = _model(studies)
+    dates = _dates(studies) if days is None else []
+    between = [_days(a, b) for a, b in pairwise(dates)] if days is None else list(days)
+    whole = _days(dates[0], dates[-1]) if days is None else sum(days)
     compared = [_interval(a, b, d) for (a, b), d in zip(pairwise(studies), between, strict=True)]
     last, sides = compared[-1]
-    known = [d for d in between if d is not None]
-    whole = sum(known) if len(known) == len(between) else None
     overall = last if len(studies) == 2 else _interval(studies[0], studies[-1], whole)[0]
     warnings = [f"study {n}: {text}" for n, study in enumerate(studies, start=1) for text in study.result.warnings]
-    if any(d is None for d in between):
-        warnings.append("No dates: growth per month is not given.")
+    if any(_names_nobody(study) for study in studies):
+        warnings.append("Not every file names its patient: nothing shows that all are of one person.")
+    if None in between:
+        warnings.append(
+            "Not every study has a date: growth per month is given only between those that have one."
+            if any(dates)
+            else "No dates: growth per month is not given."
+        )
     result = ProgressionResult(
         verdict=last.verdict,
         intervals=tuple(interval for interval, _ in compared),
         overall=overall,
+        model=model,
+        software=SoftwareResult(name="ho_imaging", version=__version__),
         warnings=tuple(dict.fromkeys(warnings)),
     )
     return Comparison(result, tuple(studies), sides)
@@ -141,35 +152,57 @@ def _patients(study: StudyAnalysis) -> set[str]:
     return {name for name in found if name is not None}
 
 
-def _date(study: StudyAnalysis) -> date | None:
-    dates = [film.reading.prepared.radiograph.acquired for film in study.films.values()]
-    return min((day for day in dates if day is not None), default=None)
+def _names_nobody(study: StudyAnalysis) -> bool:
+    return any(film.reading.prepared.radiograph.patient_hash is None for film in study.films.values())
 
 
-def _days(earlier: StudyAnalysis, later: StudyAnalysis) -> int | None:
-    first, second = _date(earlier), _date(later)
-    if first is None or second is None:
-        return None
-    if second < first:
-        raise UsageError("the later study was taken before the earlier one", remedy="give them in time order")
-    return (second - first).days
+def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
+    """Give the weights that all studies were analysed with: other weights see other outlines, which are no growth."""
+    models = {study.result.model.sha256: study.result.model for study in studies if study.result.model is not None}
+    if len(models) > 1:
+        raise UsageError("the studies were analysed by different models", remedy="analyse all of them with one")
+    return next(iter(models.values()), None)
+
+
+def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
+    """Give the first date of each study's films; those that are known must be in order, whatever lies between."""
+    dates = []
+    for study in studies:
+        taken = (film.reading.prepared.radiograph.acquired for film in study.films.values())
+        dates.append(min((day for day in taken if day is not None), default=None))
+    known = [(number, day) for number, day in enumerate(dates, start=1) if day is not None]
+    for (number, day), (next_number, next_day) in pairwise(known):
+        if next_day < day:
+            raise UsageError(
+                f"study {next_number} was taken before study {number}", remedy="give the studies in time order"
+            )
+    return dates
+
+
+def _days(first: date | None, second: date | None) -> int | None:
+    return None if first is None or second is None else (second - first).days
 
 
 def _interval(
     earlier: StudyAnalysis, later: StudyAnalysis, days: int | None
 ) -> tuple[IntervalResult, dict[Side, SideComparison]]:
     results: list[SideIntervalResult] = []
+    verdicts: list[VerdictWord] = []
     compared: dict[Side, SideComparison] = {}
-    sides = [side for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if _shows(earlier, side) and _shows(later, side)]
-    for side in sides:
+    shown = _sides(earlier), _sides(later)
+    sides = shown[0] | shown[1] if all(shown) else set()
+    for side in (side for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if side in sides):
         comparison, why_not = _best(earlier, later, side)
         grades = _grade(earlier, side), _grade(later, side)
         if comparison is None:
-            results.append(_cannot_tell(side, why_not, grades))
+            results.append(_cannot_tell(side, _only_one(side, shown) or why_not, grades))
         else:
             compared[side] = comparison
             results.append(_side_result(side, comparison, grades, days))
-    verdict = _worst([result.verdict for result in results])
+        # Films of one hip follow up a pelvis: a side without ectopic bone that is left out leaves no doubt.
+        if side in shown[0] & shown[1] or _has_findings(earlier, side) or _has_findings(later, side):
+            verdicts.append(results[-1].verdict)
+    verdict = _worst(verdicts)
     uids = earlier.result.study_uid, later.result.study_uid
     if not results:
         reason = "; ".join(
@@ -183,8 +216,19 @@ def _interval(
     return interval, compared
 
 
-def _shows(study: StudyAnalysis, side: Side) -> bool:
-    return any(side in sides_shown(film.reading) for film in study.films.values())
+def _sides(study: StudyAnalysis) -> set[Side]:
+    return {side for film in study.films.values() for side in sides_shown(film.reading)}
+
+
+def _only_one(side: Side, shown: tuple[set[Side], set[Side]]) -> str | None:
+    """Say that only one study shows a side; not where the other may, on a film whose side is not known."""
+    if side in shown[0] & shown[1] or Side.UNKNOWN in {side} | (shown[0] ^ shown[1]):
+        return None
+    return f"only the {'earlier' if side in shown[0] else 'later'} study shows this side"
+
+
+def _has_findings(study: StudyAnalysis, side: Side) -> bool:
+    return any(found.side in {side, Side.UNKNOWN} for film in _films(study, side) for found in film.findings)
 
 
 def _grade(study: StudyAnalysis, side: Side) -> str | None:
@@ -251,6 +295,8 @@ def _side_result(
         change_sd_mm2=round(change.change_sd_mm2, 1),
         change_mm2_per_month=None if months is None else round(difference / months, 2),
         change_sd_mm2_per_month=None if months is None else round(change.change_sd_mm2 / months, 2),
+        earlier_basis=comparison.earlier.film.anatomy.basis,
+        later_basis=comparison.later.film.anatomy.basis,
         earlier_film=comparison.earlier.film.prepared.radiograph.sop_instance_uid,
         later_film=comparison.later.film.prepared.radiograph.sop_instance_uid,
         residual_mm=round(registration.residual_mm, 2),
@@ -276,6 +322,6 @@ def _nodule_result(nodule: NoduleChange, months: float | None) -> NoduleChangeRe
 
 
 def _worst(verdicts: Sequence[VerdictWord]) -> VerdictWord:
-    """Spreading anywhere is spreading; a side that cannot be told leaves the rest in doubt."""
+    """Spreading anywhere is spreading; a side that cannot be told leaves the rest in doubt, and so does none."""
     order: tuple[VerdictWord, ...] = ("spreading", "cannot tell", "regressing", "stable")
     return min(verdicts, key=order.index, default="cannot tell")

@@ -123,7 +123,7 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
     ReadError
         If the one given cannot be read.
     UsageError
-        If it is of another study.
+        If it is of another study, or of another analysis of this one.
 
     """
     path = given if given is not None else study.folder / _COMPARISON
@@ -143,7 +143,23 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
             path=path,
             remedy="compare again with this study as the last",
         )
+    if study.result is not None and not _same_nodules(result, study.result):
+        raise UsageError(
+            "is of another analysis of this study, whose nodules have other numbers",
+            path=path,
+            remedy="run ho-imaging compare again with the model of the result",
+        )
     return ComparisonMaterial(result)
+
+
+def _same_nodules(comparison: ProgressionResult, result: StudyResult) -> bool:
+    """Whether the ids of a comparison's last study can be those of a result; before 1.1 it named no weights."""
+    models = comparison.model, result.model
+    if models[0] is not None and models[1] is not None and models[0].sha256 != models[1].sha256:
+        return False
+    named = {uid for side in comparison.intervals[-1].sides for nodule in side.nodules for uid in nodule.later_ids}
+    # Possible nodules (P1, P2, ...) are in no result.
+    return {name for name in named if not name.startswith("P")} <= {finding.id for finding in result.findings}
 
 
 def reviews_of(study: KeptStudy) -> Sequence[ReviewedStudy]:

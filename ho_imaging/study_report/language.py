@@ -30,7 +30,7 @@ __all__ = ["Language", "Passage", "languages", "load_language"]
 SOURCE = "en"
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_SHARE = re.compile(r"(\d+)\s?%")
+_WORD_SHARE = re.compile(r"([^,\s][^,]*) (\d+)\s?%")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
@@ -99,6 +99,8 @@ class Language:
                 if found is None:
                     continue
                 values = {name: self._value(name, value) for name, value in found.groupdict().items()}
+                if None in values.values():
+                    continue
                 passages.append(Passage(self.catalogue.gettext(message) % values))
                 rest = rest[found.end() :].lstrip()
                 break
@@ -108,18 +110,21 @@ class Language:
                 rest = rest[cut:].lstrip()
         return tuple(passages)
 
-    def _value(self, name: str, text: str) -> str:
+    def _value(self, name: str, text: str) -> str | None:
+        """Give a value of a sentence in this language; ``None`` for one that the catalogue does not know."""
         if name.startswith(("uid", "keyword")):
             return text
         if name.startswith("inner"):
-            return " ".join(passage.text for passage in self.statement(text))
+            inner = [passage for part in text.split("; ") for passage in self.statement(part)]
+            known = all(passage.language is None for passage in inner)
+            return "; ".join(passage.text for passage in inner) if known else None
         if name.startswith("list"):
             return self.listed([self.word(part) for part in re.split(r", | and ", text)])
+        if name.startswith("shares"):
+            return _WORD_SHARE.sub(lambda found: f"{self.word(found[1])} {self.share(int(found[2]) / 100.0)}", text)
         if _NUMBER.fullmatch(text):
             digits = len(text.partition(".")[2])
             return self.number(float(text), digits, signed=text.startswith("+"))
-        if "%" in text:
-            return _SHARE.sub(lambda found: self.share(int(found[1]) / 100.0), text)
         word = text.replace(" ", "_")
         return self.word(word if word in WORDS else text)
 
@@ -147,6 +152,7 @@ _SHAPES: Mapping[str, str] = {
     "keyword": r"\w+",
     "shares": r"[^()]+?",
     "list": r"[^().]+?",
+    "names": r"(?:(?![:.] ).)+?",  # one that begins a sentence must not take in what stands before it
 }
 
 

@@ -3,7 +3,7 @@
 A result speaks English. Each sentence here is one that the program writes into results, with placeholders for what
 varies; a report in another language finds it by its wording. What is not here stays English and is marked so.
 Placeholders: ``number``, ``keyword`` and ``uid`` (left as they are), ``grade``, ``shares`` (text with percentages),
-``list`` (words), ``word``, ``inner`` (a sentence in a sentence).
+``list`` (words), ``word``, ``names`` (a file's own words, without colons), ``inner`` (sentences with "; " between).
 """
 
 from __future__ import annotations
@@ -71,8 +71,10 @@ _NO_GRADES = (
 _WARNINGS = (
     _("Millimetres are scaled from the femoral heads (48 mm assumed): take them as +- 8 %%."),
     _("No believable spacing and no femoral head to scale by: sizes are in pixels only."),
-    _("study %(number)s: %(inner)s"),
+    _("study %(number)s:"),
     _("No dates: growth per month is not given."),
+    _("Not every study has a date: growth per month is given only between those that have one."),
+    _("Not every file names its patient: nothing shows that all are of one person."),
 )
 
 _FLAGS = (
@@ -160,6 +162,8 @@ _CHANGES = (
     _("Grade %(grade1)s to %(grade2)s."),
     _("the films are of different projections"),
     _("no film of this side on both"),
+    _("only the earlier study shows this side"),
+    _("only the later study shows this side"),
     _("the joint is not seen on both films"),
     _("too little native bone is seen on both films"),
     _("the bones differ in size by more than magnification explains"),

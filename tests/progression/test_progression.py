@@ -1,6 +1,7 @@
 """Registration and growth against films that were moved and changed by known amounts."""
 
 from datetime import date
+from itertools import permutations
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 
 from ho_imaging.errors import UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
+from ho_imaging.progression import picture
 from ho_imaging.progression.change import NoduleCourse, Verdict, find_changes, verdict_of
 from ho_imaging.progression.register import NotComparableError, register
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.progression.studies import compare_studies
+from ho_imaging.reporting.schema import ModelResult
 from ho_imaging.severity import FilmReading, grade_study
 from ho_imaging.severity.film import view_of_side
-from ho_imaging.vocabulary import Laterality, Side, Structure
+from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure
 
 SHAPE = (360, 300)
 
@@ -63,15 +66,15 @@ def right(reading):
     return view_of_side(reading, Side.RIGHT)
 
 
-def study(reading, name="1"):
-    result = SimpleNamespace(study_uid=name, status="done", warnings=())
-    return SimpleNamespace(
-        result=result, severity=grade_study([reading]), films={name: SimpleNamespace(reading=reading)}
-    )
+def study(*readings, name="1", sha256="a" * 64):
+    model = ModelResult(name="test", version="1", sha256=sha256)
+    result = SimpleNamespace(study_uid=name, status="done", warnings=(), model=model)
+    films = {str(number): SimpleNamespace(reading=reading) for number, reading in enumerate(readings)}
+    return SimpleNamespace(result=result, severity=grade_study(readings), films=films)
 
 
 def compared(before, after, **options):
-    return compare_studies([study(before, "1"), study(after, "2")], **options).result
+    return compare_studies([study(before), study(after, name="2")], **options).result
 
 
 NODULE = (120, 70, 12)
@@ -205,10 +208,133 @@ def test_dates_come_from_the_films_and_must_be_in_order(known):
     first = hip(known, NODULE, acquired=date(2025, 1, 1))
     second = hip(known, NODULE, acquired=date(2025, 3, 2))
     assert compared(first, second).overall.days == 60
-    with pytest.raises(UsageError, match="before the earlier"):
+    with pytest.raises(UsageError, match="study 2 was taken before study 1"):
         compared(second, first)
     undated = compared(hip(known, NODULE), second)
     assert undated.overall.days is undated.overall.sides[0].change_mm2_per_month is None
+
+
+DATES = [date(2025, 1, 1), date(2025, 3, 2), None]
+
+
+@pytest.mark.parametrize("order", list(permutations(DATES)))
+def test_a_study_without_a_date_hides_no_wrong_order_and_no_time(known, order):
+    studies = [study(hip(known, NODULE, acquired=day), name=str(n)) for n, day in enumerate(order)]
+    if order.index(DATES[1]) < order.index(DATES[0]):
+        with pytest.raises(UsageError, match="was taken before study"):
+            compare_studies(studies)
+        return
+    result = compare_studies(studies).result
+    days = [60 if None not in pair else None for pair in (order[:2], order[1:])]
+    assert [interval.days for interval in result.intervals] == days
+    ends_dated = None not in {order[0], order[-1]}
+    assert result.overall.days == (60 if ends_dated else None)
+    assert (result.overall.sides[0].change_mm2_per_month is not None) == ends_dated
+    assert any("Not every study has a date" in text for text in result.warnings)
+
+
+def test_without_any_date_or_with_days_it_is_said_so_or_not_at_all(known):
+    film = hip(known, NODULE)
+    assert [text for text in compared(film, film).warnings if "date" in text] == [
+        "No dates: growth per month is not given."
+    ]
+    assert not [text for text in compared(film, film, days=[30]).warnings if "date" in text]
+
+
+def test_files_that_name_nobody_are_compared_with_a_warning(known):
+    named, nameless = hip(known, NODULE, patient_hash="a"), hip(known, NODULE)
+    for films in ((named, nameless), (nameless, named), (nameless, nameless)):
+        assert any("Not every file names its patient" in text for text in compared(*films).warnings)
+    assert not any("names its patient" in text for text in compared(named, named).warnings)
+
+
+def left(known, *nodules):
+    return hip(known, *nodules, laterality=Laterality.LEFT, sop_instance_uid="1.2.3.4.6")
+
+
+@pytest.mark.parametrize("earlier_shows_both", [True, False])
+def test_a_side_with_ectopic_bone_that_one_study_shows_leaves_the_study_in_doubt(known, earlier_shows_both):
+    both, one = study(hip(known, NODULE), left(known)), study(left(known), name="2")
+    pair = [both, one] if earlier_shows_both else [one, both]
+    result = compare_studies(pair).result
+    right_, left_ = result.overall.sides
+    shows = "earlier" if earlier_shows_both else "later"
+    assert (right_.side, right_.verdict) == ("right", "cannot tell")
+    assert right_.statement == f"Cannot tell: only the {shows} study shows this side."
+    assert ((right_.earlier_grade or right_.later_grade), right_.change_mm2) == ("I", None)
+    assert (left_.side, left_.verdict) == ("left", "stable")
+    assert result.verdict == result.overall.verdict == "cannot tell"
+
+
+def test_a_clear_side_that_one_study_shows_is_named_and_leaves_no_doubt(known):
+    """A follow-up of the hip that is ill, after a pelvis."""
+    result = compare_studies([study(hip(known), left(known, NODULE)), study(left(known, NODULE), name="2")]).result
+    assert [(side.side, side.verdict) for side in result.overall.sides] == [
+        ("right", "cannot tell"),
+        ("left", "stable"),
+    ]
+    assert result.verdict == "stable"
+
+
+def test_growth_on_one_side_is_spreading_whatever_the_other_shows(known):
+    pair = [study(hip(known, NODULE), left(known, NODULE)), study(left(known, (120, 70, 18)), name="2")]
+    assert compare_studies(pair).result.verdict == "spreading"
+
+
+def test_studies_of_opposite_hips_tell_nothing(known):
+    result = compare_studies([study(hip(known)), study(left(known), name="2")]).result
+    assert [side.statement for side in result.overall.sides] == [
+        "Cannot tell: only the earlier study shows this side.",
+        "Cannot tell: only the later study shows this side.",
+    ]
+    assert result.verdict == "cannot tell"
+
+
+def test_a_film_of_an_unknown_side_may_be_of_any(known):
+    unknown = hip(known, NODULE, laterality=Laterality.UNKNOWN)
+    result = compared(hip(known, NODULE), unknown)
+    assert {side.statement for side in result.overall.sides} == {"Cannot tell: no film of this side on both."}
+    assert result.verdict == "cannot tell"
+
+
+def test_a_result_names_the_weights_and_what_millimetres_rest_on(known):
+    result = compared(hip(known, NODULE), hip(known, NODULE, basis=SpacingBasis.ANATOMICAL))
+    assert (result.model.sha256, result.software.name) == ("a" * 64, "ho_imaging")
+    (side,) = result.overall.sides
+    assert (side.earlier_basis, side.later_basis) == ("calibrated", "anatomical")
+    assert ProgressionResult.from_json(result.to_json()) == result
+
+
+def test_a_result_of_the_first_schema_is_read(known):
+    data = compared(hip(known, NODULE), hip(known, NODULE)).model_dump(mode="json")
+    data |= {"schema_version": "1.0"}
+    del data["model"], data["software"]
+    for interval in (*data["intervals"], data["overall"]):
+        for side in interval["sides"]:
+            del side["earlier_basis"], side["later_basis"]
+    read = ProgressionResult.model_validate(data)
+    assert (read.schema_version, read.model, read.overall.sides[0].earlier_basis) == ("1.0", None, None)
+
+
+def test_studies_of_different_weights_are_not_compared(known):
+    film = hip(known, NODULE)
+    with pytest.raises(UsageError, match="different models"):
+        compare_studies([study(film), study(film, name="2", sha256="b" * 64)])
+
+
+def test_a_used_folder_keeps_no_picture_of_the_last_comparison(known, tmp_path, monkeypatch):
+    monkeypatch.setattr(picture, "_write_trend", lambda _, path: path.touch() if trend else None)
+    right_film, left_film = hip(known, NODULE), left(known, NODULE)
+    (tmp_path / "left.png").write_text("somebody's own, as nothing was compared here")
+    trend = True
+    picture.write_comparison(compare_studies([study(right_film), study(right_film)]), tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"comparison.json", "right.png", "trend.png", "left.png"}
+    (tmp_path / "notes.txt").touch()
+    trend = False
+    picture.write_comparison(compare_studies([study(left_film), study(left_film)]), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"comparison.json", "left.png", "notes.txt"}
+    assert (tmp_path / "left.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_two_patients_are_not_compared_unless_asked(known):
@@ -230,7 +356,7 @@ def test_films_that_do_not_fit_cannot_tell(known):
 
 def test_three_studies_give_each_interval_and_the_whole(known):
     films = [hip(known, (120, 70, radius)) for radius in (12, 18, 18)]
-    result = compare_studies([study(film, str(n)) for n, film in enumerate(films)], days=[30, 60]).result
+    result = compare_studies([study(film, name=str(n)) for n, film in enumerate(films)], days=[30, 60]).result
     assert [interval.verdict for interval in result.intervals] == ["spreading", "stable"]
     assert result.verdict == "stable"
     assert (result.overall.verdict, result.overall.days) == ("spreading", 90)

@@ -112,9 +112,65 @@ def test_every_quality_flag_can_be_said_in_german():
     assert {text for text in texts if english_parts(text)} == {"7 7: it was not believed."}
 
 
+CONTRADICTED = "ImageLaterality says right, but the film shows both hips: each side is graded where it lies."
+
+
+def german(text):
+    """What is said in German, and what is left in English."""
+    passages = load_language("de").statement(text)
+    return " ".join(p.text for p in passages if p.language is None), [p.text for p in passages if p.language]
+
+
 def test_a_side_that_the_film_contradicts_can_be_said_in_german():
-    said = "ImageLaterality says right, but the film shows both hips: each side is graded where it lies."
-    assert not english_parts(said)
+    assert not english_parts(CONTRADICTED)
+
+
+def test_a_warning_of_a_study_is_said_in_german_to_its_end():
+    scaled = "Millimetres are scaled from the femoral heads (48 mm assumed): take them as +- 8 %."
+    for text in (scaled, CONTRADICTED):
+        alone, _ = german(text)
+        assert german(f"study 2: {text}") == (f"Studie 2: {alone}", [])
+    assert german("study 2: Nobody expected this.") == ("Studie 2:", ["Nobody expected this."])
+
+
+def test_what_is_not_known_before_a_sentence_is_not_taken_into_it():
+    alone, _ = german(CONTRADICTED)
+    assert german(f"Nobody expected this. {CONTRADICTED}") == (alone, ["Nobody expected this."])
+    _, left = german(f"who knows: {CONTRADICTED}")
+    assert left == [f"who knows: {CONTRADICTED}"]
+
+
+def test_two_reasons_why_nothing_can_be_told_are_both_said_in_german():
+    both = german("Cannot tell: study earlier was refused; study later was failed.")
+    assert both == ("Nicht zu sagen: die frühere Studie wurde: abgelehnt; die spätere Studie wurde: gescheitert.", [])
+    unknown = "Cannot tell: study earlier was refused; nobody expected this."
+    assert german(unknown) == ("", [unknown])
+
+
+def test_words_of_shares_are_those_of_the_list():
+    said, left = german("Between none and mild, by what is known of outline and scale (none 20%, mild 58%).")
+    assert not left
+    assert said.startswith("Zwischen keine und leicht,")
+    assert said.endswith("(keine 20\u00a0%, leicht 58\u00a0%).")
+    said, _ = german("Between 0 and I to III: motion needed, by what is known of outline and scale (0 20%, "
+                     "I to III: motion needed 58%).")  # fmt: skip
+    assert said.endswith("(0 20\u00a0%, I bis III: Beweglichkeit nötig 58\u00a0%).")
+
+
+def test_every_warning_and_reason_of_a_comparison_can_be_said_in_german():
+    """Sentences that the code gives to no function of their own, as they stand in it."""
+    source = (PACKAGE / "progression" / "studies.py").read_text(encoding="utf-8")
+    for said in (
+        "Not every file names its patient: nothing shows that all are of one person.",
+        "Not every study has a date: growth per month is given only between those that have one.",
+        "No dates: growth per month is not given.",
+        "no film of this side on both",
+        "the studies show no side in common",
+    ):
+        assert f'"{said}"' in source
+        assert not english_parts(said)
+    for which in ("earlier", "later"):
+        assert not english_parts(f"Cannot tell: only the {which} study shows this side.")
 
 
 def test_every_reason_why_films_cannot_be_compared_can_be_said_in_german():

@@ -16,7 +16,7 @@ from ho_imaging.cli import main
 from ho_imaging.errors import UsageError
 from ho_imaging.findings import read_anatomy
 from ho_imaging.pipeline import Analyzer
-from ho_imaging.progression.schema import IntervalResult, ProgressionResult, SideIntervalResult
+from ho_imaging.progression.schema import IntervalResult, NoduleChangeResult, ProgressionResult, SideIntervalResult
 from ho_imaging.reporting.bone_outlines import BoneOutlines, bone_outlines
 from ho_imaging.reporting.schema import RESEARCH_USE, StudyResult
 from ho_imaging.review.decisions import Decision, ReviewStore
@@ -50,16 +50,22 @@ def hostile(value):
     return HOSTILE if isinstance(value, str) else value
 
 
-def comparison(uid, **changes):
+def comparison(uid, *, later_ids=None, model=None, **changes):
+    """A comparison that ends with a study, of one nodule if ``later_ids`` are given."""
+    nodule = NoduleChangeResult(
+        course="grown", earlier_ids=("F1",), later_ids=later_ids or (), earlier_mm2=100.0, later_mm2=220.0,
+        change_mm2=120.0, change_sd_mm2=20.4, change_mm2_per_month=40.0, density_change=None,
+    )  # fmt: skip
     side = SideIntervalResult(
         side="right", verdict="spreading", statement="100 to 220 sq mm, +120 +- 40; 1 new, 0 gone. Grade I to III.",
         earlier_grade="I", later_grade="III", earlier_mm2=100.0, later_mm2=220.0, change_mm2=120.0, change_sd_mm2=20.4,
         change_mm2_per_month=40.0, change_sd_mm2_per_month=6.8, residual_mm=0.7,
+        nodules=() if later_ids is None else (nodule,),
     )  # fmt: skip
     interval = IntervalResult(
         earlier_study_uid="1.2.3", later_study_uid=uid, days=91, verdict="spreading", sides=(side,), **changes
     )
-    return ProgressionResult(verdict="spreading", intervals=(interval,), overall=interval)
+    return ProgressionResult(verdict="spreading", intervals=(interval,), overall=interval, model=model)
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
@@ -328,6 +334,26 @@ def test_a_comparison_of_another_study_is_refused(batch, tmp_path):
     assert read_comparison(study, path).result.verdict == "spreading"
     (study.folder / "comparison.json").write_text(comparison(study.study_uid).to_json())
     assert read_comparison(study).result.verdict == "spreading"
+
+
+def test_a_comparison_of_another_analysis_of_the_study_is_refused(batch):
+    study = next(study for study in kept_studies(batch) if study.result.status == "done")
+    path = study.folder / "comparison.json"
+    path.write_text(comparison(study.study_uid, later_ids=("F1", "P7"), model=study.result.model).to_json())
+    assert read_comparison(study).result.model == study.result.model
+    other = study.result.model.model_copy(update={"sha256": "f" * 64})
+    path.write_text(comparison(study.study_uid, later_ids=("F1",), model=other).to_json())
+    with pytest.raises(UsageError, match=r"comparison\.json: is of another analysis.*run ho-imaging compare again"):
+        read_comparison(study)
+    # One of the first schema names no weights, but the nodules it speaks of.
+    for later_ids, is_of_result in ((("F1",), True), (("F1", "F999"), False)):
+        old = comparison(study.study_uid, later_ids=later_ids).model_dump(mode="json", exclude={"model", "software"})
+        path.write_text(json.dumps(old | {"schema_version": "1.0"}))
+        if is_of_result:
+            assert read_comparison(study).result.schema_version == "1.0"
+            continue
+        with pytest.raises(UsageError, match="is of another analysis"):
+            read_comparison(study)
 
 
 def test_readers_decisions_stand_beside_the_models(batch, page):
