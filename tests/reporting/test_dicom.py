@@ -1,5 +1,6 @@
 """DICOM objects against the schematic hips, highdicom's reader, dciodvfy and dcmtk."""
 
+import copy
 import io
 import itertools
 import json
@@ -299,6 +300,88 @@ def test_the_same_film_and_model_give_the_same_objects(analysed, monkeypatch):
     assert {i.SOPInstanceUID for i in analysis.result.to_dicom([source])} == {i.SOPInstanceUID for i in first}
     other = analysis.result.model_copy(update={"model": analysis.result.model.model_copy(update={"sha256": "b" * 64})})
     assert not {i.SOPInstanceUID for i in other.to_dicom([source])} & {i.SOPInstanceUID for i in first}
+
+
+def told(item):
+    """What a written object tells, as others would compare it: all but its own name, its number and the clock's."""
+    own = {"SOPInstanceUID", "DimensionOrganizationUID", "InstanceNumber"}
+    back = written(item)
+    assert back.file_meta.MediaStorageSOPInstanceUID == back.SOPInstanceUID
+    found = []
+    for element in back.iterall():
+        clock = element.keyword.endswith(("Date", "Time", "DateTime", "OfSecondaryCapture"))
+        if not clock and element.keyword not in own and element.VR != "SQ":
+            found.append((str(element.tag), str(element.value)))
+    return found
+
+
+def by_film(made):
+    """Objects by kind, and by the film they are of where they are of one."""
+    found = {}
+    for item in made:
+        films = {str(e.value) for e in item.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+        film = "" if item.Modality == "SR" else films.pop()
+        found[f"{item.Modality} {item.get('ContentLabel', '')}".strip(), film] = item
+    return found
+
+
+@pytest.mark.parametrize("comes", ["after", "before"])
+def test_a_late_film_gives_other_names_to_what_tells_something_else_and_to_nothing_else(analysed, comes):
+    first = make_source(PixelSpacing=[0.5, 0.5], InstanceNumber=2)
+    late = make_source(CR, PixelSpacing=[0.25, 0.25], InstanceNumber=3 if comes == "after" else 1)
+    films = [first, late] if comes == "after" else [late, first]
+    before = by_film(analysed(first).to_dicom(probability=True, anatomy=True))
+    later = by_film(analysed(*films).to_dicom(probability=True, anatomy=True))
+    assert before.keys() < later.keys()
+    renamed = {kind for (kind, film), item in before.items() if item.SOPInstanceUID != later[kind, film].SOPInstanceUID}
+    for place, item in before.items():
+        assert (told(item) == told(later[place])) == (place[0] not in renamed), place
+        assert item.SeriesInstanceUID == later[place].SeriesInstanceUID, place
+    # Each side is graded on one film, so the picture lists another film's grade; a film before it renumbers nodules.
+    assert {"SR", "OT"} <= renamed
+    assert ("SEG HO_NODULES" in renamed) == (comes == "before")
+    assert not renamed & {"SEG HO_PROBABILITY", "SEG ANATOMY"}
+
+
+def test_a_corrected_side_is_told_under_other_names(fake_network):
+    source = make_source(CR, PixelSpacing=[0.5, 0.5])
+    left, right = (
+        by_film(Analyzer(region="hip", laterality=side, view="ap").analyze_films([source]).to_dicom())
+        for side in ("left", "right")
+    )
+    assert left.keys() == right.keys()
+    assert {kind for kind, _ in left} == {"SEG HO_NODULES", "PR HO_FINDINGS", "OT", "SR"}
+    for place, item in left.items():
+        assert item.SOPInstanceUID != right[place].SOPInstanceUID, place
+        assert item.SeriesInstanceUID == right[place].SeriesInstanceUID, place
+
+
+def test_neither_the_hour_nor_the_place_nor_a_corrected_name_is_in_an_objects_name(analysed, tmp_path):
+    from ho_imaging.reporting.dicom import FilmPictures, study_objects  # noqa: PLC0415
+
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    uid = str(source.SOPInstanceUID)
+    results = [analysed(source).result]
+    for name in ("a", "elsewhere"):
+        place = tmp_path / name / "film.dcm"
+        place.parent.mkdir()
+        source.save_as(place, enforce_file_format=True)
+        results.append(analysed(place).result)
+    assert len({result.images[0].path for result in results}) == 3
+    corrected = copy.deepcopy(source)
+    corrected.SpecificCharacterSet = "ISO_IR 100"
+    corrected.PatientName, corrected.PatientID, corrected.AccessionNumber = "Müller^Åse", "P2", "A2"
+    pictures = {uid: FilmPictures(np.full((ROWS, COLUMNS), 0.5, np.float32), {}, np.zeros((40, 50, 3), np.uint8))}
+    made = [
+        study_objects(result, {uid: film}, pictures, created=datetime(2025, 3, number, number))
+        for number, (result, film) in enumerate(zip([*results, results[0]], [source] * 3 + [corrected], strict=True), 1)
+    ]
+    assert [item.Modality for item in made[-1]] == ["SEG", "SEG", "PR", "OT", "SR"]
+    assert {str(item.PatientName) for item in made[-1]} == {"Müller^Åse"}
+    assert {tuple(item.SOPInstanceUID for item in objects) for objects in made} == {
+        tuple(item.SOPInstanceUID for item in made[0])
+    }
+    assert len({item.InstanceCreationDate for objects in made for item in objects}) == 4
 
 
 NAMES = {

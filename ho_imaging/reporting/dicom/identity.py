@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -59,6 +59,10 @@ _WORDS = (
     "IssuerOfPatientID",
 )
 
+_NOT_SAID = {*_TAKEN_OVER, *_WORDS, "SpecificCharacterSet", "DimensionOrganizationUID"}
+_TIMES = {"DA", "DT", "TM"}
+_PATIENT_GROUP = 0x0010
+
 
 @dataclass(frozen=True)
 class Observer:
@@ -95,7 +99,10 @@ class Maker:
         }
 
     def uid(self, *parts: str) -> UID:
-        """Give a UID that is the same for the same input, model, program and reading, so that a re-run replaces."""
+        """Give a UID that is the same for the same input, model, program and reading.
+
+        An object's own is made from it and from what the object says, by `take_over`.
+        """
         reading = () if self.observer is None else ("reading", self.observer.name, self.observer.digest)
         return stable_uid(self.model.sha256, self.software.version, *parts, *reading)
 
@@ -124,10 +131,10 @@ def as_reference(source: Dataset) -> Dataset:
 
 
 def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
-    """Give an object its source's character set and the patient and study attributes that came without.
+    """Give an object its source's character set, the patient and study attributes that came without, and its own UID.
 
     Our own text is ASCII, which every DICOM character set holds, so names stay as they were written; a reader's name
-    may not be.
+    may not be. To be called when all that an object says is in it and its pixels are not compressed yet.
     """
     for keyword in _TAKEN_OVER:
         if keyword in source and keyword not in made:
@@ -153,6 +160,9 @@ def compress_runs(made: Dataset) -> None:
 
 def _settle(made: Dataset, maker: Maker) -> None:
     """Put one time and stable identifiers where highdicom puts the clock's and random ones."""
+    # An archive may keep the first object under a UID, so what says something else needs another (PS3.5 9).
+    made.SOPInstanceUID = stable_uid(str(made.SOPInstanceUID), _digest(made))
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     stamp = maker.created
     made.InstanceCreationDate, made.InstanceCreationTime = stamp.strftime("%Y%m%d"), stamp.strftime("%H%M%S")
     for element in made.iterall():
@@ -164,6 +174,30 @@ def _settle(made: Dataset, maker: Maker) -> None:
             element.value = stamp.strftime("%Y%m%d%H%M%S")
         elif element.keyword == "DimensionOrganizationUID":
             element.value = maker.uid("dimensions", str(made.SOPInstanceUID))
+
+
+def _digest(made: Dataset) -> str:
+    digest = hashlib.sha256()
+    for part in _said(made):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _said(dataset: Dataset) -> Iterator[bytes]:
+    """Give what an object says, part by part: not when it was made, and not whose study it is of.
+
+    An archive that corrects a patient or an order does so in every object of the study, under the names they have.
+    """
+    for element in dataset:
+        if element.VR in _TIMES or element.tag.group == _PATIENT_GROUP or element.keyword in _NOT_SAID:
+            continue
+        yield f"{element.tag}\0".encode()
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from _said(item)
+                yield b"item\0"
+        else:
+            yield element.value if isinstance(element.value, bytes) else f"{element.value}\0".encode()
 
 
 def _is_ascii(made: Dataset) -> bool:

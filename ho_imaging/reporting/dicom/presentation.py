@@ -86,13 +86,13 @@ def presentation_state(
         series_description="HO imaging: annotations (research)",
         **maker.equipment(),
     )
-    take_over(made, source, maker)
     # A state replaces the film's own polarity (PS3.4 N.2), so it has to say it again.
     inverse = source.PhotometricInterpretation == "MONOCHROME1" or source.get("PresentationLUTShape") == "INVERSE"
     made.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
     made.Laterality = source.get("Laterality") or ""
     made.PresentationCreationDate = maker.created.strftime("%Y%m%d")
     made.PresentationCreationTime = maker.created.strftime("%H%M%S")
+    take_over(made, source, maker)
     return made
 
 
@@ -142,7 +142,7 @@ def _summary(sides: Sequence[SideResult]) -> list[TextObject]:
         word = "not graded" if side.grade is None else f"{side.system.replace('_', ' ')} {side.grade}"
         if side.grade is not None and side.alternatives:
             word += f" (or {' or '.join(side.alternatives)})"
-        score = "" if side.score is None else f", burden {side.score:.0f} of 100"
+        score = "" if side.score is None else f", burden {side.score:.1f} of 100"
         lines.append(f"{_SIDE_WORDS[Side(side.side)]}: {word}{score}")
     lines.append("Research use only")
     return [
