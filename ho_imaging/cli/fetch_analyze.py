@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ho_imaging.errors import HOImagingError, UsageError
 
 if TYPE_CHECKING:
+    from ho_imaging.pacs.config import Tls
     from ho_imaging.pacs.fetch import Archive
     from ho_imaging.pipeline import Analyzer
 
@@ -57,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     query = dict(_pair(text) for text in options.query)
     if not query and not options.study:
         raise UsageError("neither --study nor --query is given", remedy="say which studies")
+    if options.limit is not None and options.limit < 0:
+        raise UsageError(f"--limit {options.limit} is negative", remedy="give 0 or more")
     try:
         archive = _archive(options)
         studies = [*options.study, *(archive.find(query) if query else [])][: options.limit]
@@ -94,38 +99,91 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
                 line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
     except HOImagingError as error:
         line |= {"status": "failed", "reason": error.problem}
+    except Exception as error:  # whatever a study holds, the others go on
+        logger.warning("study %s failed (%s)", uid, type(error).__name__)
+        logger.debug("trace", exc_info=True)
+        line |= {"status": "failed", "reason": f"it could not be processed ({type(error).__name__})"}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()
     return line["status"] == "done" and not line.get("objects_not_sent")
 
 
 def _archive(options: argparse.Namespace) -> Archive:
-    from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, Tls  # noqa: PLC0415
-    from ho_imaging.pacs.fetch import DicomwebArchive, DimseArchive  # noqa: PLC0415
+    """Make the archive that is asked; what cannot be used is said under the name of its option."""
+    from pydantic import ValidationError  # noqa: PLC0415
 
-    tls = None
-    if options.tls or options.certificate or options.authority:
-        tls = Tls(certificate=options.certificate, key=options.key, authority=options.authority)
-    if options.dicomweb is not None:
-        return DicomwebArchive(
-            DicomwebDestination(
-                kind="dicomweb",
-                name="archive",
-                url=options.dicomweb,
-                token_env=options.token_env,
-                token_file=options.token_file,
-                user=options.user,
-                password_env=options.password_env,
-                password_file=options.password_file,
-                tls=tls,
-            )
-        )
+    try:
+        return _web(options) if options.dicomweb is not None else _dimse(options)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        entry, problem = str(wrong["loc"][0]), wrong["msg"].removeprefix("Value error, ")
+        if entry in {"ae_title", "host", "port"}:
+            raise _no_address(options.dimse) from error
+        if entry == "tls":  # made of these
+            entry = next(name for name in ("authority", "certificate", "tls") if getattr(options, name))
+        raise UsageError(f"{_option('dicomweb' if entry == 'url' else entry)}: {problem}") from error
+
+
+@contextlib.contextmanager
+def _as_option() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        entry, _, problem = error.problem.removeprefix("tls.").partition(": ")
+        raise UsageError(f"{_option(entry)}: {problem}", path=error.path, remedy=error.remedy) from error
+
+
+def _web(options: argparse.Namespace) -> Archive:
+    from ho_imaging.pacs.config import DicomwebDestination  # noqa: PLC0415
+    from ho_imaging.pacs.fetch import DicomwebArchive  # noqa: PLC0415
+
+    peer = DicomwebDestination(
+        kind="dicomweb",
+        name="archive",
+        url=options.dicomweb,
+        token_env=options.token_env,
+        token_file=options.token_file,
+        user=options.user,
+        password_env=options.password_env,
+        password_file=options.password_file,
+        tls=_tls(options),
+    )
+    with _as_option():
+        return DicomwebArchive(peer)
+
+
+def _dimse(options: argparse.Namespace) -> Archive:
+    from ho_imaging.pacs.config import DimseDestination  # noqa: PLC0415
+    from ho_imaging.pacs.fetch import DimseArchive  # noqa: PLC0415
+
     title, _, address = options.dimse.partition("@")
     host, _, port = address.rpartition(":")
-    if not (title and host and port.isdigit()):
-        raise UsageError(f"--dimse {options.dimse!r} is no address", remedy="write AET@HOST:PORT")
-    peer = DimseDestination(kind="dimse", name=title, ae_title=title, host=host, port=int(port), tls=tls)
-    return DimseArchive(peer, own_ae_title=options.ae_title, move_port=options.move_port)
+    if not (title and host and port.isdecimal()):
+        raise _no_address(options.dimse)
+    peer = DimseDestination(
+        kind="dimse", name="archive", ae_title=title, host=host, port=int(port), tls=_tls(options)
+    )  # fmt: skip
+    with _as_option():
+        return DimseArchive(peer, own_ae_title=options.ae_title, move_port=options.move_port)
+
+
+def _tls(options: argparse.Namespace) -> Tls | None:
+    from ho_imaging.pacs.config import Tls  # noqa: PLC0415
+
+    if not (options.tls or options.certificate or options.key or options.authority):
+        return None
+    return Tls(certificate=options.certificate, key=options.key, authority=options.authority)
+
+
+def _no_address(text: str) -> UsageError:
+    return UsageError(
+        f"--dimse: {text!r} is no address",
+        remedy="write AET@HOST:PORT, the title with at most 16 characters, the port from 1 to 65535",
+    )
+
+
+def _option(entry: str) -> str:
+    return f"--{entry.replace('_', '-')}"
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import threading
 from pathlib import Path
@@ -11,11 +12,13 @@ from ho_imaging.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
 
+logger = logging.getLogger(__name__)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="TOML configuration (docs/pacs.md)")
-    parser.add_argument("--check", action="store_true", help="only check the configuration")
+    parser.add_argument("--check", action="store_true", help="only check the configuration and all it names")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,19 +26,22 @@ def run(options: argparse.Namespace) -> int:
     from ho_imaging.pacs.config import load_serve_config  # noqa: PLC0415
 
     config = load_serve_config(options.config)
-    if options.check:
-        return 0
+    ended = threading.Event()
     try:
         import pynetdicom  # noqa: F401, PLC0415  (said here, before anything is received)
 
-        from ho_imaging.pacs.service import Service  # noqa: PLC0415  (heavy, and an extra)
+        from ho_imaging.pacs.service import Service, check_config  # noqa: PLC0415  (heavy, and an extra)
+
+        if options.check:
+            check_config(config)
+            logger.info("%s: the configuration is good", options.config)
+            return 0
+        service = Service(config)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: ended.set())
+        service.start()
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
-    service = Service(config)
-    ended = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: ended.set())
-    service.start()
     try:
         while not ended.wait(0.5):
             service.check()

@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.toml_file import read_toml
 
 __all__ = [
     "Accept",
+    "AeTitle",
     "Analysis",
     "DicomwebDestination",
     "DimseDestination",
     "Health",
     "Listen",
+    "PeerPort",
     "ServeConfig",
     "Spooling",
     "Tls",
     "load_serve_config",
     "secret",
+    "within",
 ]
 
 AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?$")]
 """1 to 16 characters without backslash (PS3.5 6.2, AE)."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+PeerPort = Annotated[int, Field(ge=1, le=65535)]
+"""One that others know: not 0, which leaves the choice to the system."""
+
 Positive = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        known = text.startswith(("http://", "https://")) and parts.hostname and parts.port != 0
+    except ValueError:  # of the port, or of brackets
+        known = False
+    if not known or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(
+            "is no address of the form https://HOST:PORT/PATH (user and password have places of their own)"
+        )
+    return text.rstrip("/")  # paths are put behind it, and many servers know none with two slashes
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class _Strict(BaseModel):
@@ -50,23 +75,46 @@ class Tls(_Strict):
     key: Path | None = None
     authority: Path | None = None
 
+    @field_validator("key")
+    @classmethod
+    def _belongs_to_a_certificate(cls, key: Path | None, others: ValidationInfo) -> Path | None:
+        if key is not None and others.data.get("certificate") is None:
+            raise ValueError("is the key of no certificate: give that too")
+        return key
+
     def for_server(self) -> ssl.SSLContext:
-        """Context of a server (TLS 1.2 or later, BCP 195)."""
+        """Context of a server (TLS 1.2 or later, BCP 195); raises `UsageError`, which begins with the entry."""
         if self.certificate is None:
-            raise UsageError("TLS of the listener needs a certificate", remedy="set certificate and key")
+            raise UsageError("certificate: a listener with TLS needs one", remedy="set certificate and key")
         context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        _load(context, self)
+        self._present(context)
         if self.authority is not None:
+            with _using("authority", self.authority):
+                context.load_verify_locations(self.authority)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
     def for_client(self) -> ssl.SSLContext:
-        """Context of a client that checks the server's certificate and name."""
-        context = ssl.create_default_context(cafile=None if self.authority is None else str(self.authority))
+        """Context of a client that checks the server's certificate and name; raises likewise."""
+        if self.authority is None:
+            context = ssl.create_default_context()
+        else:
+            with _using("authority", self.authority):
+                context = ssl.create_default_context(cafile=str(self.authority))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        _load(context, self, with_authority=False)
+        self._present(context)
         return context
+
+    def _present(self, context: ssl.SSLContext) -> None:
+        if self.certificate is None:
+            return
+        if self.key is not None:
+            with _using("key", self.key):
+                pass  # what follows does not say which of the two is missing
+        with _using("certificate", self.certificate):
+            # With a password, if an empty one: OpenSSL would ask whoever sits at the terminal for that of a locked key.
+            context.load_cert_chain(self.certificate, self.key, password="")
 
 
 class _PatientContext(ssl.SSLContext):
@@ -79,14 +127,21 @@ class _PatientContext(ssl.SSLContext):
         return super().wrap_socket(sock, *arguments, **(options | {"do_handshake_on_connect": False}))
 
 
-def _load(context: ssl.SSLContext, tls: Tls, *, with_authority: bool = True) -> None:
+@contextlib.contextmanager
+def _using(entry: str, file: Path) -> Iterator[None]:
     try:
-        if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
-        if with_authority and tls.authority is not None:
-            context.load_verify_locations(tls.authority)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"TLS files cannot be used: {error}", remedy="give PEM files that belong together") from error
+        file.open("rb").close()
+        yield
+    except ssl.SSLError as error:
+        raise UsageError(
+            f"{entry}: cannot be used ({error.reason or 'not PEM'})",
+            path=file,
+            remedy="give PEM files that belong together, the key without a password",
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"{entry}: cannot be read: {error.strerror}", path=file, remedy="check the path and its rights"
+        ) from error
 
 
 class Listen(_Strict):
@@ -141,7 +196,7 @@ class DimseDestination(_Strict):
     name: Name
     ae_title: AeTitle
     host: str
-    port: Port
+    port: PeerPort
     tls: Tls | None = None
     commit: bool = False
 
@@ -151,13 +206,27 @@ class DicomwebDestination(_Strict):
 
     kind: Literal["dicomweb"]
     name: Name
-    url: Annotated[str, Field(pattern=r"^https?://.+$")]
+    url: WebAddress
     token_env: str | None = None
     token_file: Path | None = None
     user: str | None = None
     password_env: str | None = None
     password_file: Path | None = None
     tls: Tls | None = None
+
+    @field_validator("password_env", "password_file")
+    @classmethod
+    def _is_of_a_user(cls, value: str | Path | None, others: ValidationInfo) -> str | Path | None:
+        if value is not None and others.data.get("user") is None:
+            raise ValueError("is the password of no user: name the user too")
+        return value
+
+    @field_validator("tls")
+    @classmethod
+    def _has_a_use(cls, tls: Tls | None, others: ValidationInfo) -> Tls | None:
+        if tls is not None and others.data.get("url", "").startswith("http:"):
+            raise ValueError("has no use with an address that begins with http: write https")
+        return tls
 
 
 class Health(_Strict):
@@ -197,18 +266,42 @@ def load_serve_config(path: Path) -> ServeConfig:
     return read_toml(path, ServeConfig, UsageError, remedy="see docs/pacs.md for an example")
 
 
-def secret(variable: str | None, file: Path | None) -> str | None:
-    """Read a secret from the environment or a file, whichever is named."""
+@contextlib.contextmanager
+def within(place: str) -> Iterator[None]:
+    """Put the place in the configuration before what an error says."""
+    try:
+        yield
+    except HOImagingError as error:
+        raise type(error)(f"{place}{error.problem}", path=error.path, remedy=error.remedy) from error
+
+
+def secret(what: str, variable: str | None, file: Path | None) -> str | None:
+    """Read a secret from the environment or a file, whichever is named.
+
+    ``what``: of the entries that name them, for example ``token`` of ``token_env`` and ``token_file``.
+
+    Raises
+    ------
+    UsageError
+        If it is not there or empty; the message begins with the entry.
+
+    """
     if variable is not None:
-        value = os.environ.get(variable)
-        if not value:
-            raise UsageError(f"the environment variable {variable} is not set", remedy="set it before the start")
+        value = os.environ.get(variable, "")
+        if not value.strip():
+            raise UsageError(
+                f"{what}_env: the environment variable {variable} is not set", remedy="set it before the start"
+            )
         return value
     if file is not None:
         try:
-            return file.read_text(encoding="utf-8").strip()
-        except OSError as error:
+            value = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or "no text in UTF-8"
             raise UsageError(
-                f"cannot be read: {error.strerror}", path=file, remedy="check the secret's file"
+                f"{what}_file: cannot be read: {why}", path=file, remedy="check the secret's file"
             ) from error
+        if not value:
+            raise UsageError(f"{what}_file: is empty", path=file, remedy="write the secret into it")
+        return value
     return None

@@ -6,15 +6,17 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter, ValidationError
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from ho_imaging.errors import HOImagingError, UsageError
-from ho_imaging.pacs.config import DicomwebDestination, DimseDestination
+from ho_imaging.pacs.config import AeTitle, DicomwebDestination, DimseDestination, PeerPort
 from ho_imaging.pacs.receive import FILMS, SYNTAXES
-from ho_imaging.pacs.send import associate, send_datasets, web_session
+from ho_imaging.pacs.send import PeerError, associate, check_destination, send_datasets, web_client, what_went_wrong
 from ho_imaging.reading.own import is_own
+from ho_imaging.reading.uid import is_uid
 
 __all__ = ["Archive", "DicomwebArchive", "DimseArchive", "FetchError"]
 
@@ -47,26 +49,36 @@ class DicomwebArchive:
     Raises
     ------
     UsageError
-        If a secret that is named cannot be read.
+        If a secret or a certificate that is named cannot be used; the message begins with the entry.
 
     """
 
     def __init__(self, peer: DicomwebDestination) -> None:
-        from dicomweb_client.api import DICOMwebClient  # noqa: PLC0415  (an extra)
-
         self._peer = peer
-        self._client = DICOMwebClient(peer.url, session=web_session(peer))
+        self._client = web_client(peer)
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """See `Archive`; raises `FetchError`."""
         check_query(query)
-        found = self._ask(lambda: self._client.search_for_studies(search_filters=dict(query), limit=MOST_STUDIES))
-        return [_value(study, "StudyInstanceUID") for study in found]
+        filters = dict(query)
+        found: list[str] = self._ask(
+            lambda: [
+                _value(study, "StudyInstanceUID")
+                for study in self._client.search_for_studies(search_filters=filters, limit=MOST_STUDIES)
+            ]
+        )
+        return found
 
     def fetch(self, study_uid: str) -> list[Dataset]:
         """See `Archive`; raises `FetchError`."""
-        known = self._ask(lambda: self._client.search_for_instances(study_instance_uid=study_uid))
-        films = [item for item in known if _value(item, "SOPClassUID") in FILMS]
+        _check_uid(study_uid)
+        films = self._ask(
+            lambda: [
+                item
+                for item in self._client.search_for_instances(study_instance_uid=study_uid)
+                if _class(item) in FILMS
+            ]
+        )
         _check_count(len(films), study_uid)
         fetched = [
             self._ask(
@@ -83,22 +95,31 @@ class DicomwebArchive:
         return send_datasets(self._peer, objects, own_ae_title="")
 
     def _ask(self, call: Callable[[], Any]) -> Any:
-        from requests import RequestException  # noqa: PLC0415
-
         try:
             return call()
-        except RequestException as error:
-            status = None if error.response is None else error.response.status_code
-            what = f"answered {status}" if status else f"cannot be reached ({type(error).__name__})"
-            raise FetchError(f"{self._peer.url} {what}", remedy="check address and credentials") from error
+        except Exception as error:  # the client raises what it likes at odd answers
+            raise FetchError(
+                f"{self._peer.url} {what_went_wrong(error)}", remedy="check address and credentials"
+            ) from error
 
 
 class DimseArchive:
-    """An archive without web: C-FIND, then C-GET, or C-MOVE to a port of ours that it knows as ``own_ae_title``."""
+    """An archive without web: C-FIND, then C-GET, or C-MOVE to a port of ours that it knows as ``own_ae_title``.
+
+    Raises
+    ------
+    UsageError
+        If the title, the port or a certificate that is named cannot be used; the message begins with the entry.
+
+    """
 
     def __init__(
         self, peer: DimseDestination, *, own_ae_title: str = "HO_IMAGING", move_port: int | None = None
     ) -> None:
+        _check_entry("ae_title", AeTitle, own_ae_title, "1 to 16 characters without a backslash")
+        if move_port is not None:
+            _check_entry("move_port", PeerPort, move_port, "1 to 65535")
+        check_destination(peer)
         self._peer, self._own, self._move_port = peer, own_ae_title, move_port
 
     def find(self, query: Mapping[str, str]) -> list[str]:
@@ -111,20 +132,26 @@ class DimseArchive:
         asked = Dataset()
         asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", ""
         for keyword, value in query.items():
-            setattr(asked, keyword, value)
+            try:
+                setattr(asked, keyword, value)
+            except (TypeError, ValueError) as error:
+                raise UsageError(f"{keyword} cannot be asked for", remedy="ask for something else") from error
         found: list[str] = []
         with _Association(self._peer, self._own, [StudyRootQueryRetrieveInformationModelFind]) as association:
             for status, study in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
                 self._check(status, "C-FIND")
                 if study is not None and len(found) < MOST_STUDIES:
-                    found.append(str(study.StudyInstanceUID))
+                    found.append(str(study.get("StudyInstanceUID", "")))
         return found
 
     def fetch(self, study_uid: str) -> list[Dataset]:
         """See `Archive`; raises `FetchError`."""
+        _check_uid(study_uid)  # an archive would take an empty one, or one with an asterisk, for any study
         asked = Dataset()
         asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", study_uid
-        return self._get(asked) if self._move_port is None else self._move(asked, self._move_port)
+        films = self._get(asked) if self._move_port is None else self._move(asked, self._move_port)
+        _check_count(len(films), study_uid)
+        return films
 
     def put(self, objects: list[Dataset]) -> dict[str, str | None]:
         """See `Archive`."""
@@ -175,9 +202,16 @@ class DimseArchive:
         code = status.get("Status")
         if code is None:
             raise FetchError(f"{self._peer.name} did not answer the {what}", remedy="check that it is there")
-        # Success, pending, and "some objects could not be sent": those of kinds we do not take.
         if code not in {0x0000, 0xFF00, 0xFF01, 0xB000}:
             raise FetchError(f"{self._peer.name} answered the {what} with {code:04X}", remedy="see its log")
+        if code == 0xB000:
+            # As a rule of kinds we do not take. Which kinds they were it does not say.
+            logger.warning(
+                "%s: %s objects were not sent by the %s; if films are among them, see its log",
+                self._peer.name,
+                status.get("NumberOfFailedSuboperations", "some"),
+                what,
+            )
 
 
 class _Association:
@@ -193,16 +227,23 @@ class _Association:
         roles: list[Any] | None = None,
     ) -> None:
         wanted = [(context, SYNTAXES if context in FILMS else None) for context in contexts]
-        self._association = associate(peer, own_ae_title, wanted, handlers=handlers, roles=roles)
-        if not self._association.is_established:
-            raise FetchError(f"{peer.name} cannot be reached or refuses", remedy="check host, port and AE titles")
+        try:
+            self._association = associate(peer, own_ae_title, wanted, handlers=handlers, roles=roles)
+        except PeerError as error:
+            raise FetchError(error.problem, remedy=error.remedy) from error
+        self._name = peer.name
 
     def __enter__(self) -> Any:
         return self._association
 
-    def __exit__(self, *_: object) -> None:
-        if self._association.is_established:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
             self._association.release()
+        else:
+            self._association.abort()
+        if isinstance(error, ValueError | RuntimeError) and not isinstance(error, HOImagingError):
+            # It offers no such service, hung up in between, or a value of the query cannot be written as DICOM.
+            raise FetchError(f"{self._name} cannot be asked: {error}", remedy="see what it offers") from error
 
 
 def check_query(query: Mapping[str, str]) -> None:
@@ -213,7 +254,7 @@ def check_query(query: Mapping[str, str]) -> None:
 
 
 def _keep(event: Any, got: list[Dataset]) -> int:
-    if len(got) >= MOST_INSTANCES:
+    if len(got) > MOST_INSTANCES:  # one more says that there were too many
         return 0xA700
     dataset = event.dataset
     dataset.file_meta = event.file_meta
@@ -222,9 +263,31 @@ def _keep(event: Any, got: list[Dataset]) -> int:
     return 0x0000
 
 
+def _check_entry(entry: str, kind: Any, value: object, form: str) -> None:
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"{entry}: {value!r} cannot be one", remedy=f"give {form}") from error
+
+
+def _check_uid(study_uid: str) -> None:
+    if not is_uid(study_uid):
+        raise FetchError(f"{study_uid!r} is no UID of a study", remedy="give digits with dots between them")
+
+
 def _check_count(count: int, study_uid: str) -> None:
     if count > MOST_INSTANCES:
-        raise FetchError(f"study {study_uid} has {count} films", remedy=f"at most {MOST_INSTANCES} are taken")
+        raise FetchError(
+            f"study {study_uid} has more than {MOST_INSTANCES} films", remedy="no such study can be analysed"
+        )
+
+
+def _class(item: Mapping[str, Any]) -> str:
+    """SOP class of an instance; one without might be a film, and it might be no instance at all but a complaint."""
+    found = _value(item, "SOPClassUID")
+    if not found:
+        raise ValueError("an instance of no class")
+    return found
 
 
 def _value(item: Mapping[str, Any], keyword: str) -> str:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from ho_imaging.errors import UsageError
+
 __all__ = ["Counters", "HealthServer"]
 
 
@@ -30,7 +32,14 @@ class Counters:
 
 
 class HealthServer:
-    """Answers ``/health`` (200 or 503) and ``/metrics``; holds no patient data."""
+    """Answers ``/health`` (200 or 503) and ``/metrics``; holds no patient data.
+
+    Raises
+    ------
+    UsageError
+        If the address cannot be used.
+
+    """
 
     def __init__(
         self,
@@ -72,7 +81,12 @@ class HealthServer:
             def log_message(self, *_: object) -> None:
                 """Say nothing: a monitor asks every few seconds."""
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
+        try:
+            self._server = ThreadingHTTPServer((host, port), Handler)
+        except OSError as error:
+            raise UsageError(
+                f"health: cannot listen on {host}:{port}: {error.strerror}", remedy="choose another port"
+            ) from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 

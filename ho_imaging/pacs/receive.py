@@ -136,7 +136,7 @@ class Receiver:
             )
         except OSError as error:
             raise UsageError(
-                f"cannot listen on {listen.host}:{listen.port}: {error.strerror}", remedy="choose another port"
+                f"listen: cannot listen on {listen.host}:{listen.port}: {error.strerror}", remedy="choose another port"
             ) from error
         logger.info("listening as %s on %s:%d", listen.ae_title, listen.host, self.port)
 
@@ -180,7 +180,7 @@ class Receiver:
             self._spool.committed(str(item.ReferencedSOPInstanceUID))
             self._count("objects_committed")
         for item in report.get("FailedSOPSequence", []):
-            self._spool.send_again(str(item.ReferencedSOPInstanceUID))
+            self._spool.send_again(str(item.ReferencedSOPInstanceUID), keep_hours=self._config.spool.keep_hours)
             self._count("objects_not_committed")
         return SUCCESS, None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,19 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from ho_imaging.errors import UsageError
-from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret
+from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret, within
 
-__all__ = ["associate", "commit_objects", "send_datasets", "send_objects", "web_session"]
+__all__ = [
+    "PeerError",
+    "associate",
+    "check_destination",
+    "commit_objects",
+    "send_datasets",
+    "send_objects",
+    "web_client",
+    "what_went_wrong",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -22,49 +32,102 @@ CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 15.0, 120.0
 _WARNINGS = {0xB000, 0xB006, 0xB007}
 """Stored, with something changed or ignored (PS3.4 Table B.2-1)."""
 
+_NO_ANSWER = "no answer"
+
+_REPORTS = {
+    "application/dicom+json": "application/dicom+json",
+    "application/json": "application/json",
+    "application/dicom+xml": "application/dicom+xml",
+    "application/xml": "application/xml",
+    "text/xml": "application/xml",
+}
+"""How archives name the report on what they stored, and how the client knows it."""
+
+_BUSY = (408, 429, 503, 504)
+_BUSY_TRIES, _BUSY_PAUSE_S = 4, 1.0
+"""An archive that says it is busy is asked again, after twice the time each time. What is sent waits in the outbox."""
+
+
+class PeerError(HOImagingError, OSError):
+    """A peer cannot be reached, or refuses."""
+
+
+def check_destination(destination: DimseDestination | DicomwebDestination) -> None:
+    """Raise `UsageError`, which begins with the entry, if a secret or certificate that is named cannot be used."""
+    if isinstance(destination, DicomwebDestination):
+        web_client(destination)
+    else:
+        _client_tls(destination)
+
+
+def _never() -> bool:
+    return False
+
 
 def send_objects(
-    destination: DimseDestination | DicomwebDestination, files: Mapping[str, Path], *, own_ae_title: str
+    destination: DimseDestination | DicomwebDestination,
+    files: Mapping[str, Path],
+    *,
+    own_ae_title: str,
+    stopped: Callable[[], bool] = _never,
 ) -> dict[str, str | None]:
-    """Send files by SOP Instance UID; give for each ``None`` when it was taken, else why not. A peer raises nothing."""
+    """Send files by SOP Instance UID; give for each ``None`` when it was taken, else why not. A peer raises nothing.
+
+    What was not tried is not in the answer: after an object at which the peer hung up (it must not hold up the others),
+    or when ``stopped``, which is asked before each, says so.
+    """
     found: dict[str, str | None] = {}
     datasets: dict[str, Dataset] = {}
     for uid, path in files.items():
         try:
             datasets[uid] = pydicom.dcmread(path)
-        except (OSError, pydicom.errors.InvalidDicomError) as error:
+        except (OSError, EOFError, pydicom.errors.InvalidDicomError) as error:
             found[uid] = f"cannot be read ({type(error).__name__})"
-    return found | send_datasets(destination, list(datasets.values()), own_ae_title=own_ae_title)
+    return found | _send(destination, datasets, own_ae_title, stopped)
 
 
 def send_datasets(
     destination: DimseDestination | DicomwebDestination, objects: Sequence[Dataset], *, own_ae_title: str
 ) -> dict[str, str | None]:
-    """Send data sets; likewise."""
+    """Send data sets; likewise, with an answer for each."""
     datasets = {str(item.SOPInstanceUID): item for item in objects}
+    return dict.fromkeys(datasets, "the association ended") | _send(destination, datasets, own_ae_title, _never)
+
+
+def _send(
+    destination: DimseDestination | DicomwebDestination,
+    datasets: Mapping[str, Dataset],
+    own_ae_title: str,
+    stopped: Callable[[], bool],
+) -> dict[str, str | None]:
+    if not datasets:
+        return {}
     if isinstance(destination, DimseDestination):
-        return _by_association(destination, datasets, own_ae_title)
-    return _by_web(destination, datasets)
+        return _by_association(destination, datasets, own_ae_title, stopped)
+    return _by_web(destination, datasets, stopped)
 
 
 def _by_association(
-    destination: DimseDestination, datasets: Mapping[str, Dataset], own_ae_title: str
+    destination: DimseDestination, datasets: Mapping[str, Dataset], own_ae_title: str, stopped: Callable[[], bool]
 ) -> dict[str, str | None]:
     wanted = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()})
-    association = associate(destination, own_ae_title, wanted)
-    if not association.is_established:
-        why = "rejected the association" if association.is_rejected else "cannot be reached"
-        return dict.fromkeys(datasets, f"{destination.name} {why}")
+    try:
+        association = associate(destination, own_ae_title, wanted)
+    except HOImagingError as error:
+        return dict.fromkeys(datasets, error.problem)
     found: dict[str, str | None] = {}
     try:
         for uid, dataset in datasets.items():
+            if stopped():
+                break
             found[uid] = _store(association, dataset)
+            if found[uid] == _NO_ANSWER:
+                association.abort()  # it may look alive a little longer, and the next would be waited for in vain
             if not association.is_established:
                 break
     finally:
-        if association.is_established:
-            association.release()
-    return dict.fromkeys(datasets, "the association ended") | found
+        association.release()
+    return found
 
 
 def _store(association: Any, dataset: Dataset) -> str | None:
@@ -74,7 +137,7 @@ def _store(association: Any, dataset: Dataset) -> str | None:
         return f"cannot be sent: {error}"[:200]
     status = answer.get("Status")
     if status is None:
-        return "no answer"
+        return _NO_ANSWER
     if status == 0x0000 or status in _WARNINGS:
         return None
     return f"refused with status {status:04X}"
@@ -92,9 +155,10 @@ def commit_objects(
         StorageCommitmentPushModelInstance,
     )
 
-    association = associate(destination, own_ae_title, [(StorageCommitmentPushModel, None)])
-    if not association.is_established:
-        return f"{destination.name} takes no request for commitment"
+    try:
+        association = associate(destination, own_ae_title, [(StorageCommitmentPushModel, None)])
+    except HOImagingError as error:
+        return f"no request for commitment: {error.problem}"
     try:
         request = Dataset()
         request.TransactionUID = transaction_uid
@@ -106,62 +170,142 @@ def commit_objects(
         answer, _ = association.send_n_action(
             request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
         )
+        if answer.get("Status") is None:
+            association.abort()
+    except (ValueError, RuntimeError):  # it has hung up meanwhile
+        return f"{destination.name} takes no request for commitment"
     finally:
         association.release()
     return None if answer.get("Status") == 0x0000 else f"{destination.name} refused to commit"
 
 
-def _by_web(destination: DicomwebDestination, datasets: Mapping[str, Dataset]) -> dict[str, str | None]:
-    from dicomweb_client.api import DICOMwebClient  # noqa: PLC0415  (an extra)
-    from requests import RequestException  # noqa: PLC0415
+def _by_web(
+    destination: DicomwebDestination, datasets: Mapping[str, Dataset], stopped: Callable[[], bool]
+) -> dict[str, str | None]:
+    import requests  # noqa: PLC0415  (an extra)
 
     found: dict[str, str | None] = {}
     try:
-        client = DICOMwebClient(destination.url, session=web_session(destination))
-    except (UsageError, ValueError) as error:
+        client = web_client(destination, answered=_plain_report, redirects=False)
+    except HOImagingError as error:
         return dict.fromkeys(datasets, str(error))
     for uid, dataset in datasets.items():
+        if stopped():
+            break
         try:
-            answer = client.store_instances([dataset])
-        except RequestException as error:
-            status = None if error.response is None else error.response.status_code
-            found[uid] = f"{destination.name} answered {status}" if status else f"{destination.name} cannot be reached"
+            failed = client.store_instances([dataset]).get("FailedSOPSequence")
+            reason = failed[0].get("FailureReason") if failed else None
+        except requests.ConnectTimeout:  # the others would have to wait as long for the same
+            return dict.fromkeys(datasets, f"{destination.name} cannot be reached") | found
+        except Exception as error:  # noqa: BLE001  (the client raises what it likes at odd answers)
+            found[uid] = f"{destination.name} {what_went_wrong(error)}"
             continue
-        failed = answer.get("FailedSOPSequence")
-        found[uid] = f"refused with reason {failed[0].get('FailureReason'):04X}" if failed else None
+        if failed:
+            found[uid] = "refused without a reason" if reason is None else f"refused with reason {reason:04X}"
+        else:
+            found[uid] = None
     return found
 
 
-def web_session(peer: DicomwebDestination) -> Any:
-    """Make a session with a peer's token, user or client certificate, and a limit on every wait.
+def _plain_report(response: Any, **_: object) -> None:
+    """Let the client read the report on what was stored.
+
+    It looks for some types, without parameters, and thinks all is well where it knows none: a refusal in another form
+    would pass for success, and so would the page of something that is no archive, say to log in.
+    """
+    from requests import RequestException  # noqa: PLC0415
+
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if response.ok and response.content and kind not in _REPORTS:
+        raise RequestException("no report on what was stored", response=response)
+    response.headers["Content-Type"] = _REPORTS.get(kind, kind)
+
+
+def what_went_wrong(error: Exception) -> str:
+    """Put what a client of DICOMweb raises into words that hold no data of the answer."""
+    import requests  # noqa: PLC0415
+
+    status = error.response.status_code if getattr(error, "response", None) is not None else None  # type: ignore[attr-defined]
+    if status is not None:
+        return f"answered {status}" + (" and what is no report" if status < 300 else "")
+    if isinstance(error, requests.ConnectionError | requests.Timeout):
+        return f"cannot be reached ({type(error).__name__})"
+    return f"answered what cannot be understood ({type(error).__name__})"
+
+
+def web_client(
+    peer: DicomwebDestination, *, answered: Callable[..., None] | None = None, redirects: bool = True
+) -> Any:
+    """Make a client with a peer's token, user or client certificate, and a limit on every wait.
+
+    ``answered`` is shown each answer. Without ``redirects`` one ends in an error: a POST would go on as a GET, whose
+    success says nothing of what was sent.
 
     Raises
     ------
     UsageError
-        If a secret that is named cannot be read.
+        If a secret or a certificate that is named cannot be used; the message begins with the entry.
 
     """
     import requests  # noqa: PLC0415
+    from dicomweb_client.api import DICOMwebClient  # noqa: PLC0415  (an extra)
+    from urllib3 import Retry  # noqa: PLC0415
+
+    _client_tls(peer)  # said now, and for each file
+    authority = None if peer.tls is None else peer.tls.authority
 
     class Bounded(requests.adapters.HTTPAdapter):
         def send(self, *arguments: Any, **options: Any) -> Any:
-            options["timeout"] = options.get("timeout") or (CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S)
+            options["timeout"] = (CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S)
+            if authority is not None:
+                options["verify"] = str(authority)  # which a variable of the environment would replace
             return super().send(*arguments, **options)
 
     session = requests.Session()
-    session.mount("http://", Bounded())
-    session.mount("https://", Bounded())
-    token = secret(peer.token_env, peer.token_file)
+    busy = Retry(
+        _BUSY_TRIES, connect=0, read=0, other=0, allowed_methods=["GET"], status_forcelist=_BUSY,
+        backoff_factor=_BUSY_PAUSE_S, raise_on_status=False, respect_retry_after_header=False,
+    )  # fmt: skip
+    session.mount("http://", Bounded(max_retries=busy))
+    session.mount("https://", Bounded(max_retries=busy))
+    if not redirects:
+        session.max_redirects = 0
+    token = secret("token", peer.token_env, peer.token_file)
     if token is not None:
-        session.headers["Authorization"] = f"Bearer {token}"
+        if not (token.isascii() and token.isprintable()):
+            entry = "token_file" if peer.token_env is None else "token_env"
+            raise UsageError(f"{entry}: holds more than the letters of a token", remedy="look for line breaks in it")
+        session.auth = _Bearer(token)
     elif peer.user is not None:
-        session.auth = (peer.user, secret(peer.password_env, peer.password_file) or "")
-    if peer.tls is not None:
-        if peer.tls.authority is not None:
-            session.verify = str(peer.tls.authority)
-        if peer.tls.certificate is not None:
-            session.cert = (str(peer.tls.certificate), str(peer.tls.key or peer.tls.certificate))
-    return session
+        password = secret("password", peer.password_env, peer.password_file) or ""
+        # Not the Latin-1 that text becomes, which has no place for many passwords (RFC 7617).
+        session.auth = requests.auth.HTTPBasicAuth(peer.user.encode(), password.encode())
+    if peer.tls is not None and peer.tls.certificate is not None:
+        session.cert = (str(peer.tls.certificate), str(peer.tls.key or peer.tls.certificate))
+    try:
+        client = DICOMwebClient(peer.url, session=session, callback=answered)
+    except ValueError as error:
+        raise UsageError("url: is no address of DICOMweb", remedy="write https://HOST:PORT/PATH") from error
+    client.set_http_retry_params(retry=False)  # it would send a body anew that has been read to its end
+    return client
+
+
+class _Bearer:
+    """Puts a token into requests. As their authentication: a header alone gives way to what a .netrc file says."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: Any) -> Any:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _client_tls(peer: DimseDestination | DicomwebDestination) -> ssl.SSLContext | None:
+    if peer.tls is None:
+        return None
+    with within("tls."):
+        return peer.tls.for_client()
 
 
 def associate(
@@ -175,6 +319,14 @@ def associate(
     """Open an association with a peer, by TLS where it is set, with a limit on every wait.
 
     ``contexts``: SOP class and transfer syntaxes of each, ``None`` for the usual ones.
+
+    Raises
+    ------
+    PeerError
+        If there is none to be had.
+    UsageError
+        If a certificate that is named cannot be used.
+
     """
     from pynetdicom import AE  # noqa: PLC0415  (an extra, and slow to load)
 
@@ -183,13 +335,20 @@ def associate(
     entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
     for sop_class, syntaxes in contexts:
         entity.add_requested_context(sop_class, syntaxes)
-    host, tls = destination.host, destination.tls
-    security = None if tls is None else (tls.for_client(), host)
-    return entity.associate(
-        host,
-        destination.port,
-        ae_title=destination.ae_title,
-        tls_args=security,
-        evt_handlers=handlers,
-        ext_neg=roles,
-    )
+    host, tls = destination.host, _client_tls(destination)
+    remedy = "check host, port and AE titles"
+    try:
+        association = entity.associate(
+            host,
+            destination.port,
+            ae_title=destination.ae_title,
+            tls_args=None if tls is None else (tls, host),
+            evt_handlers=handlers,
+            ext_neg=roles,
+        )
+    except (OSError, UnicodeError) as error:  # of its name, which is not known or is none
+        raise PeerError(f"{destination.name} cannot be reached: {error}", remedy=remedy) from error
+    if not association.is_established:
+        why = "rejected the association" if association.is_rejected else "cannot be reached"
+        raise PeerError(f"{destination.name} {why}", remedy=remedy)
+    return association

@@ -20,16 +20,16 @@ from ho_imaging.batch.pool import Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.batch.write import DICOM_FOLDER
 from ho_imaging.errors import HOImagingError, UsageError
-from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig
+from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig, within
 from ho_imaging.pacs.health import Counters, HealthServer
 from ho_imaging.pacs.receive import Receiver
-from ho_imaging.pacs.send import commit_objects, send_objects
-from ho_imaging.pacs.spool import OutboxItem, Spool, SpoolFullError, sync_folder
+from ho_imaging.pacs.send import check_destination, commit_objects, send_objects
+from ho_imaging.pacs.spool import OutboxItem, Spool, SpoolFullError, check_folder, sync_folder
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
 
-__all__ = ["Service"]
+__all__ = ["Service", "check_config"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,34 @@ class _Work:
 
     job: Job
     attempts: int
+
+
+def check_config(config: ServeConfig) -> None:
+    """Check that all a configuration names is there: model, secrets, certificates, and a place for the spool.
+
+    Nothing is sent, and nothing new is left on the disk.
+
+    Raises
+    ------
+    HOImagingError
+        If something is not there or cannot be used; the message begins with the entry.
+
+    """
+    _check_named(config)
+    check_folder(config.spool.folder)
+
+
+def _check_named(config: ServeConfig) -> None:
+    from ho_imaging.network.model_store import find_model, read_description  # noqa: PLC0415
+
+    with within("analysis.model: "):
+        read_description(find_model(config.analysis.model))
+    if config.listen.tls is not None:
+        with within("listen.tls."):
+            config.listen.tls.for_server()
+    for destination in config.send:
+        with within(f"send.{destination.name}."):
+            check_destination(destination)
 
 
 class Service:
@@ -82,12 +110,10 @@ class Service:
         Raises
         ------
         HOImagingError
-            If an address, a certificate or the model cannot be used, or another service holds the spool.
+            If an address, a secret, a certificate or the model cannot be used, or another service holds the spool.
 
         """
-        from ho_imaging.network.model_store import find_model, read_description  # noqa: PLC0415
-
-        read_description(find_model(self.config.analysis.model))  # better said now than with the first study
+        _check_named(self.config)  # better said now than with the first study, or for days with each that is not sent
         with contextlib.ExitStack() as undo:
             _hold(self.config.spool.folder, undo)
             self.spool.recover()
@@ -246,11 +272,16 @@ class Service:
         if not items:
             return False
         answers = send_objects(
-            destination, {item.sop_uid: item.file for item in items}, own_ae_title=self.config.listen.ae_title
+            destination,
+            {item.sop_uid: item.file for item in items},
+            own_ae_title=self.config.listen.ae_title,
+            stopped=self._stopping.is_set,
         )
         taken, reasons = [], Counter[str]()
         for item in items:
-            reason = answers.get(item.sop_uid, "no answer")
+            if item.sop_uid not in answers:
+                continue  # not tried: it is due still
+            reason = answers[item.sop_uid]
             if reason is None:
                 self.spool.sent(destination.name, item.sop_uid)
                 self.counters.add("objects_sent")
@@ -277,10 +308,15 @@ class Service:
 
         references = []
         for item in taken:
-            header = pydicom.dcmread(
-                item.file, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"]
-            )
+            try:
+                header = pydicom.dcmread(
+                    item.file, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"]
+                )
+            except OSError:
+                continue  # replaced since by a newer result of its study
             references.append((str(header.SOPClassUID), str(header.SOPInstanceUID)))
+        if not references:
+            return
         wrong = commit_objects(
             destination,
             references,

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import sqlite3
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ho_imaging.batch.write import folder_name
-from ho_imaging.errors import HOImagingError
+from ho_imaging.errors import HOImagingError, UsageError
 
-__all__ = ["OutboxItem", "Spool", "SpoolFullError"]
+__all__ = ["OutboxItem", "Spool", "SpoolFullError", "check_folder"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ state = 'leaving' OR (state = 'ended' AND changed < ? AND NOT EXISTS
 """
 """What a sweep deletes: studies that ended before a time with nothing to send, and what an earlier sweep left."""
 
+_LEDGER = "spool.sqlite"
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 2.0, 900.0
 
 
@@ -64,7 +66,14 @@ class OutboxItem:
 
 
 class Spool:
-    """The folder and its ledger. Safe for many threads of one process, made for one process."""
+    """The folder and its ledger. Safe for many threads of one process, made for one process.
+
+    Raises
+    ------
+    UsageError
+        If the folder or what is in it cannot be used.
+
+    """
 
     def __init__(self, folder: Path, *, most_bytes: float, least_free_bytes: float, most_instances: int) -> None:
         self.folder = folder
@@ -74,19 +83,16 @@ class Spool:
         """Studies taken and not yet given back, in any state: a late film sets one at work to waiting."""
         self._arriving: Counter[str] = Counter()
         """Films on their way to disk that are not noted yet, by study: no sweep may take their place away."""
-        try:
-            (folder / "in").mkdir(parents=True, exist_ok=True)
-            (folder / "out").mkdir(exist_ok=True)
+        with _usable(folder):
+            for place in (folder / "in", folder / "out"):
+                place.mkdir(parents=True, exist_ok=True)
+                _make_something(place)
             folder.chmod(0o700)  # patients' films: for this user alone
-        except OSError as error:
-            raise HOImagingError(
-                f"cannot be used: {error.strerror}", path=folder, remedy="give a folder to write to"
-            ) from error
-        self._database = sqlite3.connect(folder / "spool.sqlite", check_same_thread=False, isolation_level=None)
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.executescript(_SCHEMA)
+            self._database = sqlite3.connect(folder / _LEDGER, check_same_thread=False, isolation_level=None)
+            self._database.row_factory = sqlite3.Row
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.executescript(_SCHEMA)
 
     def recover(self) -> None:
         """Take up what the last process left: studies at work wait again, half-written files go.
@@ -116,7 +122,7 @@ class Spool:
             known = self._one("SELECT sha256, file FROM instances WHERE sop_uid = ?", sop_uid)
             if known is not None and known["sha256"] == digest and (self.folder / known["file"]).exists():
                 return False
-            self._check_room(len(data), study_uid)
+            self._check_room(len(data), study_uid, sop_uid)
             self._arriving[study_uid] += 1
         file = Path("in") / _name(study_uid) / f"{_name(sop_uid)}.dcm"
         try:
@@ -124,8 +130,10 @@ class Spool:
             try:
                 self._note(len(data), digest, file, sop_uid, study_uid, series_uid, modality)
             except SpoolFullError:
-                if known is None:
-                    (self.folder / file).unlink(missing_ok=True)
+                with self._lock:
+                    # Not if it is known by now: another association may have brought it too, and been told so.
+                    if self._one("SELECT 1 FROM instances WHERE sop_uid = ?", sop_uid) is None:
+                        (self.folder / file).unlink(missing_ok=True)
                 raise
         finally:
             with self._lock:
@@ -248,13 +256,11 @@ class Spool:
         """Note that a peer has taken charge of an object."""
         self._run("UPDATE outbox SET state = 'committed' WHERE sop_uid = ? AND state = 'sent'", sop_uid)
 
-    def send_again(self, sop_uid: str) -> None:
-        """Let an object be sent again that a peer has lost."""
-        self._run(
-            "UPDATE outbox SET state = 'waiting', next_try = ? WHERE sop_uid = ? AND state = 'sent'",
-            time.time() + _FIRST_DELAY_S,
-            sop_uid,
-        )
+    def send_again(self, sop_uid: str, *, keep_hours: float) -> None:
+        """Let an object be sent again that a peer does not keep; as late and as long as one that it did not take."""
+        for row in self._all("SELECT * FROM outbox WHERE sop_uid = ? AND state = 'sent'", sop_uid):
+            item = OutboxItem(sop_uid, row["study_uid"], self.folder / row["file"], row["attempts"])
+            self.not_sent(row["destination"], item, "was taken and not kept", keep_hours=keep_hours)
 
     def not_sent(self, destination: str, item: OutboxItem, reason: str, *, keep_hours: float) -> None:
         """Try an object again later, twice as late each time; give up when it is older than ``keep_hours``."""
@@ -321,14 +327,16 @@ class Spool:
         held = self._all("SELECT COUNT(*) AS n, COALESCE(SUM(bytes), 0) AS bytes FROM instances")[0]
         return found | {"instances": held["n"], "instance_bytes": held["bytes"]}
 
-    def _check_room(self, size: int, study_uid: str) -> None:
+    def _check_room(self, size: int, study_uid: str, sop_uid: str) -> None:
         held = self._one("SELECT COALESCE(SUM(bytes), 0) AS bytes FROM instances")
         if held is not None and held["bytes"] + size > self._most_bytes:
             raise SpoolFullError("the spool has reached its limit", path=self.folder, remedy="raise accept.spool_gb")
         state = os.statvfs(self.folder)
         if state.f_bavail * state.f_frsize - size < self._least_free_bytes:
             raise SpoolFullError("the disk is nearly full", path=self.folder, remedy="make room on the disk")
-        count = self._one("SELECT COUNT(*) AS n FROM instances WHERE study_uid = ?", study_uid)
+        count = self._one(
+            "SELECT COUNT(*) AS n FROM instances WHERE study_uid = ? AND sop_uid != ?", study_uid, sop_uid
+        )
         if count is not None and count["n"] >= self._most_instances:
             raise SpoolFullError("the study has reached its limit", remedy="raise accept.study_instances")
 
@@ -357,6 +365,44 @@ class Spool:
     def _run(self, query: str, *values: object) -> None:
         with self._change():
             self._database.execute(query, values)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `UsageError` unless a spool can be made in a folder, or the one there used; nothing new is left there."""
+    with _usable(folder):
+        if (folder / _LEDGER).exists():
+            Spool(folder, most_bytes=0.0, least_free_bytes=0.0, most_instances=0).close()
+            return
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for place in (folder, folder / "in", folder / "out"):
+                if place.exists():
+                    _make_something(place)
+        finally:
+            for place in made:  # whoever checks may be another user than the one who serves
+                if place.exists():
+                    place.rmdir()
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"spool.folder: cannot be used: {error.strerror}",
+            path=error.filename or folder,
+            remedy="give a folder to write to",
+        ) from error
+    except sqlite3.Error as error:
+        raise UsageError(
+            f"spool.folder: its ledger cannot be used: {error}", path=folder / _LEDGER, remedy="give another folder"
+        ) from error
+
+
+def _make_something(folder: Path) -> None:
+    tempfile.TemporaryFile(dir=folder).close()  # empty: a disk that is full for now is waited out
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -2,8 +2,12 @@
 
 import shutil
 import socket
+import ssl
+import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -132,22 +136,30 @@ def config(tmp_path):
 
 @pytest.fixture
 def peer():
-    """A PACS that takes whatever it is sent; ``taken`` lists SOP Instance UIDs, ``answers`` its next statuses."""
+    """A PACS that takes whatever it is sent; ``taken`` lists SOP Instance UIDs, ``answers`` its next statuses.
+
+    ``store`` is what it does with each and can be replaced.
+    """
     from pynetdicom import AE, AllStoragePresentationContexts, evt  # noqa: PLC0415
 
     class Peer:
         taken: list[str]
         answers: list[int]
+        store: Callable[[object], int]
 
     made = Peer()
     made.taken, made.answers = [], []
 
-    def store(event):
+    def take(event):
         status = made.answers.pop(0) if made.answers else 0x0000
         if status == 0x0000:
             made.taken.append(str(event.request.AffectedSOPInstanceUID))
         return status
 
+    def store(event):
+        return made.store(event)
+
+    made.store = take
     entity = AE("PEER")
     entity.supported_contexts = AllStoragePresentationContexts
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
@@ -157,6 +169,56 @@ def peer():
     }  # fmt: skip
     yield made
     server.shutdown()
+
+
+class WebPeer:
+    """Answers as it is told, one after the other and the last for ever; ``asked`` holds method, path and headers."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.answers: list[dict[str, object]] = [{}]
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        peer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                peer.asked.append((self.command, self.path, dict(self.headers)))
+                told = peer.answers.pop(0) if len(peer.answers) > 1 else peer.answers[0]
+                time.sleep(told.get("after_s", 0.0))
+                body = told.get("body", b"")
+                self.send_response(told.get("status", 200))
+                for name, value in {"Content-Type": "application/dicom+json", **told.get("headers", {})}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                self.answer()
+
+            def do_POST(self) -> None:
+                self.answer()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
+        self.url = f"{scheme}://{host}:{self._server.server_port}/dicom-web"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def web_peer():
+    made = WebPeer()
+    yield made
+    made.stop()
 
 
 def send(port: int, films: list[Dataset], *, called: str = "HO_IMAGING", calling: str = "MODALITY") -> list[int | None]:

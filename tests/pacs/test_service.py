@@ -1,7 +1,9 @@
 """The service against peers that behave, misbehave and go away; killed on the way."""
 
 import json
+import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -177,11 +179,44 @@ def test_a_configuration_that_means_nothing_is_said(tmp_path, text, says):
 def test_secrets_come_from_the_environment_or_a_file(monkeypatch, tmp_path):
     monkeypatch.setenv("TOKEN", "t")
     (tmp_path / "secret").write_text("s\n")
-    assert secret("TOKEN", None) == "t"
-    assert secret(None, tmp_path / "secret") == "s"
-    assert secret(None, None) is None
-    with pytest.raises(UsageError, match="NOT_SET"):
-        secret("NOT_SET", None)
+    assert secret("token", "TOKEN", None) == "t"
+    assert secret("token", None, tmp_path / "secret") == "s"
+    assert secret("token", None, None) is None
+    with pytest.raises(UsageError, match=r"token_env: .*NOT_SET"):
+        secret("token", "NOT_SET", None)
+    for content in (b" \n", b"\xff\xfe"):
+        (tmp_path / "secret").write_bytes(content)
+        with pytest.raises(UsageError, match=r"secret: password_file: "):
+            secret("password", None, tmp_path / "secret")
+
+
+def test_a_health_port_in_use_is_said(config, stand_ins):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        service = Service(config(health={"port": taken.getsockname()[1]}), function=stand_ins.stand_in)
+        with pytest.raises(UsageError, match="health: cannot listen"):
+            service.start()
+
+
+def test_what_went_out_late_and_has_been_replaced_is_not_committed_and_costs_nothing_else(config, peer, stand_ins):
+    """A newer result takes the place of an object between its sending and the request to keep it."""
+    with running(config(send=[peer.destination | {"commit": True}]), stand_ins.stand_in) as service:
+        store, gone = peer.store, threading.Event()
+
+        def replace(event):
+            for path in service.spool.folder.glob("out/studies/*/dicom/*.dcm"):
+                path.unlink()
+            gone.set()
+            return store(event)
+
+        peer.store = replace
+        send(service.receiver.port, [small_film(1)])
+        wait_for(gone.is_set)
+        peer.store = store
+        send(service.receiver.port, [small_film(2)])
+        wait_for(lambda: len(peer.taken) == 2)
+        service.check()
 
 
 def test_it_listens_on_loopback_unless_told(config):

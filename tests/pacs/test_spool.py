@@ -280,3 +280,48 @@ def test_names_on_disk_are_not_the_senders(tmp_path):
     (path,) = (spool.folder / "in").glob("*/*.dcm")
     assert ".." not in str(path.relative_to(spool.folder))
     assert len(path.stem) == 40
+
+
+def test_a_film_of_a_full_study_can_be_replaced(tmp_path):
+    spool = make(tmp_path, most_instances=1)
+    add(spool, 1)
+    assert add(spool, 1, data=b"better")
+    with pytest.raises(SpoolFullError):
+        add(spool, 2)
+    _, _, (row,) = spool.take_ready(0.0)
+    assert (spool.folder / row["file"]).read_bytes() == b"better\x01"
+
+
+def test_a_film_that_two_bring_stays_where_one_of_them_finds_no_room_to_note_it(tmp_path, monkeypatch):
+    """The first finds that it cannot be noted when the second has been told that it is kept."""
+    spool = make(tmp_path)
+    note = spool._note
+
+    def full(*values):
+        monkeypatch.setattr(spool, "_note", note)
+        assert add(spool, 1)
+        raise SpoolFullError("full")
+
+    monkeypatch.setattr(spool, "_note", full)
+    with pytest.raises(SpoolFullError):
+        add(spool, 1)
+    _, _, (row,) = spool.take_ready(0.0)
+    assert (spool.folder / row["file"]).read_bytes() == b"film\x01"
+
+
+def test_what_a_peer_takes_and_does_not_keep_is_sent_ever_later_and_given_up(tmp_path, monkeypatch):
+    spool = make(tmp_path)
+    ended(spool, 1)
+    now = start = time.time() + 1.0
+    waits = []
+    while spool.counts().get("objects_given_up", 0) == 0:
+        spool.send_again("9.1", keep_hours=1.0)
+        begun = now
+        while not spool.due("a") and not spool.counts().get("objects_given_up"):
+            now += 1.0
+            monkeypatch.setattr("time.time", lambda now=now: now)
+        waits.append(now - begun)
+        spool.sent("a", "9.1") if spool.due("a") else None
+    assert all(later >= earlier for earlier, later in pairwise(waits[:-1]))
+    assert waits[-2] >= 100 * waits[0]
+    assert 3600 < now - start < 2 * 3600
