@@ -30,12 +30,20 @@ def read_context_table(path: str | PathLike[str]) -> dict[str, StudyContext]:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError("is too large for a table of clinical facts", path=path, remedy="split it")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read: {error}", path=path, remedy="give a CSV in UTF-8") from error
+    except FileNotFoundError as error:
+        raise UsageError("does not exist", path=path, remedy="check the path") from error
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror}", path=path, remedy="give a CSV that may be read"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("is no text in UTF-8", path=path, remedy="give a CSV in UTF-8") from error
     reader = csv.DictReader(text.splitlines())
     columns = [name.strip() for name in reader.fieldnames or ()]
     if "study_uid" not in columns or not set(columns) <= set(COLUMNS):
-        raise UsageError("has other columns than expected", path=path, remedy="use " + ", ".join(COLUMNS))
+        raise UsageError(
+            "has other columns than expected", path=path, remedy=f"use {', '.join(COLUMNS)}, separated by commas"
+        )
     contexts: dict[str, StudyContext] = {}
     for row in reader:
         values = {str(name).strip(): str(value or "").strip() for name, value in row.items() if name is not None}
@@ -48,6 +56,8 @@ def read_context_table(path: str | PathLike[str]) -> dict[str, StudyContext]:
             raise UsageError(f"line {reader.line_num}: {error.problem}", path=path, remedy=error.remedy) from error
         if uid in contexts:
             raise UsageError(f"line {reader.line_num}: a second line for one study", path=path, remedy="keep one")
-        if uid and context is not None:
+        if context is not None:
+            if not uid:
+                raise UsageError(f"line {reader.line_num}: names no study", path=path, remedy="give its study_uid")
             contexts[uid] = context
     return contexts

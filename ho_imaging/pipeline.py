@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydicom.dataset import Dataset
 
@@ -45,6 +45,8 @@ __all__ = ["Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze"]
 logger = logging.getLogger(__name__)
 
 Source = str | PathLike[str] | bytes | Dataset
+
+_Word = TypeVar("_Word", Region, View, Laterality)
 
 _RESCALE_TOLERANCE = 0.12
 """A film without spacing is looked at again when its femoral heads say that its size was wrong by more than this."""
@@ -115,12 +117,9 @@ class Analyzer:
     ) -> None:
         self._model_name = model
         self._device = device
-        try:
-            self._region = None if region is None else Region(region)
-            self._view = None if view is None else View(view)
-            self._laterality = None if laterality is None else Laterality(laterality)
-        except ValueError as error:
-            raise UsageError(str(error), remedy="see ho_imaging.vocabulary for the words") from error
+        self._region = _word(Region, region)
+        self._view = _word(View, view)
+        self._laterality = _word(Laterality, laterality)
         if spacing_mm is not None:
             check_spacing(spacing_mm)
         self._spacing_mm = spacing_mm
@@ -327,6 +326,15 @@ def analyze(
     For more than one call keep an `Analyzer`: it loads the model once. ``options`` are those of `Analyzer`.
     """
     return Analyzer(model, device=device, **options).analyze(source)  # type: ignore[arg-type]  # checked by Analyzer
+
+
+def _word(kind: type[_Word], given: str | None) -> _Word | None:
+    """Take a caller's word for a film, which may be none."""
+    try:
+        return None if given is None else kind(given)
+    except ValueError as error:
+        name = kind.__name__.lower()
+        raise UsageError(f"{given!r} is no {name}", remedy=f"use one of: {', '.join(kind)}") from error
 
 
 def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, str | None, str | None]:

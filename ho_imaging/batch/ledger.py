@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -36,9 +36,15 @@ CREATE TABLE IF NOT EXISTS studies (
     rows TEXT,
     run INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS files (study_uid TEXT PRIMARY KEY, paths BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS rejected (path TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, run INTEGER);
 CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, about TEXT NOT NULL);
 """
+
+_NOBODY_AT_WORK = "UPDATE studies SET state = 'pending' WHERE state = 'running'"
+
+_LEFT_OUT = 0
+"""Stands for the run of a study that no run finds any more; runs count from 1."""
 
 
 class StudyState(NamedTuple):
@@ -119,7 +125,12 @@ class Ledger:
             db.execute("INSERT INTO runs (started, about) VALUES (?, ?)", (_now(), json.dumps(about)))
             self.run = int(db.execute("SELECT max(run) FROM runs").fetchone()[0])
             # Whoever was at work when an earlier run was stopped is at work no longer.
-            db.execute("UPDATE studies SET state = 'pending' WHERE state = 'running'")
+            db.execute(_NOBODY_AT_WORK)
+
+    def pause(self) -> None:
+        """Note that this run was interrupted; the tries of the studies at work count."""
+        with self._change() as db:
+            db.execute(_NOBODY_AT_WORK)
 
     def end(self, about: dict[str, Any]) -> None:
         """Note that a run has ended."""
@@ -131,8 +142,20 @@ class Ledger:
         rows = self._db.execute("SELECT study_uid, state, fingerprint, attempts, again FROM studies")
         return {uid: StudyState(state, print_, attempts, bool(again)) for uid, state, print_, attempts, again in rows}
 
-    def plan(self, fresh: Sequence[tuple[str, str]], kept: Sequence[str], rejected: Sequence[Rejected]) -> None:
-        """Note what this run will do: ``fresh`` (study, fingerprint) to analyse, ``kept`` to leave as they are."""
+    def plan(
+        self,
+        fresh: Sequence[tuple[str, str]],
+        kept: Sequence[str],
+        rejected: Sequence[Rejected],
+        *,
+        left_out: Sequence[str] = (),
+        files: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Note what this run will do: ``fresh`` (study, fingerprint) to analyse, ``kept`` to leave as they are.
+
+        ``rejected``: every input that is in no study, of earlier runs too. ``left_out``: studies that no longer stand.
+        ``files``: those of each study found. What is not named stays as earlier runs left it.
+        """
         with self._change() as db:
             db.executemany(
                 "INSERT INTO studies (study_uid, state, fingerprint, run) VALUES (?, 'pending', ?, ?) "
@@ -145,6 +168,14 @@ class Ledger:
                 [(uid, print_, self.run) for uid, print_ in fresh],
             )
             db.executemany("UPDATE studies SET run = ? WHERE study_uid = ?", [(self.run, uid) for uid in kept])
+            db.executemany(
+                "UPDATE studies SET run = ? WHERE study_uid = ?", [(_LEFT_OUT, study_uid) for study_uid in left_out]
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?)",
+                # As bytes: a name on disk may be no text.
+                [(uid, b"\0".join(map(os.fsencode, paths))) for uid, paths in (files or {}).items()],
+            )
             db.execute("DELETE FROM rejected")
             db.executemany(
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
@@ -193,11 +224,22 @@ class Ledger:
                 ),
             )
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Give what the tables say of each study of the last run, one by one."""
-        run = self._db.execute("SELECT max(run) FROM runs").fetchone()[0]
-        query = "SELECT study_uid, state, reason, finished, seconds, rows FROM studies WHERE run = ? ORDER BY study_uid"
-        for uid, state, reason, finished, seconds, rows in self._db.execute(query, (run,)):
+    def files(self) -> Iterator[tuple[str, list[str]]]:
+        """Give each study that stands and its files, as the last run that found it saw them."""
+        query = "SELECT study_uid, paths FROM files JOIN studies USING (study_uid) WHERE run > ?"
+        for uid, paths in self._db.execute(query, (_LEFT_OUT,)):
+            yield uid, [os.fsdecode(path) for path in paths.split(b"\0")]
+
+    def left_out(self) -> set[str]:
+        """Give the studies that no longer stand: see `plan`."""
+        return {uid for (uid,) in self._db.execute("SELECT study_uid FROM studies WHERE run = ?", (_LEFT_OUT,))}
+
+    def rows(self, *, since_run: int = _LEFT_OUT + 1) -> Iterator[dict[str, Any]]:
+        """Give what the tables say of each study that stands, one by one; on request only of what later runs found."""
+        query = (
+            "SELECT study_uid, state, reason, finished, seconds, rows FROM studies WHERE run >= ? ORDER BY study_uid"
+        )
+        for uid, state, reason, finished, seconds, rows in self._db.execute(query, (since_run,)):
             yield {
                 "study_uid": uid,
                 "state": state,
@@ -225,9 +267,12 @@ class Ledger:
             yield self._db
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
             raise WriteError(f"cannot be written: {error}", path=self._path, remedy="check the space left") from error
+        finally:
+            # Not only after errors of SQLite: an interrupt must not leave a transaction open for the next one.
+            if self._db.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
 
 
 def _now() -> str:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -140,7 +141,13 @@ class Pool:
     def _add(self) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._threads, self._function), daemon=True)
-        process.start()
+        # The parent decides what an interrupt means, also while a worker starts up: it inherits what is blocked here.
+        resource_tracker.ensure_running()  # it would lift the block
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
         self._workers[ours] = _Worker(process)
 
@@ -155,7 +162,7 @@ class Pool:
 
 def _serve(connection: Connection, threads: int, function: WorkFunction) -> None:
     """Work until told to stop or until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare_worker(threads)
     connection.send("ready")
     while True:

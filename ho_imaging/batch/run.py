@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -20,6 +21,7 @@ from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerpr
 from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
+from ho_imaging.reporting.masks import WriteError
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
 
@@ -84,7 +86,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """How inputs ended, of this run and of those before that it went on from.
+    """How the inputs given ended, now or in an earlier run that this one went on from.
 
     ``rejected``: files that are no film of a study. ``analysed``: studies analysed now; the rest was done before.
     ``left``: studies put off by a limit.
@@ -115,15 +117,17 @@ def run_batch(
     options: BatchOptions | None = None,
     *,
     contexts: Mapping[str, StudyContext] | None = None,
+    contexts_file: Path | None = None,
     on_study: OnStudy | None = None,
     function: WorkFunction = work,
 ) -> BatchCounts:
     """Analyse everything under some paths into ``out_dir``, or go on with what an earlier run left.
 
     Writes ``studies/<StudyInstanceUID>/result.json`` for every study, on request masks and overlays beside it, the
-    ledger, and tables of studies, findings and inputs. A study is analysed again only when its files, the settings, the
-    model or its clinical facts have changed. ``on_study`` is told each study as it ends. ``function`` does the work
-    of one study; it must be importable by name.
+    ledger, and tables of studies, findings and inputs, which hold what earlier runs made of other paths too. A study is
+    analysed again only when its files, the settings, the model or its clinical facts have changed. ``contexts_file`` is
+    where ``contexts`` were read from, for messages. ``on_study`` is told each study as it ends. ``function`` does the
+    work of one study; it must be importable by name.
 
     Raises
     ------
@@ -135,16 +139,20 @@ def run_batch(
         If the folder cannot be written to.
     UsageError
         If there is nothing to analyse, or another run writes to the folder.
+    KeyboardInterrupt
+        If it is interrupted, with how far it came; the tables of what is done are written all the same.
 
     """
     settings, options = settings or Settings(), options or BatchOptions()
     if out_dir.exists() and not out_dir.is_dir():
         raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")
     discovery = _without_own(discover(paths), out_dir)
-    if not discovery.studies and all(item.stray for item in discovery.rejected):
+    # Before the ledger begins a run. Films that are all damaged or out of scope still end as inputs with a reason.
+    if not discovery.studies and all(item.stray or _is_empty_folder(item) for item in discovery.rejected):
         raise UsageError(
             "hold no image files", path=", ".join(map(str, paths)), remedy="give files or folders of films"
         )
+    _warn_of_unused(contexts or {}, discovery, contexts_file)
     model_sha256 = _model_sha256(settings, here=options.dask is None) if discovery.studies else ""
     name = "ledger" if options.shard is None else f"ledger-{options.shard[0]}-of-{options.shard[1]}"
     started = time.monotonic()
@@ -158,14 +166,76 @@ def run_batch(
                 **_machine(),
             }
             ledger.begin(about)
-            jobs, left = _plan(ledger, discovery, out_dir, settings, options, contexts or {}, model_sha256)
-            progress = _work_through(ledger, jobs, options, function, model_sha256, on_study, started)
+            places = _Places(paths)
+            jobs, left = _plan(ledger, discovery, places, out_dir, settings, options, contexts or {}, model_sha256)
+            try:
+                progress = _work_through(ledger, jobs, options, function, model_sha256, on_study, started)
+            except KeyboardInterrupt:
+                _pause(ledger, out_dir)
+                raise
             about |= {"seconds": round(progress.seconds, 2), "analysed": progress.ended}
             ledger.end(about)
             write_tables(out_dir)
             return _counts(ledger, discovery, progress.ended, left)
         finally:
             ledger.close()
+
+
+def _is_empty_folder(item: Rejected) -> bool:
+    """Whether it is a folder that was looked into and held nothing; one that may not be looked into has failed."""
+    return item.status is Status.REFUSED and item.path.is_dir()
+
+
+def _warn_of_unused(contexts: Mapping[str, StudyContext], discovery: Discovery, file: Path | None) -> None:
+    """Say which clinical facts belong to no study: a mistyped UID would be lost without a word."""
+    found = {study.study_uid for study in discovery.studies}
+    unused = [uid for uid in contexts if uid not in found]
+    if unused:
+        lines = "1 line of {} names" if len(unused) == 1 else f"{len(unused)} lines of {{}} name"
+        where = file or "the clinical facts"
+        logger.warning("%s no study here, the first: %s (give the StudyInstanceUID)", lines.format(where), unused[0])
+
+
+def _pause(ledger: Ledger, out_dir: Path) -> None:
+    """Write the tables of what is done when interrupted; that they cannot be written does not hide the interrupt."""
+    try:
+        ledger.pause()
+        write_tables(out_dir)
+    except WriteError as error:
+        logger.error("%s", error)
+
+
+class _Places:
+    """Where files lie, so that those of several runs can be compared: from any folder, by any link to a folder.
+
+    Only folders are followed to where links lead; a link to a file is a place of its own, whatever it leads to.
+    """
+
+    def __init__(self, given: Sequence[str | PathLike[str]]) -> None:
+        self._folders: dict[Path, Path] = {}
+        self._given = {self.of(path) for path in given} | {os.path.realpath(path) for path in given}
+
+    def of(self, path: str | PathLike[str]) -> str:
+        """Give a file's place."""
+        path = Path(path)
+        if path.parent not in self._folders:
+            self._folders[path.parent] = Path(os.path.realpath(path.parent))
+        return str(self._folders[path.parent] / path.name)
+
+    def was_looked_at(self, place: str) -> bool:
+        """Whether it is one of the paths given, or lies below one."""
+        return any(str(path) in self._given for path in (Path(place), *Path(place).parents))
+
+    def is_gone(self, place: str) -> bool:
+        """Whether the paths given held it and do no longer; of other paths, such as a share that is off, none is."""
+        if not self.was_looked_at(place):
+            return False
+        try:
+            Path(place).lstat()
+        except OSError as error:
+            # One that may not be looked at may well be there.
+            return isinstance(error, FileNotFoundError | NotADirectoryError)
+        return False
 
 
 def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
@@ -208,6 +278,7 @@ def _machine() -> dict[str, Any]:
 def _plan(
     ledger: Ledger,
     discovery: Discovery,
+    places: _Places,
     out_dir: Path,
     settings: Settings,
     options: BatchOptions,
@@ -218,10 +289,12 @@ def _plan(
     known = ledger.states()
     fresh: list[Job] = []
     ended: set[str] = set()
+    files: dict[str, list[str]] = {}
     for study in discovery.studies:
         uid = study.study_uid
         if options.shard is not None and not _in_shard(uid, options.shard):
             continue
+        files[uid] = [places.of(image.path) for image in study.images]
         context = contexts.get(uid)
         print_ = fingerprint(study, settings, context, model_sha256)
         before = known.get(uid)
@@ -237,8 +310,47 @@ def _plan(
     chosen = fresh if options.limit is None else fresh[: options.limit]
     # What is not taken up now stands as it ended: in the tables, in the counts and in the exit status.
     kept = sorted(ended - {job.study.study_uid for job in chosen})
-    ledger.plan([(job.study.study_uid, job.fingerprint) for job in chosen], kept, discovery.rejected)
+    earlier = [
+        Rejected(Path(path), Status(status), reason)
+        for path, status, reason in ledger.rejected()
+        if not places.was_looked_at(places.of(path))
+    ]
+    ledger.plan(
+        [(job.study.study_uid, job.fingerprint) for job in chosen],
+        kept,
+        [*earlier, *discovery.rejected],
+        left_out=_left_out(ledger, discovery, places),
+        files=files,
+    )
     return deque(chosen), len(fresh) - len(chosen)
+
+
+def _left_out(ledger: Ledger, discovery: Discovery, places: _Places) -> list[str]:
+    """Give the studies of earlier runs that the tables must not show beside what is found now, and say so.
+
+    These are studies whose files are gone from the paths given, and those of which a file is another study's now, or no
+    film: anonymised or replaced in place, it would be counted twice. Studies of other paths stand, as do those whose
+    files cannot be read now.
+    """
+    found = {study.study_uid for study in discovery.studies}
+    now = {places.of(image.path) for study in discovery.studies for image in study.images}
+    now |= {places.of(item.path) for item in discovery.rejected if item.status is Status.REFUSED}
+    replaced: list[str] = []
+    gone: list[str] = []
+    for uid, files in ledger.files():
+        if uid in found:
+            continue
+        if any(file in now for file in files):
+            replaced.append(uid)
+        elif all(places.is_gone(file) for file in files):
+            gone.append(uid)
+    for uids, why in (
+        (replaced, "their files hold something else now (new films under the names of old ones need another --out)"),
+        (gone, "their files are gone"),
+    ):
+        if uids:
+            logger.warning("studies left out of the tables: %d, the first %s: %s", len(uids), uids[0], why)
+    return replaced + gone
 
 
 def _is_written(result: Path) -> bool:
@@ -296,7 +408,7 @@ def _work_through(
             folder = Path(job.out_dir) / "studies" / folder_name(outcome.study_uid)
             on_study(outcome, folder, Progress(**counts, total=total, seconds=time.monotonic() - started))
 
-    for job, outcome in _outcomes(take, total, options, function, jobs[0].settings.model if jobs else "default"):
+    def note(job: Job, outcome: Outcome | Died) -> None:
         uid = job.study.study_uid
         if isinstance(outcome, Died):
             logger.warning("study %s: %s", uid, outcome)
@@ -311,18 +423,28 @@ def _work_through(
         elif outcome.status == "changed":
             if attempts[uid] >= MOST_ATTEMPTS:
                 end(job, Outcome(uid, "failed", "its files keep changing while they are read", again=True))
-                continue
+                return
             again = fingerprint(job.study, job.settings, job.context, model_sha256)
             ledger.put_back(uid, fingerprint=again)
             jobs.append(Job(job.study, job.out_dir, job.settings, job.context, again))
         else:
             end(job, outcome)
+
+    model = jobs[0].settings.model if jobs else "default"
+    try:
+        # Closed at once when interrupted: nobody is to be at work while the tables are written.
+        with contextlib.closing(_outcomes(take, total, options, function, model)) as outcomes:
+            for job, outcome in outcomes:
+                note(job, outcome)
+    except KeyboardInterrupt:
+        ended = sum(counts.values())
+        raise KeyboardInterrupt(f"interrupted after {ended} of {total} studies; the same command goes on") from None
     return Progress(**counts, total=total, seconds=time.monotonic() - started)
 
 
 def _outcomes(
     take: Callable[[], Job | None], total: int, options: BatchOptions, function: WorkFunction, model: str
-) -> Iterator[tuple[Job, Outcome | Died]]:
+) -> Generator[tuple[Job, Outcome | Died], None, None]:
     cores = available_cores()
     workers = options.workers
     if workers is None:
@@ -349,7 +471,8 @@ def _outcomes(
 
 
 def _counts(ledger: Ledger, discovery: Discovery, analysed: int, left: int) -> BatchCounts:
-    states = [(row["state"], row.get("study", {}).get("films_not_done", 0)) for row in ledger.rows()]
+    mine = ledger.rows(since_run=ledger.run)
+    states = [(row["state"], row.get("study", {}).get("films_not_done", 0)) for row in mine]
     rejected = tuple(item for item in discovery.rejected if not item.stray)
 
     def count(status: Status) -> int:

@@ -27,23 +27,28 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     stages: Counter[str] = Counter()
     about: dict[str, Any] = {}
     rejected: dict[str, tuple[str, str]] = {}
+    left_out: set[str] = set()
     rows: dict[str, dict[str, Any]] = {}
     for path in ledger_files(out_dir):
         ledger = Ledger(path)
         try:
+            bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
             for row in ledger.rows():
+                # A film that was analysed once and cannot be read now ended as that.
+                row["inputs"] = [film for film in row.get("inputs", ()) if film["path"] not in bad]
                 # Parts of one folder cut in other numbers hold the same study twice: the later one is on disk.
                 before = rows.get(row["study_uid"])
                 if before is None or (row["finished"] or "") >= (before["finished"] or ""):
                     rows[row["study_uid"]] = row
-            rejected |= {name: (status, reason) for name, status, reason in ledger.rejected()}
+            rejected |= bad
+            left_out |= ledger.left_out()
             about = ledger.about() or about
         finally:
             ledger.close()
     for row in rows.values():
         studies.append(_study(row))
         findings += row.get("findings", [])
-        inputs += row.get("inputs", [])
+        inputs += row["inputs"]
         seconds += row["seconds"] or 0.0
         stages.update(row.get("stages", {}))
     inputs += [
@@ -55,8 +60,9 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     _table(out_dir / "findings", findings, FINDING_COLUMNS)
     _table(out_dir / "inputs", inputs, INPUT_COLUMNS)
     summary = _summary(studies, inputs, about, seconds) | {
+        "left_out": len(left_out - rows.keys()),
         # What is left of the work is looking for changed files, making tables' rows and loading the model.
-        "stage_seconds": {name: round(value, 1) for name, value in stages.items()}
+        "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
     }
     write_text(out_dir / "run.json", json.dumps(summary, indent=2) + "\n")
     write_page(out_dir, studies)

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ho_imaging.cli.common import side, word
 from ho_imaging.errors import UsageError
+from ho_imaging.vocabulary import Laterality, Region, View
 
 if TYPE_CHECKING:
     from ho_imaging.batch import Outcome, Progress
@@ -39,13 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--context",
         type=Path,
         metavar="CSV",
-        help="clinical facts by study: study_uid, cause, days_since_event, prophylaxis",
+        help="clinical facts by study, separated by commas: study_uid, cause, days_since_event, prophylaxis",
     )
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
-    parser.add_argument("--region", help="the region of every film, in place of what the files say")
-    parser.add_argument("--view", help="the view of every film, likewise")
-    parser.add_argument("--laterality", help="left, right or bilateral, likewise")
+    parser.add_argument(
+        "--region",
+        type=word,
+        metavar="WORD",
+        help="the region of every film, in place of what the files say: " + ", ".join(Region),
+    )
+    parser.add_argument(
+        "--view", type=word, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
+    )
+    parser.add_argument(
+        "--laterality",
+        type=side,
+        metavar="WORD",
+        help="the side of every film, likewise, R, L or B or one of: " + ", ".join(Laterality),
+    )
     parser.add_argument(
         "--spacing", type=float, nargs=2, metavar=("ROW_MM", "COLUMN_MM"), help="the pixel spacing, likewise"
     )
@@ -95,7 +109,15 @@ def run(options: argparse.Namespace) -> int:
     )
     teller = _Teller(quiet=options.quiet)
     try:
-        counts = run_batch(options.paths, options.out, settings, batch, contexts=contexts, on_study=teller.tell)
+        counts = run_batch(
+            options.paths,
+            options.out,
+            settings,
+            batch,
+            contexts=contexts,
+            contexts_file=options.context,
+            on_study=teller.tell,
+        )
     finally:
         teller.end()
     for item in counts.rejected:

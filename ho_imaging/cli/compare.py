@@ -33,9 +33,11 @@ def run(options: argparse.Namespace) -> int:
     analyzer = Analyzer(options.model, device=options.device)
     studies = [analyze_study(analyzer, study) for study in options.studies]
     comparison = compare_studies(studies, days=options.days, allow_other_patient=options.allow_other_patient)
+    # Before any picture: a full disk must not take the result with it.
+    sys.stdout.write(comparison.result.to_json())
+    sys.stdout.flush()
     if options.out is not None:
         from ho_imaging.progression.picture import write_comparison  # noqa: PLC0415
 
         write_comparison(comparison, options.out)
-    sys.stdout.write(comparison.result.to_json())
     return 1 if comparison.result.verdict == "cannot tell" else 0

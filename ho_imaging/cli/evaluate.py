@@ -31,25 +31,37 @@ def run(options: argparse.Namespace) -> int:
     from ho_imaging.training.evaluation_page import write_page  # noqa: PLC0415
     from ho_imaging.training.evaluation_tables import markdown_tables  # noqa: PLC0415
     from ho_imaging.training.figures import figures  # noqa: PLC0415
+    from ho_imaging.training.truth import list_studies  # noqa: PLC0415
 
+    if not options.pairs:
+        list_studies(options.data)  # that there are none is said before the model is loaded
     analyzer = Analyzer(options.model)
     identity = analyzer.model.identity
-    options.out.mkdir(parents=True, exist_ok=True)
+    data = str(options.data.resolve())
+    mark = {"name": identity.name, "version": identity.version, "sha256": identity.sha256, "data": data}
     stamp = options.out / "model.json"
-    mark = {"name": identity.name, "version": identity.version, "sha256": identity.sha256, "data": str(options.data)}
-    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) != mark:
+    # Stamps used to hold the path as it was given.
+    same = (mark, mark | {"data": str(options.data)})
+    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) not in same:
         raise UsageError("holds an evaluation of another model or other data", path=options.out, remedy="empty it")
-    stamp.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+
+    def begin() -> None:
+        """Stamp the folder, once there is something to score: else it would be kept from the right data."""
+        options.out.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+
     if options.pairs:
         from ho_imaging.training.evaluate_pairs import evaluate_pairs, pair_figures  # noqa: PLC0415
 
         pairs = evaluate_pairs(analyzer, options.data, limit=options.limit)
+        begin()
         lines = "".join(record.model_dump_json() + "\n" for record in pairs)
         (options.out / "pairs.jsonl").write_text(lines, encoding="utf-8")
         text = json.dumps({"model": f"{identity.name} {identity.version}", **pair_figures(pairs)}, indent=2) + "\n"
         (options.out / "pairs.json").write_text(text, encoding="utf-8")
         sys.stdout.write(text)
         return 0
+    begin()
     records = evaluate_studies(analyzer, options.data, options.out / "films.jsonl", limit=options.limit)
     found = {"model": f"{identity.name} {identity.version}", **figures(records)}
     text = json.dumps(found, indent=2) + "\n"

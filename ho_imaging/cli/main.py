@@ -1,7 +1,7 @@
 """``ho-imaging``: choose a command, set up logging, turn errors into exit codes.
 
-Exit status: 0 all done, 1 some input was refused or failed, 2 wrong use. Standard output is data, standard error is
-talk.
+Exit status: 0 all done, 1 some input was refused or failed, 2 wrong use, 130 interrupted. Standard output is data,
+standard error is talk.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ho_imaging import __version__
+from ho_imaging.cli.common import check_out, is_page
 from ho_imaging.errors import HOImagingError
 
 __all__ = ["main"]
@@ -76,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # says per packet what the service says once
         logging.captureWarnings(True)
         logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    out = getattr(options, "out", None)
     try:
+        if out is not None:
+            check_out(out, page=options.command == "report" and is_page(out))
         return int(import_module(f"ho_imaging.cli.{options.command.replace('-', '_')}").run(options))
     except HOImagingError as error:
         logging.getLogger(__name__).error("%s", error)
@@ -86,5 +90,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough of it.
         sys.stderr.close()
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        logging.getLogger(__name__).warning("%s", str(error) or "interrupted")
         return 130

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ho_imaging.cli.common import is_page
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _compared(options: argparse.Namespace, analyzer: Any, analysis: StudyAnalysi
 
 
 def _is_page(out: Path | None) -> bool:
-    return out is not None and out.suffix.lower() in {".html", ".htm"}
+    return out is not None and is_page(out)
 
 
 def _page(out: Path, study_uid: str) -> Path:

@@ -35,7 +35,10 @@ def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Pat
         update={
             "network": description.architecture,
             "preparation": description.preparation,
-            "data": base.data.model_copy(update={"cases": cases, "films": films, "hard_share": 0.0}),
+            "data": base.data.model_copy(
+                # Coarse first steps are for random weights; a short run would consist of nothing else.
+                update={"cases": cases, "films": films, "hard_share": 0.0, "coarse_steps": 0}
+            ),
             "run": base.run.model_copy(update=SCHEDULE),
             "optimiser": base.optimiser.model_copy(update={"learning_rate": LEARNING_RATE, "ema_decay": EMA_DECAY}),
         }

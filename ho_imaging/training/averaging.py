@@ -18,6 +18,7 @@ from ho_imaging.training.batches import StepBatches
 from ho_imaging.training.cases import list_cases
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import FilmMaker
+from ho_imaging.training.reviewed_films import list_films
 from ho_imaging.training.start import begin_from
 
 __all__ = ["halfway"]
@@ -51,7 +52,10 @@ def halfway(
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
-    batches = StepBatches(cases, config, make_film, BATCHES)
+    # As the model will see films: at full size, and a site's own among them.
+    fine = config.model_copy(update={"data": config.data.model_copy(update={"coarse_steps": 0})})
+    films = list_films(config.data.films, "train") if config.data.films is not None else []
+    batches = StepBatches(cases, fine, make_film, BATCHES, films=films)
     net.train()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for step in range(BATCHES):

@@ -143,6 +143,9 @@ class _Run:
         init: str | Path | None = None,
     ) -> None:
         self.began = time.monotonic()
+        if init is not None:
+            # Coarse first steps are for random weights.
+            config = config.model_copy(update={"data": config.data.model_copy(update={"coarse_steps": 0})})
         self.config = config
         self.out_dir = out_dir
         self.minutes = minutes

@@ -177,6 +177,7 @@ def test_the_configuration_fits_the_model_and_finds_the_films(analysed, batch):
     assert (config.network, config.structures) == (description.architecture, description.structures)
     assert config.preparation == description.preparation
     assert list_films(config.data.films, "train")
+    assert config.data.coarse_steps == 0, "a short run would see films at half the size that the model is used at"
 
 
 def test_a_patient_is_always_in_one_split():

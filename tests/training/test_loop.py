@@ -13,6 +13,7 @@ from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.network import load_model
 from ho_imaging.network.model_store import read_description
 from ho_imaging.training import loop, train
+from ho_imaging.training.averaging import halfway
 from ho_imaging.training.batches import StepBatches
 from ho_imaging.training.cases import list_cases
 from ho_imaging.training.config import OptimiserConfig, load_config
@@ -83,6 +84,17 @@ def test_weights_halfway_are_the_mean_of_both(tmp_path, toy_config, toy_film_mak
     assert all(bool(value.isfinite().all()) for value in between.values())
     means = [key for key in between if key.endswith("running_mean")]
     assert any(not torch.allclose(between[key], (one[key] + other[key]) / 2) for key in means)
+
+
+def test_normalisation_halfway_is_measured_at_full_size(tmp_path, toy_config, toy_film_maker):
+    train(toy_config, tmp_path / "run", make_film=toy_film_maker)
+    export_model(toy_config, tmp_path / "run", tmp_path / "one", version="1.0", make_film=toy_film_maker)
+    state = load_file(tmp_path / "one" / "weights.safetensors")
+    coarse = toy_config.with_name("coarse.toml")
+    coarse.write_text(toy_config.read_text().replace("[data]", "[data]\ncoarse_steps = 1000"))
+    fine, other = (halfway(state, tmp_path / "one", load_config(path), toy_film_maker) for path in (toy_config, coarse))
+    for key, value in fine.items():
+        torch.testing.assert_close(other[key], value)
 
 
 def test_a_map_of_mimics_is_trained_and_left_out_of_the_model(tmp_path, toy_config, toy_film_maker):

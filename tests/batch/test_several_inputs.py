@@ -1,0 +1,198 @@
+"""One output folder, several inputs in turn: no study leaves the tables without a word, and none is in them twice."""
+
+import csv
+import json
+import shutil
+import sqlite3
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from ho_imaging.batch import BatchOptions, Settings, run_batch, summarise
+from ho_imaging.errors import UsageError
+
+CHEST = Settings(region="chest")
+"""Films that are called chests are refused before any model is needed, so a study takes milliseconds."""
+
+HERE = BatchOptions(workers=0)
+TORN = b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL"
+
+
+def picture(path, number):
+    """A film that is a study of its own, by its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(number).integers(0, 255, (70, 80)).astype(np.uint8)
+    Image.fromarray(values).save(path, "PNG")
+
+
+@pytest.fixture
+def days(tmp_path):
+    """Two folders of two films each, under the same names."""
+    for number in range(4):
+        picture(tmp_path / f"day{1 + number // 2}" / f"IM{number % 2}", number)
+    return tmp_path / "day1", tmp_path / "day2"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def films(out):
+    """Files by the table of inputs; each study and each file is there once, and every table agrees."""
+    inputs = pq.read_table(out / "inputs.parquet").to_pylist()
+    studies = [row["study_uid"] for row in pq.read_table(out / "studies.parquet").to_pylist()]
+    assert len({row["path"] for row in inputs}) == len(inputs)
+    assert len(set(studies)) == len(studies)
+    with (out / "studies.csv").open(newline="") as stream:
+        assert [row["study_uid"] for row in csv.DictReader(stream)] == studies
+    page = (out / "index.html").read_text()
+    assert all(uid in page for uid in studies)
+    run = json.loads((out / "run.json").read_text())
+    assert sum(run["studies"].values()) == len(studies)
+    assert summarise(out)["studies"] == run["studies"]
+    return {row["path"]: row["status"] for row in inputs}
+
+
+def warnings(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def all_of(*folders):
+    return {str(path): "refused" for folder in folders for path in folder.iterdir()}
+
+
+def test_what_was_analysed_of_another_folder_stays_in_the_tables(days, out):
+    day1, day2 = days
+    run_batch([day1], out, CHEST, HERE)
+    counts = run_batch([day2], out, CHEST, HERE)
+    assert (counts.refused, counts.analysed) == (2, 2)  # of what was given
+    assert films(out) == all_of(day1, day2)
+    # Neither a part of what was analysed nor the first folder again pushes the rest out.
+    assert run_batch([day1 / "IM0"], out, CHEST, HERE).refused == 1
+    assert run_batch([day1], out, CHEST, HERE).analysed == 0
+    assert films(out) == all_of(day1, day2)
+
+
+def test_a_folder_that_holds_nothing_is_refused_before_anything_is_changed(days, out, tmp_path):
+    run_batch([days[0]], out, CHEST, HERE)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty: hold no image files"):
+        run_batch([tmp_path / "empty"], out, CHEST, HERE)
+    with sqlite3.connect(out / "ledger.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+    assert films(out) == all_of(days[0])
+
+
+def test_films_that_are_all_damaged_end_with_their_reasons(days, out, tmp_path):
+    """They are inputs that were looked at, not a wrong path."""
+    run_batch([days[0]], out, CHEST, HERE)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "a.dcm").write_bytes(TORN)
+    assert run_batch([tmp_path / "torn"], out, CHEST, HERE).failed == 1
+    assert films(out) == all_of(days[0]) | {str(tmp_path / "torn" / "a.dcm"): "failed"}
+
+
+def test_a_film_replaced_under_its_name_is_not_there_twice(days, out, caplog):
+    day1, day2 = days
+    run_batch([day1, day2], out, CHEST, HERE)
+    before = {row["study_uid"] for row in pq.read_table(out / "studies.parquet").to_pylist()}
+    assert not warnings(caplog)
+    picture(day1 / "IM0", 9)
+    counts = run_batch([day1], out, CHEST, HERE)
+    assert (counts.refused, counts.analysed) == (2, 1)
+    assert films(out) == all_of(day1, day2)
+    after = {row["study_uid"] for row in pq.read_table(out / "studies.parquet").to_pylist()}
+    (left,) = before - after
+    (said,) = warnings(caplog)
+    assert left in said
+    assert "something else" in said
+    assert summarise(out)["left_out"] == 1
+
+
+def test_a_film_that_is_gone_leaves_the_tables_with_a_word_and_comes_back(days, out, tmp_path, caplog):
+    day1, day2 = days
+    run_batch([day1], out, CHEST, HERE)
+    (day1 / "IM1").rename(tmp_path / "away")
+    assert run_batch([day1], out, CHEST, HERE).refused == 1
+    assert films(out) == all_of(day1)
+    assert "files are gone" in caplog.text
+    caplog.clear()
+    run_batch([day2], out, CHEST, HERE)
+    assert films(out) == all_of(day1, day2)
+    assert not warnings(caplog)  # it was said
+    shutil.move(tmp_path / "away", day1 / "IM1")
+    counts = run_batch([day1], out, CHEST, HERE)
+    assert (counts.refused, counts.analysed) == (2, 0)
+    assert films(out) == all_of(day1, day2)
+
+
+def test_films_moved_to_another_folder_are_where_they_are_now(days, out, tmp_path):
+    day1, day2 = days
+    run_batch([day1, day2], out, CHEST, HERE)
+    day1.rename(tmp_path / "archive")
+    run_batch([tmp_path / "archive"], out, CHEST, HERE)
+    assert films(out) == all_of(tmp_path / "archive", day2)
+
+
+def test_films_deleted_after_their_analysis_keep_their_results(days, out, caplog):
+    """Of paths that are not given nothing is decided: they may be a share that is off."""
+    day1, day2 = days
+    run_batch([day1], out, CHEST, HERE)
+    before = all_of(day1)
+    shutil.rmtree(day1)
+    run_batch([day2], out, CHEST, HERE)
+    assert films(out) == before | all_of(day2)
+    assert not warnings(caplog)
+
+
+def test_a_link_that_leads_to_another_folder_each_day(days, out, tmp_path):
+    link = tmp_path / "current"
+    for day in days:
+        link.unlink(missing_ok=True)
+        link.symlink_to(day, target_is_directory=True)
+        run_batch([link], out, CHEST, HERE)
+    assert len(pq.read_table(out / "studies.parquet").to_pylist()) == 4
+
+
+def test_the_same_names_from_another_working_folder_are_other_films(days, out, monkeypatch):
+    for day in days:
+        monkeypatch.chdir(day)
+        run_batch(["IM0", "IM1"], out, CHEST, HERE)
+    assert len(pq.read_table(out / "studies.parquet").to_pylist()) == 4
+
+
+def test_a_film_that_cannot_be_read_any_more_keeps_its_result_and_ends_as_failed(days, out):
+    day1, _ = days
+    run_batch([day1], out, CHEST, HERE)
+    (day1 / "IM0").write_bytes(TORN)
+    counts = run_batch([day1], out, CHEST, HERE)
+    assert (counts.refused, counts.failed) == (1, 1)
+    assert films(out) == all_of(day1) | {str(day1 / "IM0"): "failed"}
+    assert len(pq.read_table(out / "studies.parquet").to_pylist()) == 2
+
+
+def test_a_damaged_file_of_another_folder_stays_named_until_it_is_whole(days, out):
+    day1, day2 = days
+    (day1 / "torn").write_bytes(TORN)
+    run_batch([day1], out, CHEST, HERE)
+    run_batch([day2], out, CHEST, HERE)
+    assert films(out) == all_of(day1, day2) | {str(day1 / "torn"): "failed"}
+    picture(day1 / "torn", 8)
+    run_batch([day1], out, CHEST, HERE)
+    assert films(out) == all_of(day1, day2)
+
+
+def test_parts_of_one_input_see_what_another_part_took(days, out):
+    day1, day2 = days
+    parts = [BatchOptions(workers=0, shard=(part, 2)) for part in (1, 2)]
+    for part in parts:
+        run_batch([day1, day2], out, CHEST, part)
+    for number in range(6):  # of both parts
+        picture(day1 / "IM0", 20 + number)
+        for part in parts:
+            run_batch([day1, day2], out, CHEST, part)
+        assert films(out) == all_of(day1, day2)
+        assert len(pq.read_table(out / "studies.parquet").to_pylist()) == 4
