@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -137,7 +138,7 @@ def export_reviews(
     folder
         What ``ho-imaging analyze --out`` was given.
     out_dir
-        Where to; what an earlier export left of the same films is replaced.
+        Where to; films and truth that an earlier export left and this one does not write are deleted.
     store
         Folder of decisions; ``reviews`` in the batch's folder by default.
     readers
@@ -173,15 +174,18 @@ def export_reviews(
     places = _Places(source, films)
     shares = {"val_share": val_share, "test_share": test_share}
     summary = ExportSummary()
+    written: set[Path] = set()
     try:
         (out / FILMS_FOLDER).mkdir(parents=True, exist_ok=True)
         kept = None if store is None else Path(store)
         for reviewed in reviewed_studies(source, store=kept, readers=readers, left_out=summary.left_out):
-            _export_study(reviewed, out, contract, places, shares, summary)
+            written |= _export_study(reviewed, out, contract, places, shares, summary)
             if dicom:
                 _export_dicom(reviewed, out, places, summary)
-        summary.without_ho = _export_plain(without_ho, out, contract, shares, summary, scope=True)
-        summary.out_of_scope = _export_plain(out_of_scope, out, contract, shares, summary, scope=False)
+        summary.without_ho = _export_plain(without_ho, out, contract, shares, summary, written, scope=True)
+        summary.out_of_scope = _export_plain(out_of_scope, out, contract, shares, summary, written, scope=False)
+        if summary.films:
+            _forget_others(out, written)
     except OSError as error:
         if isinstance(error, HOImagingError):
             raise
@@ -217,8 +221,10 @@ def _export_study(
     places: _Places,
     shares: Mapping[str, float],
     summary: ExportSummary,
-) -> None:
+) -> set[Path]:
+    """Export a study's films and what is true of them; gives the files and folders written."""
     summary.studies += 1
+    written: set[Path] = set()
     done = [image for image in reviewed.result.images if image.status == Status.DONE]
     for number, image in enumerate(done, start=1):
         uid = image.sop_instance_uid
@@ -236,6 +242,18 @@ def _export_study(
         summary.films[split] += 1
         summary.nodules += nodules
         summary.not_bone += not_bone
+        written |= {_film_path(out, uid), out / STUDIES_FOLDER / split / name}
+    return written
+
+
+def _forget_others(out: Path, written: set[Path]) -> None:
+    """Delete what an earlier export left: a withdrawn reading must not teach, nor a patient be in two splits."""
+    for film in (out / FILMS_FOLDER).glob("film_*.safetensors"):
+        if film not in written:
+            film.unlink()
+    for truth in (out / STUDIES_FOLDER).glob("*/*/truth"):
+        if truth.parent not in written:
+            shutil.rmtree(truth.parent)
 
 
 def _read_again(path: Path, image: ImageResult) -> Radiograph:
@@ -369,8 +387,9 @@ def _patient_key(path: Path, study_uid: str) -> str:
         header = open_dataset(path, header_only=True)
     except HOImagingError:
         return study_uid  # a picture file names no patient
+    # Not the issuer, which one film of a patient may name and the next one not: two splits would share the patient.
     patient = str(header.get("PatientID", "") or "").strip()
-    return f"{header.get('IssuerOfPatientID', '')}\0{patient}" if patient else study_uid
+    return f"\0{patient}" if patient else study_uid
 
 
 def _export_plain(
@@ -379,15 +398,23 @@ def _export_plain(
     contract: PreparationContract,
     shares: Mapping[str, float],
     summary: ExportSummary,
+    written: set[Path],
     *,
     scope: bool,
 ) -> int:
-    """Export films that show no ectopic bone as they are; gives how many."""
+    """Export films that show no ectopic bone as they are; gives how many. What is in ``written`` stays as it is."""
     if not sources:
         return 0
     count = 0
     for study in discover([Path(source) for source in sources]).studies:
         for image in study.images:
+            place = _film_path(out, image.sop_instance_uid)
+            if place in written:
+                summary.left_out[f"{image.path}"] = (
+                    "has been reviewed, or is among the films of another kind: that counts"
+                )
+                logger.warning("film %s has been reviewed: that counts", image.sop_instance_uid)
+                continue
             try:
                 _write_plain(image, out, contract, shares, scope=scope)
             except HOImagingError as error:
@@ -395,6 +422,7 @@ def _export_plain(
                 summary.left_out[image.sop_instance_uid] = error.problem
                 continue
             count += 1
+            written.add(place)
             summary.films[split_of(_patient_key(image.path, image.study_uid), **shares)] += 1
     return count
 

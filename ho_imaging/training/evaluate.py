@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ho_imaging.batch.write import write_text
 from ho_imaging.errors import ReadError
 from ho_imaging.findings.outline import extent
 from ho_imaging.pipeline import Analyzer, FilmAnalysis
@@ -110,8 +111,9 @@ def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit:
     """
     done: dict[str, FilmRecord] = {}
     if out_file.exists():
-        lines = out_file.read_text(encoding="utf-8").splitlines()
-        done = {record.study: record for record in map(FilmRecord.model_validate_json, filter(None, lines))}
+        done = {record.study: record for record in _whole_records(out_file)}
+        # Without what a stopped run left half written: the next line would be joined to it.
+        write_text(out_file, "".join(record.model_dump_json() + "\n" for record in done.values()))
     records: list[FilmRecord] = []
     with out_file.open("a", encoding="utf-8") as stream:
         for number, study in enumerate(list_studies(folder)[:limit], start=1):
@@ -124,6 +126,14 @@ def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit:
             if number % 25 == 0:
                 logger.info("%d films", number)
     return records
+
+
+def _whole_records(file: Path) -> Iterator[FilmRecord]:
+    for number, line in enumerate(filter(None, file.read_text(encoding="utf-8", errors="replace").splitlines()), 1):
+        try:
+            yield FilmRecord.model_validate_json(line)
+        except ValidationError:
+            logger.warning("%s: line %d is damaged, its film is evaluated again", file, number)
 
 
 def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:

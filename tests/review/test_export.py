@@ -169,6 +169,26 @@ def test_films_nobody_outlined_teach_what_is_no_bone(analysed, batch):
     ]
 
 
+def test_what_a_reader_outlined_counts_before_what_is_said_of_the_whole_film(analysed, batch):
+    batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
+    summary = export_reviews(batch.folder, batch.out, val_share=0.0, without_ho=[SAMPLES / f"{ISLANDS}.dcm"])
+    (film,) = [read_film(path) for path in list_films(batch.out / "films")]
+    assert film.film.bits.any()
+    assert (summary.without_ho, summary.films["train"]) == (0, 1)
+    assert "reviewed" in summary.left_out[str(SAMPLES / f"{ISLANDS}.dcm")]
+
+
+def test_an_export_leaves_nothing_of_an_earlier_one(analysed, batch):
+    batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
+    export_reviews(batch.folder, batch.out, val_share=0.0, test_share=0.999, without_ho=[SAMPLES / f"{NONE}.dcm"])
+    assert [path.parent.name for path in batch.out.glob("studies/*/*")] == ["test"]
+    (batch.out / "films" / "notes.txt").write_text("a person's own")
+    export_reviews(batch.folder, batch.out, val_share=0.0)
+    assert [path.parent.name for path in batch.out.glob("studies/*/*")] == ["train"]
+    assert len(list_films(batch.out / "films")) == 1
+    assert (batch.out / "films" / "notes.txt").exists()
+
+
 def test_the_configuration_fits_the_model_and_finds_the_films(analysed, batch):
     batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
     export_reviews(batch.folder, batch.out, val_share=0.0)

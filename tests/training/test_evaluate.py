@@ -40,6 +40,10 @@ def test_studies_are_evaluated_film_by_film_and_gone_on_with(tmp_path, studies):
     before = (tmp_path / "films.jsonl").read_text()
     assert evaluate_studies(Analyzer("no-such-model"), studies, tmp_path / "films.jsonl") == records
     assert (tmp_path / "films.jsonl").read_text() == before
+    # Killed while it wrote the second film's line: that film alone is evaluated again.
+    (tmp_path / "films.jsonl").write_text(before[:-300])
+    assert evaluate_studies(Analyzer(), studies, tmp_path / "films.jsonl") == records
+    assert (tmp_path / "films.jsonl").read_text() == before
 
 
 def test_truth_that_does_not_fit_is_named(tmp_path, studies):
