@@ -54,7 +54,7 @@ class HipPlan:
     modes: tuple[int, int] = (0, 25)
     clutter: bool = True
     abundance: float = 1.0
-    """Over 1, mimics come oftener than usual, rare kinds above all, for films to learn from."""
+    """How much oftener than usual each kind of mimic comes, for films to learn from."""
     styles: Styles = Styles.USUAL
 
 

@@ -43,14 +43,11 @@ def sample_mimics(
     bone: NDArray[np.bool_],
     abundance: float = 1.0,
 ) -> list[Mimic]:
-    """Sample a usual film's share of mimics; each kind comes on its own chance.
-
-    With an ``abundance`` over 1 a chance is its root of that order: the rarer a kind is, the oftener it comes.
+    """Sample a usual film's share of mimics; each kind comes on its own chance, times ``abundance``.
 
     ``bone``: (rows, columns), where native bone projects.
     """
     mimics: list[Mimic] = []
-    root = 1.0 / abundance
     chances = (
         (_phleboliths, 0.40),
         (_arterial, 0.22),
@@ -67,19 +64,19 @@ def sample_mimics(
         (_shield, 0.03),
     )
     for draw, chance in chances:
-        if rng.random() < chance**root:
+        if rng.random() < chance * abundance:
             mimics.extend(draw(rng, camera, hips))
-    if rng.random() < 0.06**root:
+    if rng.random() < 0.06 * abundance:
         mimics.extend(_bone_islands(rng, camera, hips, bone))
     for thing, chance in ((_electrode, 0.08), (_buttons, 0.07), (_tubing, 0.08)):
-        if rng.random() < chance**root:
+        if rng.random() < chance * abundance:
             mimics.extend(thing(rng, camera))
     for hip in hips:
-        if rng.random() < 0.30**root:
+        if rng.random() < 0.30 * abundance:
             mimics.extend(_outgrowths(rng, camera, hip))
-        if rng.random() < 0.03**root:
+        if rng.random() < 0.03 * abundance:
             mimics.append(healed_fracture(rng, camera, hip.shaft))
-        if rng.random() < 0.04**root:
+        if rng.random() < 0.04 * abundance:
             mimics.append(_avulsion(rng, camera, hip))
     return [mimic for mimic in mimics if mimic.mask.any()]
 

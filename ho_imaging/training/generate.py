@@ -14,7 +14,7 @@ from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.other_scene import sample_other_scene
 from ho_imaging.training.cases import Split, case_from_scene, write_case
-from ho_imaging.vocabulary import Region, View
+from ho_imaging.vocabulary import View
 
 __all__ = ["write_cases"]
 
@@ -29,23 +29,17 @@ _SPLITS: tuple[tuple[Split, int, tuple[int, int]], ...] = (
 _HIPS_PER_OTHER = 6
 """For so many films of hips there is one of something else, to teach the scope gate."""
 
-_HIPS_PER_LIMB = 2
+_HIPS_PER_LIMB = 3
 """For so many films of hips there is one of a thigh, a knee or a residual limb."""
 
-_LIMBS = (Region.KNEE, Region.THIGH, Region.KNEE, Region.THIGH, Region.RESIDUAL_LIMB)
-"""Their turns, the harder ones oftener."""
-
-_HIPS_PER_LATERAL = 5
+_HIPS_PER_LATERAL = 8
 """Likewise, one more cross-table lateral, which comes seldom by chance."""
 
 _LATERAL_SEEDS = 100_000_000
 
-_ABUNDANT = 2.0
-"""Every other training film of hips has more mimics than life, rare kinds above all: most false alarms are mimics, and
-the rarer kinds would hardly be learnt."""
-
-_PIXEL_MM = 0.5
-"""As fine as the network sees films."""
+_ABUNDANT = 3.0
+"""Every other training film of hips has each kind of mimic so many times oftener than life: most false alarms are
+mimics, and the rarer kinds would hardly be learnt."""
 
 Kind = Literal["hip", "limb", "lateral", "other"]
 
@@ -62,8 +56,8 @@ class _Job:
 def write_cases(out_dir: Path, *, train: int, val: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
 
-    ``train`` and ``val`` count films of hips; one of a leg comes with every two of them, one out of scope
-    with every six, a lateral with every five. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger
+    ``train`` and ``val`` count films of hips; one of a leg comes with every three of them, one out of scope
+    with every six, a lateral with every eight. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger
     set contains the smaller one.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -95,17 +89,15 @@ def _write_one(job: _Job) -> None:
     styles = Styles.UNSEEN if job.split == "val" and odd else Styles.USUAL
     if job.kind == "hip":
         abundance = _ABUNDANT if job.split == "train" and odd else 1.0
-        scene = sample_hip_scene(
-            job.seed, HipPlan(pixel_mm=_PIXEL_MM, modes=job.modes, abundance=abundance, styles=styles)
-        )
+        scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes, abundance=abundance, styles=styles))
     elif job.kind == "lateral":
         # Another person than the hip of the same number.
-        plan = HipPlan(pixel_mm=_PIXEL_MM, modes=job.modes, view=View.CROSS_TABLE_LATERAL, styles=styles)
-        scene = sample_hip_scene(job.seed + _LATERAL_SEEDS, plan)
+        scene = sample_hip_scene(
+            job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL, styles=styles)
+        )
     elif job.kind == "limb":
-        region = _LIMBS[job.seed % len(_LIMBS)]
-        scene = sample_limb_scene(job.seed, LimbPlan(region=region, pixel_mm=_PIXEL_MM, modes=job.modes, styles=styles))
+        scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes, styles=styles))
     else:
-        scene = sample_other_scene(job.seed, pixel_mm=_PIXEL_MM)
+        scene = sample_other_scene(job.seed)
     case = case_from_scene(scene, anatomy_seed=job.seed, split=job.split, scope=job.kind != "other")
     write_case(job.path, case, truth=scene.truth)
