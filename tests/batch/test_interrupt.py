@@ -36,7 +36,9 @@ def interrupted_at_03(job):
 """
 
 COMMAND = """
-import functools, sys
+import functools, signal, sys
+# Whoever runs the tests in the background of a shell has interrupts ignored, and what they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import {module} as stand_ins
 import ho_imaging.batch
 from ho_imaging.cli import main
@@ -79,6 +81,10 @@ def test_an_interrupt_is_said_and_the_same_command_goes_on(films, tmp_path, impo
         if moment == "starting":
             while process.poll() is None and len(children.read_text().split()) < 3:
                 time.sleep(0.02)
+            # Workers first: they would have the time to complain before they are ended.
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGINT)
+            time.sleep(0.3)
         else:
             for _ in range(3):
                 process.stdout.readline()
