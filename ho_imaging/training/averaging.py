@@ -12,13 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ho_imaging.errors import UsageError
 from ho_imaging.network.unet import UNet
-from ho_imaging.training.batches import StepBatches
-from ho_imaging.training.cases import list_cases
+from ho_imaging.training.batches import StepBatches, list_training
 from ho_imaging.training.config import TrainingConfig
 from ho_imaging.training.films import FilmMaker
-from ho_imaging.training.reviewed_films import list_films
 from ho_imaging.training.start import begin_from
 
 __all__ = ["halfway"]
@@ -35,12 +32,10 @@ def halfway(
     Raises
     ------
     UsageError
-        If the model does not fit, or there are no training cases to measure normalisation on.
+        If the model does not fit, or there is nothing to train on to measure normalisation on.
 
     """
-    cases = list_cases(config.data.cases, "train")
-    if not cases:
-        raise UsageError("holds no training cases", path=config.data.cases, remedy="simulate cases first")
+    cases, films = list_training(config.data)
     net = UNet(config.network, config.maps)
     net.load_state_dict(dict(state))
     begin_from(net, model, config)
@@ -53,9 +48,7 @@ def halfway(
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
     # As the model will see films: at full size, and a site's own among them.
-    fine = config.model_copy(update={"data": config.data.model_copy(update={"coarse_steps": 0})})
-    films = list_films(config.data.films, "train") if config.data.films is not None else []
-    batches = StepBatches(cases, fine, make_film, BATCHES, films=films)
+    batches = StepBatches(cases, config.at_full_size(), make_film, BATCHES, films=films)
     net.train()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for step in range(BATCHES):

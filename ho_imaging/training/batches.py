@@ -12,17 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from ho_imaging.errors import UsageError
 from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut_crop
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, read_case, read_nodules
-from ho_imaging.training.config import TrainingConfig
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, list_cases, read_case, read_nodules
+from ho_imaging.training.config import DataConfig, TrainingConfig
 from ho_imaging.training.films import Film, FilmMaker
 from ho_imaging.training.laying_in import lay_in, soft_tissue
-from ho_imaging.training.mining import HardSpot, read_hard_spots
+from ho_imaging.training.mining import HardSpot, read_hard_spots, spot_name
 from ho_imaging.training.regrowth import Place, regrow, turned
-from ho_imaging.training.reviewed_films import read_film
+from ho_imaging.training.reviewed_films import list_films, read_film
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["Batch", "StepBatches", "nodule_weights"]
+__all__ = ["Batch", "StepBatches", "list_training", "nodule_weights"]
 
 
 LAID_IN_BLUR_PX = (0.4, 1.5)
@@ -59,12 +60,30 @@ class Drawn(NamedTuple):
     hard: bool = False
 
 
+def list_training(data: DataConfig) -> tuple[list[Path], list[Path]]:
+    """Give the cases and the reviewed films to train on.
+
+    Raises
+    ------
+    UsageError
+        If there are none of a kind that batches are drawn from.
+
+    """
+    cases = list_cases(data.cases, "train")
+    films = list_films(data.films, "train") if data.films is not None else []
+    if data.films is not None and not films:
+        raise UsageError("holds no reviewed training films", path=data.films, remedy="export reviews first")
+    if not cases and not (films and data.film_share == 1.0):
+        raise UsageError("holds no training cases", path=data.cases, remedy="simulate cases first")
+    return cases, films
+
+
 class StepBatches(Dataset[Batch]):
     """``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``.
 
     ``films``: reviewed films, drawn beside the cases as the configuration's ``film_share`` says.
     ``hard_spots``: file of places where the network went wrong, read anew for each batch; with it a batch is a function
-    of seed, step and that file.
+    of seed, step and that file. Places on other cases than ``cases`` do not count.
     """
 
     def __init__(
@@ -77,6 +96,7 @@ class StepBatches(Dataset[Batch]):
         films: Sequence[Path] = (),
     ) -> None:
         self._cases = list(cases)
+        self._by_name = {spot_name(path): path for path in self._cases}
         self._films = list(films)
         self._hard_spots = hard_spots
         self._config = config
@@ -94,7 +114,8 @@ class StepBatches(Dataset[Batch]):
         whole = int(rng.choice(data.crop_sizes, p=shares))
         size, count = whole // halved, max(1, data.pixels_per_batch // whole**2)
         pixel_mm = self._config.preparation.pixel_mm * halved
-        spots = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
+        known = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
+        spots = [spot for spot in known if spot.case in self._by_name]
         crops: list[Film] = []
         drawn: list[Drawn] = []
         while len(crops) < count:
@@ -117,7 +138,7 @@ class StepBatches(Dataset[Batch]):
         data = self._config.data
         spot = spots[int(rng.integers(len(spots)))] if spots and rng.random() < data.hard_share else None
         path = self._cases[int(rng.integers(len(self._cases)))]
-        case = read_case(path if spot is None else path.with_name(spot.case))
+        case = read_case(path if spot is None else self._by_name[spot.case])
         places: tuple[Place, ...] = ()
         if spot is not None:
             places = (Place(round(spot.row), round(spot.column), 1, 1),)

@@ -10,25 +10,31 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ho_imaging.errors import ReadError
+from ho_imaging.errors import ReadError, UsageError
 
 __all__ = ["Average", "Progress", "read_average", "restore", "write_checkpoint"]
 
 
 @dataclass
 class Progress:
-    """How far a run has come; ``seconds`` counts training time over all resumptions."""
+    """How far a run has come, and from where.
+
+    ``seconds`` counts training time over all resumptions. ``began_from``: folder of the model whose weights it began
+    from, empty for random ones; None where an older checkpoint does not say.
+    """
 
     step: int = 0
     seconds: float = 0.0
     best_score: float = -1.0
     validations_without_better: int = 0
+    began_from: str | None = None
 
 
 class Average:
@@ -53,14 +59,24 @@ Optimisers = Mapping[str, torch.optim.Optimizer]
 """A run's optimisers, each by the name its state is kept under."""
 
 
-def write_checkpoint(path: Path, net: nn.Module, average: Average, optimisers: Optimisers, progress: Progress) -> None:
-    """Write all a run needs to go on; a reader sees the old file or the new one, never a part."""
+def write_checkpoint(
+    path: Path,
+    net: nn.Module,
+    average: Average,
+    optimisers: Optimisers,
+    progress: Progress,
+    fixed: Mapping[str, Any],
+) -> None:
+    """Write all a run needs to go on; a reader sees the old file or the new one, never a part.
+
+    ``fixed``: what the configuration says and a run cannot change, see `TrainingConfig.fixed`.
+    """
     tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
     tensors |= {f"average.{key}": value for key, value in average.state.items()}
     for name, optimiser in optimisers.items():
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
-    metadata = {"progress": json.dumps(asdict(progress))}
+    metadata = {"progress": json.dumps(asdict(progress)), "fixed": json.dumps(dict(fixed))}
     raw = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=metadata)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -70,9 +86,18 @@ def write_checkpoint(path: Path, net: nn.Module, average: Average, optimisers: O
     part.replace(path)
 
 
-def restore(path: Path, net: nn.Module, average: Average, optimisers: Optimisers) -> Progress:
-    """Put a run back to where its checkpoint was written."""
-    tensors, progress = _read(path)
+def restore(path: Path, net: nn.Module, average: Average, optimisers: Optimisers, fixed: Mapping[str, Any]) -> Progress:
+    """Put a run back to where its checkpoint was written.
+
+    Raises
+    ------
+    ReadError
+        If it is no checkpoint of such a network.
+    UsageError
+        If it was made with another configuration than one that says ``fixed``.
+
+    """
+    tensors, progress = _read(path, fixed)
     try:
         net.load_state_dict(_part(tensors, "net."))
         averaged = _part(tensors, "average.")
@@ -99,21 +124,34 @@ def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, T
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def read_average(path: Path) -> tuple[dict[str, Tensor], Progress]:
-    """Give the averaged weights of a checkpoint, and how far it had come."""
-    tensors, progress = _read(path)
+def read_average(path: Path, fixed: Mapping[str, Any]) -> tuple[dict[str, Tensor], Progress]:
+    """Give the averaged weights of a checkpoint, and how far it had come; raises as `restore` does."""
+    tensors, progress = _read(path, fixed)
     return _part(tensors, "average."), progress
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], Progress]:
+def _read(path: Path, fixed: Mapping[str, Any]) -> tuple[dict[str, Tensor], Progress]:
     try:
         with safe_open(str(path), framework="pt") as file:
-            progress = Progress(**json.loads((file.metadata() or {})["progress"]))
-            return {key: file.get_tensor(key) for key in file.keys()}, progress  # noqa: SIM118  # the file is no mapping
+            metadata = file.metadata() or {}
+            progress = Progress(**json.loads(metadata["progress"]))
+            made_with = dict(json.loads(metadata.get("fixed", "{}")))
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # the file is no mapping
     except FileNotFoundError as error:
         raise ReadError("does not exist", path=path, remedy="check the folder of the run, or train first") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ReadError(f"is not a checkpoint: {error}", path=path, remedy="delete it and start again") from error
+    if not made_with and any(key.startswith(("optimiser.", "muon.")) for key in tensors):
+        # An older checkpoint says nothing of its configuration, but the optimisers show in it.
+        made_with = {"optimiser.kernels": "muon" if _part(tensors, "muon.") else "adamw"}
+    for key in made_with.keys() & fixed.keys():
+        if made_with[key] != fixed[key]:
+            raise UsageError(
+                f"was made with {key} = {json.dumps(made_with[key])}, and not with {json.dumps(fixed[key])}",
+                path=path,
+                remedy="use the configuration that the run was made with, or train into an empty folder",
+            )
+    return tensors, progress
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

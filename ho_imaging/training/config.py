@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +14,7 @@ from ho_imaging.network.unet import Architecture
 from ho_imaging.toml_file import read_toml
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["DataConfig", "LossConfig", "OptimiserConfig", "RunConfig", "TrainingConfig", "load_config"]
+__all__ = ["DataConfig", "LossConfig", "OptimiserConfig", "RunConfig", "TrainingConfig", "copy_config", "load_config"]
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -145,6 +146,8 @@ class TrainingConfig(_Strict):
             raise ValueError(f"crop_sizes must be multiples of {multiple}")
         if self.data.scale_range[0] > self.data.scale_range[1]:
             raise ValueError("scale_range must go from small to large")
+        if Structure.HO not in self.loss.structures:
+            raise ValueError("loss.structures must name ho: checkpoints are chosen by how well it is found")
 
     @property
     def maps(self) -> int:
@@ -155,6 +158,20 @@ class TrainingConfig(_Strict):
     def structures(self) -> tuple[Structure, ...]:
         """The maps to train, in channel order."""
         return tuple(self.loss.structures)
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What weights and optimisers hang on and no run can change on its way, by key, as JSON has it."""
+        values = self.model_dump(mode="json")
+        return {
+            "loss.structures": [str(structure) for structure in self.structures],
+            "optimiser.kernels": self.optimiser.kernels,
+            **{f"{table}.{key}": value for table in ("network", "preparation") for key, value in values[table].items()},
+        }
+
+    def at_full_size(self) -> TrainingConfig:
+        """Give the configuration without coarse first steps, which are for random weights."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"coarse_steps": 0})})
 
 
 def load_config(path: Path, *, cases_dir: Path | None = None, films_dir: Path | None = None) -> TrainingConfig:
@@ -168,3 +185,9 @@ def load_config(path: Path, *, cases_dir: Path | None = None, films_dir: Path | 
     if films is None and config.data.films is not None:
         films = Path(path).parent / config.data.films
     return config.model_copy(update={"data": config.data.model_copy(update={"cases": cases, "films": films})})
+
+
+def copy_config(path: Path, copy: Path) -> None:
+    """Keep a configuration beside what was made with it, where it may lie already."""
+    if not (copy.exists() and copy.samefile(path)):
+        shutil.copyfile(path, copy)

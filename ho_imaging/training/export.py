@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,16 +11,17 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from ho_imaging.errors import ModelError
 from ho_imaging.findings.nodules import GROW_SHARE, POSSIBLE_LEVEL, SMALLEST_NODULE_MM2
 from ho_imaging.network.calibration import Calibration, calibrate
 from ho_imaging.network.devices import choose_device, choose_dtype
-from ho_imaging.network.model_store import ModelDescription, save_model
+from ho_imaging.network.model_store import ModelDescription, find_model, read_description, save_model
 from ho_imaging.network.unet import UNet
 from ho_imaging.training.averaging import halfway
 from ho_imaging.training.calibration import best_dice_threshold, fit_platt, scope_cut
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
 from ho_imaging.training.checkpoint import read_average
-from ho_imaging.training.config import load_config
+from ho_imaging.training.config import copy_config, load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.loop import BEST_FILE
 from ho_imaging.training.scoring import FilmLesions, match_lesions
@@ -36,6 +37,8 @@ from ho_imaging.training.validation import (
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["export_model"]
+
+logger = logging.getLogger(__name__)
 
 SAMPLES_PER_FILM = 20_000
 
@@ -63,11 +66,18 @@ def export_model(
 
     Calibration and thresholds are fitted on films of the validation cases, exposed anew. The configuration goes with
     the model as ``training.toml``. ``cases_dir`` and ``films_dir`` stand in for the folders of cases and of reviewed
-    films the configuration names; reviewed films of the validation split take part. ``halfway_to``: a model to average
-    the weights with, see `ho_imaging.training.averaging`.
+    films the configuration names; reviewed films of the validation split take part. What these films cannot tell, such
+    as the anatomy on reviewed ones, is taken over from the model that the run began from. ``halfway_to``: a model to
+    average the weights with, see `ho_imaging.training.averaging`.
+
+    Raises
+    ------
+    UsageError
+        If the run was made with another configuration.
+
     """
     config = load_config(config_path, cases_dir=cases_dir, films_dir=films_dir)
-    state, progress = read_average(run_dir / checkpoint)
+    state, progress = read_average(run_dir / checkpoint, config.fixed)
     if halfway_to is not None:
         state = halfway(state, halfway_to, config, make_film)
     films = make_validation_films(
@@ -82,15 +92,17 @@ def export_model(
     # Calibrated in the number format that most users will run.
     tested = inference_net(state, config.network, len(config.structures), device, choose_dtype(device))
     logits = film_logits(tested, films)
-    calibration, thresholds = _calibrate_structures(films, logits, config.structures, config.run.seed)
-    scope_logits = np.array([given.scope for given in logits], dtype=np.float32)
-    in_scope = np.array([info.scope for info, _, _ in films])
-    scope_calibration = fit_platt(scope_logits, in_scope)
+    base = _described(progress.began_from if halfway_to is None else halfway_to)
+    calibration, thresholds = _calibrate_structures(films, logits, config.structures, config.run.seed, base)
+    scope_calibration, scope_threshold = _calibrate_scope(films, logits, base)
     scores = score_films(films, logits, config.structures)
+    if not any(info.anatomy_known for info, _, _ in films):
+        for structure in set(config.structures) - {Structure.HO}:
+            del scores[f"dice_{structure}"]  # nobody knows
     net = UNet(config.network, len(config.structures))
     net.load_state_dict(without_mimics(state, len(config.structures)))
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(config_path, folder / "training.toml")
+    copy_config(config_path, folder / "training.toml")
     return save_model(
         folder,
         net,
@@ -100,9 +112,9 @@ def export_model(
         preparation=config.preparation,
         thresholds=thresholds,
         calibration=calibration,
-        scope_threshold=scope_cut(calibrate(scope_logits, scope_calibration), in_scope),
+        scope_threshold=scope_threshold,
         scope_calibration=scope_calibration,
-        finding_confidence=_finding_confidence(films, _ho_maps(logits, config.structures, calibration)),
+        finding_confidence=_finding_confidence(films, _ho_maps(logits, config.structures, calibration), base),
         training={
             "seed": config.run.seed,
             "steps": progress.step,
@@ -113,14 +125,39 @@ def export_model(
     )
 
 
+def _described(model: str | Path | None) -> ModelDescription | None:
+    """Describe the model that a run began from; None where it began from random weights, or the model is gone."""
+    if not model:
+        return None
+    try:
+        return read_description(find_model(model))
+    except ModelError as error:
+        logger.warning("what the run began from: %s", error)
+        return None
+
+
+def _both(labels: NDArray[np.bool_]) -> bool:
+    """Whether there is anything to fit."""
+    return bool(labels.any() and not labels.all())
+
+
+def _warn(what: str, base: ModelDescription | None) -> None:
+    taken = "a default" if base is None else f"that of {base.name} {base.version}"
+    logger.warning("the validation films do not show by what to choose %s: it is %s", what, taken)
+
+
 def _calibrate_structures(
-    films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], structures: Sequence[Structure], seed: int
+    films: Sequence[ValidationFilm],
+    logits: Sequence[FilmLogits],
+    structures: Sequence[Structure],
+    seed: int,
+    base: ModelDescription | None,
 ) -> tuple[dict[Structure, Calibration], dict[Structure, float]]:
     rng = np.random.default_rng(seed)
     calibration: dict[Structure, Calibration] = {}
     thresholds: dict[Structure, float] = {}
     for channel, structure in enumerate(structures):
-        samples, truths = [], []
+        samples, truths = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=bool)]
         for (info, film, _), given in zip(films, logits, strict=True):
             counts = film.valid
             if structure is Structure.HO:
@@ -131,19 +168,34 @@ def _calibrate_structures(
             samples.append(given.structures[channel].ravel()[chosen])
             truths.append((film.bits.ravel()[chosen] >> MASK_BITS[structure] & 1).astype(bool))
         sample, truth = np.concatenate(samples), np.concatenate(truths)
-        calibration[structure] = fit_platt(sample, truth)
-        thresholds[structure] = best_dice_threshold(calibrate(sample, calibration[structure]), truth)
+        if _both(truth):
+            calibration[structure] = fit_platt(sample, truth)
+            thresholds[structure] = best_dice_threshold(calibrate(sample, calibration[structure]), truth)
+        else:
+            _warn(f"the threshold of {structure}", base)
+            calibration[structure] = Calibration() if base is None else base.calibration[structure]
+            thresholds[structure] = 0.5 if base is None else base.thresholds[structure]
         if structure is Structure.HO:
             maps = _ho_maps(logits, structures, calibration)
             thresholds[structure] = _operating_threshold(films, maps, least=thresholds[structure])
     return calibration, thresholds
 
 
+def _calibrate_scope(
+    films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], base: ModelDescription | None
+) -> tuple[Calibration, float]:
+    scope_logits = np.array([given.scope for given in logits], dtype=np.float32)
+    in_scope = np.array([info.scope for info, _, _ in films])
+    if _both(in_scope):
+        calibration = fit_platt(scope_logits, in_scope)
+        return calibration, scope_cut(calibrate(scope_logits, calibration), in_scope)
+    _warn("the scope threshold (0 lets every film through)", base)
+    return (Calibration(), 0.0) if base is None else (base.scope_calibration, base.scope_threshold)
+
+
 def _ho_maps(
     logits: Sequence[FilmLogits], structures: Sequence[Structure], calibration: Mapping[Structure, Calibration]
 ) -> list[NDArray[np.float32]]:
-    if Structure.HO not in structures:
-        return []
     channel = list(structures).index(Structure.HO)
     return [calibrate(given.structures[channel], calibration[Structure.HO]) for given in logits]
 
@@ -153,7 +205,7 @@ def _operating_threshold(
 ) -> float:
     """Give the lowest threshold, at or above ``least``, at which findings hold an eighth of a false alarm a film."""
     tried = [*np.arange(round(least, 2), 0.96, 0.02), 0.97, 0.98, HIGHEST_THRESHOLD]
-    for threshold in tried:
+    for threshold in (value for value in tried if value >= round(least, 2)):
         matched = _match(films, maps, level=GROW_SHARE * float(threshold))
         alarms = sum(int((film.false_alarm_scores >= threshold).sum()) for film in matched)
         if alarms <= MOST_FALSE_ALARMS_PER_FILM * len(matched):
@@ -161,7 +213,9 @@ def _operating_threshold(
     return HIGHEST_THRESHOLD
 
 
-def _finding_confidence(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]]) -> Calibration:
+def _finding_confidence(
+    films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], base: ModelDescription | None
+) -> Calibration:
     """Fit how often a candidate is a nodule, by the highest probability in it."""
     matched = _match(films, maps, level=GROW_SHARE * POSSIBLE_LEVEL)
     right = np.concatenate([np.empty(0), *(film.lesion_scores for film in matched)])
@@ -169,6 +223,9 @@ def _finding_confidence(films: Sequence[ValidationFilm], maps: Sequence[NDArray[
     scores = np.concatenate([right, wrong])
     is_nodule = np.arange(len(scores)) < len(right)
     counts = scores >= POSSIBLE_LEVEL
+    if not _both(is_nodule[counts]):
+        _warn("the confidence of findings", base)
+        return Calibration() if base is None else base.finding_confidence
     return fit_platt(logit(scores[counts].clip(1e-6, 1 - 1e-6)), is_nodule[counts])
 
 

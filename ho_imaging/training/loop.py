@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,20 +21,18 @@ from torch.utils.data import DataLoader
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.network.devices import choose_device, choose_dtype
+from ho_imaging.network.model_store import find_model
 from ho_imaging.network.unet import UNet
-from ho_imaging.training.batches import Batch, StepBatches
-from ho_imaging.training.cases import list_cases
+from ho_imaging.training.batches import Batch, StepBatches, list_training
 from ho_imaging.training.checkpoint import Average, Progress, restore, write_checkpoint
-from ho_imaging.training.config import OptimiserConfig, TrainingConfig, load_config
+from ho_imaging.training.config import OptimiserConfig, TrainingConfig, copy_config, load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.losses import start_from_priors, training_loss
 from ho_imaging.training.mining import find_hard_spots, read_hard_spots, write_hard_spots
 from ho_imaging.training.optimisers import make_optimisers
-from ho_imaging.training.reviewed_films import list_films
 from ho_imaging.training.shares import Shares
 from ho_imaging.training.start import begin_from
 from ho_imaging.training.validation import (
-    ValidationFilm,
     film_logits,
     inference_net,
     make_validation_films,
@@ -83,7 +80,7 @@ def train(
         Gets ``last.safetensors`` (to go on with), ``best.safetensors`` (best on validation), ``log.jsonl`` and a copy
         of the configuration.
     max_minutes
-        Overrides the configuration's budget. It counts the time of all resumptions together.
+        Overrides the configuration's budget, above 0. It counts the time of all resumptions together.
     resume
         Go on from ``out_dir/last.safetensors`` if it is there; otherwise the folder must not hold a run.
     cases_dir
@@ -92,7 +89,8 @@ def train(
         Likewise the folder of a site's reviewed films.
     init
         Model to begin from, by name or folder, in place of random weights: to fine-tune on a site's own cases. It must
-        have the configuration's architecture and structures. A run that is gone on with keeps its own weights.
+        have the configuration's architecture and structures. A run that is gone on with keeps its own weights. There
+        are no coarse first steps then.
     make_film
         How a case becomes a film; importable by name, for worker processes.
 
@@ -101,13 +99,11 @@ def train(
     minutes = max_minutes if max_minutes is not None else config.run.minutes
     if minutes is None and config.run.steps is None:
         raise UsageError("states neither minutes nor steps", path=config_path, remedy="set run.minutes or run.steps")
-    out_dir.mkdir(parents=True, exist_ok=True)
+    if minutes is not None and not 0.0 < minutes < math.inf:
+        raise UsageError(f"{minutes:g} minutes are no budget", remedy="give a number above 0")
     if (out_dir / LAST_FILE).exists() and not resume:
         raise UsageError("already holds a run", path=out_dir, remedy="resume it or choose an empty folder")
-    copied = out_dir / CONFIG_FILE
-    if not (copied.exists() and copied.samefile(config_path)):
-        shutil.copyfile(config_path, copied)
-    return _Run(config, out_dir, minutes, make_film, init).run()
+    return _Run(config, out_dir, minutes, make_film, init).run(config_path)
 
 
 def learning_rate(config: OptimiserConfig, share: float) -> float:
@@ -143,10 +139,6 @@ class _Run:
         init: str | Path | None = None,
     ) -> None:
         self.began = time.monotonic()
-        if init is not None:
-            # Coarse first steps are for random weights.
-            config = config.model_copy(update={"data": config.data.model_copy(update={"coarse_steps": 0})})
-        self.config = config
         self.out_dir = out_dir
         self.minutes = minutes
         self.make_film = make_film
@@ -155,49 +147,53 @@ class _Run:
         torch.manual_seed(config.run.seed)
         self.net = UNet(config.network, config.maps)
         start_from_priors(self.net, config.structures)
-        if init is not None and not (out_dir / LAST_FILE).exists():
+        last = out_dir / LAST_FILE
+        if init is not None and not last.exists():
             begin_from(self.net, init, config)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
         self.optimisers = make_optimisers(self.net, config.optimiser)
         self.average = Average(self.net, config.optimiser.ema_decay)
         self.progress = Progress()
-        last = out_dir / LAST_FILE
         if last.exists():
-            self.progress = restore(last, self.net, self.average, self.optimisers)
+            self.progress = restore(last, self.net, self.average, self.optimisers, config.fixed)
             logger.info("going on from step %d after %.1f minutes", self.progress.step, self.progress.seconds / 60)
+        if self.progress.began_from is None:
+            self.progress.began_from = "" if init is None else str(find_model(init).absolute())
+        self.config = config.at_full_size() if self.progress.began_from else config
+        self.cases, self.reviewed = list_training(config.data)
+        self.films = make_validation_films(
+            config.data.cases,
+            config.run.validation_films,
+            config.run.seed,
+            make_film,
+            config.data.films,
+            pixel_mm=config.preparation.pixel_mm,
+        )
         # The copies take over the statistics just restored.
         threads = 1 if self.device.type != "cpu" else config.run.threads or os.cpu_count() or 1
         self.shares = Shares(self.net, threads)
         self.seconds_before = self.progress.seconds
         self.bad_steps = 0
 
-    def run(self) -> Progress:
-        """Train to the end of the budget."""
+    def run(self, config_path: Path) -> Progress:
+        """Train to the end of the budget; nothing is written before, so that what was refused has changed no folder."""
         try:
+            self.out_dir.mkdir(parents=True, exist_ok=True)
+            copy_config(config_path, self.out_dir / CONFIG_FILE)
             return self._run()
         finally:
             self.shares.close()
 
     def _run(self) -> Progress:
         run = self.config.run
-        data = self.config.data
-        cases = list_cases(data.cases, "train")
-        reviewed = list_films(data.films, "train") if data.films is not None else []
-        if data.films is not None and not reviewed:
-            raise UsageError("holds no reviewed training films", path=data.films, remedy="export reviews first")
-        if not cases and not (reviewed and data.film_share == 1.0):
-            raise UsageError("holds no training cases", path=data.cases, remedy="simulate cases first")
-        pixel_mm = self.config.preparation.pixel_mm
-        films = make_validation_films(
-            data.cases, run.validation_films, run.seed, self.make_film, data.films, pixel_mm=pixel_mm
-        )
+        mines = bool(self.cases) and self.config.data.hard_share > 0
         logger.info(
             "%d training cases, %d reviewed films, %d validation films, %s %s",
-            *(len(cases), len(reviewed), len(films), self.device, self.dtype),
+            *(len(self.cases), len(self.reviewed), len(self.films), self.device, self.dtype),
         )
         checkpointed = validated = mined = self._seconds()
         tally = _Tally(time.monotonic())
-        for batch, waited in self._batches(cases, reviewed):
+        for batch, waited in self._batches():
             share = self._share()
             if share >= 1.0:
                 break
@@ -207,18 +203,18 @@ class _Run:
                 self._log_training(tally, share)
                 tally = _Tally(time.monotonic())
             if self._seconds() - validated > run.validate_minutes * 60:
-                if self._validate(films):
+                if self._validate():
                     break
                 validated = checkpointed = self._seconds()
-            elif cases and data.hard_share > 0 and self._seconds() - mined > run.mine_minutes * 60:
-                self._mine(cases)
+            elif mines and self._seconds() - mined > run.mine_minutes * 60:
+                self._mine()
                 mined = self._seconds()
             elif self._seconds() - checkpointed > run.checkpoint_minutes * 60:
                 self._checkpoint(LAST_FILE)
                 checkpointed = self._seconds()
         if tally.steps:
             self._log_training(tally, self._share())
-        self._validate(films)
+        self._validate()
         return self.progress
 
     def _seconds(self) -> float:
@@ -230,12 +226,12 @@ class _Run:
         by_steps = self.progress.step / self.config.run.steps if self.config.run.steps is not None else 0.0
         return max(by_time, by_steps)
 
-    def _batches(self, cases: list[Path], films: list[Path]) -> Iterator[tuple[Batch, float]]:
+    def _batches(self) -> Iterator[tuple[Batch, float]]:
         """Yield batches from the step reached on, each with the seconds it was waited for."""
         steps = self.config.run.steps or ENDLESS_STEPS
         workers = self.config.run.workers
         loader = DataLoader(
-            StepBatches(cases, self.config, self.make_film, steps, self.out_dir / HARD_FILE, films),
+            StepBatches(self.cases, self.config, self.make_film, steps, self.out_dir / HARD_FILE, self.reviewed),
             batch_size=None,
             sampler=range(self.progress.step, steps),
             num_workers=workers,
@@ -303,12 +299,12 @@ class _Run:
             **means,
         )
 
-    def _validate(self, films: list[ValidationFilm]) -> bool:
+    def _validate(self) -> bool:
         """Score the averaged weights, keep the best, write a checkpoint; True when it is time to stop."""
         net = inference_net(
             self.average.state, self.config.network, len(self.config.structures), self.device, self.dtype
         )
-        scores = score_films(films, film_logits(net, films), self.config.structures)
+        scores = score_films(self.films, film_logits(net, self.films), self.config.structures)
         self._log("validate", **{name: round(value, 4) for name, value in scores.items() if math.isfinite(value)})
         better = scores["score"] > self.progress.best_score
         self.progress.validations_without_better = 0 if better else self.progress.validations_without_better + 1
@@ -319,13 +315,13 @@ class _Run:
         patience = self.config.run.patience
         return patience is not None and self.progress.validations_without_better >= patience
 
-    def _mine(self, cases: list[Path]) -> None:
+    def _mine(self) -> None:
         """Look where the averaged weights go wrong on films of some training cases, and remember the places."""
         net = inference_net(
             self.average.state, self.config.network, len(self.config.structures), self.device, self.dtype
         )
         rng = np.random.default_rng([self.config.run.seed, 2**33 + self.progress.step])
-        chosen = [cases[index] for index in rng.integers(len(cases), size=self.config.run.mine_films)]
+        chosen = [self.cases[index] for index in rng.integers(len(self.cases), size=self.config.run.mine_films)]
         channel = self.config.structures.index(Structure.HO)
         found = find_hard_spots(net, channel, chosen, rng, self.make_film, pixel_mm=self.config.preparation.pixel_mm)
         known = read_hard_spots(self.out_dir / HARD_FILE)
@@ -334,7 +330,7 @@ class _Run:
 
     def _checkpoint(self, name: str) -> None:
         self.progress.seconds = self._seconds()
-        write_checkpoint(self.out_dir / name, self.net, self.average, self.optimisers, self.progress)
+        write_checkpoint(self.out_dir / name, self.net, self.average, self.optimisers, self.progress, self.config.fixed)
 
     def _log(self, event: str, **values: float) -> None:
         line = {"event": event, "step": self.progress.step, "minutes": round(self._seconds() / 60, 2), **values}

@@ -16,7 +16,7 @@ from ho_imaging.training.films import FilmMaker, on_grid
 from ho_imaging.training.scoring import match_lesions
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["HardSpot", "find_hard_spots", "read_hard_spots", "write_hard_spots"]
+__all__ = ["HardSpot", "find_hard_spots", "read_hard_spots", "spot_name", "write_hard_spots"]
 
 MOST_SPOTS = 1000
 CERTAIN = 0.3
@@ -24,11 +24,19 @@ CERTAIN = 0.3
 
 
 class HardSpot(NamedTuple):
-    """Row and column on a case's film where the network raised a false alarm or missed a nodule."""
+    """Row and column on a case's film where the network raised a false alarm or missed a nodule.
+
+    ``case``: its `spot_name`.
+    """
 
     case: str
     row: float
     column: float
+
+
+def spot_name(case: Path) -> str:
+    """Give what a spot calls its case: the whole path, since cases of two folders may share their file names."""
+    return str(case.absolute())
 
 
 def find_hard_spots(
@@ -56,8 +64,8 @@ def find_hard_spots(
         matched = match_lesions(probability, truth, pixel_mm=pixel_mm, ignore=is_open, threshold=CERTAIN)
         columns = film.bits.shape[1]
         alarms = (np.divmod(pixels, columns) for pixels in matched.false_alarm_pixels)
-        spots += [HardSpot(path.name, scale * float(r.mean()), scale * float(c.mean())) for r, c in alarms]
-        spots += [HardSpot(path.name, scale * row, scale * column) for row, column in matched.missed_centers_rc]
+        spots += [HardSpot(spot_name(path), scale * float(r.mean()), scale * float(c.mean())) for r, c in alarms]
+        spots += [HardSpot(spot_name(path), scale * row, scale * column) for row, column in matched.missed_centers_rc]
     return spots
 
 

@@ -19,7 +19,7 @@ from ho_imaging.training.cases import list_cases
 from ho_imaging.training.config import OptimiserConfig, load_config
 from ho_imaging.training.export import export_model
 from ho_imaging.training.loop import LAST_FILE, LOG_FILE, learning_rate
-from ho_imaging.training.mining import read_hard_spots
+from ho_imaging.training.mining import HardSpot, read_hard_spots, spot_name, write_hard_spots
 
 
 def log_of(out_dir):
@@ -212,6 +212,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, toy_config, toy_film_maker):
         ("crop_sizes = [64]", "crop_sizes = [72]\ncoarse_steps = 1", "multiples of 16"),
         ("crop_size_shares = [1.0]", "crop_size_shares = [0.5, 0.5]", "same length"),
         ("learning_rate = 0.01", "learning_rate = -1", "learning_rate"),
+        ("[optimiser]", "[loss.structures]\npelvis = 1.0\n[optimiser]", "loss.structures must name ho"),
         ("steps = 12", "steps =", "TOML"),
     ],
 )
@@ -227,6 +228,34 @@ def test_a_run_needs_an_end(tmp_path, toy_config):
         train(toy_config, tmp_path / "run")
 
 
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_budget_is_above_nothing(tmp_path, toy_config, toy_film_maker, minutes):
+    with pytest.raises(UsageError, match="no budget"):
+        train(toy_config, tmp_path / "run", minutes, make_film=toy_film_maker)
+    assert not (tmp_path / "run").exists()
+
+
+def test_spots_count_on_the_cases_they_were_found_on_alone(tmp_path, toy_config, toy_film_maker):
+    """Cases of another folder may have the same file names, or others: neither are they looked at where those went
+    wrong, nor are those looked for."""
+    toy_config.write_text(toy_config.read_text().replace("[run]", "hard_share = 1.0\n[run]"))
+    config = load_config(toy_config)
+    cases = list_cases(config.data.cases, "train")
+    shutil.copytree(config.data.cases, tmp_path / "other")
+    other = list_cases(tmp_path / "other", "train")
+
+    def films(*spots):
+        write_hard_spots(tmp_path / "hard.json", spots)
+        return StepBatches(cases, config, toy_film_maker, 100, tmp_path / "hard.json")[3].films
+
+    found = HardSpot(spot_name(cases[0]), 20.0, 30.0)
+    elsewhere = [found._replace(case=spot_name(other[0])), found._replace(case=spot_name(other[0].with_name("no")))]
+    without = films()
+    assert torch.equal(films(*elsewhere), without)
+    assert not torch.equal(films(found), without)
+    assert torch.equal(films(found, *elsewhere), films(found))
+
+
 @pytest.mark.parametrize("pixel_mm", [0.6, 0.4])
 def test_places_that_went_wrong_are_found_and_shown_again(tmp_path, toy_config, toy_film_maker, pixel_mm):
     """An untrained network misses every disc: each is a hard spot, and later crops are cut about the spots."""
@@ -240,7 +269,7 @@ def test_places_that_went_wrong_are_found_and_shown_again(tmp_path, toy_config, 
     assert any(entry["event"] == "mine" for entry in log_of(tmp_path / "run"))
     config = load_config(toy_config)
     cases = list_cases(config.data.cases, "train")
-    assert {spot.case for spot in spots} <= {path.name for path in cases}
+    assert {spot.case for spot in spots} <= {spot_name(path) for path in cases}
     batches = StepBatches(cases, config, toy_film_maker, 100, tmp_path / "run" / "hard.json")
     shown = torch.cat([(batches[step].bits & 1).flatten(1).any(1) for step in range(10)])
     assert shown.float().mean() > 0.6
