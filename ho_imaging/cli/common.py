@@ -23,9 +23,9 @@ def side(text: str) -> str:
     return _SIDES.get(word(text), word(text))
 
 
-def is_page(out: Path) -> bool:
-    """Whether an output is named as one HTML file."""
-    return out.suffix.lower() in {".html", ".htm"}
+def is_page(out: Path | None) -> bool:
+    """Whether an output, if there is any, is named as one HTML file."""
+    return out is not None and out.suffix.lower() in {".html", ".htm"}
 
 
 def check_out(out: Path, *, page: bool = False) -> None:

@@ -88,7 +88,7 @@ def _of_kept(options: argparse.Namespace, studies: list[KeptStudy]) -> Iterator[
     from ho_imaging.study_report.folder import reviews_of  # noqa: PLC0415
     from ho_imaging.study_report.material import find_films  # noqa: PLC0415
 
-    if len(studies) != 1 and (options.previous or options.comparison or _is_page(options.out)):
+    if len(studies) != 1 and (options.previous or options.comparison or is_page(options.out)):
         raise UsageError(
             f"holds {len(studies)} studies; a comparison and a file name are for one",
             path=options.source,
@@ -149,7 +149,7 @@ def _of_films(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         raise UsageError(
             "holds neither results nor films", path=options.source, remedy="give films, or the --out of a batch"
         )
-    if len(found) > 1 and (options.previous or options.comparison or _is_page(options.out)):
+    if len(found) > 1 and (options.previous or options.comparison or is_page(options.out)):
         raise UsageError(
             f"holds {len(found)} studies; a comparison and a file name are for one", path=options.source,
             remedy="give each study on its own",
@@ -186,15 +186,11 @@ def _compared(options: argparse.Namespace, analyzer: Any, analysis: StudyAnalysi
     return ComparisonMaterial(comparison.result, comparison.sides, earlier.result)
 
 
-def _is_page(out: Path | None) -> bool:
-    return out is not None and is_page(out)
-
-
 def _page(out: Path, study_uid: str) -> Path:
     """Name a report's file by its study's UID: names of files never tell whose they are."""
     from ho_imaging.batch.write import folder_name  # noqa: PLC0415
 
-    return out if _is_page(out) else out / f"{folder_name(study_uid)}.html"
+    return out if is_page(out) else out / f"{folder_name(study_uid)}.html"
 
 
 def _write(options: argparse.Namespace, material: Material, page: Path) -> dict[str, Any]:

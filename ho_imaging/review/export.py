@@ -179,7 +179,7 @@ def export_reviews(
         (out / FILMS_FOLDER).mkdir(parents=True, exist_ok=True)
         kept = None if store is None else Path(store)
         for reviewed in reviewed_studies(source, store=kept, readers=readers, left_out=summary.left_out):
-            written |= _export_study(reviewed, out, contract, places, shares, summary)
+            _export_study(reviewed, out, contract, places, shares, summary, written)
             if dicom:
                 _export_dicom(reviewed, out, places, summary)
         summary.without_ho = _export_plain(without_ho, out, contract, shares, summary, written, scope=True)
@@ -221,10 +221,10 @@ def _export_study(
     places: _Places,
     shares: Mapping[str, float],
     summary: ExportSummary,
-) -> set[Path]:
-    """Export a study's films and what is true of them; gives the files and folders written."""
+    written: set[Path],
+) -> None:
+    """Export a study's films and what is true of them; files and folders are noted in ``written``."""
     summary.studies += 1
-    written: set[Path] = set()
     done = [image for image in reviewed.result.images if image.status == Status.DONE]
     for number, image in enumerate(done, start=1):
         uid = image.sop_instance_uid
@@ -243,7 +243,6 @@ def _export_study(
         summary.nodules += nodules
         summary.not_bone += not_bone
         written |= {_film_path(out, uid), out / STUDIES_FOLDER / split / name}
-    return written
 
 
 def _forget_others(out: Path, written: set[Path]) -> None:

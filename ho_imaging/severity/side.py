@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -145,18 +146,23 @@ def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None
     elif gap.length_px == 0.0:
         said = "Spurs reach the opposing bone surface."
     else:
-        scale = scale_of(view)
-        is_wide, has_scale = lead.grade == "II", scale.factor != 1.0 and gap.length_mm is not None
-        decides_mm = gap.length_mm if gap.length_mm is None else gap.length_mm * scale.factor
-        # 9.96 mm is less than 1 cm, and rounded it would not look so.
-        decides = "" if decides_mm is None else f"{decides_mm if is_wide else min(decides_mm, 9.9):.1f}"
-        said = f"Spurs leave {f'{gap.length_mm:.1f}' if has_scale else decides} mm between opposing bone surfaces"
-        if has_scale:
-            said += f" as measured, about {decides} mm without magnification"
-        said += ", at least 1 cm." if is_wide else ", less than 1 cm."
+        # Neither class II nor III is given without millimetres.
+        said = _gap_statement(cast("float", gap.length_mm), scale_of(view).factor, is_wide=lead.grade == "II")
     if lead.alternatives:
         said += f" {_between(lead.grade or '', lead.alternatives, lead.probabilities)}"
     return said
+
+
+def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> str:
+    """Say how long a gap is; ``factor`` takes away magnification, ``is_wide`` is what its true length was judged."""
+    true_mm = length_mm * factor
+    # 9.96 mm is less than 1 cm, and rounded it would not look so.
+    decides = f"{true_mm if is_wide else min(true_mm, 9.9):.1f} mm"
+    between = "between opposing bone surfaces"
+    limit = "at least 1 cm" if is_wide else "less than 1 cm"
+    if factor == 1.0:
+        return f"Spurs leave {decides} {between}, {limit}."
+    return f"Spurs leave {length_mm:.1f} mm {between} as measured, about {decides} without magnification, {limit}."
 
 
 def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None:

@@ -72,17 +72,6 @@ def functions(importable):
     return importable(WORKERS)
 
 
-@pytest.fixture
-def films(tmp_path):
-    folder = tmp_path / "films"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        picture = (rng.random((80, 90)) * 255).astype(np.uint8)
-        Image.fromarray(picture).save(folder / f"{number:02d}.png")
-    return folder
-
-
 def states(out):
     with sqlite3.connect(out / "ledger.sqlite") as db:
         return dict(db.execute("SELECT study_uid, state FROM studies"))

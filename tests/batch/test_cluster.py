@@ -4,9 +4,7 @@ import os
 import threading
 import time
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
 from ho_imaging.errors import UsageError
@@ -31,13 +29,8 @@ def killed_by_one(job):
 
 
 @pytest.fixture
-def films(tmp_path):
-    folder = tmp_path / "films"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(24):
-        Image.fromarray((rng.random((80, 90)) * 255).astype(np.uint8)).save(folder / f"{number:02d}.png")
-    return folder
+def films(make_films):
+    return make_films(24)
 
 
 @pytest.fixture

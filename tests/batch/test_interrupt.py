@@ -9,10 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
 from ho_imaging.batch.ledger import Ledger
@@ -45,16 +43,6 @@ from ho_imaging.cli import main
 ho_imaging.batch.run_batch = functools.partial(ho_imaging.batch.run_batch, function=stand_ins.steady)
 sys.exit(main(sys.argv[1:]))
 """
-
-
-@pytest.fixture
-def films(tmp_path):
-    folder = tmp_path / "films"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        Image.fromarray((rng.random((80, 90)) * 255).astype(np.uint8)).save(folder / f"{number:02d}.png")
-    return folder
 
 
 def by_status(out):
