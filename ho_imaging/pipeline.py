@@ -95,7 +95,7 @@ class Analyzer:
     Parameters
     ----------
     model
-        Name or folder of a model; it is loaded when first needed, once.
+        Name or folder of a model, which is loaded when first needed, once; or one that is loaded already.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     region, view, laterality
@@ -107,7 +107,7 @@ class Analyzer:
 
     def __init__(
         self,
-        model: str | PathLike[str] = "default",
+        model: str | PathLike[str] | Model = "default",
         *,
         device: str = "auto",
         region: Region | str | None = None,
@@ -115,7 +115,6 @@ class Analyzer:
         laterality: Laterality | str | None = None,
         spacing_mm: tuple[float, float] | None = None,
     ) -> None:
-        self._model_name = model
         self._device = device
         self._region = _word(Region, region)
         self._view = _word(View, view)
@@ -123,6 +122,7 @@ class Analyzer:
         if spacing_mm is not None:
             check_spacing(spacing_mm)
         self._spacing_mm = spacing_mm
+        self._given_model = model
         self._model: Model | None = None
         self._lock = threading.Lock()
 
@@ -138,12 +138,13 @@ class Analyzer:
         """
         with self._lock:
             if self._model is None:
-                from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
+                given = self._given_model
+                if not isinstance(given, str | PathLike):
+                    self._model = given
+                else:
+                    from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
 
-                self._model = load_model(
-                    self._model_name if isinstance(self._model_name, str) else Path(self._model_name),
-                    device=self._device,
-                )
+                    self._model = load_model(given if isinstance(given, str) else Path(given), device=self._device)
             return self._model
 
     def analyze(

@@ -69,4 +69,4 @@ def run(options: argparse.Namespace) -> int:
     (options.out / "tables.md").write_text(markdown_tables(found), encoding="utf-8")
     write_page(options.out, f"{identity.name} {identity.version}", found, records)
     sys.stdout.write(text)
-    return 0
+    return 1 if any(record.status == "failed" for record in records) else 0

@@ -38,7 +38,7 @@ from ho_imaging.training.adapt import write_adapt_config
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, write_film
-from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, Structure, View
+from ho_imaging.vocabulary import SpacingBasis, Status, Structure
 
 __all__ = ["ExportSummary", "Reviewed", "export_reviews", "reviewed_studies", "split_of"]
 
@@ -257,20 +257,20 @@ def _forget_others(out: Path, written: set[Path]) -> None:
 
 def _read_again(path: Path, image: ImageResult) -> Radiograph:
     """Read a film as it was analysed: the caller's word then is the caller's word now."""
-    by_caller = image.spacing_source == "caller"
-    radiograph = read_radiograph(
-        path,
-        frame=image.frame or None,
-        region=Region(image.region) if image.region_source == "caller" else None,
-        view=View(image.view) if image.view_source == "caller" else None,
-        laterality=Laterality(image.laterality) if image.laterality_source == "caller" else None,
-        spacing_mm=image.spacing_mm if by_caller else None,
-    )
+    radiograph = read_radiograph(path, frame=image.frame or None, **_callers_word(image))
     if radiograph.pixels.shape != (image.rows, image.columns) or (
         radiograph.sop_instance_uid != image.sop_instance_uid
     ):
         raise UsageError("is another film than the one that was analysed", path=path, remedy="analyse it again")
     return radiograph
+
+
+def _callers_word(image: ImageResult) -> dict[str, Any]:
+    """Give what the caller said of a film in place of its file."""
+    named = ("region", "view", "laterality", "spacing_mm")
+    return {
+        name: getattr(image, name) for name in named if getattr(image, f"{name.removesuffix('_mm')}_source") == "caller"
+    }
 
 
 def _write_training_film(
@@ -350,6 +350,7 @@ def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Pat
         "laterality": str(image.laterality),
         "film": str(path.resolve()),
         "masks": sorted(masks),
+        "caller": _callers_word(image),
         "truth": {
             "readers": [reading.reader for reading in reviewed.readings],
             "nodules": nodules,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,23 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ho_imaging.batch.write import write_text
-from ho_imaging.errors import ReadError
+from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.findings.finding import Finding
 from ho_imaging.findings.outline import extent
 from ho_imaging.pipeline import Analyzer, FilmAnalysis
 from ho_imaging.severity import SideSeverity, grade_study
 from ho_imaging.training.scoring import dice, match_lesions
 from ho_imaging.training.truth import StudyTruth, list_studies, read_truth
 from ho_imaging.training.truth_reading import read_truth_masks
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import Region, Status, Structure, View
 
 __all__ = ["Alarm", "FilmRecord", "Lesion", "SideRecord", "evaluate_studies"]
 
 logger = logging.getLogger(__name__)
 
 RELIABILITY_BINS = 10
+OPEN_SHARE = 0.5
+"""With so much of it on truth that readers left open, what was found is neither right nor wrong."""
 CANDIDATE_LEVEL = 0.03
 """Candidates of the free-response curve are groups of pixels above this probability: low, to see the curve's end."""
 
@@ -80,9 +84,12 @@ class SideRecord(_Record):
 class FilmRecord(_Record):
     """One film.
 
-    ``score``: the highest probability of HO anywhere on it. ``stated``: each finding's confidence, and whether a tenth
-    of it lies on a nodule. ``reliability``: per tenth of probability the pixels, the
-    sum of their probabilities, and of truth.
+    ``score``: the highest probability of HO anywhere on it, save where readers left the truth open; ``findings`` there
+    do not count either. ``stated``: each finding's confidence, and whether a tenth of it lies on a nodule.
+    ``reliability``: per tenth of probability the pixels, the sum of their probabilities, and of truth.
+    ``only_open``: it shows no nodule but such as readers left open, so that it is neither a film with ectopic bone nor
+    one without. ``evaluated``: its film and truth could be read; otherwise it is in no figure. ``truth_digest``: of
+    the truth it was compared with.
     """
 
     study: str
@@ -102,24 +109,37 @@ class FilmRecord(_Record):
     dice: dict[str, float]
     sides: tuple[SideRecord, ...]
     reliability: tuple[tuple[int, float, int], ...]
+    only_open: bool = False
+    evaluated: bool = True
+    truth_digest: str | None = None
 
 
 def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit: int | None = None) -> list[FilmRecord]:
     """Analyse every study of a folder and compare; goes on where an earlier run into the same file stopped.
 
-    ``out_file`` gets a line of JSON a film.
+    ``out_file`` gets a line of JSON a film. A film whose truth has changed since, or that failed, is evaluated again. A
+    film or truth that cannot be read makes a record with the status ``failed`` and costs none of the others.
     """
+    digests = {study: _digest(study / "truth") for study in list_studies(folder)[:limit]}
     done: dict[str, FilmRecord] = {}
     if out_file.exists():
         done = {record.study: record for record in _whole_records(out_file)}
+        for study, digest in digests.items():
+            old = done.get(study.name)
+            if old is not None and (old.status == Status.FAILED or old.truth_digest not in {None, digest}):
+                del done[study.name]
         # Without what a stopped run left half written: the next line would be joined to it.
         write_text(out_file, "".join(record.model_dump_json() + "\n" for record in done.values()))
     records: list[FilmRecord] = []
     with out_file.open("a", encoding="utf-8") as stream:
-        for number, study in enumerate(list_studies(folder)[:limit], start=1):
+        for number, (study, digest) in enumerate(digests.items(), start=1):
             record = done.get(study.name)
             if record is None:
-                record = _evaluate_one(analyzer, study)
+                try:
+                    record = _evaluate_one(analyzer, study, digest)
+                except ReadError as error:
+                    logger.warning("study %s is not evaluated: %s", study.name, error)
+                    record = _not_evaluated(study, error)
                 stream.write(record.model_dump_json() + "\n")
                 stream.flush()
             records.append(record)
@@ -136,9 +156,51 @@ def _whole_records(file: Path) -> Iterator[FilmRecord]:
             logger.warning("%s: line %d is damaged, its film is evaluated again", file, number)
 
 
-def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
+def _digest(folder: Path) -> str | None:
+    """Tell truths apart; ``None`` of one that cannot be read."""
+    whole = hashlib.sha256()
+    try:
+        for path in sorted([folder / "truth.json", *folder.glob("*.png")]):
+            whole.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    except OSError:
+        return None
+    return whole.hexdigest()
+
+
+def _not_evaluated(study: Path, error: ReadError) -> FilmRecord:
+    """Say why; without the path, whose name may be the patient's."""
+    return FilmRecord(
+        study=study.name,
+        status=Status.FAILED,
+        reason=error.problem + (f" ({error.remedy})" if error.remedy else ""),
+        region=Region.UNKNOWN,
+        view=View.UNKNOWN,
+        implant=False,
+        fat_mm=None,
+        mimics=(),
+        has_ho=False,
+        score=0.0,
+        findings=0,
+        lesions=(),
+        alarms=(),
+        dice={},
+        sides=(),
+        reliability=(),
+        evaluated=False,
+    )
+
+
+def _as_told(analyzer: Analyzer, truth: StudyTruth, path: Path) -> Analyzer:
+    """Analyse a film as it was analysed for its readers: by what the caller said of it, where the caller did."""
+    try:
+        return Analyzer(analyzer.model, **truth.callers_word) if truth.callers_word else analyzer
+    except (TypeError, UsageError) as error:
+        raise ReadError("says of its film what cannot be", path=path, remedy="export it again") from error
+
+
+def _evaluate_one(analyzer: Analyzer, study: Path, digest: str | None) -> FilmRecord:
     truth = read_truth(study)
-    analysis = analyzer.analyze_films([truth.film])
+    analysis = _as_told(analyzer, truth, study / "truth" / "truth.json").analyze_films([truth.film])
     image = analysis.result.images[0]
     film = next(iter(analysis.films.values()), None)
     about, scene = truth.about, truth.about["truth"]
@@ -156,11 +218,20 @@ def _evaluate_one(analyzer: Analyzer, study: Path) -> FilmRecord:
         "fat_mm": scene.get("habitus", {}).get("fat_mm"),
         "mimics": tuple(scene.get("mimics", ())),
         "sides": tuple(_side(side, truth, found, on_truth) for side in truth.sides),
+        "truth_digest": digest,
     }
     if film is None:
         lesions = tuple(_lesion(nodule, None) for nodule in truth.about_nodules)
         return FilmRecord(
-            **common, has_ho=bool(lesions), score=0.0, findings=0, lesions=lesions, alarms=(), dice={}, reliability=()
+            **common,
+            has_ho=bool(lesions),
+            only_open=not lesions and bool(truth.left_open.any()),
+            score=0.0,
+            findings=0,
+            lesions=lesions,
+            alarms=(),
+            dice={},
+            reliability=(),
         )
     return FilmRecord(**common, **_compare(film, truth))
 
@@ -194,11 +265,12 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
     rows = np.rint(grid.row_offset + grid.row_scale * np.arange(grid.prepared_shape[0])).astype(int)
     columns = np.rint(grid.column_offset + grid.column_scale * np.arange(grid.prepared_shape[1])).astype(int)
     if truth.nodules.shape != grid.source_shape:
-        raise ReadError("has a truth of another size", path=truth.film, remedy="simulate it again")
+        raise ReadError("has a truth of another size", path=truth.film, remedy="simulate or export it again")
     pick = np.ix_(rows.clip(0, grid.source_shape[0] - 1), columns.clip(0, grid.source_shape[1] - 1))
     valid = prepared.valid & truth.masks["valid"][pick]
     labels = np.where(valid, truth.nodules[pick], 0)
     ignore = truth.masks["ignore"][pick] if "ignore" in truth.masks else np.zeros(labels.shape, dtype=bool)
+    left_open = truth.left_open[pick] & valid
     probability = np.where(valid, film.prediction.probabilities[Structure.HO], np.float32(0.0))
     cell_mm = film.reading.anatomy.pixel_mm or prepared.assumed_pixel_mm
     matched = match_lesions(
@@ -217,27 +289,37 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
             measures = {"found_area_mm2": finding.area_mm2, "found_long_axis_mm": finding.long_axis_mm}
             lesions[-1] = lesions[-1].model_copy(update=measures)
     mimics = {name.removeprefix("mimic_"): mask[pick] for name, mask in truth.masks.items() if name[:6] == "mimic_"}
+    threshold = film.prediction.thresholds[Structure.HO]
     alarms = tuple(
         Alarm(
             score=float(score),
             mimics=tuple(kind for kind, mask in mimics.items() if mask.flat[pixels].any()),
-            reported=bool(score >= film.prediction.thresholds[Structure.HO]),
+            reported=bool(score >= threshold),
         )
         for score, pixels in zip(matched.false_alarm_scores, matched.false_alarm_pixels, strict=True)
+        # A candidate reaches far beyond what a reader saw outlined: what of it would be reported decides, or its peak.
+        if left_open.flat[pixels[probability.flat[pixels] >= min(threshold, score)]].mean() < OPEN_SHARE
     )
+    judged = _judged(film.reading.findings, labels > 0, left_open)
     return {
         "has_ho": bool(lesions),
-        "score": float(probability.max()),
-        "findings": len(film.reading.findings),
+        "only_open": not lesions and bool(left_open.any()),
+        "score": float(probability[~left_open].max(initial=0.0)),
+        "findings": len(judged),
         "lesions": tuple(lesions),
         "alarms": alarms,
-        "stated": tuple(
-            (round(finding.confidence, 4), bool((labels[finding.mask] > 0).mean() >= 0.1))
-            for finding in film.reading.findings
-        ),
+        "stated": tuple((round(finding.confidence, 4), right) for finding, right in judged),
         "dice": _dices(film, truth, pick, valid, labels, ignore),
         "reliability": _reliability(probability, labels > 0, valid & ~ignore),
     }
+
+
+def _judged(
+    findings: Sequence[Finding], nodules: NDArray[np.bool_], left_open: NDArray[np.bool_]
+) -> list[tuple[Finding, bool]]:
+    """Say of each finding whether a tenth of it lies on a nodule; one that does not, on open truth, is left out."""
+    stated = [(finding, bool(nodules[finding.mask].mean() >= 0.1)) for finding in findings]
+    return [(finding, right) for finding, right in stated if right or left_open[finding.mask].mean() < OPEN_SHARE]
 
 
 def _sized(nodule: Mapping[str, Any], mask: NDArray[np.bool_], cell_mm: float) -> Mapping[str, Any]:

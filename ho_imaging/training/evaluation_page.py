@@ -15,7 +15,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord
 from ho_imaging.training.evaluation_tables import GROUP_HEADER, group_rows, headline_rows
-from ho_imaging.training.figures import CLEAR, film_froc
+from ho_imaging.training.figures import CLEAR, clear_means, film_froc
 
 __all__ = ["write_page"]
 
@@ -70,8 +70,9 @@ def _png(figure: Any) -> bytes:
 
 def _froc_picture(records: Sequence[FilmRecord]) -> bytes:
     figure, axes = _figure()
+    records = [record for record in records if record.evaluated]
     for curve, label, style in (
-        (film_froc(records, CLEAR), "contrast-to-noise of 2 and over, 5 mm and over", "-"),
+        (film_froc(records, CLEAR), clear_means(records), "-"),
         (film_froc(records), "every nodule", "--"),
     ):
         x = np.maximum(curve.false_alarms_per_film, 1 / 64)
@@ -102,7 +103,7 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
     parts = [
         f"<h1>Evaluation of {html.escape(model)}</h1>",
         f'<p class="note">{figures["films"]} films ({status}), {figures["lesions"]} nodules of which '
-        f"{figures['lesions_clear']} are clear (contrast-to-noise of 2 and over, 5 mm and over). Brackets hold 95 % of "
+        f"{figures['lesions_clear']} are clear ({figures['clear_means']}). Brackets hold 95 % of "
         "the values over resampled films. Research use only.</p>",
         _table(("", "value"), headline_rows(figures)),
         "<h2>Nodules found against false alarms</h2>",

@@ -50,7 +50,10 @@ def headline_rows(figures: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """Give the figures that matter most, each with what it is, for the page and for a model card alike."""
     brooker, confidence, dice = figures["brooker"], figures["finding_confidence"], figures["dice_median"]
     status = figures["films_by_status"]
-    yield "films (nodules, of which clear)", f"{figures['films']} ({figures['lesions']}, {figures['lesions_clear']})"
+    # Of reviewed nodules the length alone is known; the model cards of simulated films keep their words.
+    means = figures.get("clear_means", "")
+    clear = "clear" if means.startswith("contrast") or not means else f"clear, that is {means}"
+    yield f"films (nodules, of which {clear})", f"{figures['films']} ({figures['lesions']}, {figures['lesions_clear']})"
     for name, key in (("clear nodules", "sensitivity_clear"), ("every nodule", "sensitivity")):
         values = ", ".join(_number(figures[key][rate]) for rate in _RATES)
         yield f"sensitivity at 1/8, 1/4, 1/2, 1 false alarms a film, {name}", values
@@ -114,5 +117,7 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 
 def _interval(figure: Mapping[str, float | None], digits: int = 2) -> str:
+    if figure["value"] is None:
+        return ""
     value, low, high = (_number(figure[key], digits) for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})"

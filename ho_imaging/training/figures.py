@@ -14,7 +14,7 @@ from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord, Lesion
 from ho_imaging.training.scoring import CPM_RATES, Froc, auroc, cpm, froc_of, sensitivity_at
 
-__all__ = ["CLEAR", "Interval", "confusion", "figures", "film_froc", "quadratic_kappa"]
+__all__ = ["CLEAR", "Interval", "clear_means", "confusion", "figures", "film_froc", "quadratic_kappa"]
 
 RESAMPLES = 300
 CLASS_BINS = 10
@@ -28,9 +28,20 @@ Keep = Callable[[Lesion], bool]
 
 
 def CLEAR(lesion: Lesion) -> bool:  # noqa: N802  (a named selection, like the others)
-    """Select nodules that a film shows clearly: contrast-to-noise of at least 2, at least 5 mm long."""
+    """Select nodules that a film shows clearly: contrast-to-noise of at least 2, where it is known, at least 5 mm long.
+
+    It is known of simulated nodules only; `clear_means` puts into words what was asked for.
+    """
     contrast = lesion.contrast_to_noise
     return (contrast is None or contrast >= CLEAR_CONTRAST_TO_NOISE) and lesion.long_axis_mm >= CLEAR_LENGTH_MM
+
+
+def clear_means(records: Sequence[FilmRecord]) -> str:
+    """Say what clear nodules of these films are."""
+    known = {lesion.contrast_to_noise is not None for record in records for lesion in record.lesions}
+    if known == {False}:
+        return "5 mm and over"
+    return f"contrast-to-noise of 2 and over{' where known' if len(known) == 2 else ''}, 5 mm and over"
 
 
 def _all(_: Lesion) -> bool:
@@ -63,24 +74,30 @@ def film_froc(records: Sequence[FilmRecord], keep: Keep = _all) -> Froc:
 
 
 def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
-    """Give every figure of an evaluation as JSON-able data."""
-    done = [record for record in records if record.status == "done"]
-    curve = film_froc(records)
-    table = confusion(records)
-    ece, reliability = _calibration(done)
-    return {
+    """Give every figure of an evaluation as JSON-able data.
+
+    A film that could not be evaluated counts as failed, and in nothing else.
+    """
+    counts: dict[str, Any] = {
         "films": len(records),
         "films_by_status": {
             status: sum(r.status == status for r in records) for status in ("done", "refused", "failed")
         },
+    }
+    records = [record for record in records if record.evaluated]
+    done = [record for record in records if record.status == "done"]
+    curve, curve_clear = film_froc(records), film_froc(records, CLEAR)
+    table = confusion(records)
+    ece, reliability = _calibration(done)
+    return {
+        **counts,
         "lesions": sum(len(record.lesions) for record in records),
         "lesions_clear": sum(CLEAR(lesion) for record in records for lesion in record.lesions),
+        "clear_means": clear_means(records),
         "cpm": _bootstrap(records, lambda r: cpm(film_froc(r)), seed),
         "cpm_clear": _bootstrap(records, lambda r: cpm(film_froc(r, CLEAR)), seed),
-        "sensitivity": {f"{rate:g}": sensitivity_at(curve, rate) for rate in (*CPM_RATES, *PUBLISHED_POINTS)},
-        "sensitivity_clear": {
-            f"{rate:g}": sensitivity_at(film_froc(records, CLEAR), rate) for rate in (*CPM_RATES, *PUBLISHED_POINTS)
-        },
+        "sensitivity": {f"{rate:g}": _share_at(curve, rate) for rate in (*CPM_RATES, *PUBLISHED_POINTS)},
+        "sensitivity_clear": {f"{rate:g}": _share_at(curve_clear, rate) for rate in (*CPM_RATES, *PUBLISHED_POINTS)},
         "sensitivity_clear_at_half_a_false_alarm": _bootstrap(
             records, lambda r: sensitivity_at(film_froc(r, CLEAR), 0.5), seed
         ),
@@ -106,7 +123,9 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
         "finding_confidence": _finding_calibration(done),
         "pixel_ece": _plain(ece),
         "reliability": reliability,
-        "films_without_ho_with_findings": _share(record.findings > 0 for record in done if not record.has_ho),
+        "films_without_ho_with_findings": _share(
+            record.findings > 0 for record in done if not record.has_ho and not record.only_open
+        ),
         "reported_false_alarms_per_film": _mean([sum(a.reported for a in record.alarms) for record in done]),
         "false_alarms_per_mimic": _by_mimic(done),
         "subgroups": _subgroups(records),
@@ -198,19 +217,29 @@ def _shows_clearly(record: FilmRecord) -> bool:
     return any(CLEAR(lesion) for lesion in record.lesions)
 
 
+def _share_at(curve: Froc, rate: float) -> float | None:
+    share = sensitivity_at(curve, rate)
+    return None if np.isnan(share) else share
+
+
 def _study_auroc(records: Sequence[FilmRecord]) -> float:
+    # A film whose only nodules readers left open may be either.
+    records = [record for record in records if not record.only_open]
     return auroc([record.score for record in records], [record.has_ho for record in records])
 
 
 def _bootstrap(
     records: Sequence[FilmRecord], figure: Callable[[Sequence[FilmRecord]], float], seed: int
 ) -> dict[str, float | None]:
+    value, nan = figure(records), float("nan")
+    if np.isnan(value):
+        return Interval(nan, nan, nan).to_dict()
     rng = np.random.default_rng(seed)
     drawn = [
         figure([records[index] for index in rng.integers(len(records), size=len(records))]) for _ in range(RESAMPLES)
     ]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(figure(records), float(low), float(high)).to_dict()
+    return Interval(value, float(low), float(high)).to_dict()
 
 
 def _measure_error(records: Sequence[FilmRecord], true: str, found: str) -> dict[str, float | None]:
@@ -230,9 +259,10 @@ def _measure_error(records: Sequence[FilmRecord], true: str, found: str) -> dict
 
 def _calibration(records: Sequence[FilmRecord]) -> tuple[float, list[dict[str, float]]]:
     """Expected calibration error over pixels (Naeini et al. 2015) and the reliability of each tenth."""
-    if not records:
+    known = [np.array(record.reliability) for record in records if record.reliability]
+    if not known:
         return float("nan"), []
-    bins = np.sum([np.array(record.reliability) for record in records if record.reliability], axis=0)
+    bins = np.sum(known, axis=0)
     pixels = bins[:, 0]
     stated, true = (bins[:, column] / np.maximum(pixels, 1) for column in (1, 2))
     rows = [
@@ -266,15 +296,20 @@ def _threshold_at(records: Sequence[FilmRecord], rate: float) -> float:
     return float(curve.thresholds[curve.false_alarms_per_film <= rate].min())
 
 
+def _contrast(low: float, high: float) -> Keep:
+    """Select by contrast-to-noise, which nobody knows of reviewed nodules: they are in no such group."""
+    return lambda lesion: lesion.contrast_to_noise is not None and low <= lesion.contrast_to_noise < high
+
+
 _LESION_GROUPS: dict[str, Keep] = {
     "under 5 mm": lambda lesion: lesion.long_axis_mm < 5.0,
     "5 to 10 mm": lambda lesion: 5.0 <= lesion.long_axis_mm < 10.0,
     "10 to 20 mm": lambda lesion: 10.0 <= lesion.long_axis_mm < 20.0,
     "20 mm and over": lambda lesion: lesion.long_axis_mm >= 20.0,
-    "contrast-to-noise under 1": lambda lesion: (lesion.contrast_to_noise or 0.0) < 1.0,
-    "contrast-to-noise 1 to 2": lambda lesion: 1.0 <= (lesion.contrast_to_noise or 0.0) < 2.0,
-    "contrast-to-noise 2 to 4": lambda lesion: 2.0 <= (lesion.contrast_to_noise or 0.0) < 4.0,
-    "contrast-to-noise 4 and over": lambda lesion: (lesion.contrast_to_noise or 0.0) >= 4.0,
+    "contrast-to-noise under 1": _contrast(-np.inf, 1.0),
+    "contrast-to-noise 1 to 2": _contrast(1.0, 2.0),
+    "contrast-to-noise 2 to 4": _contrast(2.0, 4.0),
+    "contrast-to-noise 4 and over": _contrast(4.0, np.inf),
     "immature (below 0.33)": lambda lesion: lesion.maturity is not None and lesion.maturity < 0.33,
     "maturing (0.33 to 0.67)": lambda lesion: lesion.maturity is not None and 0.33 <= lesion.maturity < 0.67,
     "mature (0.67 and over)": lambda lesion: lesion.maturity is not None and lesion.maturity >= 0.67,

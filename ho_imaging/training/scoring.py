@@ -127,7 +127,10 @@ def froc(films: Sequence[FilmLesions], *, areas_mm2: tuple[float, float] = (0.0,
 
 
 def froc_of(lesions: NDArray[np.float64], alarms: NDArray[np.float64], films: int) -> Froc:
-    """Give the free-response curve from the best score of each lesion (``-inf``: not found) and that of each alarm."""
+    """Give the free-response curve from the best score of each lesion (``-inf``: not found) and that of each alarm.
+
+    Its sensitivity is NaN where there is no lesion.
+    """
     found = lesions[np.isfinite(lesions)]
     thresholds = np.unique(np.concatenate([found, alarms]))[::-1]
     count_found = np.array([(found >= threshold).sum() for threshold in thresholds])
@@ -135,18 +138,18 @@ def froc_of(lesions: NDArray[np.float64], alarms: NDArray[np.float64], films: in
     return Froc(
         thresholds=np.concatenate([[np.inf], thresholds]),
         false_alarms_per_film=np.concatenate([[0.0], count_alarms / max(films, 1)]),
-        sensitivity=np.concatenate([[0.0], count_found / max(len(lesions), 1)]),
+        sensitivity=np.concatenate([[0.0], count_found]) / (len(lesions) or np.nan),
     )
 
 
 def sensitivity_at(curve: Froc, false_alarms_per_film: float) -> float:
-    """Give the highest sensitivity reached with at most that many false alarms a film."""
+    """Give the highest sensitivity reached with at most that many false alarms a film; NaN without lesions."""
     allowed = curve.false_alarms_per_film <= false_alarms_per_film
     return float(curve.sensitivity[allowed].max())
 
 
 def cpm(curve: Froc) -> float:
-    """Give the mean sensitivity at 1/8 to 8 false alarms a film."""
+    """Give the mean sensitivity at 1/8 to 8 false alarms a film; NaN without lesions."""
     return float(np.mean([sensitivity_at(curve, rate) for rate in CPM_RATES]))
 
 

@@ -23,6 +23,7 @@ __all__ = ["StudyTruth", "list_studies", "read_truth"]
 Mask = NDArray[np.bool_]
 
 MAX_TRUTH_BYTES = 20_000_000
+_REMEDY = "simulate or export it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,20 @@ class StudyTruth:
         """What is known of each side: ``side``, ``brooker``, ``gap_mm``."""
         return list(self.about["truth"].get("sides", ()))
 
+    @property
+    def left_open(self) -> Mask:
+        """Where readers left open whether there is ectopic bone at all.
+
+        Of a simulated nodule only the edge is open, and what lies behind metal: that there is one is known.
+        """
+        by_readers = "readers" in self.about["truth"] and "ignore" in self.masks
+        return self.masks["ignore"] if by_readers else np.zeros(self.nodules.shape, dtype=bool)
+
+    @property
+    def callers_word(self) -> dict[str, Any]:
+        """What the caller said of the film in place of its file, as `ho_imaging.Analyzer` takes it."""
+        return dict(self.about.get("caller", {}))
+
 
 def list_studies(folder: Path) -> list[Path]:
     """Give the folders below ``folder`` that hold a film with its truth, in the order of their names."""
@@ -71,8 +86,9 @@ def read_truth(folder: Path) -> StudyTruth:
     path = folder / "truth" / "truth.json"
     try:
         if path.stat().st_size > MAX_TRUTH_BYTES:
-            raise ReadError("is too large to be a study's truth", path=path, remedy="simulate it again")
+            raise ReadError("is too large to be a study's truth", path=path, remedy=_REMEDY)
         about = json.loads(path.read_text(encoding="utf-8"))
+        about["region"], about["view"], dict(about["truth"]), dict(about.get("caller", {}))  # there, and of their kind
         shape = (int(about["rows"]), int(about["columns"]))
         pictures = {name: _picture(path.parent / f"{name}.png", shape) for name in about["masks"]}
         nodules = _picture(path.parent / "nodules.png", shape)
@@ -81,7 +97,9 @@ def read_truth(folder: Path) -> StudyTruth:
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ReadError):
             raise
-        raise ReadError(f"is no study's truth: {error}", path=path, remedy="simulate it again") from error
+        # The system's own text names the path, which has no place in a record.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ReadError(f"is no study's truth: {why}", path=path, remedy=_REMEDY) from error
     film = Path(about["film"]) if isinstance(about.get("film"), str) else folder / "film.dcm"
     return StudyTruth(film, nodules, {name: p > 0 for name, p in pictures.items()}, about)
 
@@ -89,5 +107,5 @@ def read_truth(folder: Path) -> StudyTruth:
 def _picture(path: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if picture is None or picture.shape != shape or picture.dtype != np.uint8:
-        raise ReadError(f"is missing or no mask of {shape[0]} x {shape[1]}", path=path, remedy="simulate it again")
+        raise ReadError(f"is missing or no mask of {shape[0]} x {shape[1]}", path=path, remedy=_REMEDY)
     return np.asarray(picture, dtype=np.uint8)

@@ -98,7 +98,8 @@ def score_films(
 ) -> dict[str, float]:
     """Give the scores of a set of films.
 
-    ``score`` is the mean of the HO Dice and the HO competition performance metric; ``dice_<structure>`` pools the
+    ``score`` is the mean of the HO Dice and the HO competition performance metric, or the Dice alone where the films
+    show no lesion and the metric is NaN; ``dice_<structure>`` pools the
     pixels of all films, for other structures than HO of those whose anatomy is known, at a probability of one half;
     ``froc_1`` is the lesion sensitivity at one false alarm a film.
     """
@@ -130,6 +131,6 @@ def score_films(
         scores["cpm"] = cpm(curve)
         scores["froc_1"] = sensitivity_at(curve, 1.0)
         scores["film_auroc"] = auroc([film.film_score for film in matched], [film.has_lesion for film in matched])
-        scores["score"] = (scores["dice_ho"] + scores["cpm"]) / 2
+        scores["score"] = float(np.nanmean([scores["dice_ho"], scores["cpm"]]))
     scores["scope_auroc"] = auroc([given.scope for given in logits], [info.scope for info, _, _ in films])
     return scores

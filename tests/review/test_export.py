@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
@@ -18,6 +19,7 @@ from ho_imaging.batch.write import write_study
 from ho_imaging.cli import main
 from ho_imaging.errors import UsageError
 from ho_imaging.network.model_store import find_model, read_description
+from ho_imaging.reading import read_radiograph
 from ho_imaging.review.decisions import Decision, ReviewStore
 from ho_imaging.review.dicom import reading_objects
 from ho_imaging.review.export import export_reviews, reviewed_studies, split_of
@@ -27,7 +29,7 @@ from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT
 from ho_imaging.training.config import load_config
 from ho_imaging.training.evaluate import evaluate_studies
 from ho_imaging.training.figures import figures
-from ho_imaging.training.reviewed_films import list_films, read_film
+from ho_imaging.training.reviewed_films import list_films, read_film, read_film_info
 from ho_imaging.training.truth import list_studies, read_truth
 from ho_imaging.vocabulary import Structure
 
@@ -187,6 +189,69 @@ def test_an_export_leaves_nothing_of_an_earlier_one(analysed, batch):
     assert [path.parent.name for path in batch.out.glob("studies/*/*")] == ["train"]
     assert len(list_films(batch.out / "films")) == 1
     assert (batch.out / "films" / "notes.txt").exists()
+
+
+def test_what_readers_differ_on_costs_nothing_in_an_evaluation(analysed, batch, tmp_path):
+    batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
+    rejected = [("reject", f.id, {}) for f in analysed.analyses[ISLANDS].result.findings]
+    batch.decide(ISLANDS, "B", *rejected, ("commit", None, {}))
+    export_reviews(batch.folder, batch.out, val_share=0.0)
+    (record,) = evaluate_studies(Analyzer(), batch.out / "studies" / "train", tmp_path / "films.jsonl")
+    assert (record.only_open, record.lesions, record.findings, record.stated) == (True, (), 0, ())
+    assert not any(alarm.reported for alarm in record.alarms)
+    assert figures([record])["films_without_ho_with_findings"] is None
+
+
+def test_what_the_caller_said_of_a_film_is_known_when_it_is_evaluated(tmp_path):
+    """Of a picture file nothing is known but what the caller says: areas come out as they were reviewed."""
+    pixels = read_radiograph(SAMPLES / "07_one_hip_islands.dcm").pixels
+    span = float(pixels.max() - pixels.min())
+    cv2.imwrite(str(tmp_path / "film.png"), ((pixels - pixels.min()) / span * 255).astype(np.uint8))
+    spacing = (0.4, 0.4)  # not what the heads tell, nor the file it was made from
+    analyzer = Analyzer(region="hip", laterality="left", view="ap", spacing_mm=spacing)
+    analysis = analyzer.analyze_films([tmp_path / "film.png"])
+    result, folder = analysis.result, tmp_path / "batch"
+    assert result.findings
+    write_study(analysis, folder / "studies" / result.study_uid, masks=False, overlays=False)
+    store = ReviewStore(folder / "reviews")
+    for number, (action, target, value) in enumerate(
+        [*(("accept", finding.id, {}) for finding in result.findings), ("commit", None, {})]
+    ):
+        store.append(
+            Decision(
+                reader="A", study_uid=result.study_uid, image_uid=result.images[0].sop_instance_uid, action=action,
+                target=target, value=value, at=START + timedelta(minutes=number), model=result.model,
+            )
+        )  # fmt: skip
+    export_reviews(folder, tmp_path / "site", val_share=0.0)
+    (record,) = evaluate_studies(Analyzer(), tmp_path / "site" / "studies" / "train", tmp_path / "films.jsonl")
+    assert (record.region, record.view, len(record.lesions)) == ("hip", "ap", len(result.findings))
+    assert sorted(lesion.found_area_mm2 for lesion in record.lesions) == pytest.approx(
+        sorted(finding.area_mm2 for finding in result.findings), rel=0.01
+    )
+    (truth,) = (tmp_path / "site").rglob("truth.json")
+    truth.write_text(truth.read_text().replace('"hip"', '"no region"'))
+    (failed,) = evaluate_studies(Analyzer(), tmp_path / "site" / "studies" / "train", tmp_path / "films.jsonl")
+    assert (failed.status, failed.evaluated) == ("failed", False)
+
+
+def test_a_patient_is_one_patient_with_and_without_an_issuer(batch, tmp_path):
+    folder = tmp_path / "normal"
+    folder.mkdir()
+    patients = {}
+    for patient in "PQRST":
+        for visit, issuer in enumerate(("", "Ward")):
+            film = pydicom.dcmread(SAMPLES / f"{NONE}.dcm")
+            film.PatientID, film.IssuerOfPatientID = patient, issuer
+            film.StudyInstanceUID = f"2.25.{ord(patient)}{visit}1"
+            film.SOPInstanceUID = film.file_meta.MediaStorageSOPInstanceUID = f"2.25.{ord(patient)}{visit}2"
+            film.save_as(folder / f"{patient}{visit}.dcm")
+            patients[film.StudyInstanceUID] = patient
+    export_reviews(batch.folder, batch.out, val_share=0.5, without_ho=[folder])
+    infos = [read_film_info(path) for path in list_films(batch.out / "films")]
+    assert len(infos) == 10
+    assert len({(patients[info.study_uid], info.split) for info in infos}) == 5
+    assert {info.split for info in infos} == {"train", "val"}
 
 
 def test_the_configuration_fits_the_model_and_finds_the_films(analysed, batch):

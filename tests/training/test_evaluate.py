@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,6 +46,77 @@ def test_studies_are_evaluated_film_by_film_and_gone_on_with(tmp_path, studies):
     (tmp_path / "films.jsonl").write_text(before[:-300])
     assert evaluate_studies(Analyzer(), studies, tmp_path / "films.jsonl") == records
     assert (tmp_path / "films.jsonl").read_text() == before
+
+
+@pytest.fixture
+def copied(tmp_path, studies):
+    """Copies of the two studies, to spoil."""
+    return shutil.copytree(studies, tmp_path / "copied")
+
+
+@pytest.mark.parametrize("spoilt", ["film.dcm", "truth/pelvis.png", "truth/truth.json"])
+def test_what_cannot_be_read_costs_one_film_and_is_tried_again(tmp_path, studies, copied, spoilt):
+    out, place = tmp_path / "films.jsonl", copied / "study_000021" / spoilt
+    if spoilt == "truth/truth.json":
+        about = json.loads(place.read_text())
+        del about["view"]
+        place.write_text(json.dumps(about))
+    else:
+        place.unlink()
+    failed, good = evaluate_studies(Analyzer(), copied, out)
+    assert (failed.status, failed.evaluated, failed.study) == ("failed", False, "study_000021")
+    assert failed.reason
+    assert str(copied) not in failed.reason, "a path may name the patient"
+    assert good.status == "done"
+    # Nothing is known of it: it is counted as failed, and is no film without ectopic bone.
+    counted, alone = figures([failed, good]), figures([good])
+    assert (counted.pop("films"), alone.pop("films")) == (2, 1)
+    assert (counted.pop("films_by_status")["failed"], alone.pop("films_by_status")["failed"]) == (1, 0)
+    assert counted == alone
+    shutil.copyfile(studies / "study_000021" / spoilt, place)
+    mended, same = evaluate_studies(Analyzer(), copied, out)
+    assert (mended.status, same) == ("done", good)
+    assert sorted(json.loads(line)["study"] for line in out.read_text().splitlines()) == [mended.study, same.study]
+
+
+def test_a_film_is_evaluated_again_when_its_truth_was_corrected(tmp_path, copied):
+    out, truth = tmp_path / "films.jsonl", copied / "study_000021" / "truth"
+    before = evaluate_studies(Analyzer(), copied, out)
+    assert before[0].lesions
+    nodules = cv2.imread(str(truth / "nodules.png"), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(truth / "nodules.png"), np.zeros_like(nodules))
+    after = evaluate_studies(Analyzer(), copied, out)
+    assert (after[0].lesions, after[0].has_ho, after[1]) == ((), False, before[1])
+    assert len(out.read_text().splitlines()) == 2
+    # Records of earlier versions know nothing of their truth: they are taken as they are.
+    old = [record.model_dump(exclude={"truth_digest", "only_open", "evaluated"}) for record in before]
+    out.write_text("".join(json.dumps(values) + "\n" for values in old))
+    kept = evaluate_studies(Analyzer("no-such-model"), copied, out)
+    assert [record.lesions for record in kept] == [record.lesions for record in before]
+
+
+def test_what_readers_left_open_costs_nothing(tmp_path, copied):
+    """The same film, its nodules once false (nobody's), once open: all that is reported on them is forgiven."""
+    truth = copied / "study_000021" / "truth"
+    about = json.loads((truth / "truth.json").read_text())
+    nodules = cv2.imread(str(truth / "nodules.png"), cv2.IMREAD_UNCHANGED)
+    place = cv2.dilate((nodules > 0).astype(np.uint8) * np.uint8(255), np.ones((3, 3)))
+    about["truth"] |= {"nodules": [], "readers": ["A", "B"]}
+    cv2.imwrite(str(truth / "nodules.png"), np.zeros_like(nodules))
+
+    def evaluated(left_open):
+        cv2.imwrite(str(truth / "ignore.png"), left_open)
+        (truth / "truth.json").write_text(json.dumps(about))
+        return evaluate_studies(Analyzer(), copied, tmp_path / "films.jsonl", limit=1)[0]
+
+    false, forgiven = evaluated(np.zeros_like(place)), evaluated(place)
+    assert false.findings == len(false.stated) > 0
+    assert not any(right for _, right in false.stated)
+    assert any(alarm.reported for alarm in false.alarms)
+    assert (forgiven.findings, forgiven.stated, forgiven.has_ho, forgiven.only_open) == (0, (), False, True)
+    assert not any(alarm.reported for alarm in forgiven.alarms)
+    assert forgiven.score < false.score
+    assert (false.only_open, false.has_ho) == (False, False)
 
 
 def test_truth_that_does_not_fit_is_named(tmp_path, studies):
@@ -105,6 +178,41 @@ def test_figures_worked_by_hand():
     assert found["reported_false_alarms_per_film"] == pytest.approx(1 / 3, abs=1e-4)
     assert found["brooker"]["sides_not_graded"] == 1
     json.dumps(found, allow_nan=False)
+
+
+def test_a_film_whose_nodules_are_open_is_neither_with_nor_without_ectopic_bone():
+    unsure = film("e", (), (Alarm(score=0.95),), only_open=True, findings=1, reliability=())
+    found, more = figures(RECORDS), figures([*RECORDS, unsure])
+    for name in ("study_auroc", "study_auroc_clear"):
+        assert more[name]["value"] == found[name]["value"]
+    assert more["films_without_ho_with_findings"] == found["films_without_ho_with_findings"] == 0.0
+
+
+def test_films_without_a_nodule_say_nothing_of_sensitivity():
+    negatives = [film(name, (), (Alarm(score=0.3),), findings=1) for name in "abc"]
+    for records in (negatives, [], [film("a", evaluated=False, status="failed")]):
+        found = figures(records)
+        assert set(found["sensitivity"].values()) | set(found["sensitivity_clear"].values()) == {None}
+        for name in ("cpm", "cpm_clear", "sensitivity_clear_at_half_a_false_alarm", "study_auroc"):
+            assert found[name] == {"value": None, "low": None, "high": None}
+        json.dumps(found, allow_nan=False)
+        assert "| the same, every nodule |  |" in markdown_tables(found)
+    assert figures(negatives)["films_without_ho_with_findings"] == 1.0
+
+
+def test_nodules_of_unknown_contrast_are_grouped_by_length_alone(tmp_path):
+    reviewed = [film("a", (lesion(0.9, contrast=None), lesion(0.8, contrast=None, length=4.0)))]
+    found = figures(reviewed)
+    groups = {row["group"]: row["lesions"] for row in found["subgroups"]}
+    assert not any(count for name, count in groups.items() if name.startswith("contrast"))
+    assert (groups["10 to 20 mm"], groups["under 5 mm"], found["lesions_clear"]) == (1, 1, 1)
+    assert "| films (nodules, of which clear, that is 5 mm and over) | 1 (2, 1) |" in markdown_tables(found)
+    page = write_page(tmp_path, "toy", found, reviewed).read_text()
+    assert "clear (5 mm and over)" in page
+    assert "contrast-to-noise of 2" not in page
+    assert "clear (contrast-to-noise of 2 and over, 5 mm and over)" in (
+        write_page(tmp_path, "toy", figures(RECORDS), RECORDS).read_text()
+    )
 
 
 def test_kappa_against_scikit_learns_definition():

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ho_imaging.training.cases import MASK_BITS
+from ho_imaging.training.films import Film
+from ho_imaging.training.reviewed_films import ReviewedInfo
 from ho_imaging.training.scoring import FilmLesions, auroc, cpm, dice, froc, match_lesions, sensitivity_at
+from ho_imaging.training.validation import FilmLogits, ValidationFilm, score_films
+from ho_imaging.vocabulary import Structure
 
 
 def film(lesions=(), alarms=(), areas=None):
@@ -52,6 +57,35 @@ def test_ties_are_not_counted_in_anyones_favour():
 def test_froc_without_anything_found_is_flat():
     curve = froc([film([-np.inf]), film()])
     assert cpm(curve) == 0.0
+
+
+def test_without_a_lesion_there_is_no_sensitivity():
+    curve = froc([film(alarms=[0.4]), film()])
+    np.testing.assert_allclose(curve.false_alarms_per_film, [0.0, 0.5])
+    assert math.isnan(sensitivity_at(curve, 1.0))
+    assert math.isnan(cpm(curve))
+    # Lesions of another size are none of these.
+    assert math.isnan(cpm(froc([film([0.9], areas=[10.0])], areas_mm2=(50.0, np.inf))))
+
+
+def test_validation_films_without_a_lesion_are_scored_by_dice_alone():
+    def scored(truth, found):
+        bits = truth.astype(np.uint8) << MASK_BITS[Structure.HO]
+        seen = ValidationFilm(
+            ReviewedInfo(pixel_mm=1.0, split="val"),
+            Film(np.zeros(truth.shape, np.float32), np.ones(truth.shape, bool), np.asarray(bits, np.uint8)),
+            1.0,
+        )
+        logits = FilmLogits(np.where(found, 4.0, -4.0).astype(np.float32)[None], 1.0)
+        return score_films([seen], [logits], [Structure.HO])
+
+    square, empty = squares((10, 10, 10)), squares()
+    alarm, quiet = scored(empty, square), scored(empty, empty)
+    assert math.isnan(alarm["cpm"])
+    assert (alarm["score"], quiet["score"]) == (0.0, 1.0)
+    # Half of the nodule found: Dice 2/3, and sensitivity 1 at every rate.
+    half = scored(square, square & (np.arange(60) < 15))
+    assert half["score"] == pytest.approx((2 / 3 + 1.0) / 2)
 
 
 def test_auroc_worked_by_hand():
