@@ -256,8 +256,9 @@ class Analyzer:
         return image, film, radiograph.study_uid
 
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
-        """Prepare, predict, find, check scope; without spacing, look again at the size the joints tell."""
+        """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
         from ho_imaging.network.inference import predict  # noqa: PLC0415  (torch loads only when it is needed)
+        from ho_imaging.showing import shown_wrongly  # noqa: PLC0415  (likewise)
 
         model = self.model
         contract = model.description.preparation
@@ -283,6 +284,11 @@ class Analyzer:
             off = anatomy.pixel_mm / prepared.assumed_pixel_mm
             if abs(off - 1.0) > _UNSETTLED:
                 anatomy = replace(anatomy, pixel_mm=None, basis=SpacingBasis.NONE)
+        with stage("network"):
+            showing = shown_wrongly(model, prediction, anatomy)
+        if showing is not None:
+            what = f"looks like a hip, pelvis or thigh only {showing.how}"
+            raise OutOfScopeError(what, path=radiograph.path, remedy=showing.remedy)
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path, remedy="give a film of a hip or pelvis")

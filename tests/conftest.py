@@ -149,7 +149,7 @@ def fake_network(monkeypatch):
     """An Analyzer whose model draws schematic hips; tests set ``scope`` and ``ho`` on it."""
     state = SimpleNamespace(scope=0.99, ho=True, loads=0)
     identity = ModelIdentity("fake", "1", "a" * 64)
-    description = SimpleNamespace(preparation=PreparationContract(), scope_threshold=0.5)
+    description = SimpleNamespace(preparation=PreparationContract(), scope_threshold=0.5, usual_scope_logit=None)
 
     def load_model(name, *, device="auto"):
         state.loads += 1

@@ -69,7 +69,8 @@ class ModelDescription(_Strict):
 
     ``structures`` are the maps in the order of the network's channels; ``thresholds`` the operating threshold of each
     on the calibrated probability. ``scope_threshold`` is the scope probability below which a film is out of scope;
-    0 means the model has no such gate. ``finding_confidence`` turns the highest probability in a nodule into the
+    0 means the model has no such gate. ``usual_scope_logit`` is the scope logit that nearly every film in scope has;
+    one with less may be swapped or turned. ``finding_confidence`` turns the highest probability in a nodule into the
     probability that it is one.
     """
 
@@ -83,6 +84,7 @@ class ModelDescription(_Strict):
     calibration: dict[Structure, Calibration]
     scope_threshold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     scope_calibration: Calibration = Calibration()
+    usual_scope_logit: float | None = None
     finding_confidence: Calibration = Calibration()
     training: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
@@ -196,6 +198,7 @@ def save_model(
     calibration: Mapping[Structure, Calibration] | None = None,
     scope_threshold: float = 0.0,
     scope_calibration: Calibration | None = None,
+    usual_scope_logit: float | None = None,
     finding_confidence: Calibration | None = None,
     training: Mapping[str, str | int | float | bool] | None = None,
     card: str = "",
@@ -213,12 +216,15 @@ def save_model(
         calibration={s: Calibration() for s in structures} | dict(calibration or {}),
         scope_threshold=scope_threshold,
         scope_calibration=scope_calibration or Calibration(),
+        usual_scope_logit=usual_scope_logit,
         finding_confidence=finding_confidence or Calibration(),
         training=dict(training or {}),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS_FILE).write_bytes(weights)
-    (folder / DESCRIPTION_FILE).write_text(to_toml(description.model_dump(mode="json")), encoding="utf-8")
+    (folder / DESCRIPTION_FILE).write_text(
+        to_toml(description.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
+    )
     (folder / CARD_FILE).write_text(card or f"# {name} {version}\n", encoding="utf-8")
     return description
 

@@ -30,8 +30,8 @@ class Prediction:
 
     ``probabilities[structure]``: (rows, columns) float32 in [0, 1], calibrated; maps overlap. ``thresholds`` gives
     the operating threshold of each structure. ``scope_probability``: calibrated probability that the film is of the
-    kind the model was made for, ``None`` from a model without that judgement. ``finding_confidence`` turns the highest
-    probability in a nodule into the probability that it is one.
+    kind the model was made for, ``None`` from a model without that judgement; ``scope_logit``: the raw logit behind it.
+    ``finding_confidence`` turns the highest probability in a nodule into the probability that it is one.
     """
 
     prepared: Prepared
@@ -39,4 +39,5 @@ class Prediction:
     thresholds: Mapping[Structure, float]
     model: ModelIdentity
     scope_probability: float | None = None
+    scope_logit: float | None = None
     finding_confidence: Calibration = AS_IT_IS

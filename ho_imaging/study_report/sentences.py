@@ -129,6 +129,13 @@ _REASONS = (
         "does not look like a hip, pelvis or thigh (probability %(number1)s, %(number2)s is asked for) (give a "
         "film of a hip or pelvis)"
     ),
+    _(
+        "looks like a hip, pelvis or thigh only with black and white swapped (correct its Photometric Interpretation, "
+        "or invert the picture)"
+    ),
+    _("looks like a hip, pelvis or thigh only turned by a quarter against the clock (save it upright)"),
+    _("looks like a hip, pelvis or thigh only turned by a quarter with the clock (save it upright)"),
+    _("looks like a hip, pelvis or thigh only turned by a half (save it upright)"),
     _("shows too little of a body: blank, shuttered or exposed wrongly (give a film of a hip or pelvis)"),
     _("shows no pelvis that could be recognised (give a film of a hip or pelvis)"),
     _("shows no femur that could be recognised (give a film of a hip or pelvis)"),

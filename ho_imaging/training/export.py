@@ -44,6 +44,9 @@ SAMPLES_PER_FILM = 20_000
 
 HIGHEST_THRESHOLD = 0.99
 
+USUAL_SHARE = 0.95
+"""So many films in scope have the usual scope logit; the others are looked at swapped and turned, which takes time."""
+
 MOST_FALSE_ALARMS_PER_FILM = 0.125
 """Half of what readers allow themselves (Schultheiss et al. 2021: 0.26): films of makers that no training holds raise
 more than those of validation, and from a quarter to an eighth few nodules are lost."""
@@ -94,7 +97,7 @@ def export_model(
     logits = film_logits(tested, films)
     base = _described(progress.began_from if halfway_to is None else halfway_to)
     calibration, thresholds = _calibrate_structures(films, logits, config.structures, config.run.seed, base)
-    scope_calibration, scope_threshold = _calibrate_scope(films, logits, base)
+    scope_calibration, scope_threshold, usual_scope_logit = _calibrate_scope(films, logits, base)
     scores = score_films(films, logits, config.structures)
     if not any(info.anatomy_known for info, _, _ in films):
         for structure in set(config.structures) - {Structure.HO}:
@@ -114,6 +117,7 @@ def export_model(
         calibration=calibration,
         scope_threshold=scope_threshold,
         scope_calibration=scope_calibration,
+        usual_scope_logit=usual_scope_logit,
         finding_confidence=_finding_confidence(films, _ho_maps(logits, config.structures, calibration), base),
         training={
             "seed": config.run.seed,
@@ -183,14 +187,18 @@ def _calibrate_structures(
 
 def _calibrate_scope(
     films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], base: ModelDescription | None
-) -> tuple[Calibration, float]:
+) -> tuple[Calibration, float, float | None]:
+    """Give the calibration of the scope logit, the probability asked for, and the logit that is usual in scope."""
     scope_logits = np.array([given.scope for given in logits], dtype=np.float32)
     in_scope = np.array([info.scope for info, _, _ in films])
     if _both(in_scope):
         calibration = fit_platt(scope_logits, in_scope)
-        return calibration, scope_cut(calibrate(scope_logits, calibration), in_scope)
+        usual = round(float(np.quantile(scope_logits[in_scope], 1.0 - USUAL_SHARE)), 2)
+        return calibration, scope_cut(calibrate(scope_logits, calibration), in_scope), usual
     _warn("the scope threshold (0 lets every film through)", base)
-    return (Calibration(), 0.0) if base is None else (base.scope_calibration, base.scope_threshold)
+    if base is None:
+        return Calibration(), 0.0, None
+    return base.scope_calibration, base.scope_threshold, base.usual_scope_logit
 
 
 def _ho_maps(

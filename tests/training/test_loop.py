@@ -46,6 +46,7 @@ def test_training_learns_and_the_result_can_be_used(tmp_path, toy_config, toy_fi
     description = read_description(tmp_path / "toy-1")
     assert description.training["steps"] == 300
     assert description.scope_threshold > 0
+    assert description.usual_scope_logit is not None
     assert load_model(tmp_path / "toy-1").identity.name == "toy-1"
 
 
