@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ho_imaging.network.inference import predict_logits, scope_probability
+from ho_imaging.network.inference import predict_logits
 from ho_imaging.scope import LIMBS
 from ho_imaging.vocabulary import Structure, View
 
@@ -27,6 +27,9 @@ __all__ = ["Showing", "shown_wrongly"]
 _SWAPPED_MARGIN, _TURNED_MARGIN = 3.0, 4.5
 """So much must the logit of scope rise. Of 145 simulated films it rose for none when they were swapped, of 85 frontal
 ones of hips for none when they were turned."""
+
+_LEAST_OF_USUAL = 0.5
+"""And so much of the usual logit must it reach: a chest upside down looks a little like a pelvis."""
 
 _LATERAL = frozenset({View.LATERAL, View.CROSS_TABLE_LATERAL, View.AXIAL})
 
@@ -62,8 +65,7 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Sho
         return None
     pixels, valid = prediction.prepared.pixels, prediction.prepared.valid
     swapped = np.where(valid, np.float32(1.0) - pixels, np.float32(0.0))
-    logit = predict_logits(model.net, swapped, valid)[1]
-    if logit >= found + _SWAPPED_MARGIN and _in_scope(model, logit):
+    if predict_logits(model.net, swapped, valid)[1] >= max(found + _SWAPPED_MARGIN, _LEAST_OF_USUAL * usual):
         return _SWAPPED
     if not _has_an_upright(prediction):
         return None
@@ -74,7 +76,7 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Sho
         for quarters in _TURNED
     }
     best = max(logits, key=lambda quarters: logits[quarters])
-    return _TURNED[best] if logits[best] >= found + _TURNED_MARGIN and _in_scope(model, logits[best]) else None
+    return _TURNED[best] if logits[best] >= max(found + _TURNED_MARGIN, _LEAST_OF_USUAL * usual) else None
 
 
 def _makes_doubt(prediction: Prediction, anatomy: Anatomy) -> bool:
@@ -91,8 +93,3 @@ def _upside_down(anatomy: Anatomy) -> bool:
     rows = [np.flatnonzero(anatomy.masks[bone].any(axis=1)) for bone in (Structure.PELVIS, Structure.FEMUR)]
     pelvis, femur = rows
     return bool(len(pelvis) and len(femur) and femur.mean() < pelvis.mean())
-
-
-def _in_scope(model: Model, logit: float) -> bool:
-    probability = scope_probability(model.description, logit)
-    return probability is None or probability >= model.description.scope_threshold

@@ -11,7 +11,6 @@ import pytest
 from ho_imaging import Analyzer
 from ho_imaging import showing as module
 from ho_imaging.findings import read_anatomy
-from ho_imaging.network.calibration import Calibration
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.showing import shown_wrongly
 from ho_imaging.vocabulary import Region, View
@@ -60,10 +59,7 @@ def test_a_film_that_was_turned_is_refused_with_the_way_back(analyzer, prefix, q
 
 
 def model(*, usual=5.0):
-    description = SimpleNamespace(
-        usual_scope_logit=usual, scope_threshold=0.5, scope_calibration=Calibration(temperature=1.0, bias=0.0)
-    )
-    return SimpleNamespace(net=None, description=description)
+    return SimpleNamespace(net=None, description=SimpleNamespace(usual_scope_logit=usual))
 
 
 @pytest.fixture
@@ -120,9 +116,10 @@ def test_a_little_better_is_not_better(hips, looks):
     assert verdict(shown(hips, swapped=True, scope=6.1), usual=7.0) is None
 
 
-def test_what_is_out_of_scope_either_way_is_left_to_the_gate(hips, monkeypatch):
-    monkeypatch.setattr(module, "predict_logits", lambda *_: (None, -1.0))
-    assert verdict(shown(hips, scope=-20.0)) is None
+@pytest.mark.parametrize(("logit", "wrongly"), [(-1.0, False), (2.4, False), (2.6, True)])
+def test_what_looks_little_like_a_hip_either_way_is_left_to_the_gate(hips, monkeypatch, logit, wrongly):
+    monkeypatch.setattr(module, "predict_logits", lambda *_: (None, logit))
+    assert (verdict(shown(hips, scope=-20.0)) is not None) == wrongly
 
 
 @pytest.mark.parametrize("about", [{"region": Region.KNEE}, {"view": View.LATERAL}])

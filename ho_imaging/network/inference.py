@@ -17,7 +17,7 @@ from ho_imaging.network.unet import UNet
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["DEFAULT_MAX_PIXELS", "predict", "predict_logits", "scope_probability"]
+__all__ = ["DEFAULT_MAX_PIXELS", "predict", "predict_logits"]
 
 DEFAULT_MAX_PIXELS = 4 * 1024**2
 """A film up to this size goes through the network at once (about 1 GB in float32); a larger one in tiles."""
@@ -61,7 +61,7 @@ def predict(
         probabilities=probabilities,
         thresholds=dict(description.thresholds),
         model=model.identity,
-        scope_probability=scope_probability(description, scope),
+        scope_probability=_scope_probability(description, scope),
         scope_logit=scope,
         finding_confidence=description.finding_confidence,
     )
@@ -141,8 +141,7 @@ def _ramp(length: int, overlap: int, *, open_start: bool, open_end: bool) -> NDA
     return weights
 
 
-def scope_probability(description: ModelDescription, scope: float) -> float | None:
-    """Give the calibrated probability of a scope logit; ``None`` from a model without that judgement."""
+def _scope_probability(description: ModelDescription, scope: float) -> float | None:
     if description.scope_threshold == 0.0:
         return None
     return float(calibrate(np.array([scope], dtype=np.float32), description.scope_calibration)[0])
