@@ -41,8 +41,9 @@ def reading_objects(
 ) -> list[Dataset]:
     """Make the DICOM objects of a committed reading: a segmentation a film that shows bone, and a report.
 
-    Nodules the reader left as the model has them keep the model's tracking identifiers and name its algorithm; what a
-    reader drew is marked so. The same reading gives the same UIDs, another reading others.
+    Nodules the reader left as the model has them keep the model's tracking identifiers and name its algorithm, reshaped
+    ones keep the identifiers; what a reader drew is marked so. The same reading gives the same UIDs, another reading
+    others.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def observer_of(result: StudyResult, reading: Reading) -> Observer:
         name=name,
         digest=hashlib.sha256(content.encode()).hexdigest(),
         drawn=frozenset(nodule.id for nodule in reading.nodules if nodule.id not in theirs),
-        reshaped=reading.reshaped & theirs,
+        reshaped={finding.id: finding for finding in result.findings if finding.id in reading.reshaped},
         regraded=reading.regraded,
     )
 

@@ -22,9 +22,11 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer, UsageError
+from ho_imaging.network import inference
 from ho_imaging.reporting.dicom import codes
 from ho_imaging.reporting.dicom.identity import stable_uid
 from ho_imaging.reporting.dicom.masks import fill
+from ho_imaging.vocabulary import Structure
 
 ROWS, COLUMNS = 700, 860
 CR = "1.2.840.10008.5.1.4.1.1.1"
@@ -440,6 +442,58 @@ def test_outlines_are_filled_with_their_holes():
     mask = fill([square, hole], (40, 40))
     assert mask.sum() == 20 * 20 - 5 * 5
     assert not mask[15:20, 15:20].any()
+
+
+@pytest.fixture
+def two_nodules(analysed, monkeypatch):
+    """The schematic hips with a second nodule on the other side."""
+    drawn = inference.predict
+
+    def predict(model, prepared):
+        prediction = drawn(model, prepared)
+        bone = prediction.probabilities[Structure.HO]
+        rows, columns = np.indices(bone.shape) / np.array(bone.shape)[:, None, None]
+        bone[(np.abs(rows - 0.5) < 0.04) & (np.abs(columns - 0.9) < 0.04)] = 0.9
+        return prediction
+
+    monkeypatch.setattr(inference, "predict", predict)
+    return analysed
+
+
+def tracked(made, source):
+    """Tracking UIDs of a film's segments, by which half of the film each lies on; its report's by the same."""
+    (seg,) = (
+        hd.seg.Segmentation.from_dataset(item) for item in by_modality(made)["SEG"]
+        if item.ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID
+        == source.SOPInstanceUID
+    )  # fmt: skip
+    found = {}
+    for number in seg.segment_numbers:
+        pixels = seg.get_pixels_by_source_instance([source.SOPInstanceUID], segment_numbers=[number])
+        half = "left" if np.nonzero(pixels[0, ..., 0])[1].mean() < COLUMNS / 2 else "right"
+        found[half] = str(seg.get_segment_description(number).tracking_uid)
+    report = hd.sr.ComprehensiveSR.from_dataset(by_modality(made)["SR"][0])
+    told = {
+        "left" if group.roi.value[:, 0].mean() < COLUMNS / 2 else "right": str(group.tracking_uid)
+        for group in report.content.get_planar_roi_measurement_groups()
+        if source.SOPInstanceUID in str(group)
+    }
+    assert told == found
+    return found
+
+
+def test_a_nodule_keeps_its_tracking_uid_when_a_film_that_sorts_first_is_added(two_nodules):
+    """The second nodule has the number then that the first one had."""
+    first, late = make_source(PixelSpacing=[0.5, 0.5]), make_source(PixelSpacing=[0.5, 0.5], InstanceNumber=7)
+    alone, both = two_nodules(first), two_nodules(late, first)
+    numbers = [finding.id for finding in both.result.findings if finding.sop_instance_uid == first.SOPInstanceUID]
+    assert [finding.id for finding in alone.result.findings] != numbers
+    before, after, others = (
+        tracked(alone.to_dicom(), first), tracked(both.to_dicom(), first), tracked(both.to_dicom(), late),
+    )  # fmt: skip
+    assert before == after
+    assert len({*after.values(), *others.values()}) == 4
+    assert tracked(both.result.to_dicom([first, late]), first) == before
 
 
 def test_identifiers_are_valid_and_told_apart():

@@ -337,6 +337,11 @@ def test_dicom_objects_name_the_reader_and_what_is_his(analysed, objects):
     mine = {s.TrackingID: s.TrackingUID for s in seg.SegmentSequence}
     kept = f"HO {objects.first.id}"
     assert mine[kept] == theirs[kept]
+    # One that was reshaped is so still, and no other; one that was added is nobody else's.
+    reshaped = f"HO {objects.second.id}"
+    assert mine[reshaped] == theirs[reshaped]
+    assert mine["HO R1 Müller^Åse"] not in theirs.values()
+    assert len(set(mine.values())) == 3
     assert not {item.SOPInstanceUID for item in by_model} & {item.SOPInstanceUID for item in objects.made}
 
     people = [item for item in report.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "121008"]
@@ -346,6 +351,24 @@ def test_dicom_objects_name_the_reader_and_what_is_his(analysed, objects):
     assert "brooker" in words.lower()
     certainties = words.count("Certainty of Finding") or words.count("Algorithm Confidence")
     assert certainties in {0, 1}  # only of what the model outlined
+
+
+def test_an_added_nodule_is_told_by_its_reader_and_outline(analysed, batch):
+    """Not by the rest of a reading, which goes on, nor by the number it has there."""
+    result = analysed.analyses[NARROW].result
+
+    def added(reader, *decisions):
+        batch.decide(NARROW, reader, *decisions, ("add", "R2", {"outline": SQUARE}))
+        made = reading_objects(result, batch.decide(NARROW, reader, ("commit", None, {})))
+        (seg,) = (item for item in made if item.Modality == "SEG")
+        return {str(segment.TrackingUID) for segment in seg.SegmentSequence if segment.SegmentAlgorithmType == "MANUAL"}
+
+    (once,) = added("A")
+    assert added("A", ("reject", result.findings[0].id, {})) == {once}
+    (other,) = added("B")
+    assert other != once
+    triangle = [[[120.0, 60.0], [150.0, 60.0], [150.0, 90.0]]]
+    assert len(added("A", ("add", "R3", {"outline": triangle})) - {once}) == 1
 
 
 def test_another_reading_is_another_object_and_the_same_the_same(analysed, objects, batch):

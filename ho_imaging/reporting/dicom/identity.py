@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -17,7 +17,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, RLELossless
 
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
-from ho_imaging.reporting.schema import ModelResult, SoftwareResult
+from ho_imaging.reporting.schema import FindingResult, ModelResult, SoftwareResult
 
 __all__ = ["Maker", "Observer", "as_reference", "compress_runs", "stable_uid", "take_over"]
 
@@ -69,13 +69,14 @@ class Observer:
     """A reader whose reading an object states.
 
     ``name``: of DICOM's form, family^given, or a code. ``digest``: of the reading, so that another reading is another
-    object. ``drawn`` and ``reshaped``: ids of nodules the reader outlined alone, and from the model's outline.
+    object. ``drawn``: ids of nodules the reader outlined alone. ``reshaped``: nodules whose outline the reader changed,
+    as the model has them, by id.
     """
 
     name: str
     digest: str
     drawn: frozenset[str] = frozenset()
-    reshaped: frozenset[str] = frozenset()
+    reshaped: Mapping[str, FindingResult] = field(default_factory=dict)
     regraded: frozenset[str] = frozenset()
     """Sides whose grade is the reader's."""
 

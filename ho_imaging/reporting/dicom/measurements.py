@@ -130,7 +130,7 @@ def _nodule(
         points = np.vstack([points, points[:1]])
     identifier, uid = tracking(maker, finding)
     observer = maker.observer
-    drawn = observer is not None and finding.id in observer.drawn | observer.reshaped
+    drawn = observer is not None and (finding.id in observer.drawn or finding.id in observer.reshaped)
     measures = [
         _measure(codes.AREA, finding.area_mm2, codes.MM2, finding.area_px),
         _measure(codes.LONG_AXIS, finding.long_axis_mm, codes.MM, finding.long_axis_px),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -18,11 +18,11 @@ from highdicom.seg import (
 from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import DS
 
 from ho_imaging.reporting.dicom import codes
-from ho_imaging.reporting.dicom.identity import Maker, as_reference, compress_runs, take_over
+from ho_imaging.reporting.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
 from ho_imaging.reporting.dicom.masks import fill
 from ho_imaging.reporting.schema import FindingResult, ImageResult
 from ho_imaging.vocabulary import Region, Side, Structure
@@ -40,11 +40,20 @@ _ANATOMY_COLOURS_LAB = {
 
 
 def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
-    """Identifier and UID of a nodule, the same in every object of the study; a reader keeps those of the model's."""
+    """Identifier and UID of a nodule, the same in every object of the study; a reader keeps those of the model's.
+
+    The UID goes by film and outline: another film of the study may give a nodule's number to another nodule. One that a
+    reader reshaped is still the nodule that the model outlined.
+    """
     observer = maker.observer
-    named_by = maker if observer is not None and finding.id in observer.drawn else replace(maker, observer=None)
-    identifier = f"HO {finding.id}" if named_by is not maker or observer is None else f"HO {finding.id} {observer.name}"
-    return identifier[:64], str(named_by.uid("nodule", finding.sop_instance_uid, finding.id))
+    if observer is not None and finding.id in observer.drawn:
+        return f"HO {finding.id} {observer.name}"[:64], str(_nodule_uid(finding, "drawn by", observer.name))
+    outlined = finding if observer is None else observer.reshaped.get(finding.id, finding)
+    return f"HO {finding.id}"[:64], str(_nodule_uid(outlined))
+
+
+def _nodule_uid(finding: FindingResult, *more: str) -> UID:
+    return stable_uid("nodule", finding.sop_instance_uid, json.dumps(finding.contours_px), *more)
 
 
 def nodule_segmentation(
