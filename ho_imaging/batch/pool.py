@@ -56,10 +56,13 @@ class Pool:
         for _ in range(workers):
             self._add()
 
-    def run(self, take: Callable[[], Job | None]) -> Iterator[tuple[Job, Outcome | Died]]:
+    def run(
+        self, take: Callable[[], Job | None], *, stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[Job, Outcome | Died]]:
         """Give every job with how it ended, in the order they end.
 
-        ``take`` gives the next job, ``None`` when there is none now; it is over when nothing is at work either.
+        ``take`` gives the next job, ``None`` when there is none now; it is over when nothing is at work either, or,
+        with jobs still at work, soon after ``stopped`` says so.
 
         Raises
         ------
@@ -72,6 +75,8 @@ class Pool:
             # Before what has ended is looked at: no worker should wait while its last result is noted.
             more = self._hand_out(take, ended)
             yield from ended
+            if stopped():
+                return
             if not more and not ended and not any(worker.job for worker in self._workers.values()):
                 return
             # What ended may have to be done again, so ask for work once more before waiting.

@@ -41,6 +41,9 @@ MOST_ATTEMPTS = 2
 _PAUSE_S = 0.2
 _ROOM_PAUSE_S = 2.0
 _SWEEP_EVERY_S = 600.0
+_MOST_STOPPING_S = 60.0
+_ENDED_TOGETHER_S = 0.5
+"""A worker that was told to end when the service was dies so long, at most, before the service knows."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +139,15 @@ class Service:
             self._begin(f"to {destination.name}", lambda d=destination: self._send_all(d))  # type: ignore[misc]  # binds d
 
     def stop(self) -> None:
-        """Stop taking films, end what is at work (it will be taken up again), and let go of the spool."""
+        """Stop taking films, end studies at work (they will be taken up again), and let go of the spool.
+
+        What is on its way to a destination is sent to its end, within a minute.
+        """
         self._stopping.set()
         self.receiver.stop()
+        until = time.monotonic() + _MOST_STOPPING_S
         for thread in self._threads:
-            thread.join(60.0)
+            thread.join(max(0.0, until - time.monotonic()))
         self.spool.close()
         self._held.close()
 
@@ -209,7 +216,7 @@ class Service:
 
         try:
             while not self._stopping.is_set():
-                for job, outcome in pool.run(take):
+                for job, outcome in pool.run(take, stopped=self._stopping.is_set):
                     ended = at_work.pop(job.study.study_uid)
                     self._with_room(lambda ended=ended, outcome=outcome: self._ended(ended, outcome))  # type: ignore[misc]  # binds
                 self._stopping.wait(_PAUSE_S)
@@ -217,11 +224,14 @@ class Service:
             pool.close()
             for uid in at_work:
                 with contextlib.suppress(SpoolFullError):  # the next start takes it up
-                    self.spool.put_back(uid)
+                    self.spool.put_back(uid, tried=False)
 
     def _ended(self, ended: _Work, outcome: Outcome | Died) -> None:
         uid = ended.job.study.study_uid
         if isinstance(outcome, Died):
+            if self._stopping.wait(_ENDED_TOGETHER_S):  # a system that stops a service tells all its processes
+                self.spool.put_back(uid, tried=False)
+                return
             logger.warning("study %s: %s", uid, outcome)
             if ended.attempts < MOST_ATTEMPTS:
                 self.spool.put_back(uid)

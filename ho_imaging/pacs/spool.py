@@ -191,10 +191,15 @@ class Spool:
             self._at_work.add(uid)  # known only once the ledger is: a change that failed took nothing
         return uid, study["attempts"] + 1, rows
 
-    def put_back(self, study_uid: str) -> None:
-        """Let a study that was not finished be taken again."""
+    def put_back(self, study_uid: str, *, tried: bool = True) -> None:
+        """Let a study that was not finished be taken again; ``tried``: whether it counts that it was begun."""
         with self._lock:
-            self._run("UPDATE studies SET state = 'waiting' WHERE study_uid = ? AND state = 'analysing'", study_uid)
+            self._run(
+                "UPDATE studies SET state = 'waiting', attempts = attempts - ? "
+                "WHERE study_uid = ? AND state = 'analysing'",
+                int(not tried),
+                study_uid,
+            )
             self._at_work.discard(study_uid)
 
     def end(

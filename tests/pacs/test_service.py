@@ -1,8 +1,11 @@
 """The service against peers that behave, misbehave and go away; killed on the way."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -14,7 +17,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import load_serve_config, secret
 from ho_imaging.pacs.service import Service
 
-from .conftest import free_port, running, send, small_film, tool, wait_for, write_films
+from .conftest import STAND_IN, free_port, running, send, small_film, tool, wait_for, write_films
 from .kills import served_through_two_kills
 
 
@@ -72,6 +75,56 @@ def test_a_study_that_kills_its_worker_is_given_up_and_the_next_is_not(config, p
         assert service.spool.counts()["studies_ended"] == 1
         service.check()
         assert send(service.receiver.port, [small_film(2)]) == [0]
+
+
+STOPPED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import stand_ins
+if __name__ == "__main__":
+    from ho_imaging.cli import main
+    from ho_imaging.pacs.service import Service
+    Service.__init__.__kwdefaults__["function"] = stand_ins.held_up
+    sys.exit(main(["serve", "--config", sys.argv[1]]))
+"""
+
+
+def is_running(process_id):
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("all_are_told", [False, True])
+def test_term_ends_a_study_at_work_which_is_begun_anew_with_all_its_tries(config, stand_ins, tmp_path, all_are_told):
+    """Told to one process or, as a system does that stops a service, to all of them."""
+    port = free_port()
+    (tmp_path / "stand_ins.py").write_text(STAND_IN)
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    (tmp_path / "serve.toml").write_text(
+        f'[listen]\nport = {port}\n[spool]\nfolder = "{tmp_path}/spool"\nquiet_s = 0.3\n'
+    )
+    command = [sys.executable, str(tmp_path / "stopped.py"), str(tmp_path / "serve.toml"), str(tmp_path)]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        wait_for(lambda: send(port, [small_film(1, study="1.2.3")]) == [0])
+        begun = tmp_path / "spool" / "begun" / "1.2.3-0"
+        wait_for(lambda: begun.exists() and begun.read_text())
+        worker = int(begun.read_text())
+        assert is_running(worker)
+        os.kill(-process.pid if all_are_told else process.pid, signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        wait_for(lambda: not is_running(worker), 2)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    with running(config(), stand_ins.dies_once) as service:
+        ended = service.counters.values
+        wait_for(lambda: {"studies_done", "studies_failed"} & set(ended()))
+        assert (ended().get("studies_done"), ended().get("studies_failed")) == (1, None)
 
 
 def test_who_may_send_and_to_whom(config, stand_ins):
