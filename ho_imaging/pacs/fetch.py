@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydicom.datadict import tag_for_keyword
@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 MOST_STUDIES = 10_000
 MOST_INSTANCES = 500
+MOST_LISTED = 10_000
+"""Objects of a study that a list is read to; films are only some of them."""
+
+T = TypeVar("T", bound=tuple[str, ...])
 
 
 class FetchError(HOImagingError, OSError):
@@ -55,44 +59,72 @@ class DicomwebArchive:
 
     def __init__(self, peer: DicomwebDestination) -> None:
         self._peer = peer
-        self._client = web_client(peer)
+        self._warning = ""
+        self._client = web_client(peer, answered=self._note_warning)
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """See `Archive`; raises `FetchError`."""
         check_query(query)
         filters = dict(query)
-        found: list[str] = self._ask(
-            lambda: [
-                _value(study, "StudyInstanceUID")
-                for study in self._client.search_for_studies(search_filters=filters, limit=MOST_STUDIES)
-            ]
-        )
-        return found
+
+        def page(offset: int) -> list[tuple[str, str]]:
+            studies = self._client.search_for_studies(search_filters=filters, limit=MOST_STUDIES, **_from(offset))
+            return [(_value(study, "StudyInstanceUID"), "") for study in studies]
+
+        return [uid for uid, _ in self._listed(page, MOST_STUDIES)][:MOST_STUDIES]
 
     def fetch(self, study_uid: str) -> list[Dataset]:
         """See `Archive`; raises `FetchError`."""
         _check_uid(study_uid)
-        films = self._ask(
-            lambda: [
-                item
-                for item in self._client.search_for_instances(study_instance_uid=study_uid)
-                if _class(item) in FILMS
-            ]
-        )
+
+        def page(offset: int) -> list[tuple[str, str, str]]:
+            items = self._client.search_for_instances(study_instance_uid=study_uid, **_from(offset))
+            return [(_value(i, "SOPInstanceUID"), _value(i, "SeriesInstanceUID"), _class(i)) for i in items]
+
+        instances = self._listed(page, MOST_LISTED)
+        films = [(instance, series) for instance, series, sop_class in instances if sop_class in FILMS]
         _check_count(len(films), study_uid)
+        if len(instances) > MOST_LISTED:
+            raise FetchError(
+                f"study {study_uid} has more than {MOST_LISTED} objects", remedy="fetch its films by DIMSE"
+            )
         fetched = [
             self._ask(
-                lambda item=item: self._client.retrieve_instance(  # type: ignore[misc]  # binds item
-                    study_uid, _value(item, "SeriesInstanceUID"), _value(item, "SOPInstanceUID")
+                lambda instance=instance, series=series: self._client.retrieve_instance(  # type: ignore[misc]  # binds
+                    study_uid, series, instance
                 )
             )
-            for item in films
+            for instance, series in films
         ]
         return [film for film in fetched if not is_own(film)]
 
     def put(self, objects: list[Dataset]) -> dict[str, str | None]:
         """See `Archive`."""
         return send_datasets(self._peer, objects, own_ae_title="")
+
+    def _listed(self, page: Callable[[int], list[T]], most: int) -> list[T]:
+        """Put together a list that an archive may give in parts, until a part is empty or there are more than ``most``.
+
+        ``page`` gives what begins at an offset; the first of each is its UID. An archive that gives the same part again
+        does not know offsets: that is all, unless it says that there is more (PS3.18 8.3.4.4).
+        """
+        found: dict[str, T] = {}
+        offset = 0
+        while len(found) <= most:
+            part = self._ask(lambda offset=offset: page(offset))  # type: ignore[misc]  # binds offset
+            new = {item[0]: item for item in part if item[0] not in found}
+            if not new:
+                if part and self._warning.startswith("299"):
+                    raise FetchError(
+                        f"{self._peer.url} gives only {len(found)} of a longer list", remedy="raise its limit of a list"
+                    )
+                break
+            found |= new
+            offset += len(part)
+        return list(found.values())
+
+    def _note_warning(self, response: Any, **_: object) -> None:
+        self._warning = response.headers.get("Warning", "")
 
     def _ask(self, call: Callable[[], Any]) -> Any:
         try:
@@ -280,6 +312,11 @@ def _check_count(count: int, study_uid: str) -> None:
         raise FetchError(
             f"study {study_uid} has more than {MOST_INSTANCES} films", remedy="no such study can be analysed"
         )
+
+
+def _from(offset: int) -> dict[str, int]:
+    """Argument to begin a list at; the first part is asked for without, as of any archive."""
+    return {"offset": offset} if offset else {}
 
 
 def _class(item: Mapping[str, Any]) -> str:

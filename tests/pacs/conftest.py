@@ -179,10 +179,13 @@ def peer():
 
 
 class WebPeer:
-    """Answers as it is told, one after the other and the last for ever; ``asked`` holds method, path and headers."""
+    """Answers as it is told, one after the other and the last for ever; ``asked`` holds method, path and headers.
+
+    An answer may be made from the path that is asked for.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.answers: list[dict[str, object]] = [{}]
+        self.answers: list[dict[str, object] | Callable[[str], dict[str, object]]] = [{}]
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         peer = self
 
@@ -191,6 +194,7 @@ class WebPeer:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 peer.asked.append((self.command, self.path, dict(self.headers)))
                 told = peer.answers.pop(0) if len(peer.answers) > 1 else peer.answers[0]
+                told = told(self.path) if callable(told) else told
                 time.sleep(told.get("after_s", 0.0))
                 body = told.get("body", b"")
                 self.send_response(told.get("status", 200))

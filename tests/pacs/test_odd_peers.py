@@ -1,6 +1,7 @@
 """Peers that answer oddly or not at all: nothing they have not taken counts as sent, and none ends the service."""
 
 import base64
+import io
 import json
 import logging
 import ssl
@@ -84,9 +85,10 @@ def test_a_redirect_does_not_turn_what_is_sent_into_a_question(web_peer):
         [{"body": b"[1]"}],
         [{"body": b'{"a": 1}'}],
         [{"status": 404}],
-        [{"body": b"FILM"}, {"status": 204}],
         [{"body": b"FILM"}, HTML],
-        [{"body": b"FILM"}, {"body": b"{}"}],
+        [{"body": b"FILM"}, {"status": 204}],
+        [{"body": b"FILM"}, {"status": 204}, HTML],
+        [{"body": b"FILM"}, {"status": 204}, {"body": b"{}"}],
         [{"body": b"FILM WITHOUT SERIES"}],
     ],
 )
@@ -102,6 +104,80 @@ def test_a_study_that_is_not_given_as_it_should_be_is_said(web_peer, answers):
     ]
     with pytest.raises(FetchError, match="answered"):
         DicomwebArchive(web(web_peer)).fetch("1.2.3")
+
+
+class Paging:
+    """An archive of one study that lists at most ``most`` at once; ``offsets``: whether it knows where to go on."""
+
+    def __init__(self, films, most, *, offsets=True, warns=True):
+        self.films, self.most, self.offsets, self.warns = films, most, offsets, warns
+
+    def __call__(self, path):
+        place, _, query = path.partition("?")
+        if not place.endswith(("/instances", "/studies")):
+            return self._film(place.rpartition("/")[2])
+        asked = dict(part.split("=") for part in query.split("&") if part)
+        first = int(asked.get("offset", 0)) if self.offsets else 0
+        part = self.films[first : first + min(self.most, int(asked.get("limit", self.most)))]
+        left = len(self.films) - first - len(part)
+        said = f"299 pacs: There are {left} additional results that can be requested"
+        return {
+            "status": 200 if part else 204,
+            "headers": {"Warning": said} if self.warns and left > 0 else {},
+            "body": json.dumps([self._listed(film) for film in part]).encode() if part else b"",
+        }
+
+    @staticmethod
+    def _listed(film):
+        keywords = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+        return {f"{film[keyword].tag:08X}": {"vr": "UI", "Value": [str(film[keyword].value)]} for keyword in keywords}
+
+    def _film(self, uid):
+        (film,) = (film for film in self.films if film.SOPInstanceUID == uid)
+        buffer = io.BytesIO()
+        film.save_as(buffer, enforce_file_format=True)
+        body = b"--cut\r\nContent-Type: application/dicom\r\n\r\n" + buffer.getvalue() + b"\r\n--cut--\r\n"
+        return {"headers": {"Content-Type": 'multipart/related; type="application/dicom"; boundary=cut'}, "body": body}
+
+
+def uids(films):
+    return [str(film.SOPInstanceUID) for film in films]
+
+
+@pytest.mark.parametrize("warns", [True, False])
+@pytest.mark.parametrize("most", [1, 2, 5, 100])
+def test_a_list_in_parts_is_read_to_its_end(web_peer, most, warns):
+    """Whether or not the archive says that there is more, and where the last part is a full one, too."""
+    films = [small_film(number, study="1.2.3") for number in range(5)]
+    films[1].SOPClassUID = BasicTextSRStorage
+    web_peer.answers = [Paging(films, most, warns=warns)]
+    archive = DicomwebArchive(web(web_peer))
+    assert uids(archive.fetch("1.2.3")) == uids([films[0], *films[2:]])
+    studies = [small_film(number) for number in range(5)]
+    web_peer.answers = [Paging(studies, most, warns=warns)]
+    assert archive.find({"Modality": "DX"}) == [film.StudyInstanceUID for film in studies]
+
+
+def test_an_archive_that_gives_the_same_part_again_ends_the_list_or_is_said_to_hold_back(web_peer):
+    films = [small_film(number, study="1.2.3") for number in range(5)]
+    web_peer.answers = [Paging(films, 5, offsets=False)]
+    assert uids(DicomwebArchive(web(web_peer)).fetch("1.2.3")) == uids(films)
+    web_peer.answers = [Paging(films, 2, offsets=False)]
+    with pytest.raises(FetchError, match="only 2 of a longer list"):
+        DicomwebArchive(web(web_peer)).fetch("1.2.3")
+
+
+def test_a_list_without_end_is_read_no_further_than_anything_can_be_analysed(web_peer, monkeypatch):
+    monkeypatch.setattr(fetch_module, "MOST_LISTED", 7)
+    monkeypatch.setattr(fetch_module, "MOST_STUDIES", 7)
+    texts = [small_film(number, study="1.2.3", SOPClassUID=BasicTextSRStorage) for number in range(100)]
+    web_peer.answers = [Paging(texts, 3)]
+    archive = DicomwebArchive(web(web_peer))
+    with pytest.raises(FetchError, match="more than 7 objects"):
+        archive.fetch("1.2.3")
+    assert len(web_peer.asked) == 3
+    web_peer.answers = [Paging([small_film(number) for number in range(100)], 3)]
+    assert len(archive.find({"Modality": "DX"})) == 7
 
 
 def test_a_busy_archive_is_asked_again_for_a_while(web_peer, monkeypatch):
