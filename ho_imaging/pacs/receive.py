@@ -174,13 +174,19 @@ class Receiver:
         return SUCCESS
 
     def _committed(self, event: Event) -> tuple[int, None]:
-        """Take a peer's word on what it keeps; what it does not is sent again."""
+        """Take the word of a destination on what it keeps; what it does not is sent again."""
         report = event.event_information
+        destination = self._spool.asked_to_commit(str(report.get("TransactionUID", "")))
+        if destination is None:  # nobody was asked
+            self._count("commitments_unknown")
+            return SUCCESS, None
         for item in report.get("ReferencedSOPSequence", []):
-            self._spool.committed(str(item.ReferencedSOPInstanceUID))
+            self._spool.committed(destination, str(item.ReferencedSOPInstanceUID))
             self._count("objects_committed")
         for item in report.get("FailedSOPSequence", []):
-            self._spool.send_again(str(item.ReferencedSOPInstanceUID), keep_hours=self._config.spool.keep_hours)
+            self._spool.send_again(
+                destination, str(item.ReferencedSOPInstanceUID), keep_hours=self._config.spool.keep_hours
+            )
             self._count("objects_not_committed")
         return SUCCESS, None
 

@@ -327,11 +327,12 @@ class Service:
             references.append((str(header.SOPClassUID), str(header.SOPInstanceUID)))
         if not references:
             return
+        made = str(stable_uid(str(time.time_ns()), destination.name, *(uid for _, uid in references)))
+        transaction = self._with_room(lambda: self.spool.begin_commitment(made, destination.name))
+        if transaction is None:
+            return
         wrong = commit_objects(
-            destination,
-            references,
-            own_ae_title=self.config.listen.ae_title,
-            transaction_uid=str(stable_uid(str(time.time_ns()), *(uid for _, uid in references))),
+            destination, references, own_ae_title=self.config.listen.ae_title, transaction_uid=transaction
         )
         self.counters.add("commitments_asked" if wrong is None else "commitments_refused")
         if wrong is not None:

@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS outbox (
   state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL, since REAL NOT NULL, reason TEXT,
   PRIMARY KEY (destination, sop_uid));
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (destination, state, next_try);
+CREATE TABLE IF NOT EXISTS commitments (
+  transaction_uid TEXT PRIMARY KEY, destination TEXT NOT NULL, asked REAL NOT NULL);
 """
 
 _OVER = """
@@ -257,15 +259,35 @@ class Spool:
             sop_uid,
         )
 
-    def committed(self, sop_uid: str) -> None:
-        """Note that a peer has taken charge of an object."""
-        self._run("UPDATE outbox SET state = 'committed' WHERE sop_uid = ? AND state = 'sent'", sop_uid)
+    def begin_commitment(self, transaction_uid: str, destination: str) -> str:
+        """Note whom a transaction asks to take charge of objects, for its report names the objects alone; give it back.
 
-    def send_again(self, sop_uid: str, *, keep_hours: float) -> None:
-        """Let an object be sent again that a peer does not keep; as late and as long as one that it did not take."""
-        for row in self._all("SELECT * FROM outbox WHERE sop_uid = ? AND state = 'sent'", sop_uid):
+        To be noted before it is asked: the report may come before the answer, or to the next process.
+        """
+        self._run("INSERT INTO commitments VALUES (?, ?, ?)", transaction_uid, destination, time.time())
+        return transaction_uid
+
+    def asked_to_commit(self, transaction_uid: str) -> str | None:
+        """Give the destination that a transaction was begun with, ``None`` for one that is not ours or long over."""
+        row = self._one("SELECT destination FROM commitments WHERE transaction_uid = ?", transaction_uid)
+        return None if row is None else row["destination"]
+
+    def committed(self, destination: str, sop_uid: str) -> None:
+        """Note that a destination has taken charge of an object."""
+        self._run(
+            "UPDATE outbox SET state = 'committed' WHERE destination = ? AND sop_uid = ? AND state = 'sent'",
+            destination,
+            sop_uid,
+        )
+
+    def send_again(self, destination: str, sop_uid: str, *, keep_hours: float) -> None:
+        """Let an object be sent again that a destination does not keep; as late and as long as one it did not take."""
+        row = self._one(
+            "SELECT * FROM outbox WHERE destination = ? AND sop_uid = ? AND state = 'sent'", destination, sop_uid
+        )
+        if row is not None:
             item = OutboxItem(sop_uid, row["study_uid"], self.folder / row["file"], row["attempts"])
-            self.not_sent(row["destination"], item, "was taken and not kept", keep_hours=keep_hours)
+            self.not_sent(destination, item, "was taken and not kept", keep_hours=keep_hours)
 
     def not_sent(self, destination: str, item: OutboxItem, reason: str, *, keep_hours: float) -> None:
         """Try an object again later, twice as late each time; give up when it is older than ``keep_hours``."""
@@ -287,6 +309,7 @@ class Spool:
         What cannot be deleted is logged, and tried again by the next sweep.
         """
         before = time.time() - keep_hours * 3600.0
+        self._run("DELETE FROM commitments WHERE asked < ?", before)
         rows = self._all(f"SELECT study_uid FROM studies WHERE {_OVER}", before)
         return sum(self._remove(row["study_uid"], before) for row in rows)
 

@@ -282,7 +282,7 @@ def test_an_object_at_which_a_peer_hangs_up_does_not_hold_up_the_others(config, 
     peer.store = hang_up
     with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
         wait_for(lambda: sorted(peer.taken) == sorted(film.SOPInstanceUID for film in films[1:]))
-        assert service.spool.counts()["objects_waiting"] == 1
+        wait_for(lambda: service.spool.counts()["objects_waiting"] == 1)
         service.check()
 
 

@@ -10,8 +10,12 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import load_serve_config, secret
@@ -270,6 +274,91 @@ def test_what_went_out_late_and_has_been_replaced_is_not_committed_and_costs_not
         send(service.receiver.port, [small_film(2)])
         wait_for(lambda: len(peer.taken) == 2)
         service.check()
+
+
+@contextmanager
+def committing(name):
+    """A destination that is asked to keep what it takes: its entry, what it took, and the transactions it was asked."""
+    from pynetdicom import AE, AllStoragePresentationContexts, evt  # noqa: PLC0415
+    from pynetdicom.sop_class import StorageCommitmentPushModel  # noqa: PLC0415
+
+    taken, asked = [], []
+
+    def store(event):
+        taken.append(str(event.request.AffectedSOPInstanceUID))
+        return 0x0000
+
+    def action(event):
+        asked.append(str(event.action_information.TransactionUID))
+        return 0x0000, None
+
+    entity = AE(name.upper())
+    entity.supported_contexts = AllStoragePresentationContexts[:127]
+    entity.add_supported_context(SecondaryCaptureImageStorage)
+    entity.add_supported_context(StorageCommitmentPushModel)
+    handlers = [(evt.EVT_C_STORE, store), (evt.EVT_N_ACTION, action)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    entry = {
+        "kind": "dimse", "name": name, "ae_title": name.upper(), "host": "127.0.0.1", "commit": True,
+        "port": server.server_address[1],
+    }  # fmt: skip
+    try:
+        yield SimpleNamespace(entry=entry, taken=taken, asked=asked)
+    finally:
+        server.shutdown()
+
+
+def report_commitment(port, transaction, *, kept=(), not_kept=()):
+    """Say what is kept of a transaction and what is not, as an archive does (PS3.4 J.3.3)."""
+    from pynetdicom import AE, build_role  # noqa: PLC0415
+    from pynetdicom.sop_class import (  # noqa: PLC0415
+        StorageCommitmentPushModel,
+        StorageCommitmentPushModelInstance,
+    )
+
+    def referenced(uids):
+        items = []
+        for uid in uids:
+            items.append(Dataset())
+            items[-1].ReferencedSOPClassUID, items[-1].ReferencedSOPInstanceUID = SecondaryCaptureImageStorage, uid
+        return items
+
+    report = Dataset()
+    report.TransactionUID, report.ReferencedSOPSequence = transaction, referenced(kept)
+    if not_kept:
+        report.FailedSOPSequence = referenced(not_kept)
+        for item in report.FailedSOPSequence:
+            item.FailureReason = 0x0110
+    entity = AE("ARCHIVE")
+    entity.add_requested_context(StorageCommitmentPushModel)
+    roles = [build_role(StorageCommitmentPushModel, scp_role=True)]
+    association = entity.associate("127.0.0.1", port, ae_title="HO_IMAGING", ext_neg=roles)
+    answer, _ = association.send_n_event_report(
+        report, 2 if not_kept else 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+    )
+    association.release()
+    return answer.Status
+
+
+def test_each_destination_commits_for_itself_and_no_stranger_for_it(config, stand_ins):
+    with (
+        committing("first") as first,
+        committing("second") as second,
+        running(config(send=[first.entry, second.entry]), stand_ins.stand_in) as service,
+    ):
+        port, counts = service.receiver.port, service.spool.counts
+        send(port, [small_film(1)])
+        wait_for(lambda: first.asked and second.asked)
+        (uid,) = first.taken
+        assert report_commitment(port, "1.2.3.4", kept=[uid]) == 0
+        assert (counts().get("objects_committed"), counts()["objects_sent"]) == (None, 2)
+        assert report_commitment(port, first.asked[0], kept=[uid]) == 0
+        assert (counts()["objects_committed"], counts()["objects_sent"]) == (1, 1)
+        assert report_commitment(port, second.asked[0], not_kept=[uid]) == 0
+        wait_for(lambda: len(second.asked) == 2)
+        assert report_commitment(port, second.asked[1], kept=[uid]) == 0
+        assert counts()["objects_committed"] == 2
+        assert (first.taken, second.taken) == ([uid], [uid, uid])
 
 
 def test_it_listens_on_loopback_unless_told(config):

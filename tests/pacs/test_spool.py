@@ -309,13 +309,27 @@ def test_a_film_that_two_bring_stays_where_one_of_them_finds_no_room_to_note_it(
     assert (spool.folder / row["file"]).read_bytes() == b"film\x01"
 
 
+def test_who_was_asked_to_commit_is_known_to_the_next_process_for_as_long_as_objects_are_kept(tmp_path, monkeypatch):
+    spool = make(tmp_path)
+    assert spool.begin_commitment("2.1", "a") == "2.1"
+    spool.begin_commitment("2.2", "b")
+    spool.close()
+    again = make(tmp_path)
+    again.sweep(1.0)
+    assert [again.asked_to_commit(f"2.{n}") for n in (1, 2, 3)] == ["a", "b", None]
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 3601.0)
+    again.sweep(1.0)
+    assert again.asked_to_commit("2.1") is None
+
+
 def test_what_a_peer_takes_and_does_not_keep_is_sent_ever_later_and_given_up(tmp_path, monkeypatch):
     spool = make(tmp_path)
     ended(spool, 1)
     now = start = time.time() + 1.0
     waits = []
     while spool.counts().get("objects_given_up", 0) == 0:
-        spool.send_again("9.1", keep_hours=1.0)
+        spool.send_again("a", "9.1", keep_hours=1.0)
         begun = now
         while not spool.due("a") and not spool.counts().get("objects_given_up"):
             now += 1.0
