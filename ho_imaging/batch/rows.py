@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from ho_imaging.reading import StudyRef
 from ho_imaging.reporting.counting import area_mm2, counted_findings
 from ho_imaging.reporting.schema import StudyResult
 
-__all__ = ["FINDING_COLUMNS", "INPUT_COLUMNS", "STUDY_COLUMNS", "finding_rows", "input_rows", "study_row"]
+__all__ = [
+    "FINDING_COLUMNS",
+    "INPUT_COLUMNS",
+    "STUDY_COLUMNS",
+    "finding_rows",
+    "given_up_rows",
+    "input_rows",
+    "study_row",
+]
 
 STUDY_COLUMNS: dict[str, str] = {
     "study_uid": "string",
@@ -110,6 +119,20 @@ def finding_rows(result: StudyResult) -> list[dict[str, Any]]:
         row = {name: values.get(name) for name in FINDING_COLUMNS}
         rows.append({**row, "study_uid": result.study_uid, "joined_to": " ".join(map(str, finding.joined_to)) or None})
     return rows
+
+
+def given_up_rows(study: StudyRef, status: str, reason: str | None) -> list[dict[str, Any]]:
+    """Describe each film of a study that has no result of its own: it ended as its study did."""
+    return [
+        {
+            "path": str(image.path).encode("utf-8", "replace").decode("utf-8"),  # a name on disk may be no text
+            "study_uid": study.study_uid,
+            "sop_instance_uid": image.sop_instance_uid,
+            "status": status,
+            "reason": reason,
+        }
+        for image in study.images
+    ]
 
 
 def input_rows(result: StudyResult) -> list[dict[str, Any]]:

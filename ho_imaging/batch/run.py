@@ -9,13 +9,14 @@ import platform
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ho_imaging.batch.ledger import Ledger, hold_folder
 from ho_imaging.batch.pool import Died, Pool, available_cores
+from ho_imaging.batch.rows import given_up_rows
 from ho_imaging.batch.tables import write_tables
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
 from ho_imaging.batch.write import folder_name
@@ -402,6 +403,9 @@ def _work_through(
         return None
 
     def end(job: Job, outcome: Outcome) -> None:
+        if "inputs" not in outcome.rows:
+            films = given_up_rows(job.study, outcome.status, outcome.reason)
+            outcome = replace(outcome, rows={**outcome.rows, "inputs": films})
         ledger.finish(outcome)
         counts[outcome.status] += 1
         if on_study is not None:

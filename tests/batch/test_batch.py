@@ -82,6 +82,14 @@ def tries(out):
     return {name: lines.count(name) for name in set(lines)}
 
 
+def inputs(out):
+    """Status, study and reason of each input by its name; none is there twice."""
+    rows = pq.read_table(out / "inputs.parquet").to_pylist()
+    found = {Path(row["path"]).name: (row["status"], row["study_uid"], row["reason"]) for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
 def test_every_input_ends_once_and_the_tables_agree(films, tmp_path):
     (films / "torn.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL")
     out = tmp_path / "out"
@@ -138,6 +146,11 @@ def test_a_study_that_kills_its_worker_is_given_up_after_two_tries(films, tmp_pa
     assert tries(out)["07.png"] == 2
     failed = [row for row in pq.read_table(out / "studies.parquet").to_pylist() if row["status"] == "failed"]
     assert "SIGKILL" in failed[0]["reason"]
+    ended = inputs(out)
+    assert sorted(ended) == sorted(path.name for path in films.iterdir())
+    assert ended.pop("07.png") == ("failed", failed[0]["study_uid"], failed[0]["reason"])
+    assert {status for status, _, _ in ended.values()} == {"done"}
+    assert json.loads((out / "run.json").read_text())["inputs"] == {"done": 11, "failed": 1}
     assert run_batch([films], out, CHEST, BatchOptions(workers=2), function=functions.killed_by_07).analysed <= 11
     assert tries(out)["07.png"] == 2
 

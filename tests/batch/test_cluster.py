@@ -1,8 +1,10 @@
 """The batch on a real Dask scheduler with two worker processes, one of which is killed on the way."""
 
+import csv
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,12 @@ def test_a_study_that_kills_its_worker_is_given_up(films, tmp_path, cluster):
     options = BatchOptions(dask=running.scheduler_address)
     counts = run_batch([films], tmp_path / "out", CHEST, options, function=functions.killed_by_one)
     assert (counts.refused, counts.failed) == (23, 1)
+    with (tmp_path / "out" / "inputs.csv").open(newline="") as stream:
+        ended = {Path(row["path"]): row for row in csv.DictReader(stream)}
+    assert ended.keys() == set(films.iterdir())
+    (given_up,) = (row for row in ended.values() if row["status"] != "refused")
+    assert given_up["status"] == "failed"
+    assert "its worker died" in given_up["reason"]
     assert not list((tmp_path / "out").rglob(".trying"))
 
 
