@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ho_imaging.progression.schema import IntervalResult
+from ho_imaging.progression.schema import IntervalResult, SideIntervalResult
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.reporting.counting import area_mm2, counted_findings
 from ho_imaging.reporting.schema import (
@@ -26,7 +26,7 @@ from ho_imaging.study_report.drawing import Drawing, draw_film, jpeg_uri
 from ho_imaging.study_report.language import Language, load_language
 from ho_imaging.study_report.material import Material
 from ho_imaging.study_report.words import BASIS_MEANINGS, BROOKER_MEANINGS
-from ho_imaging.vocabulary import Side
+from ho_imaging.vocabulary import Side, SpacingBasis
 
 __all__ = ["report_html"]
 
@@ -149,6 +149,7 @@ def _environment(code: str) -> Environment:
         "listed": spoken.listed,
         "statement": spoken.statement,
         "mm": functools.partial(_length, spoken),
+        "bases_to_say": _bases_to_say,
         "upper_first": _upper_first,
         "MM": _MM,
     }
@@ -295,6 +296,19 @@ def _bases(result: StudyResult) -> tuple[str, ...]:
     """Name what millimetres rest on in this study, each once, in the order of films."""
     found = dict.fromkeys(str(image.measured_basis) for image in result.images if image.status == "done")
     return tuple(found)
+
+
+def _bases_to_say(side: SideIntervalResult) -> tuple[SpacingBasis, ...]:
+    """Give what the millimetres of two films rest on where a reader should know: where it differs, or is no spacing.
+
+    One for both films, or the earlier film's and the later one's. Comparisons of before schema 1.1 do not know.
+    """
+    earlier, later = side.earlier_basis, side.later_basis
+    if earlier is None or later is None:
+        return ()
+    if earlier != later:
+        return earlier, later
+    return () if earlier in {SpacingBasis.CALIBRATED, SpacingBasis.DETECTOR} else (earlier,)
 
 
 def _intervals(comparison: Any) -> tuple[IntervalResult, ...]:

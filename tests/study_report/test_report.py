@@ -239,6 +239,40 @@ def test_a_comparison_is_shown_with_its_error(material, page):
     assert "100 zu 220 mm², +120 ± 40; 1 neu, 0 verschwunden. Grad I zu III." in shown
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later", "english", "german"),
+    [
+        ("calibrated", "detector", "Millimetres of the earlier film: calibrated; of the later film: detector.",
+         "Millimeter der früheren Aufnahme: kalibriert; der späteren Aufnahme: Detektor."),
+        ("anatomical", "calibrated", "Millimetres of the earlier film: anatomical; of the later film: calibrated.",
+         "Millimeter der früheren Aufnahme: anatomisch; der späteren Aufnahme: kalibriert."),
+        ("anatomical", "anatomical", "Millimetres of both films: anatomical.",
+         "Millimeter beider Aufnahmen: anatomisch."),
+        ("assumed", "assumed", "Millimetres of both films: assumed.", "Millimeter beider Aufnahmen: angenommen."),
+        ("calibrated", "calibrated", None, None),
+        ("detector", "detector", None, None),
+        (None, None, None, None),
+    ],
+)  # fmt: skip
+def test_a_comparison_says_what_its_millimetres_rest_on_where_that_matters(
+    material, page, earlier, later, english, german
+):
+    """Where the two films differ, or where it is no spacing of theirs; one from before that was noted says nothing."""
+    made = comparison(material.result.study_uid)
+    (side,) = made.overall.sides
+    sides = (side.model_copy(update={"earlier_basis": earlier, "later_basis": later}),)
+    interval = made.overall.model_copy(update={"sides": sides})
+    made = made.model_copy(update={"intervals": (interval,), "overall": interval})
+    shown = Material(material.result, comparison=ComparisonMaterial(ProgressionResult.from_json(made.to_json())))
+    for language, said in (("en", english), ("de", german)):
+        text = page(report_html(shown, language)).text
+        if said is not None:
+            assert text.count(said) == 1
+        else:
+            any_basis = r"Millimet\w+ (of the earlier film|of both films|der früheren Aufnahme|beider Aufnahmen):"
+            assert re.search(any_basis, text) is None
+
+
 @pytest.fixture
 def batch(tmp_path, fake_network, monkeypatch, samples):
     """A batch of one film that is analysed and one that is refused, with an outcome of each kind."""
