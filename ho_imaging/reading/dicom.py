@@ -16,8 +16,10 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom._uid_dict import UID_dictionary
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -47,6 +49,7 @@ __all__ = [
     "drop_damaged",
     "open_dataset",
     "radiograph_from_dataset",
+    "without_damaged",
 ]
 
 logger = logging.getLogger(__name__)
@@ -287,6 +290,36 @@ def drop_damaged(dataset: Dataset) -> int:
                 del dataset[tag]
                 damaged += 1
     return damaged
+
+
+def without_damaged(dataset: Dataset) -> tuple[Dataset, int]:
+    """Likewise for a data set that must stay as it is: a copy where anything was left out, and how many there were."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole, damaged = _readable(dataset)
+    if not damaged:
+        return dataset, 0
+    whole.set_original_encoding(*dataset.original_encoding)
+    if hasattr(dataset, "file_meta"):
+        whole.file_meta = dataset.file_meta
+    return whole, damaged
+
+
+def _readable(dataset: Dataset) -> tuple[Dataset, int]:
+    """Give the elements that can be read, and the number of the others."""
+    whole, damaged = Dataset(), 0
+    for tag in list(dataset.keys()):
+        try:
+            element = dataset[tag]
+            if element.VR == "SQ":
+                items = [_readable(item) for item in element.value]
+                damaged += sum(count for _, count in items)
+                element = DataElement(tag, "SQ", Sequence([item for item, _ in items]))
+            whole[tag] = element
+        except Exception:  # noqa: BLE001  as above
+            logger.debug("element %s cannot be read", tag)
+            damaged += 1
+    return whole, damaged
 
 
 def _bound_inflation(source: Path | bytes) -> None:

@@ -11,7 +11,13 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.decode import MAX_PIXELS
-from ho_imaging.reading.dicom import MAX_FILE_BYTES, drop_damaged, open_dataset, radiograph_from_dataset
+from ho_imaging.reading.dicom import (
+    MAX_FILE_BYTES,
+    drop_damaged,
+    open_dataset,
+    radiograph_from_dataset,
+    without_damaged,
+)
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
@@ -103,7 +109,8 @@ def _read(
     path: str | None,
 ) -> Radiograph:
     if isinstance(source, Dataset):
-        return radiograph_from_dataset(source, path=None, frame=frame, voi=voi, max_pixels=max_pixels)
+        whole, damaged = without_damaged(source)
+        return radiograph_from_dataset(whole, path=None, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged)
     data = (
         source
         if isinstance(source, bytes)

@@ -1,5 +1,7 @@
 """Stored values bit by bit, in every transfer syntax, whole or not."""
 
+from io import BytesIO
+
 import numpy as np
 import pydicom
 import pytest
@@ -17,6 +19,7 @@ from ho_imaging.errors import DecodeError, NotARadiographError, ReadError, TooLa
 from ho_imaging.reading import read_radiograph
 from ho_imaging.reading.decode import _has_endless_box, decode_frame
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.vocabulary import Region
 
 WINDOW = {"WindowCenter": 1024, "WindowWidth": 2049}
 
@@ -212,6 +215,25 @@ def test_one_damaged_element_does_not_lose_the_film(make_film, as_bytes):
     radiograph = read_radiograph(data)
     assert "header_damaged" in codes(radiograph)
     np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+
+
+def test_a_damaged_element_of_a_data_set_in_memory_does_not_lose_the_film_either(make_film, as_bytes):
+    region = pydicom.Dataset()
+    region.CodeValue, region.CodeMeaning = "T-15710", "abcd"
+    film = make_film(PatientID="abcd", WindowWidth="2049", WindowCenter="1024", AnatomicRegionSequence=[region])
+    data = as_bytes(film)
+    for element in (b"LO\x04\x00abcd", b"DS\x04\x002049"):
+        assert element in data
+        data = data.replace(element, b"FD" + element[2:])  # an FD has 8 bytes
+    received = pydicom.dcmread(BytesIO(data))
+    radiograph = read_radiograph(received)
+    said = {flag.code: flag.message for flag in radiograph.quality}
+    assert said["header_damaged"].startswith("3 ")
+    assert radiograph.region.value is Region.HIP
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+    assert "PatientID" in received
+    assert "CodeMeaning" in received.AnatomicRegionSequence[0]
+    np.testing.assert_array_equal(read_radiograph(data).pixels, radiograph.pixels)
 
 
 @pytest.mark.parametrize(
