@@ -67,7 +67,9 @@ def grayscale_table(
     if raw and sign in {1, -1}:
         if voi is not None:
             raise UsageError("is a raw image (FOR PROCESSING) and offers no VOI view", remedy="leave voi out")
-        shown = _raw(values, ends, linear=linear, sign=int(sign))
+        # The sign is that of the stored values (PS3.3 C.8.11.3.1.2), which a negative slope turns round.
+        falls = float(values[-1]) < float(values[0])
+        shown = _raw(values, ends, linear=linear, sign=-int(sign) if falls else int(sign))
         flags.append(
             QualityFlag(
                 "for_processing",
@@ -118,10 +120,23 @@ def _modality(dataset: Dataset, stored: Values, flags: list[QualityFlag]) -> Val
         entries, start, _ = _lut(luts[0], dataset, signed_input=int(dataset.get("PixelRepresentation", 0) or 0) == 1)
         return np.asarray(entries[np.clip(stored - start, 0, len(entries) - 1).astype(np.int64)], dtype=np.float64)
     slope, intercept = _number(dataset.get("RescaleSlope")), _number(dataset.get("RescaleIntercept"))
-    if slope == 0.0 or (slope is not None and not np.isfinite(slope)):
-        flags.append(QualityFlag("rescale_invalid", "Rescale Slope is zero or no number: rescale was left out."))
+    slope, intercept = 1.0 if slope is None else slope, 0.0 if intercept is None else intercept
+    if slope == 0.0 or not np.isfinite([slope, intercept]).all():
+        flags.append(
+            QualityFlag(
+                "rescale_invalid", "Rescale Slope is zero, or it or the intercept is no number: rescale was left out."
+            )
+        )
         return stored
-    return stored * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
+    return stored * slope + intercept
+
+
+def _may_be_negative(dataset: Dataset) -> bool:
+    """Whether the Modality LUT can give negative values, whatever values occur: then a VOI LUT's input is signed."""
+    bits = int(dataset.get("BitsStored", 16) or 16)
+    lowest = -(1 << (bits - 1)) if int(dataset.get("PixelRepresentation", 0) or 0) == 1 else 0
+    ends = np.array([lowest, lowest + (1 << bits) - 1], dtype=np.float64)
+    return float(_modality(dataset, ends, flags=[]).min()) < 0.0
 
 
 def _number(value: object) -> float | None:
@@ -144,15 +159,14 @@ def _lut(item: Dataset, dataset: Dataset, *, signed_input: bool) -> tuple[Values
     count = count & 0xFFFF or 65536
     start = start - 65536 if signed_input and start > 32767 else start
     if isinstance(data, bytes):
-        eight_bit = len(data) < 2 * count
         words = ">u2" if getattr(dataset, "original_encoding", (None, True))[1] is False else "<u2"
-        entries = np.frombuffer(data[: count if eight_bit else 2 * count], dtype=np.uint8 if eight_bit else words)
+        entries = np.frombuffer(data + b"\0" * (len(data) % 2), dtype=words)
     else:
         entries = np.atleast_1d(np.asarray(data))
         if entries.dtype.kind == "i":
             entries = entries & 0xFFFF
-        if len(entries) * 2 == count:  # two 8-bit entries in each 16-bit word
-            entries = entries.astype("<u2").view(np.uint8)
+    if len(entries) < count <= 2 * len(entries):  # two 8-bit entries in each word, the first in its low byte
+        entries = entries.astype("<u2").view(np.uint8)
     if len(entries) < count:
         raise ReadError(
             f"a lookup table states {count} entries and has {len(entries)}",
@@ -174,7 +188,7 @@ def _voi(dataset: Dataset, values: Values, ends: Values, voi: int | str | None, 
         offered = ", ".join(f"{i}: {name or 'unnamed'}" for i, name in enumerate(names))
         flags.append(QualityFlag("several_voi_views", f"View {chosen} of {len(names)} was used ({offered})."))
     if chosen < len(luts):
-        entries, start, bits = _lut(luts[chosen], dataset, signed_input=float(values.min()) < 0.0)
+        entries, start, bits = _lut(luts[chosen], dataset, signed_input=_may_be_negative(dataset))
         top = float(max(2**bits - 1, entries.max()))
         return np.asarray(entries[np.clip(np.rint(values) - start, 0, len(entries) - 1).astype(np.int64)] / top)
     center, width, _ = windows[chosen - len(luts)]

@@ -90,7 +90,7 @@ _FLAGS = (
     _("The stated window is not allowed by the standard: all values are shown."),
     _("The stated window or LUT shows every pixel alike: all values are shown."),
     _("%(keyword)s is no UID: one was made from it."),
-    _("Rescale Slope is zero or no number: rescale was left out."),
+    _("Rescale Slope is zero, or it or the intercept is no number: rescale was left out."),
     _("Raw detector image: shown by its intensity relationship, not by the maker's processing."),
     _("Raw detector image of unstated intensity relationship: shown as stored."),
     _("Stored in colour though it is grey: taken as its luminance."),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from ho_imaging.errors import UsageError
 from ho_imaging.reading import read_radiograph
@@ -120,6 +121,46 @@ def test_the_first_value_of_a_lut_for_signed_pixels_may_be_negative(make_film):
     np.testing.assert_allclose(read_radiograph(film).pixels[0], np.arange(0, 256, 2) / 255, atol=1e-6)
 
 
+def test_the_first_value_of_a_lut_is_signed_by_what_may_occur_not_by_what_does(make_film):
+    """Signed pixels of which none is negative: 65528 is -8 all the same, so the LUT begins at its ninth entry."""
+    pixels = np.tile(np.arange(128, dtype=np.int16), (96, 1))
+    radiograph = read_radiograph(make_film(pixels, VOILUTSequence=[lut(list(range(200)), 65536 - 8, 8)]))
+    np.testing.assert_allclose(radiograph.pixels[0], np.arange(8, 136) / 255, atol=1e-6)
+    # Of unsigned values the same number is itself: they all lie below it.
+    high = (np.tile(np.arange(128, dtype=np.uint16), (96, 1)) + 65408).astype(np.uint16)
+    radiograph = read_radiograph(make_film(high, VOILUTSequence=[lut(list(range(8)), 65528, 3)]))
+    np.testing.assert_allclose(radiograph.pixels[0], np.clip(np.arange(128) - 120, 0, 7) / 7, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [127, 128])
+@pytest.mark.parametrize("as_words", [True, False])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_lut_entries_of_8_bits_lie_two_in_a_word(make_film, as_bytes, count, as_words, syntax):
+    pixels = np.tile(np.arange(128, dtype=np.uint16), (96, 1))
+    entries = [(7 * v) % 251 for v in range(count)]
+    words = [low | high << 8 for low, high in zip(entries[::2], [*entries[1::2], 0], strict=False)]
+    item = Dataset()
+    item.add_new(0x00283002, "US", [count, 0, 8])
+    order = ">u2" if syntax == ExplicitVRBigEndian else "<u2"
+    item.add_new(0x00283006, *(("US", words) if as_words else ("OW", np.array(words, dtype=order).tobytes())))
+    film = make_film(pixels, VOILUTSequence=[item])
+    film.file_meta.TransferSyntaxUID = syntax
+    film["PixelData"].VR = "OW"
+    film.PixelData = pixels.astype(order).tobytes()
+    expected = [entries[min(v, count - 1)] / 255 for v in range(128)]
+    np.testing.assert_allclose(read_radiograph(as_bytes(film)).pixels[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's own, for making such a film
+def test_a_rescale_that_is_no_number_is_said_and_left_out(make_film, keyword, value):
+    rescale = {"RescaleSlope": 1, "RescaleIntercept": 0} | {keyword: value}
+    radiograph = read_radiograph(make_film(**rescale))
+    assert "rescale_invalid" in {flag.code for flag in radiograph.quality}
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+
+
 def test_a_voi_view_is_chosen_by_index_or_name_and_the_choice_is_said(make_film):
     film = make_film(
         WindowCenter=[500, 1500], WindowWidth=[1000, 200], WindowCenterWidthExplanation=["BONE", "SOFT TISSUE"]
@@ -160,6 +201,19 @@ def test_raw_films_are_shown_by_their_intensity_relationship(make_film):
     assert turned.pixels[0, 0] == 0.0
     assert turned.pixels[0, -1] == 1.0
     assert "for_processing" in {flag.code for flag in read_radiograph(make_film(**raw)).quality}
+
+
+@pytest.mark.parametrize("relationship", ["LIN", "LOG"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_a_raw_film_is_that_of_its_stored_values(make_film, relationship, sign):
+    raw = {
+        "PresentationIntentType": "FOR PROCESSING",
+        "PixelIntensityRelationship": relationship,
+        "PixelIntensityRelationshipSign": sign,
+    }
+    turned = read_radiograph(make_film(**raw, RescaleSlope=-1, RescaleIntercept=2032)).pixels[0]
+    # With sign 1 more X-ray gives higher stored values, so the higher ones are darker.
+    assert (turned[0] > turned[-1]) == (sign == 1)
 
 
 def test_a_table_covers_every_stored_value_of_16_bits():
