@@ -29,7 +29,7 @@ from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reading.rle import decode_rle
 
-__all__ = ["MAX_PIXELS", "Stored", "decode_frame", "transfer_syntax"]
+__all__ = ["MAX_PIXELS", "Stored", "decode_frame", "photometric_of", "transfer_syntax"]
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
         said = _check_codestream(dataset, syntax, frame, frames, (rows, columns))
     else:
         expected = rows * columns * samples * frames * (allocated // 8)
-        if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+        if photometric_of(dataset) == "YBR_FULL_422":
             expected = expected // 3 * 2
         present = len(dataset.PixelData)
         if present < expected:
@@ -164,6 +164,11 @@ def transfer_syntax(dataset: Dataset) -> UID:
     return syntax
 
 
+def photometric_of(dataset: Dataset) -> str:
+    """Photometric Interpretation as the standard spells it, empty where it is missing."""
+    return str(dataset.get("PhotometricInterpretation", "") or "").strip().upper()
+
+
 def _is_coded(syntax: UID) -> bool:
     """Whether a codec made numbers of the pixels; RLE keeps the stored cells with all their bits."""
     return bool(syntax.is_encapsulated) and syntax != RLELossless
@@ -187,6 +192,9 @@ def _complete(
     }
     if samples > 1:
         told["PlanarConfiguration"] = 0
+    if "PhotometricInterpretation" in described:
+        # pydicom wants it as the standard spells it; some files have it in small letters or after spaces.
+        described.add_new("PhotometricInterpretation", "CS", photometric_of(dataset))
     missing = [keyword for keyword in told if keyword not in described]
     for keyword in missing:
         setattr(described, keyword, told[keyword])

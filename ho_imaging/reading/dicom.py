@@ -34,7 +34,7 @@ from pydicom.uid import (
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.consistency import looks_inverted
-from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, transfer_syntax
+from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of, transfer_syntax
 from ho_imaging.reading.describe import describe
 from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
 from ho_imaging.reading.own import is_own
@@ -353,7 +353,7 @@ def _syntax_without_meta(dataset: Dataset) -> UID:
 
 def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
     """Bring colour to grey where grey was meant; refuse what is a colour picture. Decoding has made RGB of YBR."""
-    photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
+    photometric = photometric_of(dataset)
     values, bits = stored.values, stored.bits
     if photometric == "PALETTE COLOR" and values.ndim == 2:
         bits = 8
@@ -402,7 +402,7 @@ def _shown(
     flags: list[QualityFlag],
 ) -> NDArray[np.float32]:
     values = stored.values
-    if int(dataset.get("SamplesPerPixel", 1) or 1) > 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+    if int(dataset.get("SamplesPerPixel", 1) or 1) > 1 or photometric_of(dataset) == "PALETTE COLOR":
         # Modality and VOI LUTs belong to grayscale images only (PS3.3 C.11.1, C.11.2): luminance is shown as it is.
         return np.asarray(values / np.float32(2**stored.bits - 1), dtype=np.float32)
     image = values if padding is None else values[~padding]

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.reading.decode import photometric_of
 from ho_imaging.reading.radiograph import QualityFlag
 
 __all__ = ["GrayscaleTable", "grayscale_table", "window_values"]
@@ -252,8 +253,8 @@ def _is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
     Where they differ the shape counts: it is the later step of the pipeline and says directly how P-values come about
     (PS3.3 C.11.6).
     """
-    photometric = str(dataset.get("PhotometricInterpretation", "") or "").upper()
-    shape = str(dataset.get("PresentationLUTShape", "") or "").upper()
+    photometric = photometric_of(dataset)
+    shape = str(dataset.get("PresentationLUTShape", "") or "").strip().upper()
     by_photometric = photometric == "MONOCHROME1"
     if shape not in {"INVERSE", "IDENTITY"}:
         return by_photometric

@@ -110,6 +110,19 @@ def test_what_a_header_lacks_is_assumed_and_said(make_film, keyword):
     np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
 
 
+@pytest.mark.parametrize("syntax", [None, RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize("spelled", ["monochrome1", " MONOCHROME1"])
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's own, for making such a film
+def test_a_photometric_interpretation_is_known_however_it_is_spelled(make_film, syntax, spelled):
+    expected = read_radiograph(make_film(PhotometricInterpretation="MONOCHROME1")).pixels
+    film = make_film()
+    if syntax:
+        film.compress(syntax)
+    film.PhotometricInterpretation = spelled
+    np.testing.assert_array_equal(read_radiograph(film).pixels, expected)
+    assert film.PhotometricInterpretation == spelled
+
+
 def test_truncated_native_pixels_are_an_error(make_film, ramp):
     with pytest.raises(DecodeError, match="truncated"):
         read_radiograph(make_film(PixelData=ramp.tobytes()[:-200]))
