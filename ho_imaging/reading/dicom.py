@@ -381,17 +381,28 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
     """Pixels that are no image by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2)."""
-    value = dataset.get("PixelPaddingValue")
-    if value is None or value == "":
+    first, limit = (_cell(dataset.get(keyword), stored) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+    if first is None:
         return None
-    first = int(value)
-    limit = dataset.get("PixelPaddingRangeLimit")
-    second = int(limit) if limit not in {None, ""} else first
-    if stored.signed:
-        first, second = (v - 65536 if v > 32767 else v for v in (first, second))
+    second = first if limit is None else limit
     low, high = min(first, second), max(first, second)
     padding = (stored.values >= low) & (stored.values <= high)
     return padding if padding.any() and not padding.all() else None
+
+
+def _cell(value: object, stored: Stored) -> int | None:
+    """Read a pixel value that a header states as pixels are read: only stored bits count, whichever sign it has.
+
+    What is stated of signed pixels may be written as unsigned, of unsigned as signed, and of 12 bits with all 16 set.
+    """
+    try:
+        number = int(value) if isinstance(value, int | float | str) and value != "" else None
+    except ValueError:
+        return None
+    if number is None:
+        return None
+    number &= (1 << stored.bits) - 1
+    return number - (1 << stored.bits) if stored.signed and number >> (stored.bits - 1) else number
 
 
 def _shown(

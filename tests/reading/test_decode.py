@@ -123,6 +123,36 @@ def test_a_photometric_interpretation_is_known_however_it_is_spelled(make_film, 
     assert film.PhotometricInterpretation == spelled
 
 
+@pytest.mark.parametrize(
+    ("signed", "bits", "vr", "stated", "cell"),
+    [
+        (False, 16, "US", 65535, 0xFFFF),
+        (False, 16, "SS", -1, 0xFFFF),
+        (False, 12, "US", 65535, 0x0FFF),
+        (False, 12, "US", 65535, 0xFFFF),
+        (True, 16, "SS", -2000, 0xF830),
+        (True, 16, "US", 0xF830, 0xF830),
+        (True, 12, "SS", -2000, 0x0830),
+        (True, 12, "US", 0x0830, 0xF830),
+        (True, 12, "US", 0x0064, 0x0064),
+    ],
+)
+def test_a_padding_value_is_read_as_the_pixels_are(make_film, ramp, signed, bits, vr, stated, cell):
+    pixels = ramp + 101  # no film pixel is the padding value
+    pixels[10:30, 20:50] = cell
+    film = make_film(pixels, BitsStored=bits, PixelRepresentation=int(signed))
+    film.add_new(0x00280120, vr, stated)
+    expected = np.zeros(ramp.shape, dtype=bool)
+    expected[10:30, 20:50] = True
+    np.testing.assert_array_equal(read_radiograph(film).padding, expected)
+
+
+def test_a_padding_value_that_is_none_does_not_lose_the_film(make_film):
+    radiograph = read_radiograph(make_film(PixelPaddingValue=[0, 0]))
+    assert radiograph.padding is None
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(make_film()).pixels)
+
+
 def test_truncated_native_pixels_are_an_error(make_film, ramp):
     with pytest.raises(DecodeError, match="truncated"):
         read_radiograph(make_film(PixelData=ramp.tobytes()[:-200]))
