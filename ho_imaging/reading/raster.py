@@ -126,7 +126,8 @@ def _decode_tiff(data: bytes, frame: int | None, max_pixels: int, flags: list[Qu
         elif page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
         elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            values = np.asarray(values.max() - values)
+            wide = values.astype(np.int32) if values.dtype.kind == "i" else values  # their range needs a bit more
+            values = np.asarray(wide.max() - wide)
         tag = page.tags.get("Orientation")
         return _turned(values, 1 if tag is None else int(tag.value), flags)
 

@@ -52,6 +52,12 @@ def test_white_is_zero_is_honoured(ramp):
     np.testing.assert_allclose(found, 1 - scaled(ramp), atol=1e-6)
 
 
+def test_white_is_zero_in_signed_samples_of_the_whole_range():
+    signed = np.tile(np.linspace(-32768, 32767, 128).astype(np.int16), (96, 1))
+    found = read_radiograph(tiff(signed, photometric="miniswhite")).pixels
+    np.testing.assert_allclose(found, 1 - scaled(signed), atol=1e-6)
+
+
 def test_planes_palettes_and_alpha(ramp):
     small = (ramp >> 3).astype(np.uint8)
     planes = tiff(np.repeat(small[None], 3, axis=0), photometric="rgb", planarconfig="separate")
