@@ -119,6 +119,11 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
             raise DecodeError(
                 f"is truncated: {present:,} of {expected:,} bytes of pixel data are there", remedy="send the file again"
             )
+        if present >= 2 * expected:
+            # More than any filling: rows, bits or frames are not what the header says, and neither is the picture.
+            raise DecodeError(
+                f"declares {expected:,} bytes of pixel data but holds {present:,}", remedy="have the header corrected"
+            )
     values = _decode(described, syntax, frame, said)
     if values.shape[:2] != (rows, columns):
         raise DecodeError(

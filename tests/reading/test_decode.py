@@ -158,6 +158,15 @@ def test_truncated_native_pixels_are_an_error(make_film, ramp):
         read_radiograph(make_film(PixelData=ramp.tobytes()[:-200]))
 
 
+@pytest.mark.parametrize("wrong", [{"Rows": 64, "Columns": 96}, {"BitsAllocated": 8, "BitsStored": 8}, {}])
+def test_pixels_of_twice_the_declared_size_are_an_error(make_film, ramp, wrong):
+    """Half a film, bytes of words, or the first of frames that nobody counted would be read as a whole film."""
+    with pytest.raises(DecodeError, match=r"declares [\d,]+ bytes of pixel data but holds"):
+        read_radiograph(make_film(PixelData=ramp.tobytes() * (1 if wrong else 2), **wrong))
+    filled = read_radiograph(make_film(PixelData=ramp.tobytes() + bytes(4096)))
+    np.testing.assert_array_equal(filled.pixels, read_radiograph(make_film()).pixels)
+
+
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
 @pytest.mark.parametrize("left", [0.3, 0.7, 0.98])
 def test_truncated_compressed_pixels_are_an_error(make_film, syntax, left):
