@@ -366,8 +366,10 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
             )
         return stored
     channels = values[..., :3].astype(np.int32)
-    spread = channels.max(axis=-1) - channels.min(axis=-1)
     top = 2**bits - 1
+    if _is_luminance_first(channels, top):
+        channels = np.repeat(channels[..., :1], 3, axis=-1)
+    spread = channels.max(axis=-1) - channels.min(axis=-1)
     if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
         raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")
     flags.append(
@@ -377,6 +379,15 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
     )
     luminance = channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return Stored(np.rint(luminance).astype(np.uint16), bits, False, stored.flags)
+
+
+def _is_luminance_first(channels: NDArray[np.int32], top: int) -> bool:
+    """Whether what is called RGB is grey in luminance and colour differences, as JPEG keeps it and some say not.
+
+    Differences of grey are half the range everywhere; no picture in red, green and blue is so in two of three.
+    """
+    differences = np.abs(channels[::4, ::4, 1:] - (top + 1) // 2)
+    return float(np.percentile(differences, 98.0)) <= _GREY_TOLERANCE / 2 * top / 255
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:

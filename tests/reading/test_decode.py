@@ -255,6 +255,18 @@ def test_grey_in_colour_is_luminance_and_photographs_are_refused(make_film, ramp
         read_radiograph(make_film(rng.integers(0, 255, (96, 128, 3)).astype(np.uint8)))
 
 
+def test_grey_in_luminance_and_differences_that_is_called_rgb_is_grey(make_film, ramp):
+    """GDCM's JPEG of a grey RGB picture: no JFIF marker, the differences at 128, and RGB in the header."""
+    luminance = (ramp >> 3).astype(np.uint8)
+    kept = np.stack([luminance, np.full_like(luminance, 128), np.full_like(luminance, 127)], axis=-1)
+    radiograph = read_radiograph(make_film(kept))
+    assert "colour_converted" in codes(radiograph)
+    np.testing.assert_allclose(radiograph.pixels * 255, luminance, atol=1e-3)
+    kept[20:60, 20:60, 1] = 160
+    with pytest.raises(NotARadiographError, match="colour picture"):
+        read_radiograph(make_film(kept))
+
+
 def test_16_bit_grey_in_colour_keeps_its_range(make_film, ramp):
     deep = np.repeat((ramp * 32)[..., None], 3, axis=2)
     np.testing.assert_allclose(read_radiograph(make_film(deep)).pixels, ramp * 32 / 65535, atol=1e-4)
