@@ -18,7 +18,7 @@ _FLAT = 0.02
 _CONSTANT = 0.004
 """Difference within a shutter, which is filled with one value, as a share of the film's range."""
 _LEAST_SHARE = 0.15
-"""If less of the film than this would remain, the border was misread and all of it stays."""
+"""If less of the film (its padding left out) than this would remain, the border was misread and all of it stays."""
 _LEAST_WEDGE = 0.004
 _STRAIGHT = 0.97
 
@@ -61,13 +61,13 @@ def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | 
     low, high = (float(v) for v in np.percentile(inside, [0.2, 99.8])) if inside.size else (0.0, 0.0)
     scale = high - low
     if not scale > 0.0:
-        return _everything(pixels.shape)
+        return _everything(pixels.shape, padding)
     shutter = outside | _shutter(small, scale)
     top, bottom = _trim(small, shutter, scale)
     left, right = _trim(small.T, shutter.T, scale)
     kept = ~shutter[top:bottom, left:right]
-    if kept.sum() < _LEAST_SHARE * small.size:
-        return _everything(pixels.shape)
+    if kept.sum() < _LEAST_SHARE * inside.size:
+        return _everything(pixels.shape, padding)
     rows = slice(top * step, pixels.shape[0] if bottom == small.shape[0] else bottom * step)
     columns = slice(left * step, pixels.shape[1] if right == small.shape[1] else right * step)
     size = (columns.stop - columns.start, rows.stop - rows.start)
@@ -77,8 +77,10 @@ def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | 
     return ExposedArea(rows, columns, valid)
 
 
-def _everything(shape: tuple[int, ...]) -> ExposedArea:
-    return ExposedArea(slice(0, shape[0]), slice(0, shape[1]), np.ones(shape, dtype=bool))
+def _everything(shape: tuple[int, ...], padding: NDArray[np.bool_] | None) -> ExposedArea:
+    """All that the file itself does not call padding."""
+    valid = np.ones(shape, dtype=bool) if padding is None else ~padding
+    return ExposedArea(slice(0, shape[0]), slice(0, shape[1]), valid)
 
 
 def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:

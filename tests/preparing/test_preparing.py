@@ -164,3 +164,16 @@ def test_padding_is_no_image(known):
     prepared = prepare(known.radiograph(pixels, padding=padding, spacing_mm=(0.6, 0.6)))
     assert prepared.grid.points_to_source(np.array([[0.0, 0.0]]))[0][1] >= 59
     assert prepared.valid.all()
+
+
+def test_a_film_that_is_mostly_padding_keeps_what_is_film_and_nothing_else():
+    """A small film on a large sheet: 9 % of it, and the file says so."""
+    pixels = film((400, 400))
+    padding = np.ones((400, 400), dtype=bool)
+    padding[140:260, 150:270] = False
+    pixels[padding] = 0.0
+    area = find_exposed_area(pixels, padding)
+    assert (area.rows.start, area.rows.stop, area.columns.start, area.columns.stop) == (140, 260, 150, 270)
+    assert area.valid.all()
+    flat = find_exposed_area(np.full((400, 400), 0.5, np.float32), padding)
+    np.testing.assert_array_equal(flat.valid, ~padding)
