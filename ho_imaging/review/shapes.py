@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from shapely import affinity
-from shapely.geometry import LineString, MultiPolygon, Point, Polygon
+from shapely.geometry import LinearRing, LineString, MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
+from shapely.ops import polygonize, unary_union
 
 from ho_imaging.errors import UsageError
 from ho_imaging.findings.outline import extent
@@ -78,7 +79,7 @@ def drawn(
     else:
         if len(square) < 3:
             raise UsageError("a polygon has at least three corners", remedy="set more of them")
-        stroke = Polygon(square).buffer(0)
+        stroke = _surrounded(square)
     rows, columns = shape
     film = Polygon([(-0.5, -0.5), (columns - 0.5, -0.5), (columns - 0.5, rows - 0.5), (-0.5, rows - 0.5)])
     stroke = stroke.intersection(affinity.scale(film, 1.0, aspect, origin=(0, 0)))
@@ -106,8 +107,14 @@ def _area(outline: Outline | None, aspect: float) -> BaseGeometry:
     """Give the area of closed rings, inside by the even-odd rule."""
     whole: BaseGeometry = MultiPolygon()
     for ring in outline or ():
-        whole = whole.symmetric_difference(Polygon([(x, y * aspect) for x, y in ring]).buffer(0))
+        whole = whole.symmetric_difference(_surrounded([(x, y * aspect) for x, y in ring]))
     return whole
+
+
+def _surrounded(ring: Sequence[tuple[float, float]]) -> BaseGeometry:
+    """Give all that a closed ring surrounds; where it crosses itself, on either side of the crossing."""
+    polygon = Polygon(ring)
+    return polygon if polygon.is_valid else unary_union(list(polygonize(unary_union(LinearRing(ring)))))
 
 
 def _rings(area: BaseGeometry, aspect: float) -> Outline:

@@ -41,6 +41,24 @@ def test_what_a_stroke_does_not_reach_stays_as_it_was():
     assert area(far) == pytest.approx(area(curved) + math.pi * 100, rel=0.01)
 
 
+def test_a_polygon_that_crosses_itself_takes_in_all_that_it_surrounds():
+    bow_tie = [(100, 100), (140, 140), (140, 100), (100, 140)]
+    both = drawn(None, "polygon", bow_tie, radius_px=1, shape=FILM)
+    assert area(both) == pytest.approx(2 * 40 * 20 / 2)
+    # Round and a little past the beginning, as a hand closes a ring: twice surrounded is surrounded.
+    ring = [(300 + 50 * math.cos(a / 10), 300 + 50 * math.sin(a / 10)) for a in range(75)]
+    assert area(drawn(None, "polygon", ring, radius_px=1, shape=FILM)) == pytest.approx(math.pi * 2500, rel=0.02)
+    cut = drawn(SQUARE, "cut", [(120, 120), (180, 180), (180, 120), (120, 180)], radius_px=1, shape=FILM)
+    assert area(cut) == pytest.approx(10_000 - 2 * 60 * 30 / 2)
+
+
+@pytest.mark.parametrize("corners", [[(5, 5), (5, 5), (5, 5)], [(5, 5), (9, 9), (20, 20)]])
+def test_a_polygon_of_no_area_is_said(corners):
+    with pytest.raises(UsageError, match="nothing of the nodule"):
+        drawn(None, "polygon", corners, radius_px=1, shape=FILM)
+    assert area(drawn(SQUARE, "polygon", corners, radius_px=1, shape=FILM)) == pytest.approx(10_000)
+
+
 def test_cutting_through_leaves_two_parts():
     parts = drawn(SQUARE, "eraser", [(90, 140), (210, 140)], radius_px=5, shape=FILM)
     assert len(parts) == 2
