@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.reporting.schema import RESEARCH_USE, ImageResult, SideResult
 from ho_imaging.review.decisions import (
     MIMICS,
@@ -146,8 +146,9 @@ class ReviewSession:
         kind = message.get("type")
         if kind == "hello":
             if not self._opened:
-                self._opened = True
+                # Only once it is kept: a blinded reading whose opening was lost would pass for an open one.
                 self._keep("open", value={"blinded": self.blinded})
+                self._opened = True
             yield self._about()
             yield self._told()
         elif kind == "film":
@@ -391,7 +392,10 @@ class ReviewSession:
 
     def _stored_size(self) -> int:
         path = self.store.path(self.study.result.study_uid, self.reader)
-        return path.stat().st_size if path.exists() else 0
+        try:
+            return path.stat().st_size if path.exists() else 0
+        except OSError as error:
+            raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
 
     def _catch_up(self) -> None:
         """Take in what the same reader decided in another notebook meanwhile."""

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ho_imaging.review.decisions import ReviewStore, until_commit
+from ho_imaging.review.decisions import ReviewStore, until_commit, was_blinded
 from ho_imaging.review.inputs import open_study
 from ho_imaging.review.session import ReviewSession
 
@@ -61,6 +61,36 @@ def test_what_was_decided_is_there_in_the_next_session(start):
     assert about["films"][1]["uid"] == LATERAL
     assert statuses(state) == {"F1": "unseen", "F2": "rejected", "F3": "mimic", "F4": "unseen", "R1": "added"}
     assert statuses(say(start("CD"), "hello")[1])["F2"] == "unseen"  # another reader starts afresh
+
+
+def test_an_opening_that_could_not_be_kept_is_kept_the_next_time(start, monkeypatch):
+    """Or a blinded reading would be taken for one with the model in sight."""
+    session = start(blinded=True)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    assert [answer["type"] for answer in say(session, "hello")] == ["problem"]
+    monkeypatch.undo()
+    assert [answer["type"] for answer in say(session, "hello")] == ["study", "state"]
+    assert was_blinded(session.store.read(STUDY, "AB"))
+
+
+def test_decisions_that_are_out_of_reach_are_said_and_not_thrown(start, monkeypatch):
+    session = start()
+    say(session, "hello")
+    real = type(session.lines).exists
+
+    def locked(path, *args, **options):
+        if path == session.lines:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(type(session.lines), "exists", locked)
+    answer = decide(session, "accept", "F1")
+    assert answer["type"] == "problem"
+    assert "Permission denied" in answer["text"]
 
 
 def test_a_decision_that_cannot_be_kept_is_not_shown(start, monkeypatch):
