@@ -38,6 +38,7 @@ __all__ = [
     "ReviewedStudy",
     "active_decisions",
     "as_numbered_now",
+    "check_reader",
     "in_words",
     "left_out_text",
     "outline_of",
@@ -106,8 +107,7 @@ class Decision(BaseModel):
     def _whole(self) -> Decision:
         if self.at.utcoffset() != timedelta(0):
             raise ValueError("the time is not UTC")
-        if not self.reader.strip() or not self.reader.isprintable():
-            raise ValueError("the reader has no printable name")
+        check_reader(self.reader)
         if self.action in {"accept", "reject", "reclassify", "reshape", "add"} and not self.target:
             raise ValueError(f"{self.action} names no nodule")
         if self.action in {"reshape", "add"} and self.image_uid is None:
@@ -119,6 +119,16 @@ class Decision(BaseModel):
     def to_line(self) -> str:
         """Write it as one line of JSON."""
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def check_reader(reader: str) -> None:
+    """Raise `UsageError` unless this is a name that decisions can be kept under."""
+    if not reader.strip() or not reader.isprintable():
+        raise UsageError("the reader has no printable name", remedy='give reader="AB"')
+    if len(reader) > _LONGEST_NAME:
+        raise UsageError(
+            f"the reader's name has more than {_LONGEST_NAME} characters", remedy="give initials or a code"
+        )
 
 
 def _check_mimic(decision: Decision) -> None:
@@ -215,6 +225,30 @@ class ReviewStore:
     def path(self, study_uid: str, reader: str) -> Path:
         """Give the file of one reader's decisions on one study."""
         return self.folder / folder_name(study_uid) / f"{_reader_file(reader)}.jsonl"
+
+    def check_writable(self, study_uid: str, reader: str) -> None:
+        """See that decisions can be kept, before anything is decided; nothing is made or written.
+
+        Raises
+        ------
+        WriteError
+            If they cannot.
+
+        """
+        path = self.path(study_uid, reader)
+        try:
+            place = next(place for place in (path, *path.absolute().parents) if place.exists())
+            if place != path and not place.is_dir():
+                why = f"{place} is no folder"
+            elif not os.access(place, os.W_OK if place == path else os.W_OK | os.X_OK):
+                why = f"you may not write to {place}"
+            else:
+                return
+        except OSError as error:
+            why = error.strerror or "its folder cannot be looked at"
+        raise WriteError(
+            f"decisions cannot be kept: {why}", path=path, remedy="check your rights to it, or give store=FOLDER"
+        )
 
     def append(self, decision: Decision) -> None:
         """Keep a decision: its line is on disk when this returns.

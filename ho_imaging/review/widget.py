@@ -13,8 +13,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ho_imaging.errors import UsageError
-from ho_imaging.review.decisions import Decision, ReviewedStudy, ReviewStore
+from ho_imaging.review.decisions import Decision, ReviewedStudy, ReviewStore, check_reader
 from ho_imaging.review.inputs import StudySource, open_study
 from ho_imaging.review.session import ReviewSession
 
@@ -108,18 +107,21 @@ def review(
     Raises
     ------
     UsageError
-        If the study is not named, or nothing in it was analysed.
+        If the study is not named, nothing in it was analysed, or the reader has no name that can be kept.
     ReadError
         If the result cannot be read or its films are gone; the message names the file.
+    WriteError
+        If decisions cannot be kept.
 
     """
-    if not reader.strip():
-        raise UsageError("the reader has no name", remedy='give reader="AB"')
+    reader = reader.strip()
+    check_reader(reader)
     folders = [films] if isinstance(films, str | PathLike) else list(films)
     current = open_study(source, study, films=folders)
     earlier = None
     if previous is not None or previous_study is not None:
         earlier = open_study(source if previous is None else previous, previous_study, films=folders)
     kept = ReviewStore(current.store if store is None else Path(store))
-    session = ReviewSession(current, reader.strip(), kept, blinded=blinded, previous=earlier)
+    kept.check_writable(current.result.study_uid, reader)
+    session = ReviewSession(current, reader, kept, blinded=blinded, previous=earlier)
     return ReviewWidget(session, height_px=height_px)
