@@ -215,6 +215,31 @@ def test_a_previous_study_moves_along_or_alone(reading, batch):
     assert not hands.browser.find_element("css selector", ".ho-pane-previous").is_displayed()
 
 
+def test_a_millimetre_stays_as_long_on_both_films_whatever_is_shown(reading, batch, tmp_path):
+    from review_page import make_result, write_batch, write_film  # noqa: PLC0415
+
+    write_film(tmp_path / "films" / "c.png", 300, 900, seed=9)
+    earlier = make_result("1.2.2", {"1.2.2.1": (tmp_path / "films" / "c.png", 300, 900)}, {}, spacing_mm=(0.3, 0.3))
+    hands, _ = reading(previous=open_study(write_batch(tmp_path / "earlier", earlier)))
+    hands.until("review.panes.previous.film")
+    scales = "[review.panes.current.view.zoom / 0.2, review.panes.previous.view.zoom / 0.3]"
+
+    def alike():
+        current, previous = hands.js(scales)
+        return current == pytest.approx(previous)
+
+    assert alike()
+    hands.keys("\ue00f")  # the second film, of another size
+    hands.until(f"review.panes.current.about.uid === '{LATERAL}' && review.panes.current.film")
+    assert alike()
+    hands.browser.find_element("css selector", "[data-gap=left]").click()
+    hands.until("review.panes.current.view.zoom > 1")
+    assert alike()
+    hands.keys("s", "+", "+", "s")
+    assert hands.browser.find_element("css selector", ".ho-pane-previous").is_displayed()
+    assert alike()
+
+
 def test_a_kernel_that_does_not_answer_is_said_loudly_and_nothing_is_shown_as_kept(reading):
     hands, session = reading()
     hands.js("window.dead = true")

@@ -308,6 +308,7 @@ class Review {
 
   showFilm(pane, about, ask = true) {
     pane.show(about);
+    this.sameScale(); // another film was fitted
     if (pane === this.panes.previous && !this.beside && !ask) return;
     pane.film ??= this.films.get(`${pane.name}/${about.uid}`) ?? null;
     for (const kind of ["anatomy", "probability"]) if (this.overlay[kind]) this.wantOverlay(kind, pane);
@@ -334,6 +335,7 @@ class Review {
     if (on && !previous.film && !this.receiving.has("previous")) this.showFilm(previous, previous.about);
     if (!on && this.active === previous) this.focus(this.panes.current);
     this.stage.classList.toggle("ho-two", on);
+    this.sameScale();
     this.refresh();
   }
 
@@ -385,6 +387,7 @@ class Review {
     const about = this.study.films.find(({ uid }) => uid === side.image_uid);
     if (about && this.panes.current.about.uid !== about.uid) this.showFilm(this.panes.current, about);
     this.panes.current.view.show(boxOf([side.gap]), this.panes.current.width, this.panes.current.height);
+    this.sameScale();
     this.overlay.contours = true;
     this.redraw();
     this.refresh();
