@@ -24,6 +24,11 @@ from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
 
 __all__ = ["ImageRef", "read_radiograph"]
 
+_LEAST_PITCH_MM, _MOST_PITCH_MM = 0.01, 10.0
+"""No detector is finer; metres or inches given for millimetres end here."""
+_MOST_EXTENT_MM = 1500.0
+"""Larger than any film, and more than can be laid on the network's grid."""
+
 
 @dataclass(frozen=True)
 class ImageRef:
@@ -67,7 +72,8 @@ def read_radiograph(
     Raises
     ------
     ReadError
-        If the file cannot be read; `DecodeError` if its pixels cannot, `TooLargeError` if it is too large.
+        If the file cannot be read; `DecodeError` if its pixels cannot, `TooLargeError` if it is too large, or would be
+        longer than 1.5 m by ``spacing_mm``.
     NotARadiographError
         If it holds no projection film.
     UsageError
@@ -85,6 +91,12 @@ def read_radiograph(
         raise
     if spacing_mm is not None:
         check_spacing(spacing_mm)
+        longest_mm = max(size * pitch for size, pitch in zip(radiograph.pixels.shape, spacing_mm, strict=True))
+        if longest_mm > _MOST_EXTENT_MM:
+            raise TooLargeError(
+                f"would be {longest_mm / 1000.0:.1f} m long with spacing_mm {tuple(spacing_mm)}",
+                remedy="give row and column in mm",
+            )
         spacing = Spacing(float(spacing_mm[0]), float(spacing_mm[1]), SpacingBasis.ASSUMED, "caller")
         radiograph = replace(radiograph, spacing=spacing)
     return replace(
@@ -97,7 +109,7 @@ def read_radiograph(
 
 def check_spacing(spacing_mm: Sequence[float]) -> None:
     """Raise `UsageError` unless these are the height and width of a pixel in mm."""
-    if len(spacing_mm) != 2 or not all(0.0 < value < 10.0 for value in spacing_mm):
+    if len(spacing_mm) != 2 or not all(_LEAST_PITCH_MM <= value < _MOST_PITCH_MM for value in spacing_mm):
         raise UsageError(f"spacing_mm {tuple(spacing_mm)} is not two lengths in mm", remedy="give row and column in mm")
 
 

@@ -1,9 +1,10 @@
 """What a millimetre rests on (PS3.3 10.7)."""
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import TooLargeError, UsageError
 from ho_imaging.reading import read_radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
 from ho_imaging.vocabulary import SpacingBasis
@@ -80,6 +81,17 @@ def test_the_callers_word_counts_and_is_assumed(make_film):
     assert radiograph.spacing.source == radiograph.region.source == radiograph.laterality.source == "caller"
     with pytest.raises(UsageError):
         read_radiograph(make_film(), spacing_mm=(0.0, 0.2))
+
+
+def test_the_callers_word_is_not_believed_in_another_unit(make_film):
+    """143 micrometres given in metres or, with the decimal point lost, in hundredths."""
+    for spacing in [(0.000143, 0.000143), (143.0, 143.0)]:
+        with pytest.raises(UsageError, match="in mm"):
+            read_radiograph(make_film(), spacing_mm=spacing)
+    large = make_film(np.tile(np.arange(1200, dtype=np.uint16), (96, 1)))
+    with pytest.raises(TooLargeError, match=r"1\.7 m long"):
+        read_radiograph(large, spacing_mm=(0.143, 1.43))
+    assert read_radiograph(large, spacing_mm=(1.43, 0.143)).spacing.row_mm == 1.43
 
 
 def test_pixel_aspect_ratio_is_kept_where_believable():
