@@ -80,6 +80,15 @@ _PROJECTION_CLASSES = (
 _ALSO_PROJECTION = ("X-Ray Angiographic Image",)
 """The same where the modality says so: some mobile C-arms write their films (RF) so."""
 
+_FRAME_MACROS = (
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+    "FrameVOILUTSequence",
+    "FrameAnatomySequence",
+    "PatientOrientationInFrameSequence",
+)
+"""Functional groups that say of a frame what a film says of itself."""
+
 _ALWAYS_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit}
 _PERHAPS_LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
 
@@ -217,6 +226,7 @@ def _radiograph(
     rows, columns = int(dataset.Rows or 0), int(dataset.Columns or 0)
     if min(rows, columns) < LEAST_SIDE_PX:
         raise NotARadiographError(f"is only {rows} x {columns} pixels", remedy="give the full image")
+    dataset = _of_frame(dataset, number)
     flags: list[QualityFlag] = []
     stored = decode_frame(dataset, number, max_pixels)
     flags += stored.flags
@@ -299,10 +309,28 @@ def without_damaged(dataset: Dataset) -> tuple[Dataset, int]:
         whole, damaged = _readable(dataset)
     if not damaged:
         return dataset, 0
-    whole.set_original_encoding(*dataset.original_encoding)
+    return _encoded_as(dataset, whole), damaged
+
+
+def _encoded_as(dataset: Dataset, other: Dataset) -> Dataset:
+    other.set_original_encoding(*dataset.original_encoding)
     if hasattr(dataset, "file_meta"):
-        whole.file_meta = dataset.file_meta
-    return whole, damaged
+        other.file_meta = dataset.file_meta
+    return other
+
+
+def _of_frame(dataset: Dataset, frame: int) -> Dataset:
+    """Describe one frame as a film is described: with what functional groups say of it (PS3.3 C.7.6.16)."""
+    shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
+    own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
+    said = [item for group in shared + own for macro in _FRAME_MACROS for item in list(group.get(macro) or [])[:1]]
+    if not said:
+        return dataset
+    described = _encoded_as(dataset, _readable(dataset)[0])
+    for item in said:
+        for element in item:
+            described[element.tag] = element
+    return described
 
 
 def _readable(dataset: Dataset) -> tuple[Dataset, int]:

@@ -227,6 +227,39 @@ def test_several_frames_are_refused_unless_one_is_chosen(make_film, ramp):
         read_radiograph(film, frame=2)
 
 
+def _item(**attributes):
+    item = pydicom.Dataset()
+    for keyword, value in attributes.items():
+        setattr(item, keyword, value)
+    return item
+
+
+def test_a_frame_is_read_with_what_functional_groups_say_of_it(make_film, as_bytes, ramp):
+    shared = _item(
+        PixelMeasuresSequence=[_item(PixelSpacing=[0.25, 0.3])],
+        PixelValueTransformationSequence=[_item(RescaleSlope=2, RescaleIntercept=-100)],
+        FrameVOILUTSequence=[_item(WindowCenter=1000, WindowWidth=1001)],
+    )
+    own = [
+        _item(FrameAnatomySequence=[_item(FrameLaterality=side, AnatomicRegionSequence=[_item(CodeValue="T-15710")])])
+        for side in "LR"
+    ]
+    own[1].FrameVOILUTSequence = [_item(WindowCenter=2000, WindowWidth=2001)]
+    film = make_film(
+        NumberOfFrames=2, PixelData=ramp.tobytes() * 2, SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=own,
+    )  # fmt: skip
+    for source in (film, as_bytes(film)):
+        for frame, (center, side) in enumerate([(1000, "left"), (2000, "right")]):
+            radiograph = read_radiograph(source, frame=frame)
+            # PS3.3 C.11.2.1.2, LINEAR, of 2 x - 100
+            expected = np.clip((2.0 * ramp[0] - 100 - (center - 0.5)) / center + 0.5, 0, 1)
+            np.testing.assert_allclose(radiograph.pixels[0], expected, atol=1e-5)
+            assert (radiograph.spacing.row_mm, radiograph.spacing.column_mm) == (0.25, 0.3)
+            assert (radiograph.region.value, radiograph.laterality.value) == ("hip", side)
+    assert "PixelSpacing" not in film
+
+
 def test_unknown_transfer_syntaxes_and_odd_pixels_are_named(make_film):
     film = make_film()
     film.file_meta.TransferSyntaxUID = "1.2.3.4.5"
