@@ -215,6 +215,21 @@ def test_a_previous_study_moves_along_or_alone(reading, batch):
     assert not hands.browser.find_element("css selector", ".ho-pane-previous").is_displayed()
 
 
+def test_a_key_held_down_decides_once_and_undoes_on(reading):
+    hands, session = reading()
+    held = "review.root.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', repeat: true, bubbles: true}))"
+    hands.keys("j", "a")
+    for _ in range(5):
+        hands.js(held % "a")
+    hands.keys("j", "x")
+    hands.until("review.state.findings[1].status === 'rejected'")
+    assert [d.action for d in session.decisions] == ["open", "accept", "reject"]
+    hands.js(held % "z")
+    hands.js(held % "z")
+    hands.until("review.state.count === 5")
+    assert {f.status for f in session.state.findings} == {"unseen"}
+
+
 def test_a_millimetre_stays_as_long_on_both_films_whatever_is_shown(reading, batch, tmp_path):
     from review_page import make_result, write_batch, write_film  # noqa: PLC0415
 

@@ -12,6 +12,8 @@ const PATIENCE_MS = 2500;
 const IDLE_MS = 60000;
 const MOST_FILMS = 4; // kept in the browser, 50 MB each at 4,000 x 5,000 pixels
 
+const ONCE = new Set(["accept", "reject", "new-nodule", "side-by-side", "sync", "full-screen", "invert"]);
+
 const HINTS = {
   move: "drag: move  ·  click: choose a nodule  ·  right drag: window  ·  wheel: zoom",
   window: "drag right: wider, up: brighter  ·  R: as the maker set it  ·  I: invert",
@@ -732,7 +734,8 @@ class Review {
     else {
       const command = commandOf(event);
       if (!command) return;
-      this.run(command);
+      // A key held down says a thing once; undo and the like go on.
+      if (!(event.repeat && ONCE.has(command))) this.run(command);
     }
     event.preventDefault();
   }
