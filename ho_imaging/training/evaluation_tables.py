@@ -7,12 +7,14 @@ from typing import Any
 
 from ho_imaging.severity.systems.brooker import GRADES
 
-__all__ = ["GROUP_HEADER", "group_rows", "headline_rows", "markdown_tables"]
+__all__ = ["GROUP_HEADER", "VISIBILITY_HEADER", "group_rows", "headline_rows", "markdown_tables", "visibility_rows"]
 
 POOR_RATE = 0.1
 """Mimics with so many false alarms a film are named in the summary."""
 
 GROUP_HEADER = ("group", "films", "nodules", "sensitivity", "of clear ones", "false alarms a film", "median Dice")
+
+VISIBILITY_HEADER = ("asked for", "nodules", "films", "CPM", "area under the curve", "mean Dice")
 
 _RATES = ("0.125", "0.25", "0.5", "1")
 
@@ -27,6 +29,8 @@ def markdown_tables(figures: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             _table(("", figures.get("model", "")), headline_rows(figures)),
+            "The more plainly a nodule shows (films that show ectopic bone, but none so plainly, are left out):\n",
+            _table(VISIBILITY_HEADER, visibility_rows(figures)),
             "Brooker class, sides; rows are true, columns found:\n",
             _table((r"true \ found", *GRADES), classes),
             "By kind of nodule and film, at the score that gives half a false alarm a film over all films:\n",
@@ -35,6 +39,15 @@ def markdown_tables(figures: Mapping[str, Any]) -> str:
             _table(("mimic", "films", "at that score", "at the operating threshold"), mimics),
         ]
     )
+
+
+def visibility_rows(figures: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    """Give a row for each least visibility, under `VISIBILITY_HEADER`."""
+    return [
+        (row["asked"], row["lesions"], row["films"], _number(row["cpm"]), _number(row["study_auroc"], 3),
+         _number(row["dice_ho_mean"]))
+        for row in figures["by_visibility"]
+    ]  # fmt: skip
 
 
 def group_rows(figures: Mapping[str, Any], digits: int = 2) -> list[tuple[object, ...]]:

@@ -128,8 +128,30 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
         ),
         "reported_false_alarms_per_film": _mean([sum(a.reported for a in record.alarms) for record in done]),
         "false_alarms_per_mimic": _by_mimic(done),
+        "by_visibility": _by_visibility(records),
         "subgroups": _subgroups(records),
     }
+
+
+def _by_visibility(records: Sequence[FilmRecord]) -> list[dict[str, Any]]:
+    """Say how well nodules are found the more plainly they show; films that show none so plainly are left out."""
+    rows = []
+    for asked, keep in _VISIBILITY.items():
+        lesions = sum(keep(lesion) for record in records for lesion in record.lesions)
+        shown = [record for record in records if any(keep(lesion) for lesion in record.lesions)]
+        dices = [record.dice["ho"] for record in shown if record.status == "done" and "ho" in record.dice]
+        with_and_without = [record for record in records if not record.has_ho] + shown
+        rows.append(
+            {
+                "asked": asked,
+                "lesions": lesions,
+                "films": len(shown),
+                "cpm": _plain(cpm(film_froc(records, keep))),
+                "study_auroc": _plain(_study_auroc(with_and_without)) if shown else None,
+                "dice_ho_mean": _mean(dices),
+            }
+        )
+    return rows
 
 
 def confusion(records: Sequence[FilmRecord]) -> NDArray[np.int64]:
@@ -300,6 +322,19 @@ def _contrast(low: float, high: float) -> Keep:
     """Select by contrast-to-noise, which nobody knows of reviewed nodules: they are in no such group."""
     return lambda lesion: lesion.contrast_to_noise is not None and low <= lesion.contrast_to_noise < high
 
+
+def _plain_to_see(least_contrast: float) -> Keep:
+    visible = _contrast(least_contrast, np.inf)
+    return lambda lesion: visible(lesion) and lesion.long_axis_mm >= CLEAR_LENGTH_MM
+
+
+_VISIBILITY: dict[str, Keep] = {
+    "every nodule": _all,
+    "5 mm and over": lambda lesion: lesion.long_axis_mm >= CLEAR_LENGTH_MM,
+    "contrast-to-noise of 0.5 and over, 5 mm and over": _plain_to_see(0.5),
+    "1 and over, 5 mm and over": _plain_to_see(1.0),
+    "2 and over, 5 mm and over": _plain_to_see(2.0),
+}
 
 _LESION_GROUPS: dict[str, Keep] = {
     "under 5 mm": lambda lesion: lesion.long_axis_mm < 5.0,

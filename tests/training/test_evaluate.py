@@ -180,6 +180,31 @@ def test_figures_worked_by_hand():
     json.dumps(found, allow_nan=False)
 
 
+def test_the_more_plainly_a_nodule_shows_the_better_it_is_found():
+    """Contrasts 4, 0.4 | 4, 4 | none | 4 but 3 mm: found are the first of film a and the first of film b."""
+    every, long, half, one, two = figures(RECORDS)["by_visibility"]
+    assert [row["lesions"] for row in (every, long, half, one, two)] == [5, 4, 3, 3, 3]
+    assert [row["films"] for row in (every, long, half, one, two)] == [3, 2, 2, 2, 2]
+    # No alarm scores above 0.7, so at 1/8 film only the nodule at 0.9 is found, from 1/4 on the one at 0.6, too.
+    assert two["cpm"] == pytest.approx((1 / 3 + 6 * 2 / 3) / 7, abs=1e-4)
+    assert two["dice_ho_mean"] == long["dice_ho_mean"] == figures(RECORDS)["dice_ho_mean"]
+    row = "| 2 and over, 5 mm and over | 3 | 2 |"
+    assert row in markdown_tables({"model": "toy 1", **figures(RECORDS)})
+
+
+def test_without_contrast_nothing_is_said_of_it():
+    reviewed = [film("a", (lesion(0.9, contrast=None),))]
+    *_, half, one, two = figures(reviewed)["by_visibility"]
+    for row in (half, one, two):
+        assert (row["lesions"], row["films"], row["cpm"], row["study_auroc"], row["dice_ho_mean"]) == (
+            0,
+            0,
+            None,
+            None,
+            None,
+        )
+
+
 def test_a_film_whose_nodules_are_open_is_neither_with_nor_without_ectopic_bone():
     unsure = film("e", (), (Alarm(score=0.95),), only_open=True, findings=1, reliability=())
     found, more = figures(RECORDS), figures([*RECORDS, unsure])
