@@ -175,6 +175,8 @@ def _look(path: Path) -> _Candidate:
             if not head:
                 raise ReadError("is empty", remedy="send the file again")
             kind = kind_of(head)
+            if kind is FileKind.PACKED:
+                raise _NoImageError("packed: unpack it if it holds films")
             if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
                 raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
             if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:

@@ -14,10 +14,21 @@ class FileKind(StrEnum):
     PNG = "png"
     JPEG = "jpeg"
     TIFF = "tiff"
+    PACKED = "packed"
     OTHER = "other"
 
 
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_PACKED_STARTS = (
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\x28\xb5\x2f\xfd",
+    b"Rar!",
+)
+"""zip, gzip, bzip2, xz, 7z, zstd, rar."""
 _DICOM_GROUPS = {0x0002, 0x0008}
 
 
@@ -35,6 +46,8 @@ def kind_of(head: bytes) -> FileKind:
         return FileKind.JPEG
     if head.startswith(_TIFF_STARTS):
         return FileKind.TIFF
+    if head.startswith(_PACKED_STARTS):
+        return FileKind.PACKED
     return FileKind.DICOM if _starts_like_a_dataset(head) else FileKind.OTHER
 
 

@@ -137,6 +137,8 @@ def _read(
         from ho_imaging.reading.raster import radiograph_from_raster  # noqa: PLC0415  (image libraries load late)
 
         return radiograph_from_raster(data, kind, path=path, frame=frame, max_pixels=max_pixels)
+    if kind is FileKind.PACKED:
+        raise NotARadiographError("is packed", remedy="unpack it")
     if kind is FileKind.OTHER:
         raise NotARadiographError("is not an image file", remedy="give DICOM, PNG, JPEG or TIFF")
     dataset = open_dataset(data)

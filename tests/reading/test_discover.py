@@ -1,8 +1,10 @@
 """Folders become studies, and nothing vanishes."""
 
+import gzip
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,9 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     put("other.dcm", StudyInstanceUID="9.9", SOPInstanceUID="1.2.3")
     put("ct.dcm", SOPInstanceUID="1.2.4", Modality="CT")
     (tmp_path / "README.txt").write_text("words")
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as packed:
+        packed.write(tmp_path / "ct.dcm", "ct.dcm")
+    (tmp_path / "film.dcm.gz").write_bytes(gzip.compress(as_bytes(make_film())))
     (tmp_path / "empty.dcm").write_bytes(b"")
     (tmp_path / "broken.dcm").write_bytes(as_bytes(make_film())[:200])
     Image.new("L", (80, 80)).save(tmp_path / "film.png")
@@ -66,6 +71,7 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     assert films == {"one", "copy.dcm", "other.dcm", "film.png"}
     assert said["two.txt"] == ("refused", f"same SOP Instance UID as {tmp_path / 'a/copy.dcm'}: the first one is used")
     assert said["README.txt"] == ("refused", "not an image file")
+    assert said["films.zip"] == said["film.dcm.gz"] == ("refused", "packed: unpack it if it holds films")
     assert said["ct.dcm"][0] == said["state.dcm"][0] == "refused"
     assert "Grayscale Softcopy Presentation State" in said["state.dcm"][1]
     assert said["empty.dcm"][0] == said["broken.dcm"][0] == "failed"

@@ -1,5 +1,6 @@
 """PNG, JPEG and TIFF, against the arrays they were written from."""
 
+import gzip
 from io import BytesIO
 
 import numpy as np
@@ -123,6 +124,8 @@ def test_refusals_and_damage_are_typed(ramp, tmp_path):
         read_radiograph(tiff(ramp), voi=1)
     with pytest.raises(NotARadiographError, match="not an image file"):
         read_radiograph(b"plain words " * 30)
+    with pytest.raises(NotARadiographError, match="is packed"):
+        read_radiograph(gzip.compress(pillow(Image.fromarray(ramp), "PNG")))
     with pytest.raises(ReadError, match="empty"):
         read_radiograph(b"")
     with pytest.raises(UsageError, match="folder"):
