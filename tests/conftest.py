@@ -1,6 +1,7 @@
 """Films, predictions and nodules of known geometry."""
 
 import importlib
+import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -69,6 +70,17 @@ def make_prediction(
     # Nodules are outlined at 60 % of the operating threshold: with this one, where a mask's edge is.
     thresholds = dict.fromkeys(Structure, 0.5) | {Structure.HO: 0.5 / 0.6}
     return Prediction(prepared, maps, thresholds, ModelIdentity("test", "0", "0" * 64), scope)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Undo what the command line sets for its whole process: after ``-q`` a test in it would see no warning."""
+    loggers = [logging.getLogger(name) for name in ("", "pydicom", "highdicom", "pynetdicom", "py.warnings")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture
