@@ -43,10 +43,11 @@ class Showing:
 
 
 _SWAPPED = Showing("with black and white swapped", "correct its Photometric Interpretation, or invert the picture")
+_UPSIDE_DOWN = Showing("turned by a half", "save it upright")
 _TURNED = MappingProxyType(
     {
         1: Showing("turned by a quarter against the clock", "save it upright"),
-        2: Showing("turned by a half", "save it upright"),
+        2: _UPSIDE_DOWN,
         3: Showing("turned by a quarter with the clock", "save it upright"),
     }
 )
@@ -76,7 +77,9 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Sho
         for quarters in _TURNED
     }
     best = max(logits, key=lambda quarters: logits[quarters])
-    return _TURNED[best] if logits[best] >= max(found + _TURNED_MARGIN, _LEAST_OF_USUAL * usual) else None
+    # Where femurs lie above a pelvis, too, two things say the same.
+    margin = 0.0 if _TURNED[best] is _UPSIDE_DOWN and _upside_down(anatomy) else _TURNED_MARGIN
+    return _TURNED[best] if logits[best] >= max(found + margin, _LEAST_OF_USUAL * usual) else None
 
 
 def _makes_doubt(prediction: Prediction, anatomy: Anatomy) -> bool:

@@ -137,5 +137,7 @@ def test_air_that_looks_bright_makes_doubt(hips, looks):
 def test_femurs_above_a_pelvis_make_doubt(hips, looks):
     prediction = shown(hips, (-1, -1), scope=5.5)
     assert verdict(prediction, usual=4.0) is None
+    assert verdict(prediction, usual=6.0) is None, "a rise of 3.5 alone is too little"
     maps = {structure: picture[::-1, ::-1] for structure, picture in prediction.probabilities.items()}
-    assert verdict(replace(prediction, probabilities=maps, scope_logit=4.4), usual=4.0).how == "turned by a half"
+    assert verdict(replace(prediction, probabilities=maps), usual=4.0).how == "turned by a half"
+    assert verdict(replace(prediction, probabilities=maps, scope_logit=9.5), usual=4.0) is None
