@@ -21,10 +21,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pydicom
 import trimesh
+from cr_film import as_dicom
 from numpy.typing import NDArray
-from pydicom.uid import ExplicitVRLittleEndian
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -203,24 +202,6 @@ def _numbered(nodules: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.asarray(np.where(kept, np.cumsum(kept), 0)[labels], dtype=np.int32)
 
 
-def as_dicom(film: NDArray[np.float32], number: int, *, described: bool) -> pydicom.Dataset:
-    """Give the film as a CR object, with or without body part, view and spacing."""
-    dataset = pydicom.Dataset()
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SOPClassUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.1", "CR"
-    dataset.SOPInstanceUID, dataset.SeriesInstanceUID = f"2.25.{number + 1}1", f"2.25.{number + 1}2"
-    dataset.StudyInstanceUID = f"2.25.{number + 1}3"
-    dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "MONOCHROME2", 1
-    dataset.Rows, dataset.Columns = film.shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
-    if described:
-        dataset.BodyPartExamined, dataset.ViewPosition = "PELVIS", "AP"
-        dataset.ImagerPixelSpacing = [PIXEL_MM, PIXEL_MM]
-    dataset.PixelData = (film * 4095).astype("<u2").tobytes()
-    return dataset
-
-
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -234,9 +215,9 @@ def main() -> None:
     for number in range(options.count):
         shown = patient(np.random.default_rng([options.seed, number]), meshes)
         sheet += [cv2.resize((shown.film * 255).astype(np.uint8), (480, 420))] if number < 12 else []
-        bare = analyzer.analyze_films([as_dicom(shown.film, number, described=False)])
+        bare = analyzer.analyze_films([as_dicom(shown.film, number, body_part=None, pixel_mm=None)])
         bare_refused += bare.result.status != "done"
-        analysis = analyzer.analyze_films([as_dicom(shown.film, number, described=True)])
+        analysis = analyzer.analyze_films([as_dicom(shown.film, number, body_part="PELVIS", pixel_mm=PIXEL_MM)])
         if not analysis.films:
             refused += 1
             continue

@@ -4,7 +4,7 @@
     python benchmarks/robustness.py STUDIES --model hip [--films 20] [--sheet PICTURE.png]
 
 The same films, each with one thing changed that happens between a detector and an archive: another maker's processing,
-a wrong window or polarity, noise, compression, pixels that are too large, a turned or cropped film, a missing or wrong
+a wrong window or polarity, noise, compression, pixels that are too large, a turned film, a missing or wrong
 pixel spacing. So many films with a clear nodule and so many without any nodule. Prints JSON: for each condition films
 refused, sensitivity for clear nodules at the operating threshold, and the share of films without ectopic bone on which
 something is outlined.
@@ -21,19 +21,17 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import pydicom
+from cr_film import as_dicom
 from numpy.typing import NDArray
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer
 from ho_imaging.preparing import probability_to_source
 from ho_imaging.reading import read_radiograph
-from ho_imaging.training.figures import CLEAR_CONTRAST_TO_NOISE
+from ho_imaging.training.figures import CLEAR_CONTRAST_TO_NOISE, CLEAR_LENGTH_MM
 from ho_imaging.training.truth import list_studies, read_truth
 from ho_imaging.vocabulary import Structure
 
 Image = NDArray[np.float32]
-CLEAR_MM = 5.0
 
 
 class Shown(NamedTuple):
@@ -156,24 +154,6 @@ CONDITIONS: dict[str, Callable[[Shown], Shown]] = {
 }
 
 
-def as_dicom(shown: Shown) -> pydicom.Dataset:
-    """Give a film as a CR object that tells body part, view and spacing."""
-    dataset = pydicom.Dataset()
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SOPClassUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.1", "CR"
-    for name in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
-        setattr(dataset, name, generate_uid())
-    dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "MONOCHROME2", 1
-    dataset.Rows, dataset.Columns = shown.film.shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
-    dataset.BodyPartExamined, dataset.ViewPosition = "HIP", "AP"
-    if shown.told_mm is not None:
-        dataset.ImagerPixelSpacing = [shown.told_mm, shown.told_mm]
-    dataset.PixelData = (shown.film * 4095).astype("<u2").tobytes()
-    return dataset
-
-
 def choose(folder: Path, count: int) -> tuple[list[Shown], list[Shown]]:
     """Read so many AP films with a clear nodule, their other nodules left out, and so many without any."""
     clear: list[Shown] = []
@@ -196,7 +176,7 @@ def choose(folder: Path, count: int) -> tuple[list[Shown], list[Shown]]:
 def is_clear(nodule: Mapping[str, Any]) -> bool:
     """Whether a reader would surely see it."""
     ratio, length_mm = nodule["contrast_to_noise"], nodule["long_axis_mm"]
-    return (ratio or 0.0) >= CLEAR_CONTRAST_TO_NOISE and (length_mm or 0.0) >= CLEAR_MM
+    return (ratio or 0.0) >= CLEAR_CONTRAST_TO_NOISE and (length_mm or 0.0) >= CLEAR_LENGTH_MM
 
 
 def main() -> None:
@@ -215,11 +195,13 @@ def main() -> None:
         refused, hits, outlined = 0, [], []
         for number, shown in enumerate(clear + without):
             changed = change(shown)
-            analysis = analyzer.analyze_films([as_dicom(changed)])
+            analysis = analyzer.analyze_films(
+                [as_dicom(changed.film, number, body_part="HIP", pixel_mm=changed.told_mm)]
+            )
             film = next(iter(analysis.films.values()), None)
             if film is None:
                 refused += 1
-                hits += [False] * len(np.unique(shown.labels[shown.labels > 0]))
+                hits += [False] * len(_numbers(shown))
                 continue
             prediction = film.prediction
             probability = probability_to_source(prediction.probabilities[Structure.HO], prediction.prepared.grid)

@@ -51,10 +51,13 @@ class HOImagingError(Exception):
         self.remedy = remedy
         super().__init__(str(self))
 
+    @property
+    def reason(self) -> str:
+        """What is wrong and what to do, without the path: a result names the film by itself."""
+        return f"{self.problem} ({self.remedy})" if self.remedy else self.problem
+
     def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        what_to_do = f" ({self.remedy})" if self.remedy else ""
-        return f"{where}{self.problem}{what_to_do}"
+        return f"{self.path}: {self.reason}" if self.path else self.reason
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers hand errors to the parent process; the default reduce loses keyword-only arguments.

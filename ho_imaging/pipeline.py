@@ -122,8 +122,12 @@ class Analyzer:
         if spacing_mm is not None:
             check_spacing(spacing_mm)
         self._spacing_mm = spacing_mm
-        self._given_model = model
+        self._model_name: str | Path = "default"
         self._model: Model | None = None
+        if isinstance(model, str | PathLike):
+            self._model_name = model if isinstance(model, str) else Path(model)
+        else:
+            self._model = model
         self._lock = threading.Lock()
 
     @property
@@ -138,13 +142,9 @@ class Analyzer:
         """
         with self._lock:
             if self._model is None:
-                given = self._given_model
-                if not isinstance(given, str | PathLike):
-                    self._model = given
-                else:
-                    from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
+                from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
 
-                    self._model = load_model(given if isinstance(given, str) else Path(given), device=self._device)
+                self._model = load_model(self._model_name, device=self._device)
             return self._model
 
     def analyze(
@@ -305,7 +305,7 @@ class Analyzer:
         status: Status,
         error: HOImagingError,
     ) -> tuple[ImageResult, None, str | None]:
-        reason = error.problem + (f" ({error.remedy})" if error.remedy else "")
+        reason = error.reason
         logger.info("%s: %s: %s", error.path or f"film {number}", status.value, reason)
         if radiograph is not None:
             return image_result(radiograph, status=status, reason=reason), None, radiograph.study_uid

@@ -93,6 +93,5 @@ def _has_an_upright(prediction: Prediction) -> bool:
 
 
 def _upside_down(anatomy: Anatomy) -> bool:
-    rows = [np.flatnonzero(anatomy.masks[bone].any(axis=1)) for bone in (Structure.PELVIS, Structure.FEMUR)]
-    pelvis, femur = rows
+    pelvis, femur = (np.flatnonzero(anatomy.masks[bone].any(axis=1)) for bone in (Structure.PELVIS, Structure.FEMUR))
     return bool(len(pelvis) and len(femur) and femur.mean() < pelvis.mean())

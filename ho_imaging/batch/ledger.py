@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 
 from ho_imaging.batch.work import Outcome
 from ho_imaging.errors import UsageError
+from ho_imaging.path_text import path_text
 from ho_imaging.reading import Rejected
 from ho_imaging.reporting.masks import WriteError
 
@@ -179,7 +180,7 @@ class Ledger:
             db.execute("DELETE FROM rejected")
             db.executemany(
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
-                [(_text(str(item.path)), item.status.value, item.reason, self.run) for item in rejected],
+                [(path_text(item.path), item.status.value, item.reason, self.run) for item in rejected],
             )
 
     def start(self, study_uid: str) -> int:
@@ -277,8 +278,3 @@ class Ledger:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _text(name: str) -> str:
-    """Make a name on disk writable, which may be no text at all."""
-    return name.encode("utf-8", "replace").decode("utf-8")

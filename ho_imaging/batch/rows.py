@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ho_imaging.path_text import path_text
 from ho_imaging.reading import StudyRef
 from ho_imaging.reporting.counting import area_mm2, counted_findings
 from ho_imaging.reporting.schema import StudyResult
@@ -125,7 +126,7 @@ def given_up_rows(study: StudyRef, status: str, reason: str | None) -> list[dict
     """Describe each film of a study that has no result of its own: it ended as its study did."""
     return [
         {
-            "path": str(image.path).encode("utf-8", "replace").decode("utf-8"),  # a name on disk may be no text
+            "path": path_text(image.path),
             "study_uid": study.study_uid,
             "sop_instance_uid": image.sop_instance_uid,
             "status": status,

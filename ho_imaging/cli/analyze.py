@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ho_imaging.cli.common import side, word
 from ho_imaging.errors import UsageError
+from ho_imaging.path_text import path_text
 from ho_imaging.vocabulary import Laterality, Region, View
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class _Teller:
             "category": study.get("category"),
             "findings": study.get("findings", 0),
             "films_not_done": study.get("films_not_done", 0),
-            "result": str(folder / "result.json").encode("utf-8", "replace").decode("utf-8"),
+            "result": path_text(folder / "result.json"),
         }
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         sys.stdout.flush()

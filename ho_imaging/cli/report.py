@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ho_imaging.cli.common import is_page
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
+from ho_imaging.path_text import path_text
 
 if TYPE_CHECKING:
     from ho_imaging.pipeline import StudyAnalysis
@@ -221,8 +222,8 @@ def _write(options: argparse.Namespace, material: Material, page: Path) -> dict[
 def _line(
     study_uid: str, status: str | None, *, page: Path | None = None, pdf: Path | None = None, problem: str | None = None
 ) -> dict[str, Any]:
-    def text(value: object) -> str | None:
-        return None if value is None else str(value).encode("utf-8", "replace").decode("utf-8")
+    def text(value: str | Path | None) -> str | None:
+        return None if value is None else path_text(value)
 
     return {
         "study_uid": text(study_uid),

@@ -12,6 +12,7 @@ from ho_imaging.preparing.intensity import normalise_intensity
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.preparing.resample import grid_for, part_to_prepared, to_prepared
 from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
 from ho_imaging.vocabulary import Region
 
 __all__ = ["ASSUMED_LONG_SIDE_MM", "prepare"]
@@ -20,7 +21,6 @@ ASSUMED_LONG_SIDE_MM = MappingProxyType({Region.PELVIS: 430.0, Region.HIP: 300.0
 """Usual long side of the exposed field, for films without any spacing; 400 mm elsewhere. A start, not a measure."""
 
 _ASSUMED_ELSEWHERE_MM = 400.0
-_LARGEST_ASSUMED_MM = 1500.0
 
 
 def prepare(
@@ -51,7 +51,7 @@ def prepare(
         long_side_mm = ASSUMED_LONG_SIDE_MM.get(radiograph.region.value, _ASSUMED_ELSEWHERE_MM)
         longest_px = max(height * aspect, width)
         column_mm = assumed_pixel_mm if assumed_pixel_mm is not None else long_side_mm / longest_px
-        column_mm = min(column_mm, _LARGEST_ASSUMED_MM / longest_px)  # bounds what a wrong guess can allocate
+        column_mm = min(column_mm, LARGEST_EXTENT_MM / longest_px)  # bounds what a wrong guess can allocate
         row_mm = column_mm * aspect
     grid = grid_for(
         (radiograph.pixels.shape[0], radiograph.pixels.shape[1]),

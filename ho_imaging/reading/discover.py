@@ -106,7 +106,7 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
             rejected.append(Rejected(path, Status.REFUSED, error.problem, stray=path not in named))
         except HOImagingError as error:
             status = Status.REFUSED if isinstance(error, RefusedError) else Status.FAILED
-            rejected.append(Rejected(path, status, f"{error.problem}" + (f" ({error.remedy})" if error.remedy else "")))
+            rejected.append(Rejected(path, status, error.reason))
     kept = _without_doubles(candidates, rejected)
     kept = _without_raw_twins(kept, rejected)
     studies: dict[str, list[_Candidate]] = {}

@@ -20,14 +20,13 @@ from ho_imaging.reading.dicom import (
 )
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
 
 __all__ = ["ImageRef", "read_radiograph"]
 
 _LEAST_PITCH_MM, _MOST_PITCH_MM = 0.01, 10.0
 """No detector is finer; metres or inches given for millimetres end here."""
-_MOST_EXTENT_MM = 1500.0
-"""Larger than any film, and more than can be laid on the network's grid."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def read_radiograph(
     if spacing_mm is not None:
         check_spacing(spacing_mm)
         longest_mm = max(size * pitch for size, pitch in zip(radiograph.pixels.shape, spacing_mm, strict=True))
-        if longest_mm > _MOST_EXTENT_MM:
+        if longest_mm > LARGEST_EXTENT_MM:
             raise TooLargeError(
                 f"would be {longest_mm / 1000.0:.1f} m long with spacing_mm {tuple(spacing_mm)}",
                 remedy="give row and column in mm",

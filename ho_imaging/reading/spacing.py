@@ -10,12 +10,14 @@ from pydicom.multival import MultiValue
 from ho_imaging.reading.radiograph import QualityFlag, Spacing
 from ho_imaging.vocabulary import SpacingBasis
 
-__all__ = ["NO_SPACING", "aspect_ratio", "read_spacing"]
+__all__ = ["LARGEST_EXTENT_MM", "NO_SPACING", "aspect_ratio", "read_spacing"]
 
 NO_SPACING = Spacing(None, None, SpacingBasis.NONE, "none")
 
 _PITCH_RANGE_MM = (0.02, 2.0)
-_EXTENT_RANGE_MM = (20.0, 1500.0)
+LARGEST_EXTENT_MM = 1500.0
+"""Larger than any film, and more than can be laid on the network's grid."""
+_EXTENT_RANGE_MM = (20.0, LARGEST_EXTENT_MM)
 _MOST_ANISOTROPY = 2.0
 _MOST_MAGNIFICATION = 2.0
 _LEAST_MAGNIFICATION = 0.95

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Finding
 from ho_imaging.network.prediction import ModelIdentity
+from ho_imaging.path_text import path_text
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reporting.schema import (
     ContextResult,
@@ -36,11 +37,6 @@ _AREA_DIGITS = 1
 _SHARE_DIGITS = 4
 
 
-def _as_text(path: str | None) -> str | None:
-    """Make a path writable: names on disk may hold bytes that are no text."""
-    return None if path is None else path.encode("utf-8", "replace").decode("utf-8")
-
-
 def _rounded(value: float | None, digits: int = _LENGTH_DIGITS) -> float | None:
     return None if value is None else round(float(value), digits)
 
@@ -66,7 +62,7 @@ def image_result(
     return ImageResult(
         sop_instance_uid=radiograph.sop_instance_uid,
         series_uid=radiograph.series_uid,
-        path=_as_text(radiograph.path),
+        path=None if radiograph.path is None else path_text(radiograph.path),
         frame=radiograph.frame,
         status=status,
         reason=reason,
@@ -112,7 +108,11 @@ def failed_image(
 ) -> ImageResult:
     """Describe a film that could not be read, or was refused before its pixels were."""
     return ImageResult(
-        sop_instance_uid=sop_instance_uid, series_uid=series_uid, path=_as_text(path), status=status, reason=reason
+        sop_instance_uid=sop_instance_uid,
+        series_uid=series_uid,
+        path=None if path is None else path_text(path),
+        status=status,
+        reason=reason,
     )
 
 

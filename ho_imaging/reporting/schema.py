@@ -90,6 +90,15 @@ class ImageResult(_Part):
     scope_probability: Probability | None = None
     quality_flags: tuple[QualityFlagResult, ...] = ()
 
+    def callers_word(self) -> dict[str, Any]:
+        """Give what the caller said of the film in place of its file, as `ho_imaging.Analyzer` takes it."""
+        named = ("region", "view", "laterality", "spacing_mm")
+        return {
+            name: getattr(self, name)
+            for name in named
+            if getattr(self, f"{name.removesuffix('_mm')}_source") == "caller"
+        }
+
 
 class FindingResult(_Part):
     """One nodule on one film."""

@@ -257,20 +257,12 @@ def _forget_others(out: Path, written: set[Path]) -> None:
 
 def _read_again(path: Path, image: ImageResult) -> Radiograph:
     """Read a film as it was analysed: the caller's word then is the caller's word now."""
-    radiograph = read_radiograph(path, frame=image.frame or None, **_callers_word(image))
+    radiograph = read_radiograph(path, frame=image.frame or None, **image.callers_word())
     if radiograph.pixels.shape != (image.rows, image.columns) or (
         radiograph.sop_instance_uid != image.sop_instance_uid
     ):
         raise UsageError("is another film than the one that was analysed", path=path, remedy="analyse it again")
     return radiograph
-
-
-def _callers_word(image: ImageResult) -> dict[str, Any]:
-    """Give what the caller said of a film in place of its file."""
-    named = ("region", "view", "laterality", "spacing_mm")
-    return {
-        name: getattr(image, name) for name in named if getattr(image, f"{name.removesuffix('_mm')}_source") == "caller"
-    }
 
 
 def _write_training_film(
@@ -350,7 +342,7 @@ def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Pat
         "laterality": str(image.laterality),
         "film": str(path.resolve()),
         "masks": sorted(masks),
-        "caller": _callers_word(image),
+        "caller": image.callers_word(),
         "truth": {
             "readers": [reading.reader for reading in reviewed.readings],
             "nodules": nodules,

@@ -83,12 +83,7 @@ class Overlays:
     def _analyzed(self, uid: str) -> FilmAnalysis:
         """Analyse a film again, with what the caller said of it then."""
         image = next(image for image in self._study.images if image.sop_instance_uid == uid)
-        analyzer = Analyzer(
-            region=image.region if image.region_source == "caller" else None,
-            view=image.view if image.view_source == "caller" else None,
-            laterality=image.laterality if image.laterality_source == "caller" else None,
-            spacing_mm=image.spacing_mm if image.spacing_source == "caller" else None,
-        )
+        analyzer = Analyzer(**image.callers_word())
         made_by = self._study.result.model
         if made_by is None or analyzer.model.identity.sha256 != made_by.sha256:
             raise UsageError(

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,12 @@ class FilmRecord(_Record):
     truth_digest: str | None = None
 
 
+_NOTHING_SEEN: Mapping[str, Any] = MappingProxyType(
+    {"score": 0.0, "findings": 0, "alarms": (), "dice": {}, "reliability": ()}
+)
+"""Of a film that was not analysed."""
+
+
 def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit: int | None = None) -> list[FilmRecord]:
     """Analyse every study of a folder and compare; goes on where an earlier run into the same file stopped.
 
@@ -172,21 +179,17 @@ def _not_evaluated(study: Path, error: ReadError) -> FilmRecord:
     return FilmRecord(
         study=study.name,
         status=Status.FAILED,
-        reason=error.problem + (f" ({error.remedy})" if error.remedy else ""),
+        reason=error.reason,
         region=Region.UNKNOWN,
         view=View.UNKNOWN,
         implant=False,
         fat_mm=None,
         mimics=(),
         has_ho=False,
-        score=0.0,
-        findings=0,
         lesions=(),
-        alarms=(),
-        dice={},
         sides=(),
-        reliability=(),
         evaluated=False,
+        **_NOTHING_SEEN,
     )
 
 
@@ -226,12 +229,8 @@ def _evaluate_one(analyzer: Analyzer, study: Path, digest: str | None) -> FilmRe
             **common,
             has_ho=bool(lesions),
             only_open=not lesions and bool(truth.left_open.any()),
-            score=0.0,
-            findings=0,
             lesions=lesions,
-            alarms=(),
-            dice={},
-            reliability=(),
+            **_NOTHING_SEEN,
         )
     return FilmRecord(**common, **_compare(film, truth))
 
