@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give ectopic bone shapes that no training film has, to test on",
     )
     parser.add_argument(
+        "--injured",
+        action="store_true",
+        help="break bones of six hips in ten and give a third severe arthrosis (hips and pelves)",
+    )
+    parser.add_argument(
         "--pairs",
         action="store_true",
         help="write two visits of each patient (hips and pelves), with known growth between them",
@@ -58,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             "training never sees them; validation cases have them anyway", remedy="leave out --unseen-styles"
         )
+    if options.cases and options.injured:
+        raise UsageError("some training cases have injuries anyway", remedy="leave out --injured")
     if options.cases:
         from ho_imaging.training.generate import write_cases  # noqa: PLC0415
 
@@ -65,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         write_cases(options.out, train=options.count, val=max(1, options.count // 5), seed=options.seed)
         sys.stdout.write(f"{options.out}\n")
         return 0
-    from ho_imaging.simulation.hip_scene import HipPlan  # noqa: PLC0415
+    from ho_imaging.simulation.hip_scene import INJURED, WORN, HipPlan  # noqa: PLC0415
     from ho_imaging.simulation.limb_scene import LIMB_REGIONS, LimbPlan  # noqa: PLC0415
     from ho_imaging.simulation.ossification import Styles  # noqa: PLC0415
     from ho_imaging.simulation.studies import write_study  # noqa: PLC0415
@@ -74,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
     region = None if options.region is None else Region(options.region)
     view = None if options.view is None else View(options.view)
     limb = region in LIMB_REGIONS
+    if options.injured and limb:
+        raise UsageError("injuries are simulated of hips and pelves", remedy="leave out --region or --injured")
     if view is not None and (view in {View.FROG_LEG, View.CROSS_TABLE_LATERAL} if limb else view is View.LATERAL):
         raise UsageError(f"no {view.value} of a {options.region or 'hip'} is simulated", remedy="leave out --view")
     styles = Styles.UNSEEN if options.unseen_styles else Styles.USUAL
@@ -81,7 +90,8 @@ def run(options: argparse.Namespace) -> int:
     if limb:
         plan = LimbPlan(pixel_mm=options.pixel_mm, region=region, view=view, styles=styles)
     else:
-        plan = HipPlan(pixel_mm=options.pixel_mm, region=region, view=view, styles=styles)
+        injured, worn = (INJURED, WORN) if options.injured else (0.0, 0.0)
+        plan = HipPlan(pixel_mm=options.pixel_mm, region=region, view=view, styles=styles, injured=injured, worn=worn)
     if options.pairs:
         if isinstance(plan, LimbPlan):
             raise UsageError(

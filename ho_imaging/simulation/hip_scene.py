@@ -17,9 +17,10 @@ from ho_imaging.simulation.bones import (
     project_bone,
     sample_bone_quality,
 )
+from ho_imaging.simulation.fractures import Broken, break_femur, chip_pelvis
 from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc, regrade
 from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
-from ho_imaging.simulation.mimics import Mimic, sample_mimics
+from ho_imaging.simulation.mimics import Mimic, sample_mimics, wear
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir, pose_skeleton
 from ho_imaging.simulation.projection import Camera
@@ -27,7 +28,17 @@ from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
 from ho_imaging.simulation.shape_model import lumbar_spine, sample_skeleton
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
-__all__ = ["Grown", "HipPlan", "Visit", "nodule_layer", "nodule_truth", "sample_hip_scene", "sample_visit"]
+__all__ = [
+    "INJURED",
+    "WORN",
+    "Grown",
+    "HipPlan",
+    "Visit",
+    "nodule_layer",
+    "nodule_truth",
+    "sample_hip_scene",
+    "sample_visit",
+]
 
 _MARROW_FAT = 0.55
 """Share of fat in adult marrow, by volume; yellow and red marrow mixed (ICRP 70)."""
@@ -35,6 +46,10 @@ _MARROW_FAT = 0.55
 GRADES = ("0", "I", "II", "III", "IV")
 _GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
 """How often each class is planned on a side of a film that is to show heterotopic ossification."""
+
+
+INJURED, WORN = 0.6, 0.35
+"""Chances of `HipPlan` for films that are to show injuries and severe arthrosis."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,11 @@ class HipPlan:
     abundance: float = 1.0
     """How much oftener than usual each kind of mimic comes, for films to learn from."""
     styles: Styles = Styles.USUAL
+    injured: float = 0.0
+    """Chance that a femur on the film is freshly broken, and half of it that pieces of the pelvis are; a hip with
+    metal is not. Neither changes anything else of the scene."""
+    worn: float = 0.0
+    """Chance that a hip has the outgrowths of severe arthrosis and long-standing pull of tendons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +160,11 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
         shown_femur = resect_head(hip.femur, hip) if implant is not None and implant.replaces_head else hip.femur
         layers[hip.side] = project_bone(camera, shown_femur, *structure, rng, quality.texture)
 
+    # Of its own chance: a scene without injuries stays what it was.
+    fate = np.random.default_rng([seed, 7])
+    whole_pelvis, whole_femurs = pelvis_layer, dict(layers)
+    pelvis_layer, injuries = _injure(fate, camera, posed.hips, pelvis_layer, layers, implants, plan.injured)
+
     other_bone = np.zeros(camera.shape, dtype=bool)
     spine_layers = []
     for vertebra in lumbar_spine(rng, skeleton):
@@ -177,7 +202,14 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
                 growths.append(
                     (
                         hip,
-                        regrade(changed[hip.side], camera, hip, pelvis_layer.mask, layers[hip.side].mask, hip_pixel_mm),
+                        regrade(
+                            changed[hip.side],
+                            camera,
+                            hip,
+                            whole_pelvis.mask,
+                            whole_femurs[hip.side].mask,
+                            hip_pixel_mm,
+                        ),
                     )
                 )
             continue
@@ -187,10 +219,10 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
             camera,
             hip,
             posed.pelvis.vertices,
-            pelvis_layer.mask,
-            layers[hip.side].mask,
+            whole_pelvis.mask,
+            whole_femurs[hip.side].mask,
             body.mask,
-            grade if visible else "0",
+            grade if visible and hip.side not in injuries else "0",
             hip_pixel_mm,
             plan.styles,
         )
@@ -219,6 +251,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     mineral = mineral + ho_mineral
     native = np.any([layer.mask for layer in bones], axis=0)
     mimics = sample_mimics(rng, camera, posed.hips, native, plan.abundance) if plan.clutter else []
+    mimics += [outgrowth for hip in posed.hips if fate.random() < plan.worn for outgrowth in wear(fate, camera, hip)]
     for mimic in mimics:
         if mimic.material is Material.BONE:
             mineral = mineral + mimic.thickness_mm
@@ -234,6 +267,9 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
             thickness[material] = thickness[material] + path if material in thickness else path
     masks = _masks(camera, posed.hips, pelvis_layer, layers, ho_mask, body.mask, [i for _, i in implants], mimics)
     masks["other_bone"] = other_bone
+    loose = [injury.fragments for injury in injuries.values() if injury.fragments.any()]
+    if loose:
+        masks["mimic_fracture_fragment"] = np.any(loose, axis=0)
     # Where truth is open: a nodule's last faint fringe, and what no ray tells apart from metal.
     masks["ignore"] = ((ho_mineral > FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
     scene = Scene(
@@ -259,7 +295,8 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
                 for hip, growth in growths
             ],
             "implants": [{"side": hip.side.value, "kind": implant.kind} for hip, implant in implants],
-            "mimics": sorted({mimic.kind for mimic in mimics}),
+            "mimics": sorted({mimic.kind for mimic in mimics} | ({"fracture_fragment"} if loose else set())),
+            "fractures": [{"side": side.value, "kind": injury.kind} for side, injury in injuries.items()],
             "joints": {"left": joints[0].kind, "right": joints[1].kind},
             "habitus": {"fat_mm": habitus.trunk_fat_mm, "bulk": habitus.bulk},
             "bone_quality": {"cortex": quality.cortex, "spongiosa": quality.spongiosa},
@@ -304,6 +341,30 @@ def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Impla
     kind = str(rng.choice(IMPLANT_KINDS, p=[0.36, 0.12, 0.12, 0.10, 0.10, 0.06, 0.08, 0.06]))
     implant = implant_for(rng, camera, hip, kind)
     return implant if implant.mask.any() else None
+
+
+def _injure(
+    rng: np.random.Generator,
+    camera: Camera,
+    hips: tuple[Hip, Hip],
+    pelvis: BoneLayer,
+    femurs: dict[Side, BoneLayer],
+    implants: list[tuple[Hip, Implant]],
+    chance: float,
+) -> tuple[BoneLayer, dict[Side, Broken]]:
+    """Break bones of the hips on the film; ``femurs`` is changed in place, the pelvis comes back."""
+    with_metal = {hip.side for hip, _ in implants}
+    injuries: dict[Side, Broken] = {}
+    for hip in hips:
+        if hip.side in with_metal or not _on_film(camera, hip):
+            continue
+        if rng.random() < chance:
+            broken = break_femur(rng, camera, hip, femurs[hip.side])
+            femurs[hip.side], injuries[hip.side] = broken.layer, broken
+        elif rng.random() < 0.5 * chance:
+            broken = chip_pelvis(rng, camera, hip, pelvis)
+            pelvis, injuries[hip.side] = broken.layer, broken
+    return pelvis, injuries
 
 
 def _frame(

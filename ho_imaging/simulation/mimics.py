@@ -16,7 +16,7 @@ from ho_imaging.simulation.scene import Material
 from ho_imaging.simulation.shape_model import Points
 from ho_imaging.simulation.solids import smooth_noise_2d
 
-__all__ = ["Mimic", "bead", "healed_fracture", "rails", "sample_mimics", "sample_objects"]
+__all__ = ["Mimic", "bead", "healed_fracture", "rails", "sample_mimics", "sample_objects", "wear"]
 
 Image = NDArray[np.float32]
 
@@ -261,7 +261,17 @@ def _ossicle(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
 
 def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimic]:
     """Osteophytes at the joint's margin and enthesophytes where tendons insert: short, continuous with their bone."""
-    sites = (
+    return _grow_from(rng, camera, _outgrowth_sites(hip), chance=0.3, length_mm=(2.5, 7.5), radius_mm=(1.4, 2.8))
+
+
+def wear(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimic]:
+    """Draw the outgrowths of severe arthrosis and of tendons long under strain: long, broad, many."""
+    return _grow_from(rng, camera, _outgrowth_sites(hip), chance=0.55, length_mm=(4.0, 15.0), radius_mm=(1.6, 5.0))
+
+
+def _outgrowth_sites(hip: Hip) -> tuple[tuple[str, str, Points, Points], ...]:
+    """Kind, bone, start and direction of the usual outgrowths about a hip."""
+    return (
         ("osteophyte", "pelvis", hip.pelvis_marks["acetabular_rim"], np.array([hip.outward, 0.0, -0.4])),
         ("osteophyte", "femur", hip.head_center + 0.8 * hip.head_radius_mm * np.array([hip.outward, 0.0, 0.6]),
          np.array([hip.outward, 0.0, 0.9])),
@@ -275,14 +285,25 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimi
         ("enthesophyte", "pelvis", hip.pelvis_marks["anterior_superior_spine"], np.array([hip.outward, 0.0, -0.3])),
         ("enthesophyte", "pelvis", hip.pelvis_marks["iliac_wing"], np.array([hip.outward, 0.0, 0.5])),
     )  # fmt: skip
+
+
+def _grow_from(
+    rng: np.random.Generator,
+    camera: Camera,
+    sites: tuple[tuple[str, str, Points, Points], ...],
+    *,
+    chance: float,
+    length_mm: tuple[float, float],
+    radius_mm: tuple[float, float],
+) -> list[Mimic]:
     found = []
     for kind, bone, start, direction in sites:
-        if rng.random() > 0.3:
+        if rng.random() > chance:
             continue
         heading = direction / np.linalg.norm(direction) + rng.normal(0.0, 0.2, 3)
-        length = rng.uniform(2.5, 7.5)
+        length = rng.uniform(*length_mm)
         path = start + np.linspace(-0.3, 1.0, 6)[:, None] * length * heading
-        radii = rng.uniform(1.4, 2.8) * np.linspace(1.2, 0.35, 6)
+        radii = rng.uniform(*radius_mm) * np.linspace(1.2, 0.35, 6)
         volume = grow(rng, path, radii, maturity=1.0, roughness=0.3, styles=Styles.PLAIN)
         projected = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
         found.append(Mimic(kind, Material.BONE, projected, bone))

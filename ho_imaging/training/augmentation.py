@@ -17,7 +17,7 @@ from scipy import interpolate
 from ho_imaging.training.cases import IGNORE_BIT
 from ho_imaging.training.films import Film
 
-__all__ = ["CropPlan", "bent", "change_picture", "cut_crop"]
+__all__ = ["CropPlan", "bent", "change_picture", "cut_crop", "travelled"]
 
 Image = NDArray[np.float32]
 Bend = NDArray[np.float32]
@@ -68,7 +68,7 @@ def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
 
 
 def change_picture(film: Film, rng: np.random.Generator) -> Film:
-    """Change tone, sharpness and noise, burn in letters, cover and collimate, each now and then."""
+    """Change tone, sharpness and noise, burn in letters, cover, collimate and send around, each now and then."""
     pixels, valid, bits = film.pixels, film.valid, film.bits
     if rng.random() < 0.8:
         pixels = _tone(pixels, rng)
@@ -78,24 +78,52 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _shading(pixels, rng)
     if rng.random() < 0.6:
         pixels = _mottle(pixels, rng)
+    if rng.random() < 0.3:
+        pixels = _folds(pixels, rng)
     if rng.random() < 0.4:
         pixels = _sharpness(pixels, rng)
     if rng.random() < 0.5:
         pixels = _noise(pixels, rng)
-    if rng.random() < 0.12:
-        pixels = _coarse(pixels, rng)
-    elif rng.random() < 0.1:
-        pixels = _lossy(pixels, rng)
     if rng.random() < 0.25:
         pixels = _things(pixels, rng)
     if rng.random() < 0.25:
         pixels = _letters(pixels, rng)
     if rng.random() < 0.12:
         pixels, bits = _cover(pixels, bits, rng)
+    if rng.random() < 0.5:
+        pixels = travelled(np.where(valid, pixels, np.float32(0.0)), rng)
     if rng.random() < 0.15:
         valid = valid & _collimation(valid.shape, rng)
     pixels = np.where(valid, np.clip(pixels, 0.0, 1.0), 0.0).astype(np.float32)
     return Film(pixels, valid, bits)
+
+
+def travelled(pixels: Image, rng: np.random.Generator) -> Image:
+    """Send a picture around as the web and office programs do: scaled first, then compressed, then scaled back.
+
+    In that order a block of the compression becomes as large as a nodule: 8 pixels of 1 mm, or of 0.2 mm. What
+    compression leaves behind is amplified, as it is on a film whose few used grey levels are stretched when it is
+    prepared.
+    """
+    rows, columns = pixels.shape
+    pixel = float(np.exp(rng.uniform(np.log(0.4), np.log(3.2))))
+    squeezed = float(np.exp(rng.normal(0.0, 0.12))) if rng.random() < 0.3 else 1.0
+    size = (max(16, round(columns / pixel * squeezed)), max(16, round(rows / pixel / squeezed)))
+    there = cv2.INTER_AREA if pixel > 1.0 else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(pixels, size, interpolation=there), dtype=np.float32)
+    if rng.random() < 0.25:
+        blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.6, 1.4))), dtype=np.float32)
+        small = small + np.float32(rng.uniform(0.3, 1.5)) * (small - blurred)
+    if rng.random() < 0.3:
+        small = _noise(small, rng)
+    if rng.random() < 0.85:
+        span = float(rng.uniform(0.4, 1.0))
+        start = float(rng.uniform(0.0, 1.0 - span))
+        for _ in range(1 + (rng.random() < 0.25)):
+            small = (_lossy(small * np.float32(span) + np.float32(start), rng) - np.float32(start)) / np.float32(span)
+    way = cv2.INTER_CUBIC if rng.random() < 0.8 else cv2.INTER_LINEAR
+    back = cv2.resize(small, (columns, rows), interpolation=way if pixel > 1.0 else cv2.INTER_AREA)
+    return np.asarray(back, dtype=np.float32)
 
 
 def _tone(pixels: Image, rng: np.random.Generator) -> Image:
@@ -187,22 +215,46 @@ def _noise(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _lossy(pixels: Image, rng: np.random.Generator) -> Image:
-    """JPEG, as films in presentations and teaching files have been through."""
+    """JPEG, its blocks starting anywhere: a picture may have been cut after it was compressed."""
+    quality = int(rng.integers(60, 96)) if rng.random() < 0.5 else int(rng.integers(25, 76))
+    top, left = (int(v) for v in rng.integers(0, 8, 2))
     eight_bit = (np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8)
-    _, encoded = cv2.imencode(".jpg", eight_bit, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
-    return np.asarray(decoded, dtype=np.float32) / np.float32(255.0)
+    framed = cv2.copyMakeBorder(eight_bit, top, 0, left, 0, cv2.BORDER_REPLICATE)
+    _, encoded = cv2.imencode(".jpg", framed, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), dtype=np.float32)
+    return decoded[top:, left:] / np.float32(255.0)
 
 
-def _coarse(pixels: Image, rng: np.random.Generator) -> Image:
-    """Few pixels made many again: films kept small for the web, grainy and mostly lossy before they are enlarged."""
-    shrunk = 1.0 / float(rng.uniform(1.3, 3.0))
-    small = cv2.resize(pixels, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-    small = _noise(np.asarray(small, dtype=np.float32), rng)
-    if rng.random() < 0.7:
-        small = _lossy(small, rng)
-    way = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-    return np.asarray(cv2.resize(small, pixels.shape[::-1], interpolation=way), dtype=np.float32)
+def _folds(pixels: Image, rng: np.random.Generator) -> Image:
+    """Lay borders of soft tissue on the film: gluteal and groin folds, planes of fat, and rounded parts over the bone.
+
+    A fold is brighter or darker on one side of a curved line and fades from there; a rounded part, such as genitals, a
+    breast or an apron of fat, has the profile of a body that rays cross.
+    """
+    rows, columns = pixels.shape
+    y, x = np.indices(pixels.shape, dtype=np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        at = (float(rng.uniform(0, rows)), float(rng.uniform(0, columns)))
+        tone = np.float32(np.exp(rng.uniform(np.log(0.015), np.log(0.18))))
+        if rng.random() < 0.65:
+            angle = float(rng.uniform(0.0, 2.0 * np.pi))
+            across = (y - at[0]) * np.float32(np.cos(angle)) + (x - at[1]) * np.float32(np.sin(angle))
+            bow = float(rng.normal(0.0, 0.0015))
+            along = (x - at[1]) * np.float32(np.cos(angle)) - (y - at[0]) * np.float32(np.sin(angle))
+            across = across + np.float32(bow) * along**2
+            fades = np.float32(np.exp(rng.uniform(np.log(4.0), np.log(80.0))))
+            reach = np.float32(rng.uniform(30.0, 250.0))
+            edge = np.clip(across / np.float32(rng.uniform(0.8, 4.0)), 0.0, 1.0)
+            shape = edge * np.exp(-np.maximum(across, 0.0) / fades) * np.exp(-((along / reach) ** 2))
+            pixels = pixels + (tone if rng.random() < 0.7 else -tone) * shape
+        else:
+            angle, radius = float(rng.uniform(0.0, np.pi)), float(rng.uniform(30.0, 110.0))
+            wide = radius * float(rng.uniform(0.45, 1.0))
+            u = (y - at[0]) * np.float32(np.cos(angle)) + (x - at[1]) * np.float32(np.sin(angle))
+            v = (x - at[1]) * np.float32(np.cos(angle)) - (y - at[0]) * np.float32(np.sin(angle))
+            inside = np.clip(1.0 - (u / np.float32(radius)) ** 2 - (v / np.float32(wide)) ** 2, 0.0, None)
+            pixels = pixels + tone * np.sqrt(inside)
+    return np.asarray(pixels, dtype=np.float32)
 
 
 def _letters(pixels: Image, rng: np.random.Generator) -> Image:

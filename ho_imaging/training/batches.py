@@ -102,6 +102,7 @@ class StepBatches(Dataset[Batch]):
         self._config = config
         self._make_film = make_film
         self._steps = steps
+        self._group: tuple[tuple[int, int, int], list[Drawn]] | None = None
 
     def __len__(self) -> int:
         return self._steps
@@ -114,18 +115,12 @@ class StepBatches(Dataset[Batch]):
         whole = int(rng.choice(data.crop_sizes, p=shares))
         size, count = whole // halved, max(1, data.pixels_per_batch // whole**2)
         pixel_mm = self._config.preparation.pixel_mm * halved
-        known = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
-        spots = [spot for spot in known if spot.case in self._by_name]
         crops: list[Film] = []
         drawn: list[Drawn] = []
-        while len(crops) < count:
-            # Nothing is drawn from the generator without films, so that such runs stay what they were.
-            if self._films and rng.random() < data.film_share:
-                from_film = self._draw_film(rng)
-            else:
-                from_film = self._draw_case(spots, rng)
+        each = data.crops_per_film * halved
+        for from_film in self._draw_films(step, -(-count // each)):
             film = from_film.film
-            for _ in range(min(data.crops_per_film * halved, count - len(crops))):
+            for _ in range(min(each, count - len(crops))):
                 # Cut at the pixel size the network sees, whatever the film's own is.
                 scale = from_film.pixel_mm / pixel_mm
                 plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=scale)
@@ -133,6 +128,26 @@ class StepBatches(Dataset[Batch]):
                 crops.append(change_picture(cut_crop(film, plan, bend), rng))
                 drawn.append(from_film)
         return self._collate(crops, drawn, pixel_mm)
+
+    def _draw_films(self, step: int, count: int) -> list[Drawn]:
+        """Return the ``count`` films of a step; ``data.steps_per_film`` steps of one worker share them.
+
+        Making a film costs four times what cutting a crop from it does, and no two crops are changed alike.
+        """
+        data = self._config.data
+        lanes = max(1, self._config.run.workers)
+        key = (step % lanes, step // (lanes * data.steps_per_film), count)
+        if self._group is None or self._group[0] != key:
+            known = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
+            spots = [spot for spot in known if spot.case in self._by_name]
+            rng = np.random.default_rng([self._config.run.seed, 2**34, *key[:2]])
+            films: list[Drawn] = []
+            for _ in range(count):
+                # Nothing is drawn from the generator without films, so that such runs stay what they were.
+                is_reviewed = bool(self._films) and rng.random() < data.film_share
+                films.append(self._draw_film(rng) if is_reviewed else self._draw_case(spots, rng))
+            self._group = (key, films)
+        return self._group[1]
 
     def _draw_case(self, spots: Sequence[HardSpot], rng: np.random.Generator) -> Drawn:
         data = self._config.data
@@ -151,7 +166,8 @@ class StepBatches(Dataset[Batch]):
         info, film = read_film(self._films[int(rng.integers(len(self._films)))])
         share = self._config.data.lay_in_share
         shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
-        if shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
+        # Ectopic bone is laid where the model is to look for it, not into hands or chests.
+        if not info.scope or shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
             return Drawn(film, info.pixel_mm, info.scope, anatomy=False)
         donor, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
         scale = donor.pixel_mm / info.pixel_mm

@@ -62,6 +62,8 @@ class DataConfig(_Strict):
     """Each batch holds as many crops of its size as this allows, so that steps take the same time."""
     crops_per_film: Count = 2
     """Crops cut from one simulated film: more cost less simulation, fewer give more varied batches."""
+    steps_per_film: Count = 1
+    """So many steps of a worker cut their crops from the same films: a film costs four times what a crop does."""
     coarse_steps: Annotated[int, Field(ge=0)] = 0
     """So many steps at the start show each crop in half the pixels a side, and cut twice as many from a film: what
     bones and bodies look like is learnt at less cost (progressive resizing)."""

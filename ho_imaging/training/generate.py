@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_scene import INJURED, WORN, HipPlan, sample_hip_scene
 from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.other_scene import sample_other_scene
@@ -37,11 +37,16 @@ _HIPS_PER_LATERAL = 8
 
 _LATERAL_SEEDS = 100_000_000
 
+_HIPS_PER_INJURED = 3
+"""Likewise, one more with fresh fractures or severe arthrosis: rare among people, common among those who are filmed."""
+
+_INJURED_SEEDS = 200_000_000
+
 _ABUNDANT = 3.0
 """Every other training film of hips has each kind of mimic so many times oftener than life: most false alarms are
 mimics, and the rarer kinds would hardly be learnt."""
 
-Kind = Literal["hip", "limb", "lateral", "other"]
+Kind = Literal["hip", "limb", "lateral", "injured", "other"]
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ class _Job:
 def write_cases(out_dir: Path, *, train: int, val: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
 
-    ``train`` and ``val`` count films of hips; one of a leg comes with every three of them, one out of scope
-    with every six, a lateral with every eight. Case ``n`` of a split depends on ``seed`` and ``n`` alone, so a larger
-    set contains the smaller one.
+    ``train`` and ``val`` count films of hips; one of a leg and one of injured or worn hips come with every three of
+    them, one out of scope with every six, a lateral with every eight. Case ``n`` of a split depends on ``seed`` and
+    ``n`` alone, so a larger set contains the smaller one.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {"train": train, "val": val}
@@ -79,6 +84,8 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
                 yield _Job(out_dir / f"case_{split}_limb_{number:06d}.safetensors", start, split, modes, "limb")
             if number % _HIPS_PER_LATERAL == 0:
                 yield _Job(out_dir / f"case_{split}_lateral_{number:06d}.safetensors", start, split, modes, "lateral")
+            if number % _HIPS_PER_INJURED == 0:
+                yield _Job(out_dir / f"case_{split}_injured_{number:06d}.safetensors", start, split, modes, "injured")
             if number % _HIPS_PER_OTHER == 0:
                 yield _Job(out_dir / f"case_{split}_other_{number:06d}.safetensors", start, split, modes, "other")
 
@@ -95,6 +102,9 @@ def _write_one(job: _Job) -> None:
         scene = sample_hip_scene(
             job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL, styles=styles)
         )
+    elif job.kind == "injured":
+        plan = HipPlan(modes=job.modes, injured=INJURED, worn=WORN, styles=styles)
+        scene = sample_hip_scene(job.seed + _INJURED_SEEDS, plan)
     elif job.kind == "limb":
         scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes, styles=styles))
     else:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut_crop
+from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut_crop, travelled
 from ho_imaging.training.films import Film
 
 
@@ -103,3 +103,23 @@ def test_bends_are_gentle_and_move_mask_and_picture_alike():
         if crop.bits.any() and (crop.pixels > 0.5).any():
             np.testing.assert_allclose(center_of(crop.bits > 0), center_of(crop.pixels > 0.5), atol=0.6)
     assert np.std([bent(384, 0.6, rng) for _ in range(20)]) > 1.0
+
+
+def test_a_picture_that_travelled_keeps_its_place_and_depends_on_its_seed_alone():
+    rows, columns = np.indices((128, 128))
+    disc = (np.hypot(rows - 70, columns - 50) < 20).astype(np.float32) * np.float32(0.6) + np.float32(0.2)
+    for seed in range(25):
+        sent = travelled(disc, np.random.default_rng(seed))
+        np.testing.assert_array_equal(sent, travelled(disc, np.random.default_rng(seed)))
+        assert sent.shape == disc.shape
+        assert sent.dtype == np.float32
+        found = np.argwhere(sent > 0.5)
+        np.testing.assert_allclose(found.mean(axis=0), [70, 50], atol=1.5)
+
+
+def test_travelling_leaves_the_blocks_of_a_compression_behind():
+    """A smooth ramp has no edges; after scaling and JPEG at low quality, some pictures show steps at block borders."""
+    ramp = np.linspace(0.2, 0.8, 128, dtype=np.float32) * np.ones((128, 1), dtype=np.float32)
+    curvature = [np.abs(np.diff(travelled(ramp, np.random.default_rng(seed)), 2, axis=1)).max() for seed in range(30)]
+    assert np.abs(np.diff(ramp, 2, axis=1)).max() < 1e-6
+    assert np.median(curvature) > 0.003

@@ -67,6 +67,28 @@ def test_crops_are_cut_at_the_pixel_size_the_network_sees(toy_config, toy_film_m
     assert largest[1] == pytest.approx(4 * head_px, rel=0.05)
 
 
+def test_steps_that_share_films_cut_other_crops_and_depend_on_the_step_alone(toy_config, toy_film_maker):
+    made = []
+
+    def counted(case, rng):
+        made.append(case)
+        return toy_film_maker(case, rng)
+
+    config = load_config(toy_config)
+    shared = config.model_copy(update={"data": config.data.model_copy(update={"steps_per_film": 3})})
+    lanes = max(1, config.run.workers)
+    steps = [lanes * step for step in range(3)]
+    cases = list_cases(config.data.cases, "train")
+    reader = StepBatches(cases, shared, counted, 100)
+    first = [reader[step] for step in steps]
+    films = len(made)
+    assert not torch.equal(first[0].films, first[1].films)
+    again = StepBatches(cases, shared, toy_film_maker, 100)[steps[2]]
+    torch.testing.assert_close(first[2], again, rtol=0, atol=0)
+    _ = reader[lanes * 3]
+    assert len(made) == 2 * films
+
+
 def test_small_nodules_weigh_by_the_root_of_their_area():
     bits = np.zeros((60, 60), dtype=np.uint8)
     bits[5:15, 5:15] = 1  # 100 px
