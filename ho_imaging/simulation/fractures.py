@@ -165,7 +165,7 @@ def _sum(first: BoneLayer, second: BoneLayer) -> BoneLayer:
 
 def _moved(layer: BoneLayer, about: Point, move_px: Point, degrees: float) -> BoneLayer:
     """Turn a part about a point and move it, both in the plane of the film."""
-    matrix = cv2.getRotationMatrix2D((float(about[1]), float(about[0])), degrees, 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D((float(about[1]), float(about[0])), degrees, 1.0), dtype=np.float64)
     matrix[:, 2] += move_px[::-1]
     size = layer.mask.shape[::-1]
     mineral, occupied = (
