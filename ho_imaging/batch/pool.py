@@ -20,12 +20,12 @@ from ho_imaging.errors import HOImagingError
 from ho_imaging.pipeline import LOADING
 from ho_imaging.stopwatch import observed
 
-__all__ = ["MOST_DEATHS_ALONE", "Died", "Pool", "available_cores", "given_up", "try_alone"]
+__all__ = ["MOST_DEATHS_ALONE", "Alone", "Died", "Pool", "available_cores", "given_up"]
 
 logger = logging.getLogger(__name__)
 
 MOST_DEATHS_ALONE = 2
-"""A study that kills so many workers in a row, alone, is given up."""
+"""A study that kills so many fresh workers in a row, alone, is given up."""
 
 _MOST_FAILED_STARTS = 3
 _OUT_OF_MEMORY = 71
@@ -44,7 +44,11 @@ def available_cores() -> int:
 
 
 class Died(Exception):  # noqa: N818  (what happened, not an error of this program)
-    """A worker ended with its study; ``str`` says how."""
+    """A worker ended with its study; ``str`` says how. ``fresh``: it was the first study of the worker."""
+
+    def __init__(self, how: str, *, fresh: bool = True) -> None:
+        super().__init__(how)
+        self.fresh = fresh
 
 
 def given_up(study_uid: str, died: Died) -> Outcome:
@@ -54,11 +58,12 @@ def given_up(study_uid: str, died: Died) -> Outcome:
 
 @dataclass
 class _Worker:
-    """A process, whether it has started up and loads its model, and the study it has since when."""
+    """A process, whether it has started up, loads its model and has done studies, and the one it has since when."""
 
     process: BaseProcess
     ready: bool = False
     loading: bool = False
+    fresh: bool = True
     job: Job | None = None
     since: float = 0.0
 
@@ -141,7 +146,7 @@ class Pool:
                 elif message != _LOADING:
                     self._failed_starts = 0
                 if job is not None and isinstance(message, Outcome):
-                    worker.job = None
+                    worker.job, worker.fresh = None, False
                     ended.append((job, message))
             elif job is not None and time.monotonic() - worker.since > self._limit_s:
                 late = f"it took longer than {self._limit_s:.0f} s"
@@ -183,7 +188,8 @@ class Pool:
 
     def _bury(self, connection: Connection, how: str | None = None) -> Died:
         """Replace a worker; ``how`` it ended is, by default, what its exit status says."""
-        process = self._workers.pop(connection).process
+        worker = self._workers.pop(connection)
+        process = worker.process
         connection.close()
         if how is None:
             process.join(5.0)
@@ -191,7 +197,7 @@ class Pool:
         process.kill()
         process.join()
         self._add()
-        return Died(how)
+        return Died(how, fresh=worker.fresh)
 
     def _failed_to_start(self, connection: Connection, worker: _Worker, how: str | None = None) -> None:
         """Replace a worker that could not start, unless too many could not, and keep its study for the next."""
@@ -204,48 +210,52 @@ class Pool:
             raise HOImagingError(f"workers cannot be started: {died}", remedy="use fewer workers or free memory")
 
 
-def try_alone(
-    job: Job,
-    function: WorkFunction,
-    *,
-    threads: int,
-    limit_s: float,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Outcome:
-    """Try a study in a process that does nothing before or beside it; give it up when it kills each of a few.
+class Alone:
+    """Tries suspects one by one, each in a process that has nothing beside it, and in a fresh one before it is blamed.
 
-    To be called when no other study is at work: only then is a worker's death evidence against its study, and not
-    against a neighbour that took the memory. Deaths are not kept over the end of the program.
-
-    Returns
-    -------
-    Outcome
-        How the study ended; ``stopped`` if the function of that name returned True before it did.
-
-    Raises
-    ------
-    HOImagingError
-        If workers cannot be started.
-
+    For when no other study is at work: only then is a worker's death evidence against its study, and not against a
+    neighbour that took the memory. Deaths are not kept over the end of the program.
     """
-    waiting, deaths = deque([job]), 0
-    pool = Pool(1, threads, function, limit_s=limit_s)
-    try:
-        for _, outcome in pool.run(lambda: waiting.popleft() if waiting else None, stopped=stopped):
+
+    def __init__(self, threads: int, function: WorkFunction, *, limit_s: float) -> None:
+        self._threads, self._function, self._limit_s = threads, function, limit_s
+        self._pool: Pool | None = None
+
+    def run(self, job: Job, *, stopped: Callable[[], bool] = lambda: False) -> Outcome:
+        """Return how a study ended; it is given up when it kills a few fresh workers in a row.
+
+        The status is ``stopped`` if the function of that name returned True before the study ended.
+
+        Raises
+        ------
+        HOImagingError
+            If workers cannot be started.
+
+        """
+        if self._pool is None:
+            self._pool = Pool(1, self._threads, self._function, limit_s=self._limit_s)
+        waiting, deaths = deque([job]), 0
+        for _, outcome in self._pool.run(lambda: waiting.popleft() if waiting else None, stopped=stopped):
             if not isinstance(outcome, Died):
                 return outcome
             logger.warning("study %s, alone: %s", job.study.study_uid, outcome)
-            # A system that ends the program ends its workers too, maybe first.
+            # Who ends the program ends its workers too, maybe first.
             time.sleep(_DIED_TOGETHER_S)
-            deaths += 1
             if stopped():
                 break
+            # Not what an earlier study left behind in the process.
+            deaths += outcome.fresh
             if deaths >= MOST_DEATHS_ALONE:
                 return given_up(job.study.study_uid, outcome)
             waiting.append(job)
+        self.close()  # a study may be at work there still
         return Outcome(job.study.study_uid, "stopped", "the program was told to end")
-    finally:
-        pool.close()
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
 
 def _serve(connection: Connection, threads: int, function: WorkFunction) -> None:

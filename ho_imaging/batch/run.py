@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ho_imaging.batch.ledger import Ledger, hold_folder
-from ho_imaging.batch.pool import Died, Pool, available_cores, try_alone
+from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.rows import given_up_rows
 from ho_imaging.batch.tables import write_tables
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
@@ -506,9 +506,11 @@ class _Here:
 
     def __init__(self, workers: int, function: WorkFunction, limit_s: float) -> None:
         self._workers, self._function, self._limit_s = workers, function, limit_s
+        self._alone = Alone(available_cores(), function, limit_s=limit_s)
 
     def run(self, take: Callable[[], Job | None]) -> Outcomes:
         """Yield every job that ``take`` returns with how it ended."""
+        self._alone.close()
         if self._workers == 0:
             while (job := take()) is not None:
                 yield job, self._function(job)
@@ -519,10 +521,11 @@ class _Here:
 
     def try_alone(self, job: Job) -> Outcome:
         """Return how a suspect ended."""
-        return try_alone(job, self._function, threads=available_cores(), limit_s=self._limit_s)
+        return self._alone.run(job)
 
     def close(self) -> None:
-        """Do nothing: workers end with `run`."""
+        """End the worker of suspects; the others end with `run`."""
+        self._alone.close()
 
 
 def _counts(ledger: Ledger, discovery: Discovery, analysed: int, left: int) -> BatchCounts:

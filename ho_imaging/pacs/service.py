@@ -15,7 +15,7 @@ from typing import TypeVar
 import pydicom
 
 from ho_imaging.batch.ledger import hold_folder
-from ho_imaging.batch.pool import Died, Pool, available_cores, try_alone
+from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.batch.write import DICOM_FOLDER
 from ho_imaging.errors import HOImagingError, UsageError
@@ -210,14 +210,10 @@ class Service:
                 for job, outcome in pool.run(take, stopped=stopped):
                     ended(job.study.study_uid, outcome)
                 # Nothing is at work now, and nothing is begun before a suspect has ended.
-                suspect = take(suspect=True)
-                if suspect is None:
-                    self._stopping.wait(_PAUSE_S)
-                    continue
-                alone = try_alone(
-                    suspect, self._function, threads=available_cores(), limit_s=analysis.limit_s, stopped=stopped
-                )
-                ended(suspect.study.study_uid, alone)
+                with contextlib.closing(Alone(available_cores(), self._function, limit_s=analysis.limit_s)) as alone:
+                    while (suspect := take(suspect=True)) is not None:
+                        ended(suspect.study.study_uid, alone.run(suspect, stopped=stopped))
+                self._stopping.wait(_PAUSE_S)
         finally:
             pool.close()
             for uid in at_work:
