@@ -305,10 +305,10 @@ def test_without_workers_a_study_that_kills_the_program_does_so_once(films, tmp_
     first = start("kills_the_program", films, out, 0)
     assert first.wait() == -signal.SIGKILL
     second = start("kills_the_program", films, out, 0)
-    assert second.wait() == 0, "it ended by itself"
+    assert second.wait() == 0
     assert list(failed(out)) == ["05"]
     assert "given up after 2 tries alone: its worker was killed (SIGKILL)" in failed(out)["05"]
-    assert len(tries(out)) == 11 + 3
+    assert [name for name, _ in tries(out)].count("05") == 3
 
 
 def test_workers_end_with_a_program_that_is_killed(films, tmp_path, start):
