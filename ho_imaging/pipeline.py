@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import HOImagingError, OutOfScopeError, ReadError, RefusedError, UsageError
+from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError, UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.preparing import prepare
@@ -40,13 +40,16 @@ if TYPE_CHECKING:
     from ho_imaging.network.prediction import Prediction
     from ho_imaging.preparing import Prepared
 
-__all__ = ["Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze"]
+__all__ = ["LOADING", "Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze"]
 
 logger = logging.getLogger(__name__)
 
 Source = str | PathLike[str] | bytes | Dataset
 
 _Word = TypeVar("_Word", Region, View, Laterality)
+
+LOADING = "load model"
+"""The stage in which the model and the libraries it needs are loaded, once."""
 
 _RESCALE_TOLERANCE = 0.12
 """A film without spacing is looked at again when its femoral heads say that its size was wrong by more than this."""
@@ -142,10 +145,23 @@ class Analyzer:
         """
         with self._lock:
             if self._model is None:
-                from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
-
-                self._model = load_model(self._model_name, device=self._device)
+                with stage(LOADING):
+                    self._model = self._load()
             return self._model
+
+    def _load(self) -> Model:
+        """Load the model; whatever is wrong with it or the libraries it needs is no fault of the film at hand."""
+        try:
+            from ho_imaging.network.model_store import load_model  # noqa: PLC0415  (torch loads only when it is needed)
+
+            return load_model(self._model_name, device=self._device)
+        except HOImagingError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"model {self._model_name} cannot be loaded ({type(error).__name__}: {error})",
+                remedy="check the installation and the memory that is free",
+            ) from error
 
     def analyze(
         self, source: Source | Sequence[Source], *, context: StudyContext | None = None
@@ -257,10 +273,10 @@ class Analyzer:
 
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
         """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
+        model = self.model
         from ho_imaging.network.inference import predict  # noqa: PLC0415  (torch loads only when it is needed)
         from ho_imaging.showing import shown_wrongly  # noqa: PLC0415  (likewise)
 
-        model = self.model
         contract = model.description.preparation
 
         def look(assumed_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:

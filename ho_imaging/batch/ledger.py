@@ -44,12 +44,23 @@ CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL,
 
 _NOBODY_AT_WORK = "UPDATE studies SET state = 'pending' WHERE state = 'running'"
 
+_WRONGLY_GIVEN_UP = """
+UPDATE studies SET state = 'pending' WHERE state = 'failed' AND (
+    reason LIKE 'was at work % times when the program was stopped'
+    OR (reason LIKE 'given up after % tries: %' AND reason NOT LIKE 'given up after % tries alone: %'))
+"""
+"""Ledgers of before 2026-12 counted the deaths of the program against the studies at work."""
+
 _LEFT_OUT = 0
 """Stands for the run of a study that no run finds any more; runs count from 1."""
 
 
 class StudyState(NamedTuple):
-    """A study's line in the ledger."""
+    """A study's line in the ledger.
+
+    ``attempts``: how often it was begun since it last ended. A pending study that was begun was at work when its worker
+    or the program died: a suspect. The number says whose turn it is; it is no evidence of anything.
+    """
 
     state: str
     fingerprint: str
@@ -125,13 +136,9 @@ class Ledger:
         with self._change() as db:
             db.execute("INSERT INTO runs (started, about) VALUES (?, ?)", (_now(), json.dumps(about)))
             self.run = int(db.execute("SELECT max(run) FROM runs").fetchone()[0])
-            # Whoever was at work when an earlier run was stopped is at work no longer.
+            # Whoever was at work when an earlier run was killed is at work no longer.
             db.execute(_NOBODY_AT_WORK)
-
-    def pause(self) -> None:
-        """Note that this run was interrupted; the tries of the studies at work count."""
-        with self._change() as db:
-            db.execute(_NOBODY_AT_WORK)
+            db.execute(_WRONGLY_GIVEN_UP)
 
     def end(self, about: dict[str, Any]) -> None:
         """Note that a run has ended."""
@@ -145,28 +152,25 @@ class Ledger:
 
     def plan(
         self,
-        fresh: Sequence[tuple[str, str]],
+        chosen: Sequence[tuple[str, str, int]],
         kept: Sequence[str],
         rejected: Sequence[Rejected],
         *,
         left_out: Sequence[str] = (),
         files: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """Note what this run will do: ``fresh`` (study, fingerprint) to analyse, ``kept`` to leave as they are.
+        """Note what this run will do: ``chosen`` (study, fingerprint, attempts) to analyse, ``kept`` to leave as it is.
 
         ``rejected``: every input that is in no study, of earlier runs too. ``left_out``: studies that no longer stand.
         ``files``: those of each study found. What is not named stays as earlier runs left it.
         """
         with self._change() as db:
             db.executemany(
-                "INSERT INTO studies (study_uid, state, fingerprint, run) VALUES (?, 'pending', ?, ?) "
+                "INSERT INTO studies (study_uid, state, fingerprint, attempts, run) VALUES (?, 'pending', ?, ?, ?) "
                 "ON CONFLICT (study_uid) DO UPDATE "
                 "SET state = 'pending', reason = NULL, rows = NULL, run = excluded.run, "
-                # Tries are counted until a study ends; what is tried again after that begins anew.
-                "attempts = "
-                "CASE WHEN fingerprint = excluded.fingerprint AND state = 'pending' THEN attempts ELSE 0 END, "
-                "fingerprint = excluded.fingerprint",
-                [(uid, print_, self.run) for uid, print_ in fresh],
+                "attempts = excluded.attempts, fingerprint = excluded.fingerprint",
+                [(uid, print_, attempts, self.run) for uid, print_, attempts in chosen],
             )
             db.executemany("UPDATE studies SET run = ? WHERE study_uid = ?", [(self.run, uid) for uid in kept])
             db.executemany(
@@ -183,8 +187,8 @@ class Ledger:
                 [(path_text(item.path), item.status.value, item.reason, self.run) for item in rejected],
             )
 
-    def start(self, study_uid: str) -> int:
-        """Note that a worker has a study; gives the number of this attempt.
+    def start(self, study_uid: str) -> None:
+        """Note that a study is begun.
 
         A machine that dies may take this note with it, which costs nothing: the study is still one to analyse.
         """
@@ -192,18 +196,22 @@ class Ledger:
             db.execute(
                 "UPDATE studies SET state = 'running', attempts = attempts + 1 WHERE study_uid = ?", (study_uid,)
             )
-            return int(db.execute("SELECT attempts FROM studies WHERE study_uid = ?", (study_uid,)).fetchone()[0])
 
-    def put_back(self, study_uid: str, *, fingerprint: str | None = None) -> None:
-        """Note that a study has to be tried again."""
+    def suspect(self, study_uid: str) -> None:
+        """Note that a study did not end because its worker did."""
+        with self._change() as db:
+            db.execute("UPDATE studies SET state = 'pending' WHERE study_uid = ?", (study_uid,))
+
+    def renew(self, study_uid: str, fingerprint: str) -> None:
+        """Note that a study is another one now, for its files changed while they were read."""
         with self._change() as db:
             db.execute(
-                "UPDATE studies SET state = 'pending', fingerprint = coalesce(?, fingerprint) WHERE study_uid = ?",
+                "UPDATE studies SET state = 'pending', attempts = 0, fingerprint = ? WHERE study_uid = ?",
                 (fingerprint, study_uid),
             )
 
     def release(self) -> None:
-        """Note that this run stops for no fault of the studies at work: this try of theirs does not count."""
+        """Note that this run stops for no fault of the studies at work: they are as if they had not been begun."""
         with self._change() as db:
             db.execute("UPDATE studies SET state = 'pending', attempts = max(attempts - 1, 0) WHERE state = 'running'")
 

@@ -6,7 +6,9 @@ import logging
 import multiprocessing as mp
 import os
 import signal
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -15,14 +17,25 @@ from multiprocessing.process import BaseProcess
 
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, prepare_worker
 from ho_imaging.errors import HOImagingError
+from ho_imaging.pipeline import LOADING
+from ho_imaging.stopwatch import observed
 
-__all__ = ["Died", "Pool", "available_cores"]
+__all__ = ["MOST_DEATHS_ALONE", "Alone", "Died", "Pool", "available_cores", "given_up"]
 
 logger = logging.getLogger(__name__)
+
+MOST_DEATHS_ALONE = 2
+"""A study that kills so many fresh workers in a row, alone, is given up."""
 
 _MOST_FAILED_STARTS = 3
 _OUT_OF_MEMORY = 71
 """Exit status of a worker that could not get the memory it needed: EX_OSERR of ``sysexits.h``."""
+
+_DIED_TOGETHER_S = 0.5
+"""Who ends the worker together with the program ends the program within this time."""
+
+_READY, _LOADING, _LOADED = "ready", "loading", "loaded"
+"""What a worker says beside the outcomes of its studies."""
 
 
 def available_cores() -> int:
@@ -31,38 +44,54 @@ def available_cores() -> int:
 
 
 class Died(Exception):  # noqa: N818  (what happened, not an error of this program)
-    """A worker ended with its study; ``str`` says how."""
+    """A worker ended with its study; ``str`` says how. ``fresh``: it was the first study of the worker."""
+
+    def __init__(self, how: str, *, fresh: bool = True) -> None:
+        super().__init__(how)
+        self.fresh = fresh
+
+
+def given_up(study_uid: str, died: Died) -> Outcome:
+    """Return the outcome of a study that killed its worker each time it was tried alone."""
+    return Outcome(study_uid, "failed", f"given up after {MOST_DEATHS_ALONE} tries alone: {died}")
 
 
 @dataclass
 class _Worker:
-    """A process, whether it has started up, and the study it has since when."""
+    """A process, whether it has started up, loads its model and has done studies, and the one it has since when."""
 
     process: BaseProcess
     ready: bool = False
+    loading: bool = False
+    fresh: bool = True
     job: Job | None = None
     since: float = 0.0
 
 
 class Pool:
-    """Runs ``function`` over jobs in ``workers`` processes; a worker that dies is replaced."""
+    """Runs ``function`` over jobs in ``workers`` processes; a worker that dies is replaced.
+
+    A worker that dies before it is ready, idle, or while it loads its model has failed to start. That is no fault of
+    the study it was given, which goes to the next worker.
+    """
 
     def __init__(self, workers: int, threads: int, function: WorkFunction, *, limit_s: float) -> None:
         # Fresh interpreters: a forked one would share the parent's threads and locks.
         self._context = mp.get_context("spawn")
         self._threads, self._function, self._limit_s = threads, function, limit_s
         self._workers: dict[Connection, _Worker] = {}
-        self._failed_starts = 0
+        self._given_back: deque[Job] = deque()
+        self._failed_starts, self._most_failed_starts = 0, max(_MOST_FAILED_STARTS, workers)
         for _ in range(workers):
             self._add()
 
     def run(
         self, take: Callable[[], Job | None], *, stopped: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[Job, Outcome | Died]]:
-        """Give every job with how it ended, in the order they end.
+        """Yield every job with how it ended, in the order they end.
 
-        ``take`` gives the next job, ``None`` when there is none now; it is over when nothing is at work either, or,
-        with jobs still at work, soon after ``stopped`` says so.
+        ``take`` returns the next job, ``None`` when there is none now; it is over when nothing is at work either, or,
+        with jobs still at work, soon after ``stopped`` returns True.
 
         Raises
         ------
@@ -73,7 +102,7 @@ class Pool:
         ended: list[tuple[Job, Outcome | Died]] = []
         while True:
             # Before what has ended is looked at: no worker should wait while its last result is noted.
-            more = self._hand_out(take, ended)
+            more = self._hand_out(take)
             yield from ended
             if stopped():
                 return
@@ -82,18 +111,18 @@ class Pool:
             # What ended may have to be done again, so ask for work once more before waiting.
             ended = self._collect() if more or not ended else []
 
-    def _hand_out(self, take: Callable[[], Job | None], ended: list[tuple[Job, Outcome | Died]]) -> bool:
-        """Give every idle worker a job; whether there was one for each."""
+    def _hand_out(self, take: Callable[[], Job | None]) -> bool:
+        """Hand every idle worker a job; return whether there was one for each."""
         for connection, worker in list(self._workers.items()):
             if worker.ready and worker.job is None:
-                following = take()
+                following = self._given_back.popleft() if self._given_back else take()
                 if following is None:
                     return False
                 worker.job, worker.since = following, time.monotonic()
                 try:
                     connection.send(following)
-                except OSError:  # it died idle
-                    ended.append((following, self._bury(connection, "its worker ended before it began")))
+                except OSError:
+                    self._failed_to_start(connection, worker)
         return True
 
     def _collect(self) -> list[tuple[Job, Outcome | Died]]:
@@ -106,24 +135,25 @@ class Pool:
                 try:
                     message = connection.recv()
                 except (EOFError, OSError):
-                    worker.process.join(5.0)
-                    died = self._bury(connection, _how(worker.process.exitcode))
-                    if job is None:
-                        self._failed_starts += 1
-                        if self._failed_starts > _MOST_FAILED_STARTS:
-                            raise HOImagingError(
-                                f"workers cannot be started: {died}", remedy="try --workers 0"
-                            ) from None
+                    if job is None or worker.loading:
+                        self._failed_to_start(connection, worker)
                     else:
-                        ended.append((job, died))
+                        ended.append((job, self._bury(connection)))
                     continue
-                if not worker.ready:
-                    worker.ready, self._failed_starts = True, 0
-                elif job is not None:
-                    worker.job = None
+                worker.since, worker.loading = time.monotonic(), message == _LOADING
+                if message == _READY:
+                    worker.ready = True
+                elif message != _LOADING:
+                    self._failed_starts = 0
+                if job is not None and isinstance(message, Outcome):
+                    worker.job, worker.fresh = None, False
                     ended.append((job, message))
             elif job is not None and time.monotonic() - worker.since > self._limit_s:
-                ended.append((job, self._bury(connection, f"it took longer than {self._limit_s:.0f} s")))
+                late = f"it took longer than {self._limit_s:.0f} s"
+                if worker.loading:
+                    self._failed_to_start(connection, worker, late)
+                else:
+                    ended.append((job, self._bury(connection, late)))
         return ended
 
     def close(self) -> None:
@@ -156,20 +186,89 @@ class Pool:
         theirs.close()
         self._workers[ours] = _Worker(process)
 
-    def _bury(self, connection: Connection, how: str) -> Died:
+    def _bury(self, connection: Connection, how: str | None = None) -> Died:
+        """Replace a worker; ``how`` it ended is, by default, what its exit status says."""
         worker = self._workers.pop(connection)
+        process = worker.process
         connection.close()
-        worker.process.kill()
-        worker.process.join()
+        if how is None:
+            process.join(5.0)
+            how = _how(process.exitcode)
+        process.kill()
+        process.join()
         self._add()
-        return Died(how)
+        return Died(how, fresh=worker.fresh)
+
+    def _failed_to_start(self, connection: Connection, worker: _Worker, how: str | None = None) -> None:
+        """Replace a worker that could not start, unless too many could not, and keep its study for the next."""
+        if worker.job is not None:
+            self._given_back.append(worker.job)
+        died = self._bury(connection, how)
+        self._failed_starts += 1
+        logger.warning("a worker could not be started: %s", died)
+        if self._failed_starts > self._most_failed_starts:
+            raise HOImagingError(f"workers cannot be started: {died}", remedy="use fewer workers or free memory")
+
+
+class Alone:
+    """Tries suspects one by one, each in a process that has nothing beside it, and in a fresh one before it is blamed.
+
+    For when no other study is at work: only then is a worker's death evidence against its study, and not against a
+    neighbour that took the memory. Deaths are not kept over the end of the program.
+    """
+
+    def __init__(self, threads: int, function: WorkFunction, *, limit_s: float) -> None:
+        self._threads, self._function, self._limit_s = threads, function, limit_s
+        self._pool: Pool | None = None
+
+    def run(self, job: Job, *, stopped: Callable[[], bool] = lambda: False) -> Outcome:
+        """Return how a study ended; it is given up when it kills a few fresh workers in a row.
+
+        The status is ``stopped`` if the function of that name returned True before the study ended.
+
+        Raises
+        ------
+        HOImagingError
+            If workers cannot be started.
+
+        """
+        if self._pool is None:
+            self._pool = Pool(1, self._threads, self._function, limit_s=self._limit_s)
+        waiting, deaths = deque([job]), 0
+        for _, outcome in self._pool.run(lambda: waiting.popleft() if waiting else None, stopped=stopped):
+            if not isinstance(outcome, Died):
+                return outcome
+            logger.warning("study %s, alone: %s", job.study.study_uid, outcome)
+            # Who ends the program ends its workers too, maybe first.
+            time.sleep(_DIED_TOGETHER_S)
+            if stopped():
+                break
+            # Not what an earlier study left behind in the process.
+            deaths += outcome.fresh
+            if deaths >= MOST_DEATHS_ALONE:
+                return given_up(job.study.study_uid, outcome)
+            waiting.append(job)
+        self.close()  # a study may be at work there still
+        return Outcome(job.study.study_uid, "stopped", "the program was told to end")
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
 
 def _serve(connection: Connection, threads: int, function: WorkFunction) -> None:
     """Work until told to stop or until the parent is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def note(stage: str, begins: bool) -> None:
+        if stage == LOADING:
+            connection.send(_LOADING if begins else _LOADED)
+
     prepare_worker(threads)
-    connection.send("ready")
+    connection.send(_READY)
     while True:
         try:
             job = connection.recv()
@@ -178,17 +277,31 @@ def _serve(connection: Connection, threads: int, function: WorkFunction) -> None
         if job is None:
             return
         try:
-            outcome = function(job)
+            with observed(note):
+                outcome = function(job)
         except MemoryError:
             # Whatever is left half done goes with the process.
             os._exit(_OUT_OF_MEMORY)
+        except HOImagingError as error:
+            # Nothing about a film raises: it is the model that cannot be used.
+            outcome = Outcome(job.study.study_uid, "stopped", str(error))
         connection.send(outcome)
 
 
+def _end_with_parent() -> None:
+    """End this process with the one that started it: the next run may be given the same study."""
+    parent = mp.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
+
+
 def _how(exit_code: int | None) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "its worker was killed (SIGKILL), as for want of memory"
     if exit_code is not None and exit_code < 0:
-        name = signal.Signals(-exit_code).name
-        return f"its worker was killed ({name}), as for want of memory"
+        names = {int(number): number.name for number in signal.Signals}
+        return f"its worker was killed ({names.get(-exit_code, f'signal {-exit_code}')})"
     if exit_code == _OUT_OF_MEMORY:
         return "its worker had not enough memory"
     return f"its worker ended (exit status {exit_code})"

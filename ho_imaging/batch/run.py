@@ -7,15 +7,15 @@ import logging
 import os
 import platform
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ho_imaging.batch.ledger import Ledger, hold_folder
-from ho_imaging.batch.pool import Died, Pool, available_cores
+from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.rows import given_up_rows
 from ho_imaging.batch.tables import write_tables
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
@@ -30,11 +30,8 @@ __all__ = ["BatchCounts", "BatchOptions", "Progress", "run_batch"]
 
 logger = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 2
-"""A study that has cost a worker its life so often is not tried again."""
-
-MOST_INTERRUPTED = 4
-"""Nor one that was at work in so many runs that were stopped: it may have been what stopped them."""
+MOST_CHANGES = 2
+"""A study whose files change so often while they are read waits for the next run."""
 
 _ENDED = {"done", "refused", "failed"}
 
@@ -168,11 +165,15 @@ def run_batch(
             }
             ledger.begin(about)
             places = _Places(paths)
-            jobs, left = _plan(ledger, discovery, places, out_dir, settings, options, contexts or {}, model_sha256)
+            queue, left = _plan(ledger, discovery, places, out_dir, settings, options, contexts or {}, model_sha256)
             try:
-                progress = _work_through(ledger, jobs, options, function, model_sha256, on_study, started)
+                progress = _work_through(ledger, queue, options, function, model_sha256, on_study, started)
             except KeyboardInterrupt:
                 _pause(ledger, out_dir)
+                raise
+            except HOImagingError:
+                with contextlib.suppress(WriteError):  # the disk may be full
+                    ledger.release()
                 raise
             about |= {"seconds": round(progress.seconds, 2), "analysed": progress.ended}
             ledger.end(about)
@@ -200,7 +201,7 @@ def _warn_of_unused(contexts: Mapping[str, StudyContext], discovery: Discovery, 
 def _pause(ledger: Ledger, out_dir: Path) -> None:
     """Write the tables of what is done when interrupted; that they cannot be written does not hide the interrupt."""
     try:
-        ledger.pause()
+        ledger.release()
         write_tables(out_dir)
     except WriteError as error:
         logger.error("%s", error)
@@ -276,6 +277,17 @@ def _machine() -> dict[str, Any]:
     return {"version": __version__, "python": platform.python_version(), "cores": os.cpu_count() or 1}
 
 
+@dataclass(frozen=True)
+class _Queue:
+    """Studies to analyse: those never begun, then the suspects, which were at work when their worker or a run died."""
+
+    untried: deque[Job] = field(default_factory=deque)
+    suspects: deque[Job] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self.untried) + len(self.suspects)
+
+
 def _plan(
     ledger: Ledger,
     discovery: Discovery,
@@ -285,10 +297,10 @@ def _plan(
     options: BatchOptions,
     contexts: Mapping[str, StudyContext],
     model_sha256: str,
-) -> tuple[deque[Job], int]:
+) -> tuple[_Queue, int]:
     """Sort studies into those to analyse and those that stay as they are; and how many a limit puts off."""
     known = ledger.states()
-    fresh: list[Job] = []
+    to_do: list[tuple[int, Job]] = []
     ended: set[str] = set()
     files: dict[str, list[str]] = {}
     for study in discovery.studies:
@@ -307,23 +319,31 @@ def _plan(
             written = failed or _is_written(out_dir / "studies" / folder_name(uid) / "result.json")
             up_to_date = before.fingerprint == print_ and not again and written
         if not up_to_date and (options.since is None or _newest(study) >= options.since):
-            fresh.append(Job(study, str(out_dir), settings, context, print_))
-    chosen = fresh if options.limit is None else fresh[: options.limit]
+            # What has ended, or is another study now, begins anew.
+            goes_on = before is not None and before.state == "pending" and before.fingerprint == print_
+            attempts = before.attempts if before is not None and goes_on else 0
+            to_do.append((attempts, Job(study, str(out_dir), settings, context, print_)))
+    # Suspects last, the one begun most often at the very end: what kills every run does so when all else is done.
+    to_do.sort(key=lambda item: item[0])
+    chosen = to_do if options.limit is None else to_do[: options.limit]
     # What is not taken up now stands as it ended: in the tables, in the counts and in the exit status.
-    kept = sorted(ended - {job.study.study_uid for job in chosen})
+    kept = sorted(ended - {job.study.study_uid for _, job in chosen})
     earlier = [
         Rejected(Path(path), Status(status), reason)
         for path, status, reason in ledger.rejected()
         if not places.was_looked_at(places.of(path))
     ]
     ledger.plan(
-        [(job.study.study_uid, job.fingerprint) for job in chosen],
+        [(job.study.study_uid, job.fingerprint, attempts) for attempts, job in chosen],
         kept,
         [*earlier, *discovery.rejected],
         left_out=_left_out(ledger, discovery, places),
         files=files,
     )
-    return deque(chosen), len(fresh) - len(chosen)
+    queue = _Queue()
+    for attempts, job in chosen:
+        (queue.suspects if attempts else queue.untried).append(job)
+    return queue, len(to_do) - len(chosen)
 
 
 def _left_out(ledger: Ledger, discovery: Discovery, places: _Places) -> list[str]:
@@ -381,7 +401,7 @@ def _newest(study: StudyRef) -> float:
 
 def _work_through(
     ledger: Ledger,
-    jobs: deque[Job],
+    queue: _Queue,
     options: BatchOptions,
     function: WorkFunction,
     model_sha256: str,
@@ -389,18 +409,18 @@ def _work_through(
     started: float,
 ) -> Progress:
     counts = dict.fromkeys(("done", "refused", "failed"), 0)
-    total = len(jobs)
-    attempts: dict[str, int] = {}
+    total = len(queue)
+    changes: Counter[str] = Counter()
+    if queue.suspects:
+        logger.info(
+            "%d studies were at work when their worker or a run died: they come last, each alone", len(queue.suspects)
+        )
 
-    def take() -> Job | None:
-        while jobs:
-            job = jobs.popleft()
-            uid = job.study.study_uid
-            attempts[uid] = ledger.start(uid)
-            if attempts[uid] <= MOST_INTERRUPTED:
-                return job
-            end(job, Outcome(uid, "failed", f"was at work {MOST_INTERRUPTED} times when the program was stopped"))
-        return None
+    def take(waiting: deque[Job]) -> Job | None:
+        if not waiting:
+            return None
+        ledger.start(waiting[0].study.study_uid)
+        return waiting.popleft()
 
     def end(job: Job, outcome: Outcome) -> None:
         if "inputs" not in outcome.rows:
@@ -415,29 +435,26 @@ def _work_through(
     def note(job: Job, outcome: Outcome | Died) -> None:
         uid = job.study.study_uid
         if isinstance(outcome, Died):
-            logger.warning("study %s: %s", uid, outcome)
-            if attempts[uid] >= MOST_ATTEMPTS:
-                end(job, Outcome(uid, "failed", f"given up after {attempts[uid]} tries: {outcome}"))
-            else:
-                ledger.put_back(uid)
-                jobs.append(job)
+            # Others were at work beside it: its death is no evidence.
+            logger.warning("study %s: %s; it is tried again alone, after all others", uid, outcome)
+            ledger.suspect(uid)
+            queue.suspects.append(job)
         elif outcome.status == "stopped":
-            ledger.release()
             raise HOImagingError(outcome.reason or "stopped")
         elif outcome.status == "changed":
-            if attempts[uid] >= MOST_ATTEMPTS:
+            changes[uid] += 1
+            if changes[uid] >= MOST_CHANGES:
                 end(job, Outcome(uid, "failed", "its files keep changing while they are read", again=True))
                 return
             again = fingerprint(job.study, job.settings, job.context, model_sha256)
-            ledger.put_back(uid, fingerprint=again)
-            jobs.append(Job(job.study, job.out_dir, job.settings, job.context, again))
+            ledger.renew(uid, again)
+            queue.untried.append(Job(job.study, job.out_dir, job.settings, job.context, again))
         else:
             end(job, outcome)
 
-    model = jobs[0].settings.model if jobs else "default"
     try:
         # Closed at once when interrupted: nobody is to be at work while the tables are written.
-        with contextlib.closing(_outcomes(take, total, options, function, model)) as outcomes:
+        with contextlib.closing(_outcomes(queue, take, options, function)) as outcomes:
             for job, outcome in outcomes:
                 note(job, outcome)
     except KeyboardInterrupt:
@@ -446,32 +463,69 @@ def _work_through(
     return Progress(**counts, total=total, seconds=time.monotonic() - started)
 
 
+Outcomes = Generator[tuple[Job, Outcome | Died], None, None]
+
+
 def _outcomes(
-    take: Callable[[], Job | None], total: int, options: BatchOptions, function: WorkFunction, model: str
-) -> Generator[tuple[Job, Outcome | Died], None, None]:
-    cores = available_cores()
-    workers = options.workers
-    if workers is None:
-        workers = 0 if total <= SMALL_BATCH else cores
-    workers = min(workers, total)
-    if options.dask is not None and total:
+    queue: _Queue, take: Callable[[deque[Job]], Job | None], options: BatchOptions, function: WorkFunction
+) -> Outcomes:
+    """Do the studies of a queue: those never begun side by side, then the suspects one by one."""
+    if not queue:
+        return
+    with contextlib.closing(_place_of_work(queue, options, function)) as place:
+        while queue:
+            if queue.untried:
+                yield from place.run(lambda: take(queue.untried))
+            elif (suspect := take(queue.suspects)) is not None:
+                yield suspect, place.try_alone(suspect)
+
+
+class _PlaceOfWork(Protocol):
+    def run(self, take: Callable[[], Job | None]) -> Iterator[tuple[Job, Outcome | Died]]: ...
+    def try_alone(self, job: Job) -> Outcome: ...
+    def close(self) -> None: ...
+
+
+def _place_of_work(queue: _Queue, options: BatchOptions, function: WorkFunction) -> _PlaceOfWork:
+    if options.dask is not None:
         from ho_imaging.batch.cluster import Cluster  # noqa: PLC0415  (an extra)
 
-        cluster = Cluster(options.dask, function, model)
-        try:
-            yield from cluster.run(take)
-        finally:
-            cluster.close()
-        return
-    if workers == 0:
-        while (job := take()) is not None:
-            yield job, function(job)
-        return
-    pool = Pool(workers, max(1, cores // workers), function, limit_s=options.limit_s)
-    try:
-        yield from pool.run(take)
-    finally:
-        pool.close()
+        job = (queue.untried or queue.suspects)[0]
+        return Cluster(options.dask, function, job.settings.model)
+    workers = options.workers
+    if workers is None:
+        workers = 0 if len(queue) <= SMALL_BATCH else available_cores()
+    return _Here(min(workers, len(queue)), function, options.limit_s)
+
+
+class _Here:
+    """Studies run on this machine in ``workers`` processes, or in this one if there are none.
+
+    A suspect runs in a process of its own even then: what has ended this program once must not do so again and again.
+    """
+
+    def __init__(self, workers: int, function: WorkFunction, limit_s: float) -> None:
+        self._workers, self._function, self._limit_s = workers, function, limit_s
+        self._alone = Alone(available_cores(), function, limit_s=limit_s)
+
+    def run(self, take: Callable[[], Job | None]) -> Outcomes:
+        """Yield every job that ``take`` returns with how it ended."""
+        self._alone.close()
+        if self._workers == 0:
+            while (job := take()) is not None:
+                yield job, self._function(job)
+            return
+        threads = max(1, available_cores() // self._workers)
+        with contextlib.closing(Pool(self._workers, threads, self._function, limit_s=self._limit_s)) as pool:
+            yield from pool.run(take)
+
+    def try_alone(self, job: Job) -> Outcome:
+        """Return how a suspect ended."""
+        return self._alone.run(job)
+
+    def close(self) -> None:
+        """End the worker of suspects; the others end with `run`."""
+        self._alone.close()
 
 
 def _counts(ledger: Ledger, discovery: Discovery, analysed: int, left: int) -> BatchCounts:

@@ -9,14 +9,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pydicom
 
 from ho_imaging.batch.ledger import hold_folder
-from ho_imaging.batch.pool import Died, Pool, available_cores
+from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.batch.write import DICOM_FOLDER
 from ho_imaging.errors import HOImagingError, UsageError
@@ -35,23 +34,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MOST_ATTEMPTS = 2
-"""A study that ends its worker so many times is given up, and said so."""
-
 _PAUSE_S = 0.2
 _ROOM_PAUSE_S = 2.0
 _SWEEP_EVERY_S = 600.0
 _MOST_STOPPING_S = 60.0
-_ENDED_TOGETHER_S = 0.5
-"""A worker that was told to end when the service was dies so long, at most, before the service knows."""
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A study at work: the job and how often it was begun."""
-
-    job: Job
-    attempts: int
 
 
 def check_config(config: ServeConfig) -> None:
@@ -162,7 +148,8 @@ class Service:
                 task()
             except Exception as error:  # a thread that died silently would look like a quiet night
                 logger.exception("%s stopped", name)
-                self._wrong = f"{name} stopped ({type(error).__name__})"
+                why = f": {error}" if isinstance(error, HOImagingError) else f" ({type(error).__name__})"
+                self._wrong = f"{name} stopped{why}"
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
@@ -190,15 +177,15 @@ class Service:
         )
         threads = max(1, available_cores() // analysis.workers)
         pool = Pool(analysis.workers, threads, self._function, limit_s=analysis.limit_s)
-        at_work: dict[str, _Work] = {}
+        at_work: set[str] = set()
 
-        def take() -> Job | None:
+        def take(*, suspect: bool = False) -> Job | None:
             if self._stopping.is_set():
                 return None
-            ready = self._with_room(lambda: self.spool.take_ready(self.config.spool.quiet_s))
+            ready = self._with_room(lambda: self.spool.take_ready(self.config.spool.quiet_s, suspect=suspect))
             if ready is None:
                 return None
-            uid, attempts, rows = ready
+            uid, rows = ready
             images = tuple(
                 ImageRef(
                     self.spool.folder / row["file"],
@@ -210,40 +197,42 @@ class Service:
                 )
                 for row in rows
             )
-            job = Job(StudyRef(uid, images), str(self.spool.folder / "out"), settings, None, "")
-            at_work[uid] = _Work(job, attempts)
-            return job
+            at_work.add(uid)
+            return Job(StudyRef(uid, images), str(self.spool.folder / "out"), settings, None, "")
 
+        def ended(uid: str, outcome: Outcome | Died) -> None:
+            at_work.discard(uid)
+            self._with_room(lambda: self._ended(uid, outcome))
+
+        stopped = self._stopping.is_set
         try:
-            while not self._stopping.is_set():
-                for job, outcome in pool.run(take, stopped=self._stopping.is_set):
-                    ended = at_work.pop(job.study.study_uid)
-                    self._with_room(lambda ended=ended, outcome=outcome: self._ended(ended, outcome))  # type: ignore[misc]  # binds
+            while not stopped():
+                for job, outcome in pool.run(take, stopped=stopped):
+                    ended(job.study.study_uid, outcome)
+                # Nothing is at work now, and nothing is begun before a suspect has ended.
+                with contextlib.closing(Alone(available_cores(), self._function, limit_s=analysis.limit_s)) as alone:
+                    while (suspect := take(suspect=True)) is not None:
+                        ended(suspect.study.study_uid, alone.run(suspect, stopped=stopped))
                 self._stopping.wait(_PAUSE_S)
         finally:
             pool.close()
             for uid in at_work:
                 with contextlib.suppress(SpoolFullError):  # the next start takes it up
-                    self.spool.put_back(uid, tried=False)
+                    self.spool.put_back(uid)
 
-    def _ended(self, ended: _Work, outcome: Outcome | Died) -> None:
-        uid = ended.job.study.study_uid
+    def _ended(self, uid: str, outcome: Outcome | Died) -> None:
         if isinstance(outcome, Died):
-            if self._stopping.wait(_ENDED_TOGETHER_S):  # a system that stops a service tells all its processes
-                self.spool.put_back(uid, tried=False)
-                return
-            logger.warning("study %s: %s", uid, outcome)
-            if ended.attempts < MOST_ATTEMPTS:
-                self.spool.put_back(uid)
-                return
-            outcome = Outcome(uid, "failed", f"given up after {ended.attempts} tries: {outcome}")
+            logger.warning("study %s: %s; it is tried again alone", uid, outcome)
+            self.spool.put_back(uid, suspect=True)
+            return
         if outcome.status == "changed":
             self.spool.put_back(uid)
             return
         if outcome.status == "stopped":
             self.spool.put_back(uid)
-            logger.error("results cannot be written: %s", outcome.reason)
-            self._stopping.wait(5.0)
+            if not self._stopping.is_set():
+                logger.error("study %s waits: %s", uid, outcome.reason)
+                self._stopping.wait(5.0)
             return
         objects = [] if outcome.status != "done" else self._objects(uid)
         self.spool.end(

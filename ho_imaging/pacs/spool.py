@@ -97,11 +97,11 @@ class Spool:
             self._database.executescript(_SCHEMA)
 
     def recover(self) -> None:
-        """Take up what the last process left: studies at work wait again, half-written files go.
+        """Take up what the last process left: studies at work wait again, as suspects, half-written files go.
 
         For the one process that holds the folder.
         """
-        self._run("UPDATE studies SET state = 'waiting' WHERE state = 'analysing'")
+        self._run("UPDATE studies SET state = 'waiting', changed = ? WHERE state = 'analysing'", time.time())
         for part in (self.folder / "in").glob("*/*.part"):
             part.unlink(missing_ok=True)
 
@@ -169,8 +169,11 @@ class Spool:
                 (study_uid, now),
             )
 
-    def take_ready(self, quiet_s: float) -> tuple[str, int, list[sqlite3.Row]] | None:
-        """Give a study that has been quiet for long enough, how often it was begun, and its instances.
+    def take_ready(self, quiet_s: float, *, suspect: bool = False) -> tuple[str, list[sqlite3.Row]] | None:
+        """Give the study that has been quiet for longest, if that is long enough, and its instances.
+
+        A ``suspect``, which was begun and did not end because its worker or the service died, is given to whoever asks
+        for one, and any other study to whoever does not: when it is the turn of a suspect, the others wait.
 
         Never one that is at work: a late film makes it wait, and it is taken again only after `end` or `put_back`. Two
         runs of one study would write the same files, and the first to end would end the other's wait.
@@ -183,7 +186,7 @@ class Spool:
                     time.time() - quiet_s,
                     *self._at_work,
                 )
-                if study is None:
+                if study is None or (study["attempts"] > 0) != suspect:
                     return None
                 uid = study["study_uid"]
                 self._database.execute(
@@ -191,15 +194,18 @@ class Spool:
                 )
                 rows = self._all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received, sop_uid", uid)
             self._at_work.add(uid)  # known only once the ledger is: a change that failed took nothing
-        return uid, study["attempts"] + 1, rows
+        return uid, rows
 
-    def put_back(self, study_uid: str, *, tried: bool = True) -> None:
-        """Let a study that was not finished be taken again; ``tried``: whether it counts that it was begun."""
+    def put_back(self, study_uid: str, *, suspect: bool = False) -> None:
+        """Let a study that was not finished be taken again, as if it had not been begun; a suspect after all others."""
         with self._lock:
             self._run(
-                "UPDATE studies SET state = 'waiting', attempts = attempts - ? "
+                "UPDATE studies SET state = 'waiting', changed = CASE WHEN ? THEN ? ELSE changed END, "
+                "attempts = CASE WHEN ? THEN attempts ELSE max(attempts - 1, 0) END "
                 "WHERE study_uid = ? AND state = 'analysing'",
-                int(not tried),
+                suspect,
+                time.time(),
+                suspect,
                 study_uid,
             )
             self._at_work.discard(study_uid)

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
+from ho_imaging.batch.cluster import _work
+from ho_imaging.batch.pool import Died
+from ho_imaging.batch.work import Job, work
 from ho_imaging.errors import UsageError
+from ho_imaging.pipeline import LOADING
+from ho_imaging.reading import discover
+from ho_imaging.stopwatch import stage
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
@@ -78,10 +84,53 @@ def test_a_study_that_kills_its_worker_is_given_up(films, tmp_path, cluster):
     assert ended.keys() == set(films.iterdir())
     (given_up,) = (row for row in ended.values() if row["status"] != "refused")
     assert given_up["status"] == "failed"
-    assert "its worker died" in given_up["reason"]
+    assert given_up["reason"] == "given up after 2 tries alone: its worker died"
     assert not list((tmp_path / "out").rglob(".trying"))
 
 
 def test_no_scheduler_is_said(films, tmp_path):
     with pytest.raises(UsageError, match="no Dask scheduler"):
         run_batch([films], tmp_path / "out", CHEST, BatchOptions(dask="tcp://127.0.0.1:1"))
+
+
+@pytest.fixture
+def job(tmp_path, films):
+    (study, *_) = discover([films]).studies
+    return Job(study, str(tmp_path / "out"), CHEST, None, "")
+
+
+def fails_if_begun(job):
+    raise AssertionError("it was begun")
+
+
+def dies_loading(job):
+    with stage(LOADING):
+        raise SystemExit
+
+
+def test_on_a_worker_only_deaths_of_this_trial_count_and_none_while_the_model_is_loaded(job, monkeypatch):
+    """A scheduler begins a task of a worker that died by itself; the same is to be given up only alone."""
+    monkeypatch.setattr("ho_imaging.batch.cluster._model_here", lambda name, _: name)
+
+    def begin(function, trial, *, alone):
+        return _work(function, job, {}, trial, alone=alone)
+
+    def die(job):
+        raise SystemExit
+
+    for _ in range(5):  # earlier runs on a cluster that was switched off
+        with pytest.raises(SystemExit):
+            begin(die, f"earlier {_}", alone=True)
+    for trial in ("side by side", "alone"):
+        with pytest.raises(SystemExit):
+            begin(dies_loading, trial, alone=False)
+    with pytest.raises(SystemExit):
+        begin(die, "side", alone=False)
+    assert isinstance(begin(fails_if_begun, "side", alone=False), Died)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            begin(die, "alone", alone=True)
+    outcome = begin(fails_if_begun, "alone", alone=True)
+    assert (outcome.status, outcome.reason) == ("failed", "given up after 2 tries alone: its worker died")
+    assert begin(work, "another", alone=True).status == "refused"
+    assert not list(Path(job.out_dir).rglob(".trying"))

@@ -116,8 +116,8 @@ def test_an_interrupt_amid_a_note_costs_that_note_alone(tmp_path):
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.begin({})
     with pytest.raises(KeyboardInterrupt):
-        ledger.plan([("1.2", "x")], Interrupted(), ())
-    ledger.pause()
+        ledger.plan([("1.2", "x", 0)], Interrupted(), ())
+    ledger.release()
     assert list(ledger.rows()) == []
     ledger.close()
 

@@ -75,7 +75,9 @@ def test_a_destination_that_refuses_or_sleeps_gets_it_later(config, peer, stand_
 def test_a_study_that_kills_its_worker_is_given_up_and_the_next_is_not(config, peer, stand_ins):
     with running(config(send=[peer.destination]), stand_ins.killer) as service:
         send(service.receiver.port, [small_film(1)])
-        wait_for(lambda: service.counters.values().get("studies_failed") == 1)
+        wait_for(lambda: service.counters.values().get("studies_failed") == 1, 180)  # three workers have to start
+        (study,) = service.spool._all("SELECT reason FROM studies")
+        assert study["reason"].startswith("given up after 2 tries alone: its worker was killed (SIGKILL)")
         assert service.spool.counts()["studies_ended"] == 1
         service.check()
         assert send(service.receiver.port, [small_film(2)]) == [0]
@@ -127,7 +129,7 @@ def test_term_ends_a_study_at_work_which_is_begun_anew_with_all_its_tries(config
             process.wait()
     with running(config(), stand_ins.dies_once) as service:
         ended = service.counters.values
-        wait_for(lambda: {"studies_done", "studies_failed"} & set(ended()))
+        wait_for(lambda: {"studies_done", "studies_failed"} & set(ended()), 180)
         assert (ended().get("studies_done"), ended().get("studies_failed")) == (1, None)
 
 

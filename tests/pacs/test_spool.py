@@ -26,8 +26,8 @@ def add(spool, number, *, study="1.2", data=b"film"):
 def test_an_instance_is_on_disk_and_known_to_the_next_process(tmp_path):
     assert add(make(tmp_path), 1)
     again = make(tmp_path)  # the first was never closed, as after a kill
-    uid, attempts, (row,) = again.take_ready(0.0)
-    assert (uid, attempts, row["sop_uid"]) == ("1.2", 1, "1.2.1")
+    uid, (row,) = again.take_ready(0.0)
+    assert (uid, row["sop_uid"]) == ("1.2", "1.2.1")
     assert (again.folder / row["file"]).read_bytes() == b"film\x01"
     assert hashlib.sha256(b"film\x01").hexdigest() == row["sha256"]
 
@@ -36,12 +36,12 @@ def test_a_study_waits_until_it_is_quiet_and_waits_anew_when_a_film_comes(tmp_pa
     spool = make(tmp_path)
     add(spool, 1)
     assert spool.take_ready(60.0) is None
-    uid, _, rows = spool.take_ready(0.0)
+    uid, rows = spool.take_ready(0.0)
     assert len(rows) == 1
     assert spool.take_ready(0.0) is None  # it is at work
     add(spool, 2)
     spool.end(uid, status="done", reason=None, objects=[], destinations=[])
-    assert len(spool.take_ready(0.0)[2]) == 2
+    assert len(spool.take_ready(0.0)[1]) == 2
 
 
 def test_the_same_film_again_changes_nothing(tmp_path):
@@ -59,16 +59,45 @@ def test_a_study_at_work_when_the_process_ends_is_taken_up_again(tmp_path):
     add(spool, 1)
     spool.take_ready(0.0)
     again = make(tmp_path)
-    assert again.take_ready(0.0) is None  # opening it alone changes nothing: another may be at work there
+    assert again.take_ready(0.0, suspect=True) is None  # opening it alone changes nothing: another may be at work there
     again.recover()
-    assert again.take_ready(0.0)[1] == 2
+    assert again.take_ready(0.0) is None
+    assert again.take_ready(0.0, suspect=True)[0] == "1.2"
+
+
+@pytest.mark.parametrize("who_died", ["worker", "service"])
+def test_a_suspect_comes_after_all_that_waits_and_nothing_that_came_later_goes_before_it(tmp_path, who_died):
+    spool = make(tmp_path)
+    add(spool, 1)
+    uid, _ = spool.take_ready(0.0)
+    add(spool, 2, study="1.4")
+    if who_died == "worker":
+        spool.put_back(uid, suspect=True)
+    else:
+        spool = make(tmp_path)
+        spool.recover()
+    add(spool, 3, study="1.5")
+    assert spool.take_ready(0.0, suspect=True) is None
+    assert spool.take_ready(0.0)[0] == "1.4"
+    assert spool.take_ready(0.0) is None  # its turn: others wait, so that it is alone
+    assert spool.take_ready(0.0, suspect=True)[0] == uid
+    assert spool.take_ready(0.0)[0] == "1.5"
+
+
+def test_a_study_put_back_as_if_it_had_not_been_begun_is_no_suspect(tmp_path):
+    spool = make(tmp_path)
+    add(spool, 1)
+    for _ in range(6):
+        uid, _ = spool.take_ready(0.0)
+        spool.put_back(uid)
+    assert spool.take_ready(0.0)[0] == uid
 
 
 @pytest.mark.parametrize("given_up", [False, True], ids=["ended", "put back"])
 def test_a_study_at_work_is_not_taken_a_second_time_and_its_late_film_is_analysed_after(tmp_path, given_up):
     spool = make(tmp_path)
     add(spool, 1)
-    uid, _, _ = spool.take_ready(0.0)
+    uid, _ = spool.take_ready(0.0)
     add(spool, 2)
     add(spool, 3, study="1.4")
     assert spool.take_ready(0.0)[0] == "1.4"  # it holds up no other
@@ -77,8 +106,8 @@ def test_a_study_at_work_is_not_taken_a_second_time_and_its_late_film_is_analyse
         spool.put_back(uid)
     else:
         spool.end(uid, status="done", reason=None, objects=[], destinations=[])
-    again, attempts, rows = spool.take_ready(0.0)
-    assert (again, attempts, [row["sop_uid"] for row in rows]) == (uid, 1, ["1.2.1", "1.2.2"])
+    again, rows = spool.take_ready(0.0)
+    assert (again, [row["sop_uid"] for row in rows]) == (uid, ["1.2.1", "1.2.2"])
     spool.end(uid, status="done", reason=None, objects=[], destinations=[])
     assert spool.take_ready(0.0) is None
     assert spool.counts()["studies_ended"] == 1
@@ -88,20 +117,20 @@ def test_a_study_at_work_is_not_taken_a_second_time_and_its_late_film_is_analyse
 def test_a_late_film_is_analysed_when_the_process_ends_in_between(tmp_path, first_has_ended):
     spool = make(tmp_path)
     add(spool, 1)
-    uid, _, _ = spool.take_ready(0.0)
+    uid, _ = spool.take_ready(0.0)
     add(spool, 2)
     spool.take_ready(0.0)  # by another worker
     if first_has_ended:
         spool.end(uid, status="done", reason=None, objects=[], destinations=[])
     again = make(tmp_path)
     again.recover()
-    assert len(again.take_ready(0.0)[2]) == 2
+    assert len(again.take_ready(0.0)[1]) == 2
 
 
 def test_every_destination_gets_every_object_until_it_has_taken_it(tmp_path):
     spool = make(tmp_path)
     add(spool, 1)
-    uid, _, _ = spool.take_ready(0.0)
+    uid, _ = spool.take_ready(0.0)
     made = [(f"9.{n}", spool.folder / "out" / f"{n}.dcm") for n in range(2)]
     spool.end(uid, status="done", reason=None, objects=made, destinations=["a", "b"])
     assert [i.sop_uid for i in spool.due("a")] == [i.sop_uid for i in spool.due("b")] == ["9.0", "9.1"]
@@ -231,7 +260,7 @@ def test_a_film_that_comes_while_its_study_goes_stays_and_is_analysed(tmp_path, 
 
     monkeypatch.setattr(spool_module, "write_durably", sweep_before_it_is_noted)
     add(spool, 1, data=b"replaced")
-    _, _, (row,) = spool.take_ready(0.0)
+    _, (row,) = spool.take_ready(0.0)
     assert (spool.folder / row["file"]).read_bytes() == b"replaced\x01"
 
 
@@ -248,7 +277,7 @@ def test_a_film_that_comes_during_a_sweep_keeps_its_study(tmp_path, monkeypatch)
 
     monkeypatch.setattr(Path, "unlink", add_meanwhile)
     assert spool.sweep(-1.0) == 1
-    uid, _, rows = spool.take_ready(0.0)
+    uid, rows = spool.take_ready(0.0)
     assert (uid, [row["sop_uid"] for row in rows]) == ("1.4", ["1.2.2", "1.2.3"])
     assert all((spool.folder / row["file"]).exists() for row in rows)
 
@@ -288,7 +317,7 @@ def test_a_film_of_a_full_study_can_be_replaced(tmp_path):
     assert add(spool, 1, data=b"better")
     with pytest.raises(SpoolFullError):
         add(spool, 2)
-    _, _, (row,) = spool.take_ready(0.0)
+    _, (row,) = spool.take_ready(0.0)
     assert (spool.folder / row["file"]).read_bytes() == b"better\x01"
 
 
@@ -305,7 +334,7 @@ def test_a_film_that_two_bring_stays_where_one_of_them_finds_no_room_to_note_it(
     monkeypatch.setattr(spool, "_note", full)
     with pytest.raises(SpoolFullError):
         add(spool, 1)
-    _, _, (row,) = spool.take_ready(0.0)
+    _, (row,) = spool.take_ready(0.0)
     assert (spool.folder / row["file"]).read_bytes() == b"film\x01"
 
 
