@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import side, word
+from ho_imaging.cli.common import add_site_argument, site_of
 from ho_imaging.errors import UsageError
 from ho_imaging.path_text import path_text
-from ho_imaging.vocabulary import Laterality, Region, View
+from ho_imaging.vocabulary import Laterality, Region, View, spell, spell_side
 
 if TYPE_CHECKING:
     from ho_imaging.batch import Outcome, Progress
@@ -45,19 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clinical facts by study, separated by commas: study_uid, cause, days_since_event, prophylaxis",
     )
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
     parser.add_argument(
         "--region",
-        type=word,
+        type=spell,
         metavar="WORD",
         help="the region of every film, in place of what the files say: " + ", ".join(Region),
     )
     parser.add_argument(
-        "--view", type=word, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
+        "--view", type=spell, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
     )
     parser.add_argument(
         "--laterality",
-        type=side,
+        type=spell_side,
         metavar="WORD",
         help="the side of every film, likewise, R, L or B or one of: " + ", ".join(Laterality),
     )
@@ -86,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         view=options.view,
         laterality=options.laterality,
         spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
+        site=site_of(options),
         masks=options.masks,
         overlays=options.overlays,
         dicom=options.dicom,
