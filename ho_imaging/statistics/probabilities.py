@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,8 @@ __all__ = ["BINS", "NetBenefit", "ReliabilityBin", "calibration_error", "decisio
 BINS = 10
 
 
-class ReliabilityBin(NamedTuple):
+@dataclass(frozen=True)
+class ReliabilityBin:
     """A tenth of the stated probability: its ends, how many fall into it, their mean, and how many are true."""
 
     low: float
@@ -23,7 +24,8 @@ class ReliabilityBin(NamedTuple):
     true: int
 
 
-class NetBenefit(NamedTuple):
+@dataclass(frozen=True)
+class NetBenefit:
     """Net benefit at a threshold probability: by the stated probabilities, of calling all positive, or none (0)."""
 
     probability: float
