@@ -18,7 +18,7 @@ from ho_imaging.evaluation.outcomes import FilmOutcome, film_outcomes
 from ho_imaging.evaluation.site_threshold import suggest_site
 from ho_imaging.evaluation.validation_figures import by_size, group_figures, split_by_columns
 from ho_imaging.evaluation.validation_page import write_validation
-from ho_imaging.evaluation.validation_schema import ValidationFigures
+from ho_imaging.evaluation.validation_schema import RowNotMatched, ValidationFigures
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.site import SiteFile
@@ -183,7 +183,7 @@ def _figures(
         threshold=threshold,
         labels_sha256=table.sha256,
         rows=len(table.rows),
-        rows_not_matched=tuple(map(str, matched.unmatched)),
+        rows_not_matched=tuple(RowNotMatched(line=row.line, why=row.why) for row in matched.unmatched),
         films_without_row=len(matched.without_row),
         columns_without_subgroups=left,
         all=group_figures(outcomes, confidence),

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from ho_imaging.evaluation.validation_schema import ValidationFigures, described
 from ho_imaging.evaluation.validation_tables import tables, to_markdown
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.path_text import path_text
+from ho_imaging.reading.uid import is_uid
 from ho_imaging.reporting.masks import WriteError
 from ho_imaging.reporting.schema import StudyResult
 
@@ -32,7 +32,7 @@ __all__ = ["write_validation"]
 
 logger = logging.getLogger(__name__)
 
-PICTURES = "pictures"
+PICTURES = "disagreements"
 _JPEG_QUALITY = 85
 _LAST = ("not_analysed", "rows", "films")
 """Tables that stand below the pictures: they may be long."""
@@ -123,7 +123,7 @@ def _cards(
     out_dir: Path, differing: Sequence[Disagreement], figures: ValidationFigures, confidence: Calibration
 ) -> list[_Card]:
     folder = out_dir / PICTURES
-    shutil.rmtree(folder, ignore_errors=True)  # pictures of an earlier run show other outlines
+    _clear(folder)
     cards = []
     for item in differing:
         film = item.film
@@ -143,6 +143,13 @@ def _cards(
             )
         )
     return cards
+
+
+def _clear(folder: Path) -> None:
+    """Delete the pictures of an earlier run, which show other outlines; nothing that is named otherwise."""
+    for path in folder.glob("*.jpg"):
+        if is_uid(path.stem) or path.stem.startswith("uid-"):
+            path.unlink(missing_ok=True)
 
 
 def _picture(folder: Path, film: FilmOutcome) -> tuple[str | None, str]:

@@ -17,6 +17,7 @@ __all__ = [
     "LeftColumn",
     "Proportion",
     "Reason",
+    "RowNotMatched",
     "SideFigures",
     "ValidationFigures",
     "described_keys",
@@ -172,6 +173,13 @@ class LeftColumn(_Part):
     values: int = Field(description="How many different values it has.")
 
 
+class RowNotMatched(_Part):
+    """A row of the table of labels that no one film belongs to."""
+
+    line: int = Field(description="Its line in the table, from 1.")
+    why: str = Field(description="Why it was not used.")
+
+
 class ValidationFigures(_Part):
     """Everything a validation found."""
 
@@ -182,7 +190,7 @@ class ValidationFigures(_Part):
     threshold: float = Field(description="Operating threshold of ectopic bone that the films were analysed with.")
     labels_sha256: str = Field(description="SHA-256 of the table of labels.")
     rows: int = Field(description="Rows of the table of labels.")
-    rows_not_matched: tuple[str, ...] = Field(description="Rows that name no film, or more than one, by line number.")
+    rows_not_matched: tuple[RowNotMatched, ...] = Field(description="Rows that name no film, or more than one.")
     films_without_row: int = Field(description="Films below the folder that no row names; listed in tables.md.")
     columns_without_subgroups: tuple[LeftColumn, ...] = Field(
         description="Further columns that have fewer than 2 or more than 12 different values."

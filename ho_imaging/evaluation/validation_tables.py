@@ -46,8 +46,7 @@ def tables(figures: ValidationFigures, films_without_row: Sequence[str] = ()) ->
     for column, values in figures.by_group.items():
         rows = [_group_row(value, group) for value, group in values.items()]
         found.append(_made(f"By {column.replace('_', ' ')}", GROUP_HEADER, rows, key="group"))
-    for grades in figures.all.grades:
-        found.append(_grade_table(grades))
+    found.extend(map(_grade_table, figures.all.grades))
     found.append(_reliability(figures))
     found.append(
         _made(
@@ -60,9 +59,7 @@ def tables(figures: ValidationFigures, films_without_row: Sequence[str] = ()) ->
             key="not_analysed",
         )
     )
-    rows = [
-        (line.partition(": ")[0].removeprefix("line "), line.partition(": ")[2]) for line in figures.rows_not_matched
-    ]
+    rows = [(str(row.line), row.why) for row in figures.rows_not_matched]
     found.append(_made("Rows that name no one film", ("line", "why"), rows, key="rows"))
     found.append(_made("Films without a row", ("film",), [(name,) for name in films_without_row], key="films"))
     return [table for table in found if table.rows]
@@ -79,7 +76,8 @@ def _headline(figures: ValidationFigures) -> Iterator[tuple[str, str]]:
     group = figures.all
     yield (
         "labelled films: yes, no, unsure, otherwise",
-        f"{group.films}: {group.labelled_yes}, {group.labelled_no}, {group.labelled_unsure}, {group.labelled_otherwise}",
+        f"{group.films}: {group.labelled_yes}, {group.labelled_no}, {group.labelled_unsure}, "
+        f"{group.labelled_otherwise}",
     )
     pending = f", {group.pending} not analysed yet" if group.pending else ""
     yield "accepted, refused, failed", f"{group.accepted}, {group.refused}, {group.failed}{pending}"
