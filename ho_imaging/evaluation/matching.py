@@ -83,7 +83,7 @@ def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Match
         If no row names a film.
 
     """
-    base = folder if folder.is_dir() else folder.parent
+    base = folder.parent if folder.is_file() else folder
     candidates = _candidates(discovery, base)
     index = _Index(candidates)
     found = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from pydantic import ValidationError
 
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.batch.write import folder_name
+from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
+from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.read import ImageRef
 from ho_imaging.reporting.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Side, Status
 
@@ -94,9 +99,9 @@ class FilmOutcome:
 
 def film_outcomes(films: Sequence[LabelledFilm], batch_dir: Path) -> list[FilmOutcome]:
     """Read what a batch made of the films, in their order."""
+    _read.cache_clear()  # of an earlier batch in the same folder
     ended = _ended(batch_dir)
-    results: dict[str, StudyResult | None] = {}
-    return [_outcome(film, ended, results, batch_dir) for film in films]
+    return [_outcome(film, ended, batch_dir) for film in films]
 
 
 def _ended(batch_dir: Path) -> dict[str, dict[str, Any]]:
@@ -113,7 +118,6 @@ def _ended(batch_dir: Path) -> dict[str, dict[str, Any]]:
 def _outcome(
     film: LabelledFilm,
     ended: Mapping[str, Mapping[str, Any]],
-    results: dict[str, StudyResult | None],
     batch_dir: Path,
 ) -> FilmOutcome:
     image = film.image
@@ -126,14 +130,12 @@ def _outcome(
     status = inputs[0]["status"] if inputs else str(row["state"])
     reason = inputs[0]["reason"] if inputs else row["reason"]
     folder = batch_dir / "studies" / folder_name(image.study_uid)
-    if image.study_uid not in results:
-        results[image.study_uid] = _read(folder / "result.json")
-    result = results[image.study_uid]
+    result = _read(folder / "result.json")
     about = None if result is None else _image_of(result, image.sop_instance_uid)
     if result is None or about is None or status != Status.DONE:
         if status == Status.DONE:
             status, reason = "failed", "its result cannot be read (run again with --retry-failed)"
-        size = None if about is None else _size(about)
+        size = _size_in_header(image) if about is None or about.rows is None else _size(about)
         return FilmOutcome(
             film.path, film.name, image.sop_instance_uid, film.label, film.label.ho, status, reason, size
         )
@@ -155,6 +157,7 @@ def _outcome(
     )
 
 
+@lru_cache(maxsize=4)
 def _read(path: Path) -> StudyResult | None:
     try:
         return StudyResult.from_json(path.read_bytes())
@@ -171,6 +174,20 @@ def _image_of(result: StudyResult, uid: str) -> ImageResult | None:
 
 def _size(about: ImageResult) -> int | None:
     return None if about.rows is None or about.columns is None else max(about.rows, about.columns)
+
+
+def _size_in_header(image: ImageRef) -> int | None:
+    """Return the longer side of a film that was refused before its pixels were read, or ``None``."""
+    try:
+        if image.kind is FileKind.DICOM:
+            header = open_dataset(image.path, header_only=True)
+            return max(int(header.get("Rows") or 0), int(header.get("Columns") or 0)) or None
+        from PIL import Image  # noqa: PLC0415  (only for pictures)
+
+        with Image.open(image.path) as picture:
+            return max(picture.size)
+    except Exception:  # noqa: BLE001  (libraries raise what they like at damaged files; the size is a detail)
+        return None
 
 
 def _ho(label: FilmLabel, about: ImageResult) -> HO | None:
@@ -229,6 +246,4 @@ def _pairs(label: FilmLabel, result: StudyResult, uid: str) -> list[GradePair]:
 
 
 def _rank(system: str, grade: str | None) -> int:
-    from ho_imaging.evaluation.grades import GRADES  # noqa: PLC0415
-
     return GRADES[system].index(grade) if grade in GRADES[system] else -1

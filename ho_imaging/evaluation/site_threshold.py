@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from datetime import date
@@ -22,8 +23,13 @@ from ho_imaging.training.calibration import fit_platt
 
 __all__ = ["LEAST_THRESHOLD", "fit_confidence", "smallest_threshold", "suggest_site"]
 
+logger = logging.getLogger(__name__)
+
 LEAST_THRESHOLD = 0.01
 _STEP = 1e-4
+_ENOUGH_NEGATIVES = 50
+"""With so many a rate of 0.1 is known to within about 0.1."""
+
 _FEW = 10
 """With fewer films of either kind the slope of a calibration cannot be told: the bias alone is fitted."""
 
@@ -89,6 +95,10 @@ def suggest_site(
     if not negatives:
         raise UsageError(
             "no threshold can be suggested: no film labelled no was accepted", remedy="label films without ossification"
+        )
+    if len(negatives) < _ENOUGH_NEGATIVES:
+        logger.warning(
+            "the suggested threshold rests on %d films labelled no: label %d or more", len(negatives), _ENOUGH_NEGATIVES
         )
     threshold = smallest_threshold(negatives, rate)
     if threshold >= 1.0:
