@@ -79,7 +79,7 @@ def _reliability(figures: ValidationFigures) -> bytes:
     below = [value - (found.true.low or 0.0) for value, found in zip(values, bins, strict=True)]
     above = [(found.true.high or 0.0) - value for value, found in zip(values, bins, strict=True)]
     stated = [found.stated for found in bins]
-    axes.errorbar(stated, values, yerr=[below, above], fmt="o-", capsize=3)
+    axes.errorbar(stated, values, yerr=[below, above], fmt="o", capsize=3)
     for found, x, y in zip(bins, stated, values, strict=True):
         axes.annotate(str(found.count), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8, color="0.35")
     axes.set(
