@@ -126,11 +126,7 @@ def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Match
             for number, rows in sorted(rows_of.items())
         ),
         unmatched=tuple(unmatched),
-        without_row=tuple(
-            candidate.path
-            for number, candidate in enumerate(candidates)
-            if number not in rows_of and (candidate.rejected is None or not candidate.rejected.stray)
-        ),
+        without_row=tuple(candidate.path for number, candidate in enumerate(candidates) if number not in rows_of),
         problems=tuple(problems),
     )
 
@@ -144,7 +140,8 @@ def _candidates(discovery: Discovery, base: Path) -> list[_Candidate]:
     films += [
         _Candidate(item.path, _below(item.path, base), rejected=item)
         for item in discovery.rejected
-        if not item.path.is_dir()
+        # A text beside a film often has its name; it is no film, and must not make the name stand for two.
+        if not item.stray and not item.path.is_dir()
     ]
     return sorted(films, key=lambda candidate: candidate.name)
 

@@ -249,9 +249,14 @@ def test_sides_make_the_films_label(table):
 
 
 def test_a_film_that_cannot_be_read_has_its_row(table):
-    seen = films(
-        image("a.png", sop="1.1", study="2.1"), rejected=[Rejected(FILMS / "bad.dcm", Status.FAILED, "is empty")]
+    rejected = [
+        Rejected(FILMS / "bad.dcm", Status.FAILED, "is empty"),
+        Rejected(FILMS / "a.txt", Status.REFUSED, "not an image file", stray=True),
+    ]
+    found = match_labels(
+        table("film,ho\nbad.dcm,yes\na,no\n"), films(image("a.png", sop="1.1", study="2.1"), rejected=rejected), FILMS
     )
-    bad = match_labels(table("film,ho\nbad.dcm,yes\na,no\n"), seen, FILMS).films[1]
+    assert found.unmatched == found.without_row == ()
+    bad = found.films[1]
     assert bad.image is None
     assert bad.rejected.reason == "is empty"
