@@ -34,12 +34,13 @@ from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.vendor import Look
+from ho_imaging.statistics.roc import auroc
 from ho_imaging.training import train
 from ho_imaging.training.evaluate import FilmRecord, evaluate_studies
 from ho_imaging.training.export import export_model
 from ho_imaging.training.figures import figures, film_froc
 from ho_imaging.training.generate import write_cases
-from ho_imaging.training.scoring import auroc, sensitivity_at
+from ho_imaging.training.scoring import sensitivity_at
 from ho_imaging.training.truth import StudyTruth, read_truth
 
 logger = logging.getLogger("site_adaptation")

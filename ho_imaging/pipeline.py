@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError, UsageError
-from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
+from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
+from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.read import ImageRef, check_spacing
@@ -105,6 +106,14 @@ class Analyzer:
         The caller's word on every film, in place of what the files say.
     spacing_mm
         Likewise for the pixel spacing (row, column).
+    site
+        A site file (`ho-imaging validate --suggest-threshold`): its operating threshold and confidence of findings are
+        used in place of the model's. It must be of the same weights, which is checked when the model is loaded.
+
+    Raises
+    ------
+    UsageError
+        If an argument means nothing, or the site file cannot be read.
 
     """
 
@@ -117,8 +126,10 @@ class Analyzer:
         view: View | str | None = None,
         laterality: Laterality | str | None = None,
         spacing_mm: tuple[float, float] | None = None,
+        site: str | PathLike[str] | Site | None = None,
     ) -> None:
         self._device = device
+        self._site = site if site is None or isinstance(site, Site) else read_site(site)
         self._region = _word(Region, region)
         self._view = _word(View, view)
         self._laterality = _word(Laterality, laterality)
@@ -130,7 +141,7 @@ class Analyzer:
         if isinstance(model, str | PathLike):
             self._model_name = model if isinstance(model, str) else Path(model)
         else:
-            self._model = model
+            self._model = self._with_site(model)
         self._lock = threading.Lock()
 
     @property
@@ -141,12 +152,14 @@ class Analyzer:
         ------
         ModelError
             If there is no such model or it is damaged.
+        UsageError
+            If the site file is of other weights.
 
         """
         with self._lock:
             if self._model is None:
                 with stage(LOADING):
-                    self._model = self._load()
+                    self._model = self._with_site(self._load())
             return self._model
 
     def _load(self) -> Model:
@@ -162,6 +175,12 @@ class Analyzer:
                 f"model {self._model_name} cannot be loaded ({type(error).__name__}: {error})",
                 remedy="check the installation and the memory that is free",
             ) from error
+
+    def _with_site(self, model: Model) -> Model:
+        if self._site is None:
+            return model
+        self._site.check(model.identity)
+        return replace(model, site=self._site)
 
     def analyze(
         self, source: Source | Sequence[Source], *, context: StudyContext | None = None
@@ -311,7 +330,9 @@ class Analyzer:
         with stage("findings"):
             findings = find_nodules(prediction, anatomy)
             possible = find_possible_nodules(prediction, anatomy)
-        return FilmAnalysis(prediction, FilmReading(prepared, anatomy, findings, possible)), scope.scope_probability
+            highest = highest_probabilities(prediction, anatomy)
+        reading = FilmReading(prepared, anatomy, findings, possible, highest)
+        return FilmAnalysis(prediction, reading), scope.scope_probability
 
     def _not_done(
         self,

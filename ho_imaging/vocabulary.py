@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Laterality", "Region", "Side", "SpacingBasis", "Status", "Structure", "View"]
+__all__ = ["Laterality", "Region", "Side", "SpacingBasis", "Status", "Structure", "View", "spell", "spell_side"]
 
 
 class Status(StrEnum):
@@ -99,3 +99,17 @@ class Structure(StrEnum):
     FEMORAL_HEAD = "femoral_head"
     IMPLANT = "implant"
     BODY = "body"
+
+
+_SIDES = {"r": "right", "l": "left", "b": "bilateral", "both": "bilateral"}
+"""The letters of DICOM, and the everyday word."""
+
+
+def spell(text: str) -> str:
+    """Return a word of the vocabulary as results spell it: ``Frog-Leg`` becomes ``frog_leg``."""
+    return text.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def spell_side(text: str) -> str:
+    """Return a side as results spell it; it may be a letter."""
+    return _SIDES.get(spell(text), spell(text))

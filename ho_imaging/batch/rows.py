@@ -41,6 +41,7 @@ STUDY_COLUMNS: dict[str, str] = {
     "warnings": "string",
     "model": "string",
     "model_sha256": "string",
+    "site_sha256": "string",
 }
 """Columns of ``studies`` with their Arrow types."""
 
@@ -108,6 +109,7 @@ def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
         "warnings": " | ".join(result.warnings) or None,
         "model": None if result.model is None else f"{result.model.name} {result.model.version}",
         "model_sha256": None if result.model is None else result.model.sha256,
+        "site_sha256": None if result.model is None or result.model.site is None else result.model.site.sha256,
     }
 
 

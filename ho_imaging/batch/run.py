@@ -258,7 +258,7 @@ def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
 
 
 def _model_sha256(settings: Settings, *, here: bool) -> str:
-    """Check weights and device, and give the weights' sha256: what is missing is said before the first film.
+    """Check weights, site file and device, and give the weights' sha256: what is wrong is said before the first film.
 
     ``here``: whether this machine does the work.
     """
@@ -268,7 +268,10 @@ def _model_sha256(settings: Settings, *, here: bool) -> str:
     if here:
         choose_device(settings.device)
     name = settings.model
-    return load_weights(Path(name) if os.sep in name else name)[0].sha256
+    identity = load_weights(Path(name) if os.sep in name else name)[0].identity
+    if settings.site is not None:
+        settings.site.check(identity)
+    return identity.sha256
 
 
 def _machine() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from ho_imaging.batch.rows import finding_rows, input_rows, study_row
 from ho_imaging.batch.write import clear_objects, folder_name, write_objects, write_study, write_thumbnail
 from ho_imaging.errors import HOImagingError
+from ho_imaging.network.site import Site
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
 from ho_imaging.severity.context import StudyContext
@@ -24,7 +25,10 @@ __all__ = ["Job", "Outcome", "Settings", "WorkFunction", "fingerprint", "prepare
 
 @dataclass(frozen=True)
 class Settings:
-    """How every study of a batch is analysed; another value of any field makes other results."""
+    """How every study of a batch is analysed; another value of any field makes other results.
+
+    ``site`` is what its file holds, not where it lies: the same file elsewhere changes nothing.
+    """
 
     model: str = "default"
     device: str = "auto"
@@ -32,6 +36,7 @@ class Settings:
     view: str | None = None
     laterality: str | None = None
     spacing_mm: tuple[float, float] | None = None
+    site: Site | None = None
     masks: bool = False
     overlays: bool = False
     dicom: bool = False
@@ -90,6 +95,7 @@ def _analyzer(settings: Settings) -> Analyzer:
         view=settings.view,
         laterality=settings.laterality,
         spacing_mm=settings.spacing_mm,
+        site=settings.site,
     )
 
 

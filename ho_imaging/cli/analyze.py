@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import side, word
+from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
 from ho_imaging.path_text import path_text
-from ho_imaging.vocabulary import Laterality, Region, View
+from ho_imaging.vocabulary import Laterality, Region, View, spell, spell_side
 
 if TYPE_CHECKING:
     from ho_imaging.batch import Outcome, Progress
 
 __all__ = ["add_arguments", "run"]
-
-_PLAIN_EVERY_S = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,19 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clinical facts by study, separated by commas: study_uid, cause, days_since_event, prophylaxis",
     )
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
     parser.add_argument(
         "--region",
-        type=word,
+        type=spell,
         metavar="WORD",
         help="the region of every film, in place of what the files say: " + ", ".join(Region),
     )
     parser.add_argument(
-        "--view", type=word, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
+        "--view", type=spell, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
     )
     parser.add_argument(
         "--laterality",
-        type=side,
+        type=spell_side,
         metavar="WORD",
         help="the side of every film, likewise, R, L or B or one of: " + ", ".join(Laterality),
     )
@@ -86,6 +85,7 @@ def run(options: argparse.Namespace) -> int:
         view=options.view,
         laterality=options.laterality,
         spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
+        site=site_of(options),
         masks=options.masks,
         overlays=options.overlays,
         dicom=options.dicom,
@@ -108,7 +108,12 @@ def run(options: argparse.Namespace) -> int:
         shard=_shard(options.shard),
         dask=_scheduler(options.dask),
     )
-    teller = _Teller(quiet=options.quiet)
+    progress_line = ProgressLine(quiet=options.quiet)
+
+    def on_study(outcome: Outcome, folder: Path, progress: Progress) -> None:
+        _tell(outcome, folder)
+        progress_line.show(progress)
+
     try:
         counts = run_batch(
             options.paths,
@@ -117,10 +122,10 @@ def run(options: argparse.Namespace) -> int:
             batch,
             contexts=contexts,
             contexts_file=options.context,
-            on_study=teller.tell,
+            on_study=on_study,
         )
     finally:
-        teller.end()
+        progress_line.end()
     for item in counts.rejected:
         line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
         sys.stdout.write(json.dumps(line) + "\n")
@@ -132,50 +137,22 @@ def run(options: argparse.Namespace) -> int:
     return 0 if counts.all_done else 1
 
 
-class _Teller:
-    """One line of data a study on standard output; one live line on a terminal, a plain one now and then elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._live = sys.stderr.isatty() and not quiet
-        self._last = time.monotonic()
-
-    def tell(self, outcome: Outcome, folder: Path, progress: Progress) -> None:
-        study = outcome.rows.get("study", {})
-        line = {
-            "study_uid": outcome.study_uid,
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "grade": study.get("grade"),
-            "score": study.get("score"),
-            "category": study.get("category"),
-            "findings": study.get("findings", 0),
-            "films_not_done": study.get("films_not_done", 0),
-            "result": path_text(folder / "result.json"),
-        }
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-        if self._quiet or not (self._live or time.monotonic() - self._last > _PLAIN_EVERY_S):
-            return
-        self._last = time.monotonic()
-        rate = progress.ended / max(progress.seconds, 1e-6)
-        left_s = (progress.total - progress.ended) / max(rate, 1e-6)
-        text = (
-            f"{progress.ended} of {progress.total} studies: {progress.done} done, {progress.refused} refused, "
-            f"{progress.failed} failed; {rate:.1f} a second, {_duration(left_s)} left"
-        )
-        sys.stderr.write(f"\r{text:<100}" if self._live else text + "\n")
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._live:
-            sys.stderr.write("\n")
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+def _tell(outcome: Outcome, folder: Path) -> None:
+    """Write one line of data on a study."""
+    study = outcome.rows.get("study", {})
+    line = {
+        "study_uid": outcome.study_uid,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "grade": study.get("grade"),
+        "score": study.get("score"),
+        "category": study.get("category"),
+        "findings": study.get("findings", 0),
+        "films_not_done": study.get("films_not_done", 0),
+        "result": path_text(folder / "result.json"),
+    }
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def _seconds(text: str | None) -> float | None:

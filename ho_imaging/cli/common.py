@@ -1,26 +1,35 @@
-"""What several commands share: words as people write them, and where results may go."""
+"""What several commands share: the site file, and where results may go."""
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ho_imaging.errors import UsageError
 
-__all__ = ["check_out", "is_page", "side", "word"]
+if TYPE_CHECKING:
+    from ho_imaging.network.site import Site
 
-_SIDES = {"r": "right", "l": "left", "b": "bilateral"}
-"""The letters of DICOM."""
-
-
-def word(text: str) -> str:
-    """Spell a word of the vocabulary as results do: ``Frog-Leg`` becomes ``frog_leg``."""
-    return text.strip().lower().replace("-", "_").replace(" ", "_")
+__all__ = ["add_site_argument", "check_out", "is_page", "site_of"]
 
 
-def side(text: str) -> str:
-    """Spell a side as results do, which may be a letter."""
-    return _SIDES.get(word(text), word(text))
+def add_site_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--site``, for every command that analyses films."""
+    parser.add_argument(
+        "--site",
+        type=Path,
+        metavar="FILE",
+        help="site file of ho-imaging validate: this hospital's operating threshold and confidence of findings",
+    )
+
+
+def site_of(options: argparse.Namespace) -> Site | None:
+    """Read the site file that ``--site`` names, if any; raises `UsageError`."""
+    from ho_imaging.network.site import read_site  # noqa: PLC0415  (pydantic loads only when a command runs)
+
+    return None if options.site is None else read_site(options.site)
 
 
 def is_page(out: Path | None) -> bool:

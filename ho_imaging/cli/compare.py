@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ho_imaging.cli.common import add_site_argument, site_of
+
 __all__ = ["add_arguments", "run"]
 
 
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-other-patient", action="store_true", help="compare even if the files name different patients"
     )
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
 
 
@@ -30,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415  (heavy imports wait until a command needs them)
     from ho_imaging.progression.studies import analyze_study, compare_studies  # noqa: PLC0415
 
-    analyzer = Analyzer(options.model, device=options.device)
+    analyzer = Analyzer(options.model, device=options.device, site=site_of(options))
     studies = [analyze_study(analyzer, study) for study in options.studies]
     comparison = compare_studies(studies, days=options.days, allow_other_patient=options.allow_other_patient)
     # Before any picture: a full disk must not take the result with it.

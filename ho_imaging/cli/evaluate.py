@@ -7,12 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+from ho_imaging.cli.common import add_site_argument, site_of
+
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of studies with truth")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for figures, curves and a page; goes on there"
@@ -35,10 +38,12 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.pairs:
         list_studies(options.data)  # that there are none is said before the model is loaded
-    analyzer = Analyzer(options.model)
+    analyzer = Analyzer(options.model, site=site_of(options))
     identity = analyzer.model.identity
     data = str(options.data.resolve())
     mark = {"name": identity.name, "version": identity.version, "sha256": identity.sha256, "data": data}
+    if identity.site is not None:
+        mark["site"] = identity.site.sha256
     stamp = options.out / "model.json"
     # Stamps used to hold the path as it was given.
     same = (mark, mark | {"data": str(options.data)})

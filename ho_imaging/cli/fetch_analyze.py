@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ho_imaging.cli.common import add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--send", action="store_true", help="put the DICOM objects into the archive")
     parser.add_argument("--overlays", action="store_true", help="write pictures")
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
     web = parser.add_argument_group("DICOMweb")
     web.add_argument("--token-env", metavar="NAME", help="environment variable that holds a bearer token")
     web.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds a bearer token")
@@ -67,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         studies = [*options.study, *(archive.find(query) if query else [])][: options.limit]
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
-    analyzer = Analyzer(options.model)
+    analyzer = Analyzer(options.model, site=site_of(options))
     ended = [_one(archive, analyzer, uid, options) for uid in dict.fromkeys(studies)]
     if not options.quiet:
         sys.stderr.write(f"{ended.count(True)} of {len(ended)} studies done\n")

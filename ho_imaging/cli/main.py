@@ -30,6 +30,7 @@ _COMMANDS = {
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
     "train": "train a network from a configuration",
+    "validate": "measure how well it does on your own labelled films, and fit a threshold to them",
     "evaluate": "score the whole program on studies with truth",
     "export": "turn a training run into a model folder",
     "export-reviews": "export what readers have reviewed, to train, to evaluate and as DICOM",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ho_imaging.cli.common import is_page
+from ho_imaging.cli.common import add_site_argument, is_page, site_of
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.path_text import path_text
 
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--without-readers", action="store_true", help="leave out what readers decided (DIR/reviews)")
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
 
 
@@ -171,7 +172,7 @@ def _of_films(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def _analyzer(options: argparse.Namespace) -> Any:
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
-    return Analyzer(options.model, device=options.device)
+    return Analyzer(options.model, device=options.device, site=site_of(options))
 
 
 def _compared(options: argparse.Namespace, analyzer: Any, analysis: StudyAnalysis) -> ComparisonMaterial:

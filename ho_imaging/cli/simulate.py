@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ho_imaging.cli.common import word
+from ho_imaging.vocabulary import spell
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,13 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="first seed (default: %(default)s)")
     parser.add_argument(
         "--region",
-        type=word,
+        type=spell,
         choices=["pelvis", "hip", "thigh", "knee", "residual_limb"],
         help="what the films show (default: both hips or one, by chance)",
     )
     parser.add_argument(
         "--view",
-        type=word,
+        type=spell,
         choices=["ap", "frog_leg", "lateral", "cross_table_lateral"],
         help="the projection (default: by chance)",
     )

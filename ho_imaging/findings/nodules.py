@@ -26,6 +26,7 @@ __all__ = [
     "SMALLEST_NODULE_MM2",
     "find_nodules",
     "find_possible_nodules",
+    "highest_probabilities",
 ]
 
 SMALLEST_NODULE_MM2 = 4.0
@@ -46,6 +47,7 @@ _SURER, _LESS_SURE = 1.5, 0.5
 """A nodule's outline may as well lie where the map has so many times the probability of the reported outline."""
 
 _HIGHEST_LEVEL = 0.95
+_PEAK_STEP = 1e-4
 _MOST_GROWN_PX = 5.0
 
 POSSIBLE_LEVEL = 0.2
@@ -64,10 +66,12 @@ def find_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...
     """Find and measure the nodules of a film, most certain first.
 
     A nodule is an 8-connected part of the map that reaches the operating threshold somewhere, taken down to 60 % of it
-    (hysteresis). Its outline is the sub-pixel crossing of that level.
+    (hysteresis). Its outline is the sub-pixel crossing of that level. Where a site file raises the operating threshold,
+    outlines stay where the model's own threshold puts them.
     """
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
-    found = _find(prediction, anatomy, level=GROW_SHARE * seed_level, seed_from=seed_level, seed_to=np.inf)
+    level = _outline_level(prediction, seed_level)
+    found = _find(prediction, anatomy, level=level, seed_from=seed_level, seed_to=np.inf)
     return tuple(replace(finding, id=f"F{number}") for number, finding in enumerate(found, start=1))
 
 
@@ -76,6 +80,79 @@ def find_possible_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Fin
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
     found = _find(prediction, anatomy, level=GROW_SHARE * POSSIBLE_LEVEL, seed_from=POSSIBLE_LEVEL, seed_to=seed_level)
     return tuple(replace(finding, id=f"P{number}") for number, finding in enumerate(found, start=1))
+
+
+def highest_probabilities(prediction: Prediction, anatomy: Anatomy) -> dict[Side, float]:
+    """Return, for each side of the film, the highest operating threshold at which something is outlined there.
+
+    That is the highest probability of any part that is large enough to be a nodule, before it is recalibrated to a
+    confidence; 0 where nothing would be outlined at any threshold.
+    """
+    plan = anatomy.sides
+    whole = prediction.probabilities[Structure.HO]
+    grid = prediction.prepared.grid
+    columns_px = grid.column_offset + grid.column_scale * np.arange(whole.shape[1])
+    return {
+        side: _highest(prediction, anatomy, np.where(here, whole, np.float32(0.0)))
+        for side, here in ((plan.first, columns_px < plan.middle_px), (plan.second, columns_px >= plan.middle_px))
+        if here.any()
+    }
+
+
+def _highest(prediction: Prediction, anatomy: Anatomy, probability: NDArray[np.float32]) -> float:
+    """Return the highest threshold at which a part of a map is outlined: what is, is at every lower one too."""
+    peak = float(probability.max(initial=0.0))
+    if peak <= 0.0 or _is_outlined(prediction, anatomy, probability, peak):
+        return peak
+    low, high = 0.0, peak
+    while high - low > _PEAK_STEP:
+        middle = 0.5 * (low + high)
+        if _is_outlined(prediction, anatomy, probability, middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _is_outlined(prediction: Prediction, anatomy: Anatomy, probability: NDArray[np.float32], threshold: float) -> bool:
+    """Return True if any part of a map becomes a nodule at an operating threshold."""
+    level = _outline_level(prediction, threshold)
+    _, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
+    cell_mm = _cell_mm(prediction, anatomy)
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        inside = labels[box] == label
+        if float(probability[box][inside].max()) < threshold:
+            continue
+        mask = np.zeros(labels.shape, dtype=bool)
+        mask[box] = inside
+        alone, _ = _alone(probability, mask, box, level)
+        if _is_large_enough(outlines(alone, level), cell_mm):
+            return True
+    return False
+
+
+def _outline_level(prediction: Prediction, threshold: float) -> float:
+    """Return the probability at which nodules that reach an operating threshold are outlined."""
+    own = prediction.outline_threshold
+    return GROW_SHARE * (threshold if own is None else min(threshold, own))
+
+
+def _cell_mm(prediction: Prediction, anatomy: Anatomy) -> float:
+    return anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
+
+
+def _alone(
+    probability: NDArray[np.float32], mask: NDArray[np.bool_], box: tuple[slice, ...], level: float
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Cut one part out of a map without its neighbours above the level; and where the cut begins (row, column)."""
+    rows, columns = _framed(box)
+    near = probability[rows, columns]
+    alone = np.where(mask[rows, columns] | ~(near >= level), near, np.float32(0.0))
+    return alone, np.array([rows.start, columns.start], dtype=np.float64)
+
+
+def _is_large_enough(prepared_outlines: list[NDArray[np.float64]], cell_mm: float) -> bool:
+    return bool(prepared_outlines) and enclosed_area(prepared_outlines) * cell_mm**2 >= SMALLEST_NODULE_MM2
 
 
 def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: float, seed_to: float) -> list[Finding]:
@@ -117,22 +194,17 @@ def _measure(
     prepared = prediction.prepared
     grid = prepared.grid
     probability = prediction.probabilities[Structure.HO]
-    rows, columns = _framed(box)
-    alone = np.where(mask[rows, columns] | ~(probability[rows, columns] >= level), probability[rows, columns], 0.0)
-    shift = np.array([rows.start, columns.start], dtype=np.float64)
-    prepared_outlines = [contour + shift for contour in outlines(alone.astype(np.float32), level)]
-    if not prepared_outlines:
+    alone, shift = _alone(probability, mask, box, level)
+    prepared_outlines = [contour + shift for contour in outlines(alone, level)]
+    if not _is_large_enough(prepared_outlines, _cell_mm(prediction, anatomy)):
         return None
-    surer = outlines(alone.astype(np.float32), min(_SURER * level, _HIGHEST_LEVEL))
+    surer = outlines(alone, min(_SURER * level, _HIGHEST_LEVEL))
     levels = (
         tuple(contour + shift for contour in surer),
         tuple(prepared_outlines),
         wider.outline(probability, mask, box),
     )
-    cell_mm = anatomy.pixel_mm if anatomy.pixel_mm is not None else prepared.assumed_pixel_mm
     area_cells = enclosed_area(prepared_outlines)
-    if area_cells * cell_mm**2 < SMALLEST_NODULE_MM2:
-        return None
     contours = tuple(grid.points_to_source(contour) for contour in prepared_outlines)
     # The prepared grid has square pixels in mm, so extents are measured there and taken back.
     size = extent(np.concatenate(prepared_outlines))

@@ -56,14 +56,18 @@ def predict(
         probability = calibrate(logit, description.calibration[structure])
         probability[~prepared.valid] = 0.0
         probabilities[structure] = probability
+    thresholds = dict(description.thresholds)
+    if model.site is not None:
+        thresholds[Structure.HO] = model.site.threshold
     return Prediction(
         prepared=prepared,
         probabilities=probabilities,
-        thresholds=dict(description.thresholds),
+        thresholds=thresholds,
         model=model.identity,
         scope_probability=_scope_probability(description, scope),
         scope_logit=scope,
-        finding_confidence=description.finding_confidence,
+        finding_confidence=description.finding_confidence if model.site is None else model.site.finding_confidence,
+        outline_threshold=description.thresholds.get(Structure.HO),
     )
 
 

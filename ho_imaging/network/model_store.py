@@ -8,15 +8,14 @@ that is used when none is asked for.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -27,9 +26,10 @@ from ho_imaging.errors import ModelError
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.prediction import ModelIdentity
+from ho_imaging.network.site import Site
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.preparing.contract import PreparationContract
-from ho_imaging.toml_file import read_toml
+from ho_imaging.toml_file import read_toml, to_toml
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "load_weights",
     "read_description",
     "save_model",
-    "to_toml",
 ]
 
 logger = logging.getLogger(__name__)
@@ -95,6 +94,11 @@ class ModelDescription(_Strict):
             raise ValueError("a structure is named twice")
         return structures
 
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, version and digest of the weights."""
+        return ModelIdentity(self.name, self.version, self.sha256)
+
     def model_post_init(self, _context: object) -> None:
         """Check that every structure has its threshold and calibration."""
         for name, given in (("thresholds", set(self.thresholds)), ("calibration", set(self.calibration))):
@@ -104,17 +108,22 @@ class ModelDescription(_Strict):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Weights ready to run, with what they need to be used rightly. Safe to share between threads."""
+    """Weights ready to run, with what they need to be used rightly. Safe to share between threads.
+
+    ``site``: a hospital's own operating threshold and confidence, in place of those of the description.
+    """
 
     net: UNet
     description: ModelDescription
     device: torch.device
     dtype: torch.dtype
+    site: Site | None = None
 
     @property
     def identity(self) -> ModelIdentity:
         """What results say about the weights."""
-        return ModelIdentity(self.description.name, self.description.version, self.description.sha256)
+        described = self.description.identity
+        return described if self.site is None else replace(described, site=self.site.identity)
 
 
 def load_model(name_or_path: str | Path = "default", *, device: str = "auto", precision: Precision = "auto") -> Model:
@@ -296,18 +305,3 @@ def _build(
     net = fold_batch_norm(net.eval().requires_grad_(False)).to(device=chosen, dtype=dtype)
     logger.info("model %s %s on %s in %s", description.name, description.version, chosen, dtype)
     return Model(net=net, description=description, device=chosen, dtype=dtype)
-
-
-def to_toml(values: Mapping[str, Any], prefix: str = "") -> str:
-    """Write nested tables of scalars and lists as TOML; JSON's strings, numbers and lists are TOML's too."""
-    lines = [
-        f"{json.dumps(key) if not re.fullmatch('[A-Za-z0-9_-]+', key) else key} = {json.dumps(value)}"
-        for key, value in values.items()
-        if not isinstance(value, Mapping)
-    ]
-    text = "\n".join(lines) + "\n" if lines else ""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            header = f"{prefix}{key}"
-            text += f"\n[{header}]\n" + to_toml(value, f"{header}.")
-    return text

@@ -12,16 +12,25 @@ from ho_imaging.network.calibration import AS_IT_IS, Calibration
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["ModelIdentity", "Prediction"]
+__all__ = ["ModelIdentity", "Prediction", "SiteIdentity"]
+
+
+@dataclass(frozen=True)
+class SiteIdentity:
+    """Which site file was used: SHA-256 of the file, in hex, and its operating threshold of ectopic bone."""
+
+    sha256: str
+    threshold: float
 
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which weights made a prediction; ``sha256`` is of the weights file, in hex."""
+    """Which weights made a prediction; ``sha256`` is of the weights file, in hex. ``site``: with which site file."""
 
     name: str
     version: str
     sha256: str
+    site: SiteIdentity | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +41,8 @@ class Prediction:
     the operating threshold of each structure. ``scope_probability``: calibrated probability that the film is of the
     kind the model was made for, ``None`` from a model without that judgement; ``scope_logit``: the raw logit behind it.
     ``finding_confidence`` turns the highest probability in a nodule into the probability that it is one.
+    ``outline_threshold``: the model's own threshold of ectopic bone, which outlines are drawn by where a site file
+    raises the operating one, so that measures stay comparable; ``None``: the operating one.
     """
 
     prepared: Prepared
@@ -41,3 +52,4 @@ class Prediction:
     scope_probability: float | None = None
     scope_logit: float | None = None
     finding_confidence: Calibration = AS_IT_IS
+    outline_threshold: float | None = None

@@ -179,9 +179,10 @@ class Spooling(_Strict):
 
 
 class Analysis(_Strict):
-    """How studies are analysed and which objects go back."""
+    """How studies are analysed and which objects go back; ``site``: a site file of ``ho-imaging validate``."""
 
     model: str = "default"
+    site: Path | None = None
     device: str = "auto"
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     limit_s: Positive = 300.0

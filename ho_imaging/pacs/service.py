@@ -19,6 +19,7 @@ from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.batch.write import DICOM_FOLDER
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.network.site import Site, read_site
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig, within
 from ho_imaging.pacs.health import Counters, HealthServer
 from ho_imaging.pacs.receive import Receiver
@@ -55,17 +56,24 @@ def check_config(config: ServeConfig) -> None:
     check_folder(config.spool.folder)
 
 
-def _check_named(config: ServeConfig) -> None:
+def _check_named(config: ServeConfig) -> Site | None:
+    """Check what a configuration names, and return its site file."""
     from ho_imaging.network.model_store import find_model, read_description  # noqa: PLC0415
 
     with within("analysis.model: "):
-        read_description(find_model(config.analysis.model))
+        identity = read_description(find_model(config.analysis.model)).identity
+    site = None
+    if config.analysis.site is not None:
+        with within("analysis.site: "):
+            site = read_site(config.analysis.site)
+            site.check(identity)
     if config.listen.tls is not None:
         with within("listen.tls."):
             config.listen.tls.for_server()
     for destination in config.send:
         with within(f"send.{destination.name}."):
             check_destination(destination)
+    return site
 
 
 class Service:
@@ -82,6 +90,7 @@ class Service:
         )
         self.receiver = Receiver(config, self.spool, self.counters.add)
         self._function = function
+        self._site: Site | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._health: HealthServer | None = None
@@ -102,7 +111,9 @@ class Service:
             If an address, a secret, a certificate or the model cannot be used, or another service holds the spool.
 
         """
-        _check_named(self.config)  # better said now than with the first study, or for days with each that is not sent
+        # Better said now than with the first study, or for days with each that is not sent. The site file is read once:
+        # one that changes while the service runs would give results of two kinds.
+        self._site = _check_named(self.config)
         with contextlib.ExitStack() as undo:
             _hold(self.config.spool.folder, undo)
             self.spool.recover()
@@ -170,6 +181,7 @@ class Service:
         analysis = self.config.analysis
         settings = Settings(
             model=analysis.model,
+            site=self._site,
             device=analysis.device,
             dicom=True,
             dicom_probability=analysis.probability,

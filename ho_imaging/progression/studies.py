@@ -63,6 +63,7 @@ def compare(
     device: str = "auto",
     days: Sequence[int] | None = None,
     allow_other_patient: bool = False,
+    site: str | PathLike[str] | None = None,
 ) -> ProgressionResult:
     """Say what changed between studies of one patient, given in time order.
 
@@ -70,7 +71,7 @@ def compare(
     ----------
     studies
         Two or more: each a film, a folder or the films of one study, or a `StudyAnalysis` made before.
-    model, device
+    model, device, site
         As for `Analyzer`.
     days
         Days between each study and the next, in place of the dates in the files.
@@ -86,7 +87,7 @@ def compare(
         If a path does not exist.
 
     """
-    analyzer = Analyzer(model, device=device)
+    analyzer = Analyzer(model, device=device, site=site)
     analyses = [analyze_study(analyzer, study) for study in studies]
     return compare_studies(analyses, days=days, allow_other_patient=allow_other_patient).result
 
@@ -157,10 +158,19 @@ def _names_nobody(study: StudyAnalysis) -> bool:
 
 
 def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
-    """Give the weights that all studies were analysed with: other weights see other outlines, which are no growth."""
-    models = {study.result.model.sha256: study.result.model for study in studies if study.result.model is not None}
-    if len(models) > 1:
+    """Give the weights that all studies were analysed with: other weights see other outlines, which are no growth.
+
+    So does another operating threshold, which a site file sets.
+    """
+    used = [study.result.model for study in studies if study.result.model is not None]
+    models = {(model.sha256, None if model.site is None else model.site.threshold): model for model in used}
+    if len({sha256 for sha256, _ in models}) > 1:
         raise UsageError("the studies were analysed by different models", remedy="analyse all of them with one")
+    if len(models) > 1:
+        raise UsageError(
+            "the studies were analysed with different operating thresholds",
+            remedy="analyse all of them with one site file, or all without",
+        )
     return next(iter(models.values()), None)
 
 

@@ -20,6 +20,7 @@ from ho_imaging.reporting.schema import (
     QualityFlagResult,
     SeverityResult,
     SideResult,
+    SiteResult,
     SoftwareResult,
     StudyResult,
     StudySeverityResult,
@@ -35,6 +36,8 @@ __all__ = ["failed_image", "finding_result", "image_result", "model_result", "se
 _LENGTH_DIGITS = 2
 _AREA_DIGITS = 1
 _SHARE_DIGITS = 4
+_PEAK_DIGITS = 6
+"""An operating threshold is chosen between the highest probabilities of two films."""
 
 
 def _rounded(value: float | None, digits: int = _LENGTH_DIGITS) -> float | None:
@@ -59,6 +62,7 @@ def image_result(
 ) -> ImageResult:
     """Describe a film that was read; ``reading``: what was found on it, where it was analysed."""
     spacing = radiograph.spacing
+    highest = {} if reading is None else {side: round(p, _PEAK_DIGITS) for side, p in reading.highest.items()}
     return ImageResult(
         sop_instance_uid=radiograph.sop_instance_uid,
         series_uid=radiograph.series_uid,
@@ -84,6 +88,8 @@ def image_result(
         measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.basis,
         sides=() if reading is None else _sides_in_order(reading),
         scope_probability=_rounded(scope_probability, _SHARE_DIGITS),
+        highest_ho_probability=None if reading is None else max(highest.values(), default=0.0),
+        highest_ho_probability_by_side=highest,
         quality_flags=tuple(QualityFlagResult(code=flag.code, message=flag.message) for flag in radiograph.quality),
     )
 
@@ -208,7 +214,13 @@ def _shares(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 def model_result(identity: ModelIdentity) -> ModelResult:
     """Describe the weights."""
-    return ModelResult(name=identity.name, version=identity.version, sha256=identity.sha256)
+    site = identity.site
+    return ModelResult(
+        name=identity.name,
+        version=identity.version,
+        sha256=identity.sha256,
+        site=None if site is None else SiteResult(sha256=site.sha256, threshold=site.threshold),
+    )
 
 
 def study_result(

@@ -30,8 +30,13 @@ def to_fhir(result: StudyResult, *, subject: str | None = None) -> dict[str, Any
         "identifier": {"system": "urn:dicom:uid", "value": f"urn:oid:{result.study_uid}"},
     }
     if result.model is not None:
-        common["device"] = {"display": f"ho_imaging {result.software.version}, model {result.model.name} "
-                                       f"{result.model.version}, sha256 {result.model.sha256}"}  # fmt: skip
+        words = [
+            f"ho_imaging {result.software.version}",
+            f"model {result.model.name} {result.model.version}",
+            f"sha256 {result.model.sha256}",
+            result.model.site_words(),
+        ]
+        common["device"] = {"display": ", ".join(filter(None, words))}
     regions = {image.sop_instance_uid: str(image.region) for image in result.images}
     sides = () if result.severity is None else result.severity.sides
     observations = [_of_side(side, regions) for side in sides]
@@ -129,6 +134,8 @@ def _measure(code: str, text: str, value: float, unit: str) -> dict[str, Any]:
 
 def _name(result: StudyResult, part: str) -> str:
     weights = "" if result.model is None else result.model.sha256
+    if result.model is not None and result.model.site is not None:
+        weights += f"|{result.model.site.sha256}"
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, f'{result.study_uid}|{weights}|{part}')}"
 
 

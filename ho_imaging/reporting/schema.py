@@ -30,6 +30,7 @@ __all__ = [
     "QualityFlagResult",
     "SeverityResult",
     "SideResult",
+    "SiteResult",
     "SoftwareResult",
     "StudyResult",
     "StudySeverityResult",
@@ -37,7 +38,7 @@ __all__ = [
     "json_schema",
 ]
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 RESEARCH_USE = (
     "Research software. Not a medical device. Not validated on patient data. Not for diagnosis, treatment or triage."
@@ -88,6 +89,16 @@ class ImageResult(_Part):
     sides: tuple[Side, ...] = ()
     """Sides the film shows, in its own order from the left edge."""
     scope_probability: Probability | None = None
+    highest_ho_probability: Probability | None = Field(
+        default=None,
+        description="Highest operating threshold at which something would still be outlined on this film: the highest "
+        "probability of ectopic bone in any part that is large enough to be a nodule, before it is recalibrated to a "
+        "confidence. Null where the film was not analysed.",
+    )
+    highest_ho_probability_by_side: dict[Side, Probability] = Field(
+        default_factory=dict,
+        description="The same for each side of the patient that the film shows, by the half of the film it lies on.",
+    )
     quality_flags: tuple[QualityFlagResult, ...] = ()
 
     def callers_word(self) -> dict[str, Any]:
@@ -202,12 +213,28 @@ class ContextResult(_Part):
     wording: str | None = None
 
 
+class SiteResult(_Part):
+    """A site file: a hospital's own operating threshold and confidence of findings, used in place of the model's."""
+
+    sha256: str = Field(description="SHA-256 of the site file, in hex.")
+    threshold: Probability = Field(description="Operating threshold of ectopic bone that the site file sets.")
+
+
 class ModelResult(_Part):
     """The weights that made the result."""
 
     name: str
     version: str
     sha256: str
+    site: SiteResult | None = Field(
+        default=None,
+        description="The site file that the weights were used with; null where the model's own threshold and "
+        "confidence were used.",
+    )
+
+    def site_words(self) -> str:
+        """Return what is said of the site file wherever the model is named; empty without one."""
+        return "" if self.site is None else f"site file sha256 {self.site.sha256}, threshold {self.site.threshold:g}"
 
 
 class SoftwareResult(_Part):
@@ -220,7 +247,7 @@ class SoftwareResult(_Part):
 class StudyResult(_Part):
     """Everything said about one study. ``status`` is ``done`` if any of its films was analysed."""
 
-    schema_version: Literal["1.0", "1.1", "1.2"] = "1.2"
+    schema_version: Literal["1.0", "1.1", "1.2", "1.3"] = "1.3"
     study_uid: str
     status: Status
     reason: str | None = None

@@ -26,7 +26,8 @@ from ho_imaging.review.decisions import ReviewStore
 from ho_imaging.review.readings import MODEL, Reading, model_reading, reader_reading
 from ho_imaging.review.results import batch_results, default_store
 from ho_imaging.severity.systems.brooker import GRADES
-from ho_imaging.training.figures import Interval, quadratic_kappa
+from ho_imaging.statistics.agreement import kappa, quadratic_kappa
+from ho_imaging.statistics.intervals import Interval, bootstrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,13 +40,10 @@ __all__ = [
     "agreements",
     "bland_altman",
     "committed_readings",
-    "kappa",
     "plot_bland_altman",
 ]
 
 logger = logging.getLogger(__name__)
-
-RESAMPLES = 1000
 
 Pair = tuple[Reading, Reading]
 
@@ -125,17 +123,6 @@ class Agreement:
 
     def _repr_html_(self) -> str:
         return _as_html(self)
-
-
-def kappa(table: NDArray[np.integer]) -> float:
-    """Cohen's kappa (Cohen 1960) of a square table of counts; NaN where chance alone agrees always."""
-    counts = np.asarray(table, dtype=np.float64)
-    total = float(counts.sum())
-    if not total:
-        return float("nan")
-    observed = float(np.trace(counts)) / total
-    chance = float(counts.sum(axis=1) @ counts.sum(axis=0)) / total**2
-    return (observed - chance) / (1.0 - chance) if chance < 1.0 else float("nan")
 
 
 def bland_altman(first: Sequence[float], second: Sequence[float]) -> BlandAltman:
@@ -278,11 +265,11 @@ def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: in
         table=tuple(tuple(int(count) for count in row) for row in table),
         grades=tuple(grades),
         same_grade=float(np.trace(table)) / total if total else math.nan,
-        kappa=_bootstrap([_table([pair], grades) for pair in pairs], lambda found: kappa(_added(found)), seed),
-        kappa_quadratic=_bootstrap(
-            [_table([pair], grades) for pair in pairs], lambda found: quadratic_kappa(_added(found)), seed
+        kappa=bootstrap([_table([pair], grades) for pair in pairs], lambda found: kappa(_added(found)), seed=seed),
+        kappa_quadratic=bootstrap(
+            [_table([pair], grades) for pair in pairs], lambda found: quadratic_kappa(_added(found)), seed=seed
         ),
-        dice=_bootstrap([value for _, value in outlined], lambda found: float(np.median(found)), seed),
+        dice=bootstrap([value for _, value in outlined], lambda found: float(np.median(found)), seed=seed),
         dice_studies=len(outlined),
         measures={name: _measured(pairs, of) for name, of in MEASURES.items()},
         seconds=(_summary(one.seconds for one, _ in pairs), _summary(other.seconds for _, other in pairs)),
@@ -313,16 +300,6 @@ def _measured(pairs: Sequence[Pair], of: Callable[[Reading], float | None]) -> B
     values = [(of(one), of(other)) for one, other in pairs]
     known = [(a, b) for a, b in values if a is not None and b is not None]
     return bland_altman([a for a, _ in known], [b for _, b in known])
-
-
-def _bootstrap(items: Sequence[Any], figure: Callable[[Sequence[Any]], float], seed: int) -> Interval:
-    if not items:
-        return Interval(math.nan, math.nan, math.nan)
-    rng = np.random.default_rng(seed)
-    drawn = [figure([items[i] for i in rng.integers(len(items), size=len(items))]) for _ in range(RESAMPLES)]
-    known = [value for value in drawn if math.isfinite(value)]
-    low, high = np.percentile(known, [2.5, 97.5]) if known else (math.nan, math.nan)
-    return Interval(figure(items), float(low), float(high))
 
 
 def _summary(values: Iterable[float]) -> Summary:

@@ -189,7 +189,10 @@ def _films(result: StudyResult) -> list[str]:
 
 
 def _weights(model: ModelResult | None) -> str | None:
-    return None if model is None else model.sha256
+    """Return what decides which nodules a film has and how they are numbered: the weights, and the site file."""
+    if model is None or model.site is None:
+        return None if model is None else model.sha256
+    return f"{model.sha256} {model.site.sha256}"
 
 
 def _digest(*parts: object) -> str:

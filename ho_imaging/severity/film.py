@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ class FilmReading:
     findings: tuple[Finding, ...]
     possible: tuple[Finding, ...] = ()
     """What may be ectopic bone but does not reach the operating threshold: counts in probabilities only."""
+    highest: Mapping[Side, float] = field(default_factory=dict)
+    """Of each side, the highest operating threshold at which something would be outlined there."""
 
 
 @dataclass(frozen=True, eq=False)

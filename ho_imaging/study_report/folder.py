@@ -15,7 +15,7 @@ from ho_imaging.batch.ledger import Ledger, ledger_files
 from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.progression.schema import ProgressionResult
-from ho_imaging.reporting.schema import SoftwareResult, StudyResult
+from ho_imaging.reporting.schema import ModelResult, SiteResult, SoftwareResult, StudyResult
 from ho_imaging.study_report.material import ComparisonMaterial
 from ho_imaging.vocabulary import Status
 
@@ -155,11 +155,16 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
 def _same_nodules(comparison: ProgressionResult, result: StudyResult) -> bool:
     """Whether the ids of a comparison's last study can be those of a result; before 1.1 it named no weights."""
     models = comparison.model, result.model
-    if models[0] is not None and models[1] is not None and models[0].sha256 != models[1].sha256:
+    if models[0] is not None and models[1] is not None and _used(models[0]) != _used(models[1]):
         return False
     named = {uid for side in comparison.intervals[-1].sides for nodule in side.nodules for uid in nodule.later_ids}
     # Possible nodules (P1, P2, ...) are in no result.
     return {name for name in named if not name.startswith("P")} <= {finding.id for finding in result.findings}
+
+
+def _used(model: ModelResult) -> tuple[str, SiteResult | None]:
+    """Return what decides which nodules there are: the weights and the site file."""
+    return model.sha256, model.site
 
 
 def reviews_of(study: KeptStudy) -> Sequence[ReviewedStudy]:

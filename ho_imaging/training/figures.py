@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,16 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.statistics.agreement import quadratic_kappa
+from ho_imaging.statistics.intervals import bootstrap
+from ho_imaging.statistics.probabilities import calibration_error
+from ho_imaging.statistics.roc import auroc
 from ho_imaging.training.evaluate import FilmRecord, Lesion
-from ho_imaging.training.scoring import CPM_RATES, Froc, auroc, cpm, froc_of, sensitivity_at
+from ho_imaging.training.scoring import CPM_RATES, Froc, cpm, froc_of, sensitivity_at
 
-__all__ = ["CLEAR", "Interval", "clear_means", "confusion", "figures", "film_froc", "quadratic_kappa"]
+__all__ = ["CLEAR", "clear_means", "confusion", "figures", "film_froc"]
 
 RESAMPLES = 300
-CLASS_BINS = 10
 
 CLEAR_CONTRAST_TO_NOISE = 2.0
 CLEAR_LENGTH_MM = 5.0
@@ -46,19 +48,6 @@ def clear_means(records: Sequence[FilmRecord]) -> str:
 
 def _all(_: Lesion) -> bool:
     return True
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure and the range that holds 95 % of its values over resampled films (bootstrap)."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Give it as JSON-able data, ``None`` for NaN."""
-        return {name: _plain(getattr(self, name)) for name in ("value", "low", "high")}
 
 
 def film_froc(records: Sequence[FilmRecord], keep: Keep = _all) -> Froc:
@@ -164,18 +153,6 @@ def confusion(records: Sequence[FilmRecord]) -> NDArray[np.int64]:
     return table
 
 
-def quadratic_kappa(table: NDArray[np.int64]) -> float:
-    """Cohen's kappa with quadratic weights (Cohen 1968) of a table of counts; NaN for an empty one."""
-    total = float(table.sum())
-    if not total:
-        return float("nan")
-    index = np.arange(len(table))
-    weights = (index[:, None] - index[None, :]) ** 2
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
-    chance = float((weights * expected).sum())
-    return 1.0 - float((weights * table).sum()) / chance if chance else float("nan")
-
-
 def _on_truth(records: Sequence[FilmRecord]) -> dict[str, Any]:
     """Say how well the rules alone do, on true masks."""
     table = np.zeros((len(GRADES), len(GRADES)), dtype=np.int64)
@@ -193,7 +170,7 @@ def _class_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
     stated = np.array([max(side.probabilities.values()) for side in graded])
     right = np.array([max(side.probabilities, key=lambda g: side.probabilities[g]) == side.truth for side in graded])
     named = _share(side.truth in {side.found, *side.alternatives} for side in graded)
-    return {"class_ece": _plain(_calibration_error(stated, right)), "truth_among_named": named}
+    return {"class_ece": _plain(calibration_error(stated, right)), "truth_among_named": named}
 
 
 def _finding_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
@@ -204,19 +181,10 @@ def _finding_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
     stated, right = np.array([p for p, _ in pairs]), np.array([is_true for _, is_true in pairs])
     return {
         "findings": len(pairs),
-        "ece": _plain(_calibration_error(stated, right)),
+        "ece": _plain(calibration_error(stated, right)),
         "mean_stated": _plain(float(stated.mean())),
         "mean_true": _plain(float(right.mean())),
     }
-
-
-def _calibration_error(stated: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error over tenths of the stated probability (Naeini et al. 2015)."""
-    bins = np.minimum((stated * CLASS_BINS).astype(int), CLASS_BINS - 1)
-    return sum(
-        float((bins == number).mean()) * abs(float(stated[bins == number].mean() - right[bins == number].mean()))
-        for number in np.unique(bins)
-    )
 
 
 def _burden(records: Sequence[FilmRecord]) -> dict[str, Any]:
@@ -253,15 +221,7 @@ def _study_auroc(records: Sequence[FilmRecord]) -> float:
 def _bootstrap(
     records: Sequence[FilmRecord], figure: Callable[[Sequence[FilmRecord]], float], seed: int
 ) -> dict[str, float | None]:
-    value, nan = figure(records), float("nan")
-    if np.isnan(value):
-        return Interval(nan, nan, nan).to_dict()
-    rng = np.random.default_rng(seed)
-    drawn = [
-        figure([records[index] for index in rng.integers(len(records), size=len(records))]) for _ in range(RESAMPLES)
-    ]
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(value, float(low), float(high)).to_dict()
+    return bootstrap(records, figure, seed=seed, resamples=RESAMPLES).to_dict()
 
 
 def _measure_error(records: Sequence[FilmRecord], true: str, found: str) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Pure scores of detection and segmentation: lesions against candidates, FROC, AUROC, Dice.
+"""Pure scores of detection and segmentation: lesions against candidates, FROC, Dice.
 
 A candidate is a connected group of pixels above a threshold, scored by its highest probability. It finds a lesion when
 it covers at least a tenth of the lesion's area, and is a false alarm when less than a tenth of its own area lies on any
@@ -15,13 +15,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 __all__ = [
     "CPM_RATES",
     "FilmLesions",
     "Froc",
-    "auroc",
     "cpm",
     "dice",
     "froc",
@@ -151,16 +149,6 @@ def sensitivity_at(curve: Froc, false_alarms_per_film: float) -> float:
 def cpm(curve: Froc) -> float:
     """Give the mean sensitivity at 1/8 to 8 false alarms a film; NaN without lesions."""
     return float(np.mean([sensitivity_at(curve, rate) for rate in CPM_RATES]))
-
-
-def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float:
-    """Give the probability that a positive scores above a negative, ties by half (Mann-Whitney); NaN without both."""
-    label = np.asarray(labels, dtype=bool)
-    positives, negatives = int(label.sum()), int((~label).sum())
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(np.asarray(scores, dtype=np.float64))
-    return float((ranks[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def dice(found: Mask, truth: Mask) -> float:

@@ -154,7 +154,7 @@ def scored(monkeypatch):
     def score(*_, **__):
         raise UsageError("scoring begins")
 
-    model = SimpleNamespace(identity=SimpleNamespace(name="m", version="1", sha256="a" * 64))
+    model = SimpleNamespace(identity=SimpleNamespace(name="m", version="1", sha256="a" * 64, site=None))
     monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(lambda self: model))
     monkeypatch.setattr("ho_imaging.training.evaluate.evaluate_studies", score)
 

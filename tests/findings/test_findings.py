@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
-from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.findings import find_nodules, highest_probabilities, read_anatomy
 from ho_imaging.findings.outline import enclosed_area, extent, outlines
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
@@ -173,3 +174,44 @@ def test_a_nodule_is_not_measured_to_the_other_sides_joint(known):
     assert nodule.side is Side.RIGHT
     assert nodule.distance_to_joint_mm is None
     assert nodule.periarticular is None
+
+
+@pytest.mark.parametrize("own", [None, 0.5])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_highest_probability_is_the_highest_threshold_that_outlines(known, seed, own):
+    """Whatever the map: above it nothing is found on that side, at it and below something is."""
+    rng = np.random.default_rng(seed)
+    probability = np.zeros((80, 120), np.float32)
+    for _ in range(6):
+        row, column, radius = rng.integers(8, 72), rng.integers(8, 112), rng.uniform(0.5, 6.0)
+        blob = known.disc(probability.shape, (row, column), radius) * rng.uniform(0.05, 0.99)
+        probability = np.maximum(probability, ndimage.gaussian_filter(blob.astype(np.float32), 0.6))
+    prediction = replace(known.prediction({Structure.HO: probability}, pixel_mm=1.0), outline_threshold=own)
+    anatomy = read_anatomy(prediction)
+    highest = highest_probabilities(prediction, anatomy)
+    assert set(highest) == {anatomy.sides.first, anatomy.sides.second}
+    top = max(highest.values())
+
+    def found(threshold):
+        thresholds = {**prediction.thresholds, Structure.HO: threshold}
+        return find_nodules(replace(prediction, thresholds=thresholds), anatomy)
+
+    for threshold in np.linspace(0.02, 0.98, 33):
+        assert bool(found(threshold)) == (threshold <= top), threshold
+    assert found(top - 1e-3)
+    assert not found(top + 1e-3)
+
+
+def test_a_raised_threshold_leaves_outlines_as_they_were(known):
+    """A site's threshold decides what is reported; where the outline lies stays the model's."""
+    peak = ndimage.gaussian_filter(known.disc((60, 60), (30, 30), 10).astype(np.float32), 4.0)
+    prediction = known.prediction({Structure.HO: peak / peak.max() * 0.95}, pixel_mm=1.0)
+    anatomy = read_anatomy(prediction)
+
+    def area(threshold, own):
+        thresholds = {**prediction.thresholds, Structure.HO: threshold}
+        (finding,) = find_nodules(replace(prediction, thresholds=thresholds, outline_threshold=own), anatomy)
+        return finding.area_mm2
+
+    assert area(0.9, 0.5) == area(0.5, 0.5) > area(0.9, None)
+    assert area(0.3, 0.5) == area(0.3, None) > area(0.5, 0.5)

@@ -21,7 +21,7 @@ from ho_imaging.reporting.schema import (
     StudyResult,
     StudySeverityResult,
 )
-from ho_imaging.review.agreement import agreement, agreements, bland_altman, kappa, plot_bland_altman
+from ho_imaging.review.agreement import agreement, agreements, bland_altman, plot_bland_altman
 from ho_imaging.review.compare import disagreements, grade_distance, outline_dice
 from ho_imaging.review.decisions import Decision, ReviewStore
 from ho_imaging.review.film_truth import film_truth
@@ -29,7 +29,7 @@ from ho_imaging.review.grounds import grounds_of
 from ho_imaging.review.plan import ReadingPlan, read_plan, write_plan
 from ho_imaging.review.readings import MODEL, model_reading, reader_reading
 from ho_imaging.review.worklist import open_worklist
-from ho_imaging.training.figures import quadratic_kappa
+from ho_imaging.statistics.agreement import kappa, quadratic_kappa
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -13,10 +13,11 @@ from ho_imaging import Analyzer
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.simulation.hip_scene import HipPlan
 from ho_imaging.simulation.studies import write_study
+from ho_imaging.statistics.agreement import quadratic_kappa
 from ho_imaging.training.evaluate import Alarm, FilmRecord, Lesion, SideRecord, evaluate_studies
 from ho_imaging.training.evaluation_page import write_page
 from ho_imaging.training.evaluation_tables import markdown_tables
-from ho_imaging.training.figures import CLEAR, confusion, figures, film_froc, quadratic_kappa
+from ho_imaging.training.figures import CLEAR, confusion, figures, film_froc
 from ho_imaging.training.scoring import sensitivity_at
 from ho_imaging.training.truth import list_studies, read_truth
 from ho_imaging.vocabulary import Region, View

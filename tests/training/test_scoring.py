@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ho_imaging.statistics.roc import auroc
 from ho_imaging.training.cases import MASK_BITS
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedInfo
-from ho_imaging.training.scoring import FilmLesions, auroc, cpm, dice, froc, match_lesions, sensitivity_at
+from ho_imaging.training.scoring import FilmLesions, cpm, dice, froc, match_lesions, sensitivity_at
 from ho_imaging.training.validation import FilmLogits, ValidationFilm, score_films
 from ho_imaging.vocabulary import Structure
 

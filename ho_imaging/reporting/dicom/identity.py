@@ -100,12 +100,13 @@ class Maker:
         }
 
     def uid(self, *parts: str) -> UID:
-        """Give a UID that is the same for the same input, model, program and reading.
+        """Give a UID that is the same for the same input, model, site file, program and reading.
 
         An object's own is made from it and from what the object says, by `take_over`.
         """
         reading = () if self.observer is None else ("reading", self.observer.name, self.observer.digest)
-        return stable_uid(self.model.sha256, self.software.version, *parts, *reading)
+        site = () if self.model.site is None else ("site", self.model.site.sha256)
+        return stable_uid(self.model.sha256, *site, self.software.version, *parts, *reading)
 
 
 def stable_uid(*parts: str) -> UID:

@@ -55,7 +55,9 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
     algorithm = AlgorithmIdentification(
         name=f"ho_imaging {maker.model.name}",
         version=maker.model.version,
-        parameters=[f"weights sha256 {maker.model.sha256}", result.research_use],
+        parameters=list(
+            filter(None, (f"weights sha256 {maker.model.sha256}", maker.model.site_words(), result.research_use))
+        ),
     )
     groups: list[PlanarROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations] = [
         _nodule(finding, images[finding.sop_instance_uid], sources[finding.sop_instance_uid], algorithm, maker)

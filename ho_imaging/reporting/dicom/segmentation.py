@@ -24,7 +24,7 @@ from pydicom.valuerep import DS
 from ho_imaging.reporting.dicom import codes
 from ho_imaging.reporting.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
 from ho_imaging.reporting.dicom.masks import fill
-from ho_imaging.reporting.schema import FindingResult, ImageResult
+from ho_imaging.reporting.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
 
 __all__ = ["anatomy_segmentation", "nodule_segmentation", "probability_segmentation", "tracking"]
@@ -173,7 +173,7 @@ def _description(
             family=codes.ALGORITHM_FAMILY,
             version=maker.model.version,
             source="ho_imaging",
-            parameters={"weights_sha256": maker.model.sha256},
+            parameters=_parameters(maker.model),
         ),
         tracking_uid=uid,
         tracking_id=identifier,
@@ -183,6 +183,14 @@ def _description(
         made.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [codes.SIDES[site[1]]]
     made.RecommendedDisplayCIELabValue = _cielab(colour)
     return made
+
+
+def _parameters(model: ModelResult) -> dict[str, str]:
+    """Return what the algorithm was run with: the weights and, where there is one, the site file."""
+    found = {"weights_sha256": model.sha256}
+    if model.site is not None:
+        found |= {"site_sha256": model.site.sha256, "site_threshold": f"{model.site.threshold:g}"}
+    return found
 
 
 def _series_words(words: str, maker: Maker) -> str:
