@@ -35,9 +35,6 @@ _SWAPPED_MARGIN, _TURNED_MARGIN = 3.0, 4.5
 """So much must the logit of scope rise. Of 140 simulated films it rose for none when they were swapped, of 76 frontal
 ones of hips for none when they were turned."""
 
-_REFUSED_MARGIN = 1.0
-"""So much where the film is refused as it is shown."""
-
 _LEAST_OF_USUAL = 0.5
 """And so much of the usual logit must it reach: a chest upside down looks a little like a pelvis."""
 
@@ -84,13 +81,11 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Sho
     turned = {quarters: _turned(prepared, quarters) for quarters in _TURNED}
     logits = {quarters: _logit(model, other) for quarters, other in turned.items()}
     best = max(logits, key=lambda quarters: logits[quarters])
+    # A film that is refused either way loses nothing, and its bones decide. Where femurs lie above a pelvis, too, two
+    # things say the same.
     is_refused = check_anatomy(prediction, anatomy, model.description.scope_threshold).reason is not None
-    if _TURNED[best] is _UPSIDE_DOWN and _upside_down(anatomy):
-        # Where femurs lie above a pelvis, too, two things say the same.
-        margin = 0.0
-    else:
-        margin = _REFUSED_MARGIN if is_refused else _TURNED_MARGIN
-    # Nothing is lost with a film that is refused either way, so its bones alone decide.
+    is_doubted_twice = _TURNED[best] is _UPSIDE_DOWN and _upside_down(anatomy)
+    margin = 0.0 if is_refused or is_doubted_twice else _TURNED_MARGIN
     if logits[best] < found + margin or (logits[best] < least and not is_refused):
         return None
     return _TURNED[best] if _is_in_scope(model, turned[best], 1) else None

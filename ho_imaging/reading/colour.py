@@ -162,7 +162,7 @@ def _other_hue(curve: _Curve) -> NDArray[np.bool_]:
     """Return which levels have a hue other than that of most of the picture: a colour map has, and so have marks."""
     differences = (curve.colours - (curve.colours @ LUMINANCE)[:, None])[:, [2, 0]] * np.array([0.564, 0.713])
     vectors = differences @ np.array([1.0, 1.0j])
-    coloured = np.abs(vectors) > _FEW_COLOURS
+    coloured = np.asarray(np.abs(vectors) > _FEW_COLOURS, dtype=np.bool_)
     mean = complex((vectors * curve.shares)[coloured].sum())
     if mean == 0.0:
         return coloured
