@@ -15,6 +15,8 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError, UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
+from ho_imaging.gate import check_anatomy, check_attributes
+from ho_imaging.gate.rules import RULES
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
@@ -29,7 +31,6 @@ from ho_imaging.reporting.build import (
     study_result,
 )
 from ho_imaging.reporting.schema import ImageResult, StudyResult
-from ho_imaging.scope import check_anatomy, check_attributes
 from ho_imaging.severity import FilmReading, Severity, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
 from ho_imaging.stopwatch import stage
@@ -293,8 +294,8 @@ class Analyzer:
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
         """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
         model = self.model
-        from ho_imaging.network.inference import predict  # noqa: PLC0415  (torch loads only when it is needed)
-        from ho_imaging.showing import shown_wrongly  # noqa: PLC0415  (likewise)
+        from ho_imaging.gate.showing import shown_wrongly  # noqa: PLC0415  (torch loads only when it is needed)
+        from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
 
         contract = model.description.preparation
 
@@ -322,11 +323,11 @@ class Analyzer:
         with stage("network"):
             showing = shown_wrongly(model, prediction, anatomy)
         if showing is not None:
-            what = f"looks like a hip, pelvis or thigh only {showing.how}"
+            what = f"looks like {RULES[radiograph.region.value].shows} only {showing.how}"
             raise OutOfScopeError(what, path=radiograph.path, remedy=showing.remedy)
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
-            raise OutOfScopeError(scope.reason, path=radiograph.path, remedy="give a film of a hip or pelvis")
+            raise OutOfScopeError(scope.reason, path=radiograph.path, remedy=scope.remedy)
         with stage("findings"):
             findings = find_nodules(prediction, anatomy)
             possible = find_possible_nodules(prediction, anatomy)

@@ -149,8 +149,12 @@ def hip_maps(prepared, *, ho=True, columns=(0.27, 0.73)):
     maps[Structure.PELVIS][(r > 0.12) & (r < 0.32)] = 1
     for column in columns:
         maps[Structure.FEMUR][(r > 0.6) & (np.abs(c - column) < 0.05)] = 1
-        head = np.hypot(r - 0.45, (c - column) * round_) < 0.07
+        from_center = np.hypot(r - 0.45, (c - column) * round_)
+        head = from_center < 0.07
         maps[Structure.FEMORAL_HEAD][head] = maps[Structure.FEMUR][head] = 1
+        # The roof of the socket and the neck.
+        maps[Structure.PELVIS][(from_center < 0.1) & (r < 0.45)] = 1
+        maps[Structure.FEMUR][(r > 0.45) & (r < 0.62) & (np.abs(c - column) * round_ < 0.03)] = 1
     if ho:
         maps[Structure.HO][(np.abs(r - 0.45) < 0.03) & (np.abs(c - 0.08) < 0.03)] = 0.9
     return maps

@@ -22,6 +22,9 @@ HEAD_DIAMETER_SD_MM = 3.8
 _HEAD_RADIUS_RANGE_MM = (14.0, 40.0)
 """On the detector: the smallest adult head unmagnified to the largest under 1.3."""
 
+_LEAST_PROSTHESIS_RADIUS_MM = 10.5
+"""Prostheses have heads from 22 mm on."""
+
 _SMALLEST_PART_MM2 = {Structure.PELVIS: 150.0, Structure.FEMUR: 150.0, Structure.IMPLANT: 12.0, Structure.BODY: 400.0}
 """Specks under this area are no bone of a hip."""
 
@@ -42,7 +45,7 @@ def read_anatomy(prediction: Prediction) -> Anatomy:
         above = prediction.probabilities[structure] >= prediction.thresholds.get(structure, 0.5)
         masks[structure] = _without_specks(above, _SMALLEST_PART_MM2[structure] / working_mm**2)
     heads = prediction.probabilities[Structure.FEMORAL_HEAD] >= prediction.thresholds.get(Structure.FEMORAL_HEAD, 0.5)
-    joints, sides, masks[Structure.FEMORAL_HEAD] = _joints(heads, prepared, working_mm)
+    joints, sides, masks[Structure.FEMORAL_HEAD] = _joints(heads, masks[Structure.IMPLANT], prepared, working_mm)
     basis = prepared.radiograph.spacing.basis
     pixel_mm = prepared.pixel_mm
     if pixel_mm is None and joints:
@@ -94,7 +97,7 @@ def _without_specks(mask: NDArray[np.bool_], least_px: float) -> NDArray[np.bool
 
 
 def _joints(
-    heads: NDArray[np.bool_], prepared: Prepared, working_mm: float
+    heads: NDArray[np.bool_], metal: NDArray[np.bool_], prepared: Prepared, working_mm: float
 ) -> tuple[tuple[Joint, ...], SidePlan, NDArray[np.bool_]]:
     """Up to two round parts of plausible size, largest first, the sides they tell apart, and a mask of just these."""
     _, labels, statistics, centroids = cv2.connectedComponentsWithStats(heads.astype(np.uint8), connectivity=8)
@@ -104,7 +107,10 @@ def _joints(
         width, height = statistics[label, cv2.CC_STAT_WIDTH], statistics[label, cv2.CC_STAT_HEIGHT]
         radius_mm = float(np.sqrt(area / np.pi)) * working_mm
         # Without spacing the first look may be at any size; only shape counts then.
-        plausible = prepared.pixel_mm is None or _HEAD_RADIUS_RANGE_MM[0] <= radius_mm <= _HEAD_RADIUS_RANGE_MM[1]
+        least_mm, most_mm = _HEAD_RADIUS_RANGE_MM
+        if _LEAST_PROSTHESIS_RADIUS_MM <= radius_mm < least_mm and 2.0 * (metal & (labels == label)).sum() >= area:
+            least_mm = _LEAST_PROSTHESIS_RADIUS_MM
+        plausible = prepared.pixel_mm is None or least_mm <= radius_mm <= most_mm
         round_enough = area >= 0.5 * width * height and max(width, height) <= 1.6 * min(width, height)
         if plausible and round_enough and area >= 60.0:
             found.append((area, label))

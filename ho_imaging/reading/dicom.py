@@ -33,6 +33,7 @@ from pydicom.uid import (
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.clinical import stated_cause
+from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
 from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of, transfer_syntax
 from ho_imaging.reading.describe import describe
@@ -91,9 +92,6 @@ _FRAME_MACROS = (
 
 _ALWAYS_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit}
 _PERHAPS_LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
-
-_GREY_TOLERANCE = 12
-"""Largest usual difference between colour channels (of 255) of a grey image after lossy colour compression."""
 
 
 def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
@@ -397,16 +395,9 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
     top = 2**bits - 1
     if _is_luminance_first(channels, top):
         channels = np.repeat(channels[..., :1], 3, axis=-1)
-    spread = channels.max(axis=-1) - channels.min(axis=-1)
-    if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
-        raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")
-    flags.append(
-        QualityFlag(
-            "colour_converted", f"Stored as {photometric or 'colour'} though it is grey: taken as its luminance."
-        )
-    )
-    luminance = channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return Stored(np.rint(luminance).astype(np.uint16), bits, False, stored.flags)
+    # Sixteen bits keep what luminance has between two levels.
+    grey = np.clip(grey_of(channels, float(top), flags) * np.float32(65535.0 / top), 0.0, 65535.0)
+    return Stored(np.rint(grey).astype(np.uint16), 16, False, stored.flags)
 
 
 def _is_luminance_first(channels: NDArray[np.int32], top: int) -> bool:
@@ -415,7 +406,7 @@ def _is_luminance_first(channels: NDArray[np.int32], top: int) -> bool:
     Differences of grey are half the range everywhere; no picture in red, green and blue is so in two of three.
     """
     differences = np.abs(channels[::4, ::4, 1:] - (top + 1) // 2)
-    return float(np.percentile(differences, 98.0)) <= _GREY_TOLERANCE / 2 * top / 255
+    return float(np.percentile(differences, 98.0)) <= GREY_TOLERANCE / 2 * top / 255
 
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, TooLargeError, UsageError
+from ho_imaging.reading.colour import grey_of
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced
@@ -22,7 +23,6 @@ __all__ = ["radiograph_from_raster", "raster_uid"]
 _LEAST_SIDE_PX = 64
 _ORIENTATION = 0x0112
 _TURNED = QualityFlag("turned_by_exif", "The file says its picture is turned or mirrored: it was turned back.")
-_GREY_TOLERANCE = 12
 
 
 def raster_uid(data: bytes, role: str = "instance") -> str:
@@ -191,12 +191,8 @@ def _check_size(rows: int, columns: int, max_pixels: int) -> None:
 
 
 def _grey(values: NDArray[np.generic], flags: list[QualityFlag]) -> NDArray[np.generic]:
-    channels = values[..., :3].astype(np.float32)
-    if channels.shape[-1] != 3:
+    if values.shape[-1] < 3:
         return np.asarray(values[..., 0])
+    channels = values[..., :3]
     top = {"uint8": 255.0, "uint16": 65535.0}.get(values.dtype.name, float(channels.max() or 1.0))
-    spread = channels.max(axis=-1) - channels.min(axis=-1)
-    if float(np.percentile(spread[::4, ::4], 98.0)) > _GREY_TOLERANCE * top / 255:
-        raise NotARadiographError("is a colour picture, not a radiograph", remedy="give the original grey image")
-    flags.append(QualityFlag("colour_converted", "Stored in colour though it is grey: taken as its luminance."))
-    return np.asarray(channels @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
+    return grey_of(channels, top, flags)

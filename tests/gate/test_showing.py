@@ -9,13 +9,13 @@ import pydicom
 import pytest
 
 from ho_imaging import Analyzer
-from ho_imaging import showing as module
 from ho_imaging.findings import read_anatomy
+from ho_imaging.gate import showing as module
+from ho_imaging.gate.showing import shown_wrongly
 from ho_imaging.reading.radiograph import QualityFlag
-from ho_imaging.showing import shown_wrongly
-from ho_imaging.vocabulary import Region, View
+from ho_imaging.vocabulary import Region, Structure, View
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FRONTAL = ("01_", "04_", "07_")
 """Samples of both hips, of both hips with much ectopic bone, and of one hip."""
 
@@ -59,11 +59,22 @@ def test_a_film_that_was_turned_is_refused_with_the_way_back(analyzer, prefix, q
 
 
 def model(*, usual=5.0):
-    return SimpleNamespace(net=None, description=SimpleNamespace(usual_scope_logit=usual))
+    return SimpleNamespace(net=None, description=SimpleNamespace(usual_scope_logit=usual, scope_threshold=0.5))
+
+
+def whole_hips(hips, **options):
+    """Two schematic hips whose heads are bone and sit in sockets."""
+    prediction = hips(**options)
+    maps = {structure: picture.copy() for structure, picture in prediction.probabilities.items()}
+    maps[Structure.FEMUR][maps[Structure.FEMORAL_HEAD] > 0] = 1.0
+    for column in (80, 240):
+        maps[Structure.PELVIS][100:140, column - 40 : column + 40] = 1.0
+        maps[Structure.FEMUR][160:180, column - 15 : column + 16] = 1.0
+    return replace(prediction, probabilities=maps)
 
 
 @pytest.fixture
-def looks(monkeypatch):
+def looks(monkeypatch, hips):
     """A network for which a film is right when its upper left corner is bright; counts how often it looks."""
     seen = []
 
@@ -73,12 +84,13 @@ def looks(monkeypatch):
         return None, 9.0 if pixels[0, 0] > 0.85 else -9.0
 
     monkeypatch.setattr(module, "predict_logits", predict_logits)
+    monkeypatch.setattr(module, "predict", lambda *_: whole_hips(hips))
     return seen
 
 
 def shown(hips, corner=(0, 0), *, swapped=False, scope=0.0, **options):
     """Two schematic hips and the picture of a dark film with one bright corner, or of one that is swapped."""
-    prediction = hips(**options)
+    prediction = whole_hips(hips, **options)
     pixels = np.full(prediction.prepared.pixels.shape, 0.2, dtype=np.float32)
     pixels[corner] = 0.9
     prepared = replace(prediction.prepared, pixels=1.0 - pixels if swapped else pixels)
@@ -119,7 +131,38 @@ def test_a_little_better_is_not_better(hips, looks):
 @pytest.mark.parametrize(("logit", "wrongly"), [(-1.0, False), (2.4, False), (2.6, True)])
 def test_what_looks_little_like_a_hip_either_way_is_left_to_the_gate(hips, monkeypatch, logit, wrongly):
     monkeypatch.setattr(module, "predict_logits", lambda *_: (None, logit))
+    monkeypatch.setattr(module, "predict", lambda *_: whole_hips(hips))
     assert (verdict(shown(hips, scope=-20.0)) is not None) == wrongly
+
+
+def no_bones(hips):
+    return replace(hips(), probabilities={s: np.zeros((320, 320), np.float32) for s in Structure})
+
+
+def without_sockets(hips):
+    """Round bones with femur above them and no pelvis near, as in a hand or an elbow."""
+    prediction = whole_hips(hips)
+    maps = {structure: picture.copy() for structure, picture in prediction.probabilities.items()}
+    maps[Structure.FEMUR][100:140, :] = 1.0
+    return replace(prediction, probabilities=maps)
+
+
+@pytest.mark.parametrize("bones", [no_bones, without_sockets])
+@pytest.mark.parametrize("corner", [(0, -1), (-1, -1), (-1, 0)])
+def test_what_only_rises_in_scope_is_not_said_to_be_turned(hips, looks, monkeypatch, corner, bones):
+    """Hands and feet look a little more like a hip upside down, but show none."""
+    monkeypatch.setattr(module, "predict", lambda *_: bones(hips))
+    assert verdict(shown(hips, corner, scope=-9.0)) is None
+    assert len(looks) == 4
+
+
+def test_a_film_that_is_refused_as_shown_need_not_rise_as_much(hips, monkeypatch):
+    monkeypatch.setattr(module, "predict_logits", lambda _net, pixels, _: (None, 5.5 if pixels[0, 0] > 0.85 else -9.0))
+    monkeypatch.setattr(module, "predict", lambda *_: whole_hips(hips))
+    seen = shown(hips, (0, -1), scope=3.0)
+    assert verdict(seen) is None
+    nothing = replace(seen, probabilities=no_bones(hips).probabilities)
+    assert "against the clock" in verdict(nothing).how
 
 
 @pytest.mark.parametrize("about", [{"region": Region.KNEE}, {"view": View.LATERAL}])
