@@ -93,7 +93,7 @@ def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Match
         for column in table.key_columns
     }
     used = [column for column, by_line in found.items() if any(by_line.values())]
-    if table.rows and not used:
+    if table.rows and not used and not table.problems:
         raise UsageError(
             f"no row names a film below {folder} (columns: {', '.join(table.key_columns)})",
             path=table.path,
