@@ -1,0 +1,40 @@
+"""Films too coarse to be read: what looks like ectopic bone on them is possible, and carries no grade."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ho_imaging.findings.finding import Finding
+from ho_imaging.preparing.quality import FilmQuality
+from ho_imaging.reading.radiograph import QualityFlag
+
+__all__ = ["COARSEST_MM", "only_possible", "resolution_flags", "why_too_coarse"]
+
+COARSEST_MM = 1.25
+"""A film that resolves less than this (the side of its real pixels, in mm) is not read."""
+
+
+def why_too_coarse(quality: FilmQuality | None) -> str | None:
+    """Return why a film resolves too little to carry a grade, or ``None``; unknown resolution is no reason."""
+    if quality is None or quality.resolution_mm is None or quality.resolution_mm <= COARSEST_MM:
+        return None
+    return (
+        f"The film resolves about {quality.resolution_mm:.1f} mm; {COARSEST_MM:.2f} mm is asked for: "
+        "its nodules are possible ones."
+    )
+
+
+def resolution_flags(quality: FilmQuality | None) -> tuple[QualityFlag, ...]:
+    """Return the quality flag ``resolution_low`` of a film that is too coarse to be read, or none."""
+    why = why_too_coarse(quality)
+    return () if why is None else (QualityFlag("resolution_low", why),)
+
+
+def only_possible(
+    findings: tuple[Finding, ...], possible: tuple[Finding, ...], quality: FilmQuality | None
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Return reported and possible nodules: on a film too coarse to be read, none are reported and all are possible."""
+    if why_too_coarse(quality) is None:
+        return findings, possible
+    merged = (*findings, *possible)
+    return (), tuple(replace(finding, id=f"P{number}") for number, finding in enumerate(merged, start=1))
