@@ -1,16 +1,10 @@
 """Fit the correction of findings for poor films, and print it as a section of ``model.toml``.
 
-    python benchmarks/resolution.py FOLDER --labels CSV --model hip --jpeg 85,60,30 --rows ROWS.jsonl
+    python benchmarks/resolution.py FOLDER --labels CSV --model hip --jpeg none,85,60,30 --rows ROWS.jsonl
     python benchmarks/fit_quality.py ROWS.jsonl [--ridge 1.0]
 
 Each candidate of the rows (a group of pixels above the level of a possible nodule) is a nodule that was laid in, or is
-not. A logistic regression says how sure it is from the logit of its highest probability and from the film's quality::
-
-    logit(nodule) = a + b * logit(p) - b * (resolution * r + compression * c + noise * n)
-
-so that the coefficients are in units of the logit that they lower (`ho_imaging.network.quality_correction`). They are
-held at zero or more, with a ridge towards zero: what the rows do not show is not corrected. Rows of several files count
-together.
+not. See `ho_imaging.training.quality_fit`. Rows of several files count together.
 """
 
 from __future__ import annotations
@@ -22,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from ho_imaging.network.model_store import to_toml
-from ho_imaging.network.quality_correction import QualityCorrection
+from ho_imaging.training.quality_fit import fit_quality_correction
 
 LEAST_CANDIDATES = 20
 
@@ -46,21 +39,6 @@ def read_rows(files: list[Path]) -> tuple[Values, Values, Values]:
     return np.array(logits), np.array(qualities, dtype=np.float64).reshape(-1, 3), np.array(truth)
 
 
-def fit(logits: Values, qualities: Values, truth: Values, *, ridge: float = 1.0) -> QualityCorrection:
-    """Fit the coefficients by penalised maximum likelihood."""
-
-    def loss(values: Values) -> float:
-        intercept, slope, *weights = values
-        score = intercept + np.exp(slope) * (logits - qualities @ np.array(weights))
-        likelihood = np.logaddexp(0.0, score) - truth * score
-        return float(likelihood.sum() + ridge * float(np.square(weights).sum()))
-
-    bounds = [(None, None), (-3.0, 3.0), *[(0.0, 10.0)] * 3]
-    found = minimize(loss, np.zeros(5), method="L-BFGS-B", bounds=bounds)
-    resolution, compression, noise = (round(float(value), 4) for value in found.x[2:])
-    return QualityCorrection(resolution=resolution, compression=compression, noise=noise)
-
-
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -70,7 +48,7 @@ def main() -> None:
     logits, qualities, truth = read_rows(options.rows)
     if min(truth.sum(), len(truth) - truth.sum()) < LEAST_CANDIDATES:
         parser.error(f"too few candidates: {int(truth.sum())} nodules, {int(len(truth) - truth.sum())} others")
-    correction = fit(logits, qualities, truth, ridge=options.ridge)
+    correction = fit_quality_correction(logits, qualities, truth, ridge=options.ridge)
     sys.stderr.write(f"{int(truth.sum())} nodules, {int(len(truth) - truth.sum())} others\n")
     sys.stdout.write(to_toml({"quality_correction": correction.model_dump()}).lstrip())
 

@@ -1,6 +1,6 @@
 """How coarse and how strongly compressed a real film may be: nodules found and false positives, step by step.
 
-    python benchmarks/resolution.py FOLDER --labels CSV --model hip [--films 20] [--steps 0.5,1,2] [--jpeg 85,60]
+    python benchmarks/resolution.py FOLDER --labels CSV --model hip [--films 20] [--steps 0.5,1,2] [--jpeg none,60]
         [--rows ROWS.jsonl]
 
 Real films of adult hips without ectopic bone (``ho`` is ``no`` in the table), of 800 pixels and more, are brought to
@@ -206,11 +206,11 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=16, help="simulated patients that nodules are taken from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", default=",".join(map(str, STEPS_MM)), help="pixel sizes in mm")
-    parser.add_argument("--jpeg", default="60", help="JPEG qualities besides none, such as 85,60; empty for none")
+    parser.add_argument("--jpeg", default="none,60", help="JPEG qualities; none for no compression")
     parser.add_argument("--rows", type=Path, help="write one line a film and step")
     options = parser.parse_args()
     steps = [float(step) for step in options.steps.split(",")]
-    qualities = [None, *(int(quality) for quality in options.jpeg.split(",") if quality)]
+    qualities = [None if quality == "none" else int(quality) for quality in options.jpeg.split(",")]
     analyzer = Analyzer(options.model)
     nodules = sample_nodules(FINEST_MM, options.patients)
     rows: list[Degraded] = []
