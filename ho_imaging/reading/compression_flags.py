@@ -21,5 +21,14 @@ def compression_flags(compression: Compression) -> list[QualityFlag]:
         how.append(f"+-{compression.near}")
     if compression.ratio is not None:
         how.append(f"{compression.ratio:.0f}:1")
-    what = "The film went through lossy compression" + (f" ({', '.join(how)})" if how else "")
-    return [QualityFlag("lossy_compression", f"{what}: faint bone may be lost, and traces of it look like bone.")]
+    said = ", ".join(how)
+    if not said:
+        text = "The film went through lossy compression: faint bone may be lost, and traces of it look like bone."
+        return [QualityFlag("lossy_compression", text)]
+    return [
+        QualityFlag(
+            "lossy_compression",
+            f"The film went through lossy compression ({said}): faint bone may be lost, and traces of it look like "
+            "bone.",
+        )
+    ]
