@@ -73,10 +73,10 @@ def read_films(folder: Path, model: Model) -> list[Prepared]:
     return list(films.values())
 
 
-def sample_nodules(pixel_mm: float) -> list[Image]:
+def sample_nodules(pixel_mm: float, patients: int = PATIENTS) -> list[Image]:
     """Give mm of cortex of the free nodules of simulated test patients, each cut to where it is."""
     plan = HipPlan(grades=("I", "I"), region=Region.PELVIS, view=View.AP, clutter=False, pixel_mm=pixel_mm)
-    scenes = (sample_hip_scene(FIRST_SEED + number, plan) for number in range(PATIENTS))
+    scenes = (sample_hip_scene(FIRST_SEED + number, plan) for number in range(patients))
     layers = [layer.mineral_mm for scene in scenes for layer in scene.nodules if not layer.fixed]
     return [layer for layer in layers if (layer > VISIBLE_MM).sum() * pixel_mm**2 >= LEAST_MM2]
 

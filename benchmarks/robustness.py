@@ -2,12 +2,16 @@
 
     ho-imaging simulate --out STUDIES --count 120 --seed 700000000 --pixel-mm 0.4
     python benchmarks/robustness.py STUDIES --model hip [--films 20] [--sheet PICTURE.png]
+    python benchmarks/robustness.py --real FOLDER --labels CSV --model hip [--films 20]
 
 The same films, each with one thing changed that happens between a detector and an archive: another maker's processing,
 a wrong window or polarity, noise, compression, pixels that are too large, a turned film, a missing or wrong
 pixel spacing. So many films with a clear nodule and so many without any nodule. Prints JSON: for each condition films
 refused, sensitivity for clear nodules at the operating threshold, and the share of films without ectopic bone on which
 something is outlined.
+
+With ``--real``, the same of real films of hips without ectopic bone of 800 pixels and more, for the conditions of
+pictures that travelled: scaled, sharpened, compressed. A film is counted where it is accepted as it is.
 """
 
 from __future__ import annotations
@@ -21,8 +25,11 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import pydicom
 from cr_film import as_dicom
+from degrade import as_jpeg, as_jpeg_2000, as_near_lossless, sharpened
 from numpy.typing import NDArray
+from real_films import films_labelled
 
 from ho_imaging import Analyzer
 from ho_imaging.preparing import probability_to_source
@@ -33,14 +40,20 @@ from ho_imaging.vocabulary import Structure
 
 Image = NDArray[np.float32]
 
+LEAST_REAL_PX = 800
+
 
 class Shown(NamedTuple):
-    """A film in [0, 1], bone bright, with its numbered nodules, both (rows, columns); its header says ``told_mm``."""
+    """A film in [0, 1], bone bright, with its numbered nodules, both (rows, columns); its header says ``told_mm``.
+
+    ``stored``: how it is made a DICOM object; plainly, without compression, unless stated.
+    """
 
     film: Image
     labels: NDArray[np.int32]
     pixel_mm: float
     told_mm: float | None
+    stored: Callable[..., pydicom.Dataset] = as_dicom
 
 
 def _tones(change: Callable[[Image, float], Image]) -> Callable[[Shown], Shown]:
@@ -107,6 +120,19 @@ def _resized(shown: Shown, pixel_mm: float) -> Shown:
     return Shown(film, labels.astype(np.int32), pixel_mm, pixel_mm)
 
 
+def _to_px(shown: Shown, longest_px: int) -> Shown:
+    """Bring the longer side to so many pixels; a smaller film stays as it is."""
+    share = longest_px / max(shown.film.shape)
+    if share >= 1.0:
+        return shown
+    small = _resized(shown, shown.pixel_mm / share)
+    return small._replace(told_mm=None if shown.told_mm is None else small.pixel_mm)
+
+
+def _in_jpeg(shown: Shown, quality: int) -> Shown:
+    return shown._replace(stored=lambda film, number, **about: as_jpeg(film, number, quality, **about))
+
+
 def _turned(shown: Shown, degrees: float) -> Shown:
     rows, columns = shown.film.shape
     turn = cv2.getRotationMatrix2D((columns / 2, rows / 2), degrees, 1.0)
@@ -122,8 +148,26 @@ def _quarter(shown: Shown, times: int) -> Shown:
     )
 
 
+TRAVELLED: dict[str, Callable[[Shown], Shown]] = {
+    "to 500 pixels": lambda shown: _to_px(shown, 500),
+    "to 300 pixels": lambda shown: _to_px(shown, 300),
+    "to 300 pixels, sharpened": lambda shown: _tones(lambda film, _: sharpened(film))(_to_px(shown, 300)),
+    "to 300 pixels, JPEG 85": lambda shown: _in_jpeg(_to_px(shown, 300), 85),
+    "to 300 pixels, JPEG 60": lambda shown: _in_jpeg(_to_px(shown, 300), 60),
+    "to 500 pixels, JPEG 60": lambda shown: _in_jpeg(_to_px(shown, 500), 60),
+    "JPEG 30": lambda shown: _in_jpeg(shown, 30),
+    "JPEG 2000, 20 to 1": lambda shown: shown._replace(
+        stored=lambda film, number, **about: as_jpeg_2000(film, number, 20.0, **about)
+    ),
+    "JPEG-LS, 16 of 4,096 off": lambda shown: shown._replace(
+        stored=lambda film, number, **about: as_near_lossless(film, number, 16, **about)
+    ),
+}
+"""What happens to pictures on their way through viewers, mails and pages."""
+
 CONDITIONS: dict[str, Callable[[Shown], Shown]] = {
     "as it is": lambda shown: shown,
+    **TRAVELLED,
     "gamma 0.5": _tones(lambda film, _: np.sqrt(film)),
     "gamma 2": _tones(lambda film, _: film**2),
     "histogram equalised": _tones(_equalised),
@@ -182,12 +226,23 @@ def is_clear(nodule: Mapping[str, Any]) -> bool:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", help="simulated studies")
+    parser.add_argument("--real", type=Path, help="folder of real films, in place of simulated studies")
+    parser.add_argument("--labels", type=Path, help="table of the real films")
     parser.add_argument("--model", default="default")
     parser.add_argument("--films", type=int, default=20, help="films with and films without ectopic bone")
     parser.add_argument("--sheet", type=Path, help="write a picture of one film in every condition, with what is found")
     options = parser.parse_args()
     analyzer = Analyzer(options.model)
+    if options.real is not None:
+        if options.labels is None:
+            parser.error("--real takes --labels")
+        sys.stdout.write(
+            json.dumps(of_real_films(analyzer, options.real, options.labels, options.films), indent=2) + "\n"
+        )
+        return
+    if options.folder is None:
+        parser.error("give a folder of simulated studies, or --real and --labels")
     clear, without = choose(options.folder, options.films)
     report: dict[str, dict[str, float | int | None]] = {}
     tiles: list[NDArray[np.uint8]] = []
@@ -196,7 +251,7 @@ def main() -> None:
         for number, shown in enumerate(clear + without):
             changed = change(shown)
             analysis = analyzer.analyze_films(
-                [as_dicom(changed.film, number, body_part="HIP", pixel_mm=changed.told_mm)]
+                [changed.stored(changed.film, number, body_part="HIP", pixel_mm=changed.told_mm)]
             )
             film = next(iter(analysis.films.values()), None)
             if film is None:
@@ -228,6 +283,36 @@ def main() -> None:
         "clear_nodules": nodules,
     }
     sys.stdout.write(json.dumps(about | {"conditions": report}, indent=2) + "\n")
+
+
+def of_real_films(analyzer: Analyzer, folder: Path, labels: Path, count: int) -> dict[str, Any]:
+    """Count real films without ectopic bone on which something is outlined, under each condition of travel."""
+    films: list[Shown] = []
+    outlined_as_it_is = 0
+    for path in films_labelled(folder, labels, least_px=LEAST_REAL_PX):
+        if len(films) == count:
+            break
+        result = analyzer.analyze_films([path]).result
+        spacing = result.images[0].measured_spacing_mm
+        if str(result.status) != "done" or spacing is None:
+            continue
+        film = read_radiograph(path).pixels
+        films.append(Shown(film, np.zeros(film.shape, dtype=np.int32), float(spacing[1]), None))
+        outlined_as_it_is += bool(result.findings)
+    rows = {"as it is": {"outlined": outlined_as_it_is, "possible": 0, "of": len(films), "refused": 0}}
+    for name, change in TRAVELLED.items():
+        outlined, possible, refused = 0, 0, 0
+        for number, shown in enumerate(films):
+            changed = change(shown)
+            dataset = changed.stored(changed.film, number, body_part=None, pixel_mm=None)
+            result = analyzer.analyze_films([dataset]).result
+            refused += str(result.status) != "done"
+            outlined += bool(result.findings)
+            possible += bool(result.possible_findings)
+        rows[name] = {"outlined": outlined, "possible": possible, "of": len(films) - refused, "refused": refused}
+        sys.stderr.write(f"{name}: {rows[name]}\n")
+    identity = analyzer.model.identity
+    return {"model": f"{identity.name} {identity.version}", "films": len(films), "conditions": rows}
 
 
 def _numbers(shown: Shown) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError, UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
+from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
 from ho_imaging.gate import check_anatomy, check_attributes
 from ho_imaging.gate.rules import RULES
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
+from ho_imaging.preparing.quality import film_quality
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.read import ImageRef, check_spacing
 from ho_imaging.reading.uid import usable_uid
@@ -244,6 +247,9 @@ class Analyzer:
             severity = grade_study(readings) if films else None
             repeats = same_nodules(readings) if len(films) > 1 else {}
         findings = [finding_result(f, f.id, repeats.get(f.id)) for reading in readings for f in reading.findings]
+        possible = [
+            finding_result(f, f.id) for reading in readings if why_too_coarse(reading.quality) for f in reading.possible
+        ]
         if context is None and readings:
             context = _stated_context(readings)
         result = study_result(
@@ -254,6 +260,7 @@ class Analyzer:
             model_result(self.model.identity) if films else None,
             warnings,
             context,
+            possible,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
         datasets = {str(s.SOPInstanceUID): s for s in sources if isinstance(s, Dataset) and "SOPInstanceUID" in s}
@@ -296,6 +303,7 @@ class Analyzer:
         model = self.model
         from ho_imaging.gate.showing import shown_wrongly  # noqa: PLC0415  (torch loads only when it is needed)
         from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
+        from ho_imaging.network.quality_correction import lowered, shift_of, weigh_quality  # noqa: PLC0415  (likewise)
 
         contract = model.description.preparation
 
@@ -329,10 +337,15 @@ class Analyzer:
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path, remedy=scope.remedy)
         with stage("findings"):
-            findings = find_nodules(prediction, anatomy)
-            possible = find_possible_nodules(prediction, anatomy)
-            highest = highest_probabilities(prediction, anatomy)
-        reading = FilmReading(prepared, anatomy, findings, possible, highest)
+            quality = film_quality(prepared, anatomy.pixel_mm)
+            correction = model.description.quality_correction
+            prediction = weigh_quality(prediction, quality, correction)
+            findings, possible = only_possible(
+                find_nodules(prediction, anatomy), find_possible_nodules(prediction, anatomy), quality
+            )
+            shift = shift_of(quality, contract.pixel_mm, correction)
+            highest = {side: lowered(p, shift) for side, p in highest_probabilities(prediction, anatomy).items()}
+        reading = FilmReading(prepared, anatomy, findings, possible, highest, quality)
         return FilmAnalysis(prediction, reading), scope.scope_probability
 
     def _not_done(
@@ -410,11 +423,11 @@ def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, 
 def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
     """Number findings over the whole study, so that an id names one nodule on one film."""
     numbered: list[FilmAnalysis] = []
-    first = 1
+    found, possible = itertools.count(1), itertools.count(1)
     for film in films:
-        findings = tuple(replace(f, id=f"F{number}") for number, f in enumerate(film.reading.findings, start=first))
-        first += len(findings)
-        numbered.append(replace(film, reading=replace(film.reading, findings=findings)))
+        findings = tuple(replace(f, id=f"F{next(found)}") for f in film.reading.findings)
+        others = tuple(replace(f, id=f"P{next(possible)}") for f in film.reading.possible)
+        numbered.append(replace(film, reading=replace(film.reading, findings=findings, possible=others)))
     return numbered
 
 
@@ -440,6 +453,7 @@ def _warnings(film: FilmAnalysis) -> list[str]:
     """What a reader of the study must know first; the full list of flags stands with each film."""
     radiograph = film.reading.prepared.radiograph
     found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
+    found += [flag.message for flag in resolution_flags(film.reading.quality)]
     stated = radiograph.laterality
     if film.reading.anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
         found.append(

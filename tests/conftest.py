@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ho_imaging.network.prediction import ModelIdentity, Prediction
+from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.preparing import PreparationContract
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
@@ -165,7 +166,12 @@ def fake_network(monkeypatch):
     """An Analyzer whose model draws schematic hips; tests set ``scope`` and ``ho`` on it."""
     state = SimpleNamespace(scope=0.99, ho=True, loads=0)
     identity = ModelIdentity("fake", "1", "a" * 64)
-    description = SimpleNamespace(preparation=PreparationContract(), scope_threshold=0.5, usual_scope_logit=None)
+    description = SimpleNamespace(
+        preparation=PreparationContract(),
+        scope_threshold=0.5,
+        usual_scope_logit=None,
+        quality_correction=QualityCorrection(),
+    )
 
     def load_model(name, *, device="auto"):
         state.loads += 1

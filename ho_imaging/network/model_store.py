@@ -26,6 +26,7 @@ from ho_imaging.errors import ModelError
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.prediction import ModelIdentity
+from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.network.site import Site
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.preparing.contract import PreparationContract
@@ -70,7 +71,7 @@ class ModelDescription(_Strict):
     on the calibrated probability. ``scope_threshold`` is the scope probability below which a film is out of scope;
     0 means the model has no such gate. ``usual_scope_logit`` is the scope logit that nearly every film in scope has;
     one with less may be swapped or turned. ``finding_confidence`` turns the highest probability in a nodule into the
-    probability that it is one.
+    probability that it is one; ``quality_correction`` lowers both on a poor film (none where it is not stated).
     """
 
     name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
@@ -85,6 +86,7 @@ class ModelDescription(_Strict):
     scope_calibration: Calibration = Calibration()
     usual_scope_logit: float | None = None
     finding_confidence: Calibration = Calibration()
+    quality_correction: QualityCorrection = QualityCorrection()
     training: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @field_validator("structures")
@@ -209,6 +211,7 @@ def save_model(
     scope_calibration: Calibration | None = None,
     usual_scope_logit: float | None = None,
     finding_confidence: Calibration | None = None,
+    quality_correction: QualityCorrection | None = None,
     training: Mapping[str, str | int | float | bool] | None = None,
     card: str = "",
 ) -> ModelDescription:
@@ -227,6 +230,7 @@ def save_model(
         scope_calibration=scope_calibration or Calibration(),
         usual_scope_logit=usual_scope_logit,
         finding_confidence=finding_confidence or Calibration(),
+        quality_correction=quality_correction or QualityCorrection(),
         training=dict(training or {}),
     )
     folder.mkdir(parents=True, exist_ok=True)

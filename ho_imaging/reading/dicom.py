@@ -20,22 +20,15 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.sequence import Sequence
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLSNearLossless,
-)
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
+from ho_imaging.reading.compression import compression_of_dataset, with_pixels
+from ho_imaging.reading.compression_flags import compression_flags
 from ho_imaging.reading.consistency import looks_inverted
-from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of, transfer_syntax
+from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of
 from ho_imaging.reading.describe import describe
 from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
 from ho_imaging.reading.own import is_own
@@ -89,9 +82,6 @@ _FRAME_MACROS = (
     "PatientOrientationInFrameSequence",
 )
 """Functional groups that say of a frame what a film says of itself."""
-
-_ALWAYS_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit}
-_PERHAPS_LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
 
 
 def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
@@ -233,7 +223,8 @@ def _radiograph(
     pixels = _shown(dataset, stored, padding, voi, flags)
     description = describe(dataset)
     spacing, spacing_flags = read_spacing(dataset, (rows, columns))
-    flags += [*description.flags, *spacing_flags, *_origin_flags(dataset)]
+    compression = with_pixels(compression_of_dataset(dataset, number), stored.values)
+    flags += [*description.flags, *spacing_flags, *compression_flags(compression), *_origin_flags(dataset)]
     if looks_inverted(pixels, padding):
         flags.append(
             QualityFlag(
@@ -260,6 +251,7 @@ def _radiograph(
         stated_cause=stated_cause(dataset),
         columns_run_to=description.columns_run_to,
         patient_hash=_patient_hash(dataset),
+        compression=compression,
     )
 
 
@@ -471,12 +463,6 @@ def _looked_up(values: NDArray[np.integer], table: GrayscaleTable) -> NDArray[np
 
 def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
     flags = []
-    syntax = transfer_syntax(dataset)
-    stated = str(dataset.get("LossyImageCompression", "") or "")
-    if stated == "01" or syntax in _ALWAYS_LOSSY or (syntax in _PERHAPS_LOSSY and stated != "00"):
-        flags.append(
-            QualityFlag("lossy_compression", "The film went through lossy compression: faint bone may be lost.")
-        )
     if str(dataset.get("BurnedInAnnotation", "") or "").upper() == "YES":
         flags.append(QualityFlag("burned_in_annotation", "The file says that text is burned into the pixels."))
     if str(dataset.get("Modality", "") or "").upper() in {"SC", "OT"} or "ConversionType" in dataset:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.reading.compression import NOT_KNOWN, Compression
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View
 
 __all__ = ["QualityFlag", "Radiograph", "Sourced", "Spacing"]
@@ -84,3 +85,5 @@ class Radiograph:
     """Side of the patient towards which columns count up, where Patient Orientation says so (PS3.3 C.7.6.1.1.1)."""
     patient_hash: str | None = None
     """Tells whether two films are of one patient; made from Patient ID and its issuer, and never written anywhere."""
+    compression: Compression = NOT_KNOWN
+    """Lossy compression: by the file, its header, or block edges in the pixels."""

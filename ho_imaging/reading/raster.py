@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, TooLargeError, UsageError
 from ho_imaging.reading.colour import grey_of
+from ho_imaging.reading.compression import NOT_KNOWN, Compression, compression_of_codestream, with_pixels
+from ho_imaging.reading.compression_flags import compression_flags
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced
@@ -51,6 +53,7 @@ def radiograph_from_raster(
         values = _grey(values, flags)
     if min(values.shape) < _LEAST_SIDE_PX:
         raise NotARadiographError(f"is only {values.shape[0]} x {values.shape[1]} pixels", remedy="give the full image")
+    compression = with_pixels(_compression(data, kind, frame or 0), values)
     low, high = float(values.min()), float(values.max())
     scale = high - low if high > low else 1.0
     pixels = ((values.astype(np.float32) - np.float32(low)) / np.float32(scale)).astype(np.float32)
@@ -67,8 +70,30 @@ def radiograph_from_raster(
         frame=frame or 0,
         path=path,
         modality="",
-        quality=(*flags, QualityFlag("spacing_missing", "Raster files carry no spacing that can be believed.")),
+        quality=(
+            *flags,
+            *compression_flags(compression),
+            QualityFlag("spacing_missing", "Raster files carry no spacing that can be believed."),
+        ),
+        compression=compression,
     )
+
+
+def _compression(data: bytes, kind: FileKind, page: int) -> Compression:
+    """Read a JPEG's own tables, or those of a TIFF page that holds one."""
+    if kind is FileKind.JPEG:
+        return compression_of_codestream(data)
+    if kind is FileKind.TIFF:
+        import tifffile  # noqa: PLC0415  (only for TIFF)
+
+        with tifffile.TiffFile(BytesIO(data)) as file:
+            chosen = cast("tifffile.TiffPage", file.pages[page])
+            if chosen.compression == tifffile.COMPRESSION.JPEG:
+                tables = chosen.jpegtables
+                first = data[chosen.dataoffsets[0] : chosen.dataoffsets[0] + chosen.databytecounts[0]]
+                # The tables may stand beside the pixels: a JPEG of tables only, SOI to EOI (TIFF Technical Note 2).
+                return compression_of_codestream(first if not tables else tables[:-2] + first[2:])
+    return NOT_KNOWN
 
 
 def _decode(

@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Finding
+from ho_imaging.findings.resolution import resolution_flags
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.path_text import path_text
+from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reporting.schema import (
+    CompressionResult,
     ContextResult,
     EvidenceResult,
+    FilmQualityResult,
     FindingResult,
     ImageResult,
     ModelResult,
@@ -63,6 +67,7 @@ def image_result(
     """Describe a film that was read; ``reading``: what was found on it, where it was analysed."""
     spacing = radiograph.spacing
     highest = {} if reading is None else {side: round(p, _PEAK_DIGITS) for side, p in reading.highest.items()}
+    flags = (*radiograph.quality, *(() if reading is None else resolution_flags(reading.quality)))
     return ImageResult(
         sop_instance_uid=radiograph.sop_instance_uid,
         series_uid=radiograph.series_uid,
@@ -90,7 +95,29 @@ def image_result(
         scope_probability=_rounded(scope_probability, _SHARE_DIGITS),
         highest_ho_probability=None if reading is None else max(highest.values(), default=0.0),
         highest_ho_probability_by_side=highest,
-        quality_flags=tuple(QualityFlagResult(code=flag.code, message=flag.message) for flag in radiograph.quality),
+        quality=None if reading is None or reading.quality is None else _quality(reading.quality),
+        quality_flags=tuple(QualityFlagResult(code=flag.code, message=flag.message) for flag in flags),
+    )
+
+
+def _quality(quality: FilmQuality) -> FilmQualityResult:
+    compression = quality.compression
+    return FilmQualityResult(
+        pixel_mm=_rounded(quality.pixel_mm, 4),
+        resolution_mm=_rounded(quality.resolution_mm, 3),
+        detail_px=_rounded(quality.detail_px, 3),
+        noise=_rounded(quality.noise, 5),
+        compression=CompressionResult(
+            codec=compression.codec,
+            known_from=compression.known_from,
+            jpeg_quality=compression.jpeg_quality,
+            step_grey=_rounded(compression.step_grey, 5),
+            ratio=_rounded(compression.ratio, 2),
+            near=compression.near,
+            block_phase_px=None if compression.blocks is None else compression.blocks.phase_px,
+            block_strength=None if compression.blocks is None else compression.blocks.strength,
+            block_mm=_rounded(quality.block_mm),
+        ),
     )
 
 
@@ -178,6 +205,7 @@ def _side(side: SideSeverity) -> SideResult:
         score=_rounded(side.score, 1),
         category=None if side.category is None else side.category.value,
         probabilities=_shares(side.probabilities),
+        possible=side.possible,
         systems=tuple(
             SystemGradeResult(
                 system=grade.system,
@@ -188,6 +216,7 @@ def _side(side: SideSeverity) -> SideResult:
                 alternatives=grade.alternatives,
                 probabilities=_shares(grade.probabilities),
                 statement=grade.statement,
+                possible=grade.possible,
             )
             for grade in side.systems
         ),
@@ -204,6 +233,7 @@ def _side(side: SideSeverity) -> SideResult:
             else (round(gap.true_range_mm[0], _LENGTH_DIGITS), round(gap.true_range_mm[1], _LENGTH_DIGITS)),
             gap_ends_px=None if gap is None else (_point(gap.ends_px[0]), _point(gap.ends_px[1])),
             spacing_basis=evidence.spacing_basis,
+            not_counted_ids=evidence.not_counted_ids,
         ),
     )
 
@@ -231,6 +261,7 @@ def study_result(
     model: ModelResult | None,
     warnings: Sequence[str],
     context: StudyContext | None = None,
+    possible: Sequence[FindingResult] = (),
 ) -> StudyResult:
     """Put a study's result together; its status is the best of its films', its reason that of the first of them."""
     order = (Status.DONE, Status.REFUSED, Status.FAILED)
@@ -244,6 +275,7 @@ def study_result(
         reason=reason,
         images=tuple(images),
         findings=tuple(findings),
+        possible_findings=tuple(possible),
         severity=severity if status is Status.DONE else None,
         context=None if context is None else _context(context),
         model=model,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ho_imaging.reading.compression import Codec, KnownFrom
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, Structure, View
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "RESEARCH_USE",
     "SCHEMA_VERSION",
+    "CompressionResult",
     "ContextResult",
     "EvidenceResult",
+    "FilmQualityResult",
     "FindingResult",
     "ImageResult",
     "ModelResult",
@@ -50,6 +53,12 @@ Score = Annotated[float, Field(ge=0.0, le=100.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 
 
+_POSSIBLE = (
+    "Grade if every outlined nodule were ectopic bone, where some that touch bone are not sure enough to count; null "
+    "where all count."
+)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=True)
 
@@ -59,6 +68,53 @@ class QualityFlagResult(_Part):
 
     code: str
     message: str
+
+
+class CompressionResult(_Part):
+    """Lossy compression of a film: how it was compressed, how strongly, and how that is known."""
+
+    codec: Codec = Field(
+        description="What compressed the film with loss; none where nothing says that it was compressed so."
+    )
+    known_from: KnownFrom = Field(
+        description="The compressed data itself, the DICOM header (of an earlier step), or block edges in the pixels."
+    )
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="libjpeg quality, 1 to 100, whose luminance quantisation is nearest to the film's."
+    )
+    step_grey: Probability | None = Field(
+        default=None,
+        description="Largest pattern of one frequency that quantisation can erase, as a share of the grey range; root "
+        "mean square over the frequencies.",
+    )
+    ratio: NonNegative | None = Field(default=None, description="Size of the pixels over that of the compressed data.")
+    near: int | None = Field(default=None, description="Largest error of a stored value in near-lossless JPEG-LS.")
+    block_phase_px: tuple[int, int] | None = Field(
+        default=None, description="Row and column, 0 to 7, of the first edge of 8 x 8 blocks seen in the pixels."
+    )
+    block_strength: NonNegative | None = Field(
+        default=None,
+        description="By how much the jump across a block's edge exceeds the usual jump between pixels, as its share.",
+    )
+    block_mm: NonNegative | None = Field(default=None, description="Side of a JPEG block on the film in mm.")
+
+
+class FilmQualityResult(_Part):
+    """Quality of a film as a picture, measured where it was analysed."""
+
+    pixel_mm: NonNegative | None = Field(
+        description="Side of a stored pixel in mm, by the millimetres of the findings (geometric mean of both sides)."
+    )
+    resolution_mm: NonNegative | None = Field(
+        description="Effective resolution: side of a pixel that would hold all that the film shows; pixel_mm or more."
+    )
+    detail_px: NonNegative | None = Field(
+        description="Side of such a pixel in stored pixels: 2 for a film that was enlarged twice. Null: not known."
+    )
+    noise: NonNegative | None = Field(
+        description="Standard deviation of the noise from one stored pixel to the next, as a share of the grey range."
+    )
+    compression: CompressionResult
 
 
 class ImageResult(_Part):
@@ -98,6 +154,9 @@ class ImageResult(_Part):
     highest_ho_probability_by_side: dict[Side, Probability] = Field(
         default_factory=dict,
         description="The same for each side of the patient that the film shows, by the half of the film it lies on.",
+    )
+    quality: FilmQualityResult | None = Field(
+        default=None, description="Resolution, noise and compression; null where the film was not analysed."
     )
     quality_flags: tuple[QualityFlagResult, ...] = ()
 
@@ -156,6 +215,9 @@ class EvidenceResult(_Part):
     """Holds the gap without magnification in nine of ten cases."""
     gap_ends_px: tuple[PointPx, PointPx] | None
     spacing_basis: str
+    not_counted_ids: tuple[str, ...] = Field(
+        default=(), description="Findings that touch bone and are not sure enough for the grade and score to rest on."
+    )
 
 
 class SystemGradeResult(_Part):
@@ -170,6 +232,7 @@ class SystemGradeResult(_Part):
     alternatives: tuple[str, ...] = ()
     probabilities: dict[str, Probability] = Field(default_factory=dict)
     statement: str
+    possible: str | None = Field(default=None, description=_POSSIBLE)
 
 
 class SideResult(_Part):
@@ -185,6 +248,7 @@ class SideResult(_Part):
     """Of each grade of ``system``; they sum to one, empty without a grade."""
     evidence: EvidenceResult
     systems: tuple[SystemGradeResult, ...] = ()
+    possible: str | None = Field(default=None, description=_POSSIBLE)
 
 
 class StudySeverityResult(_Part):
@@ -253,6 +317,11 @@ class StudyResult(_Part):
     reason: str | None = None
     images: tuple[ImageResult, ...]
     findings: tuple[FindingResult, ...] = ()
+    possible_findings: tuple[FindingResult, ...] = Field(
+        default=(),
+        description="Nodules that would be findings on a better film: their film has the quality flag resolution_low. "
+        "They are in no grade, score or count.",
+    )
     severity: SeverityResult | None = None
     context: ContextResult | None = None
     model: ModelResult | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Anatomy, Finding, Joint
 from ho_imaging.preparing.prepared import Prepared
+from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["FilmReading", "SideView", "sides_shown", "view_of_side"]
@@ -23,9 +24,11 @@ class FilmReading:
     anatomy: Anatomy
     findings: tuple[Finding, ...]
     possible: tuple[Finding, ...] = ()
-    """What may be ectopic bone but does not reach the operating threshold: counts in probabilities only."""
+    """What may be ectopic bone but is not reported as such: below the operating threshold, or on a film too coarse."""
     highest: Mapping[Side, float] = field(default_factory=dict)
     """Of each side, the highest operating threshold at which something would be outlined there."""
+    quality: FilmQuality | None = None
+    """The film as a picture; ``None`` where nobody measured it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a side has its grade: findings used, which bone they are joined to, the gap, and one sentence."""
+    """Why a side has its grade: its findings, which bone they are joined to, the gap, and one sentence.
+
+    ``not_counted_ids``: findings that the grade leaves out because they are not sure enough.
+    """
 
     sop_instance_uid: str | None
     finding_ids: tuple[str, ...]
@@ -46,6 +49,7 @@ class Evidence:
     gap: Gap | None
     spacing_basis: str
     statement: str
+    not_counted_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class SystemGrade:
 
     ``grade`` is ``None`` when the film cannot carry it; ``statement`` says why. ``probabilities``: of each grade, empty
     without one. ``alternatives``: grades that may well be meant instead, most likely first. ``confirmed``: whether the
-    system's wording was read in a published text.
+    system's wording was read in a published text. ``possible``: the grade if every reported nodule were ectopic bone,
+    where some that touch bone are not sure enough to be counted; ``None`` where all are counted.
     """
 
     system: str
@@ -65,6 +70,7 @@ class SystemGrade:
     alternatives: tuple[str, ...]
     probabilities: Mapping[str, float]
     statement: str
+    possible: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ class SideSeverity:
     ``grade`` is that of ``system``, the one that leads in this region (``"0"`` to ``"IV"`` for Brooker), ``None`` when
     the film cannot carry it (``evidence.statement`` says why). ``probabilities`` of its grades sum to one;
     ``alternatives`` are those that may well be meant instead. ``score`` is the burden, 0 to 100, ``None`` when it
-    cannot be computed. ``systems``: grades by every system that applies here, and why others of the region do not.
+    cannot be computed. ``possible``: the grade if every reported nodule were ectopic bone, where some are not sure
+    enough to be counted. ``systems``: grades by every system that applies here, and why others of the region do not.
     """
 
     side: Side
@@ -86,6 +93,7 @@ class SideSeverity:
     evidence: Evidence
     probabilities: Mapping[str, float] = field(default_factory=dict)
     systems: tuple[SystemGrade, ...] = ()
+    possible: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
+from ho_imaging.findings.finding import Finding
+from ho_imaging.findings.resolution import why_too_coarse
 from ho_imaging.severity.burden import burden_parts, burden_score, category_of
+from ho_imaging.severity.certainty import SURE_CONFIDENCE, counted_nodules
 from ho_imaging.severity.film import FilmReading, SideView, view_of_side
 from ho_imaging.severity.grade import Evidence, Gap, SideSeverity, SystemGrade
 from ho_imaging.severity.layout import AS_REPORTED, OUTLINES, Arrangement, Layout, arrange, lay_out
@@ -24,6 +27,7 @@ ALTERNATIVE_FROM = 0.15
 """A grade this likely is named beside the reported one."""
 
 _NO_BONE = "No ectopic bone about this hip."
+_NONE_SURE = "Possible ectopic bone, none of it sure enough to carry a class."
 _OVERLAP = (
     "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in one view "
     "can look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
@@ -51,17 +55,22 @@ def read_side(film: FilmReading, side: Side) -> SideReading:
     layouts = {which: lay_out(view, which) for which in OUTLINES}
     pixel_mm = film.anatomy.pixel_mm
     reported = [True] * len(view.findings) + [False] * len(view.possible)
-    arrangement = arrange(layouts[AS_REPORTED], reported, pixel_mm=pixel_mm or film.prepared.assumed_pixel_mm)
+    reach_mm = pixel_mm or film.prepared.assumed_pixel_mm
+    everything = arrange(layouts[AS_REPORTED], reported, pixel_mm=reach_mm)
+    counted = counted_nodules(everything, [finding.confidence for finding in (*view.findings, *view.possible)])
+    left_out = tuple(f for f, counts in zip(view.findings, counted, strict=False) if not counts)
+    arrangement = arrange(layouts[AS_REPORTED], counted, pixel_mm=reach_mm) if left_out else everything
     measured = _measure(view, arrangement)
     draws = draw(view, layouts)
+    with_all = (everything, _measure(view, everything)) if left_out else None
     grades = {
-        system.name: _grade(system, view, draws, arrangement, measured)
+        system.name: _grade(system, view, draws, arrangement, measured, with_all)
         for system in SYSTEMS
         if system is leading or system.refuses(view) is None
     }
     lead = grades[leading.name]
     gap = _gap(view, layouts[AS_REPORTED], arrangement) if why_no_hip(view) is None else None
-    parts = burden_parts(view.findings, view.joint, gap, bridged=arrangement.bridged)
+    parts = burden_parts([f for f in view.findings if f not in left_out], view.joint, gap, bridged=arrangement.bridged)
     score = None if parts is None else burden_score(parts)
     if lead.grade is None and not view.findings:
         score = None  # nothing was found, but nothing can be excluded either
@@ -75,9 +84,10 @@ def read_side(film: FilmReading, side: Side) -> SideReading:
         alternatives=lead.alternatives,
         score=score,
         category=category_of(lead.grade, score),
-        evidence=_evidence(view, arrangement, gap, lead.statement),
+        evidence=_evidence(view, arrangement, gap, lead.statement, left_out),
         probabilities=lead.probabilities,
         systems=tuple(grades.values()),
+        possible=lead.possible,
     )
     close = None
     if arrangement.pieces:
@@ -99,19 +109,33 @@ def _measure(view: SideView, arrangement: Arrangement) -> Measured:
     return Measured(None if arrangement.gap_px is None else arrangement.gap_px * true_mm, true_mm)
 
 
-def _grade(system: System, view: SideView, draws: Draws, arrangement: Arrangement, measured: Measured) -> SystemGrade:
-    refusal = system.refuses(view)
-    grade, probabilities, statement = None, {}, refusal or system.uncovered
+def _grade(
+    system: System,
+    view: SideView,
+    draws: Draws,
+    arrangement: Arrangement,
+    measured: Measured,
+    with_all: tuple[Arrangement, Measured] | None,
+) -> SystemGrade:
+    """Grade by one system; ``with_all``: every reported nodule, where some do not count."""
+    refusal = why_too_coarse(view.film.quality) or system.refuses(view)
+    grade, possible, probabilities, statement = None, None, {}, refusal or system.uncovered
     if refusal is None:
         rule = system.rule(view)
         grade = rule(arrangement, measured)
         if grade is not None:
             probabilities = grade_probabilities(draws, rule, system.grades)
             statement = f"{system.title} {grade}."
+            possible = None if with_all is None else rule(*with_all)
+    if possible == grade:
+        possible = None
     others = sorted(((p, g) for g, p in probabilities.items() if g != grade and p >= ALTERNATIVE_FROM), reverse=True)
     alternatives = tuple(other for _, other in others)
     if grade is not None and alternatives:
         statement += f" {_between(grade, alternatives, probabilities)}"
+    if possible is not None:
+        statement += f" {_possible(possible)}"
+        alternatives = alternatives if possible in alternatives else (*alternatives, possible)
     if grade is None and system.name == "brooker" and refusal is None:
         alternatives = ("II", "III")
     return SystemGrade(
@@ -123,6 +147,14 @@ def _grade(system: System, view: SideView, draws: Draws, arrangement: Arrangemen
         alternatives=alternatives,
         probabilities=probabilities,
         statement=statement,
+        possible=possible,
+    )
+
+
+def _possible(grade: str) -> str:
+    return (
+        f"A nodule that touches bone counts from a confidence of {SURE_CONFIDENCE:.2f}: "
+        f"if all that are outlined were ectopic bone the grade would be {grade}."
     )
 
 
@@ -136,7 +168,7 @@ def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[s
 def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None, lead: SystemGrade) -> str:
     """Say what a Brooker class rests on."""
     if lead.grade == "0":
-        said = _NO_BONE
+        said = _NO_BONE if lead.possible is None else _NONE_SURE
     elif lead.grade == "IV":
         said = _OVERLAP
     elif lead.grade == "I":
@@ -148,9 +180,10 @@ def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None
     else:
         # Neither class II nor III is given without millimetres.
         said = _gap_statement(cast("float", gap.length_mm), scale_of(view).factor, is_wide=lead.grade == "II")
-    if lead.alternatives:
-        said += f" {_between(lead.grade or '', lead.alternatives, lead.probabilities)}"
-    return said
+    likely = tuple(other for other in lead.alternatives if lead.probabilities.get(other, 0.0) >= ALTERNATIVE_FROM)
+    if likely:
+        said += f" {_between(lead.grade or '', likely, lead.probabilities)}"
+    return said if lead.possible is None else f"{said} {_possible(lead.possible)}"
 
 
 def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> str:
@@ -185,7 +218,9 @@ def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None
     )
 
 
-def _evidence(view: SideView, arrangement: Arrangement, gap: Gap | None, statement: str) -> Evidence:
+def _evidence(
+    view: SideView, arrangement: Arrangement, gap: Gap | None, statement: str, left_out: Sequence[Finding]
+) -> Evidence:
     findings = (*view.findings, *view.possible)
 
     def names(joined: int) -> tuple[str, ...]:
@@ -199,4 +234,5 @@ def _evidence(view: SideView, arrangement: Arrangement, gap: Gap | None, stateme
         gap=gap,
         spacing_basis=view.film.anatomy.basis.value,
         statement=statement,
+        not_counted_ids=tuple(finding.id for finding in left_out),
     )

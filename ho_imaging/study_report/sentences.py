@@ -36,6 +36,11 @@ _GRADES = (
         "magnification, less than 1 cm."
     ),
     _("Between %(list)s, by what is known of outline and scale (%(shares)s)."),
+    _("Possible ectopic bone, none of it sure enough to carry a class."),
+    _(
+        "A nodule that touches bone counts from a confidence of %(number)s: if all that are outlined were ectopic bone "
+        "the grade would be %(grade)s."
+    ),
     _("Brooker class %(grade)s."),
     _("Della Valle class %(grade)s."),
     _("Biplanar grade %(grade)s."),
@@ -47,6 +52,7 @@ _GRADES = (
 )
 
 _NO_GRADES = (
+    _("The film resolves about %(number1)s mm; %(number2)s mm is asked for: its nodules are possible ones."),
     _("This grade is of hips; this film shows another part (%(word)s)."),
     _("Not enough of the pelvis is seen on this side."),
     _("Not enough of the proximal femur is seen on this side."),
@@ -98,7 +104,8 @@ _FLAGS = (
     _("Transparency was left out."),
     _("The file says its picture is turned or mirrored: it was turned back."),
     _("Not DICOM: nothing says how it was made, what it shows, or how large a pixel is."),
-    _("The film went through lossy compression: faint bone may be lost."),
+    _("The film went through lossy compression: faint bone may be lost, and traces of it look like bone."),
+    _("The film went through lossy compression (%(names)s): faint bone may be lost, and traces of it look like bone."),
     _("The file says that text is burned into the pixels."),
     _("A secondary capture: processing, scale and spacing may not be the original's."),
     _("The file states no pixel spacing."),

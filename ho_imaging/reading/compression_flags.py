@@ -1,0 +1,34 @@
+"""What a reader of a result is told about a film's lossy compression."""
+
+from __future__ import annotations
+
+from ho_imaging.reading.compression import Codec, Compression
+from ho_imaging.reading.radiograph import QualityFlag
+
+__all__ = ["compression_flags"]
+
+_NAMES = {Codec.JPEG: "JPEG", Codec.JPEG_LS: "JPEG-LS", Codec.JPEG_2000: "JPEG 2000"}
+
+
+def compression_flags(compression: Compression) -> list[QualityFlag]:
+    """Return the quality flag of a film that went through lossy compression, or none."""
+    if not compression.is_lossy:
+        return []
+    how = [name for name in [_NAMES.get(compression.codec)] if name is not None]
+    if compression.jpeg_quality is not None:
+        how = [f"JPEG {compression.jpeg_quality}"]
+    if compression.near:
+        how.append(f"+-{compression.near}")
+    if compression.ratio is not None:
+        how.append(f"{compression.ratio:.0f}:1")
+    said = ", ".join(how)
+    if not said:
+        text = "The film went through lossy compression: faint bone may be lost, and traces of it look like bone."
+        return [QualityFlag("lossy_compression", text)]
+    return [
+        QualityFlag(
+            "lossy_compression",
+            f"The film went through lossy compression ({said}): faint bone may be lost, and traces of it look like "
+            "bone.",
+        )
+    ]
