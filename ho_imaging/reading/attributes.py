@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.reading.describe import body_part_named, view_named
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.spacing import MOST_ANISOTROPY
 from ho_imaging.reading.values import numbers_of, one_number, one_whole, read_date, values_of
 
 __all__ = ["ATTRIBUTES", "Attribute", "flags_of_lost", "header_flags"]
@@ -92,9 +93,11 @@ def _plain_number(values: Sequence[object]) -> str | None:
     return None if found is not None and len(found) == 1 else "is not a number"
 
 
-def _pair(values: Sequence[object]) -> str | None:
+def _ratio(values: Sequence[object]) -> str | None:
     found = numbers_of(values)
-    return None if found is not None and len(found) == 2 else "is not two numbers"
+    if found is None or len(found) != 2 or min(found) <= 0.0:
+        return "is not two numbers above 0"
+    return "makes pixels more than twice as long as wide" if max(found) > MOST_ANISOTROPY * min(found) else None
 
 
 def _whole(values: Sequence[object]) -> str | None:
@@ -190,7 +193,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("EstimatedRadiographicMagnificationFactor", "number", "source distances", _NO_LENGTH, "magnification_implausible", _plain_number),
     Attribute("DistanceSourceToDetector", "number", "no magnification", _NO_LENGTH, "magnification_implausible", _plain_number),
     Attribute("DistanceSourceToPatient", "number", "no magnification", _NO_LENGTH, "magnification_implausible", _plain_number),
-    Attribute("PixelAspectRatio", "two numbers", "square pixels", "square pixels were taken", "aspect_ratio_invalid", _pair),
+    Attribute("PixelAspectRatio", "two numbers above 0", "square pixels", "square pixels were taken", "aspect_ratio_invalid", _ratio),
     # What the film shows
     Attribute("BodyPartExamined", "a defined term or a word for it", "descriptions", "descriptions count", "body_part_unknown",
               _named(body_part_named)),

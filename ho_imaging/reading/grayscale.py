@@ -113,8 +113,9 @@ def grayscale_table(
     if whole_range and voi is not None:
         raise UsageError("is shown by a VOI view or over its whole range, not both", remedy="leave one of them out")
     stored = np.arange(first, last + 1, dtype=np.float64)
-    ends = np.array(occurring, dtype=np.float64)
-    values, ends = _modality(dataset, stored, occurring, flags), _modality(dataset, ends, occurring, flags=[])
+    values = _modality(dataset, stored, occurring, flags)
+    reached = values[max(occurring[0] - first, 0) : occurring[1] - first + 1]  # a table need not rise all the way
+    ends = np.array([reached.min(), reached.max()])
     raw = stated_word(dataset, "PresentationIntentType") == "FOR PROCESSING"
     linear = stated_word(dataset, "PixelIntensityRelationship") == "LIN"
     sign = stated_number(dataset, "PixelIntensityRelationshipSign")

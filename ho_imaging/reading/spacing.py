@@ -8,7 +8,7 @@ from ho_imaging.reading.radiograph import QualityFlag, Spacing
 from ho_imaging.reading.values import numbers_of, stated_whole, stated_word, values_of
 from ho_imaging.vocabulary import SpacingBasis
 
-__all__ = ["LARGEST_EXTENT_MM", "NO_SPACING", "aspect_ratio", "read_spacing"]
+__all__ = ["LARGEST_EXTENT_MM", "MOST_ANISOTROPY", "NO_SPACING", "aspect_ratio", "read_spacing"]
 
 NO_SPACING = Spacing(None, None, SpacingBasis.NONE, "none")
 
@@ -16,7 +16,7 @@ _PITCH_RANGE_MM = (0.02, 2.0)
 LARGEST_EXTENT_MM = 1500.0
 """Larger than any film, and more than can be laid on the network's grid."""
 _EXTENT_RANGE_MM = (20.0, LARGEST_EXTENT_MM)
-_MOST_ANISOTROPY = 2.0
+MOST_ANISOTROPY = 2.0
 _MOST_MAGNIFICATION = 2.0
 _LEAST_MAGNIFICATION = 0.95
 """Pixel Spacing over the detector's by a little more than rounding is still a calibration, not a contradiction."""
@@ -86,10 +86,10 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
 def aspect_ratio(dataset: Dataset) -> float:
     """Height over width of a pixel by Pixel Aspect Ratio (0028,0034), 1.0 where it is absent or absurd."""
     values = numbers_of(values_of(dataset, "PixelAspectRatio"))
-    if values is None or len(values) != 2 or not all(values):
+    if values is None or len(values) != 2 or min(values) <= 0.0:
         return 1.0
     ratio = values[0] / values[1]
-    return ratio if 1.0 / _MOST_ANISOTROPY <= ratio <= _MOST_ANISOTROPY else 1.0
+    return ratio if 1.0 / MOST_ANISOTROPY <= ratio <= MOST_ANISOTROPY else 1.0
 
 
 def _length(dataset: Dataset, keyword: str) -> float | None:
@@ -111,7 +111,7 @@ def _pair(
         why = "is zero or negative"
     elif not all(_PITCH_RANGE_MM[0] <= number <= _PITCH_RANGE_MM[1] for number in (row, column)):
         why = f"is outside {_PITCH_RANGE_MM[0]} to {_PITCH_RANGE_MM[1]} mm"
-    elif max(row / column, column / row) > _MOST_ANISOTROPY:
+    elif max(row / column, column / row) > MOST_ANISOTROPY:
         why = "makes pixels more than twice as long as wide"
     elif not all(
         _EXTENT_RANGE_MM[0] <= extent <= _EXTENT_RANGE_MM[1] for extent in (row * shape[0], column * shape[1])

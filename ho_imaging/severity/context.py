@@ -63,7 +63,7 @@ class StudyContext:
         days = self.days_since_event
         if days is None:
             return
-        if not isinstance(days, int) or isinstance(days, bool):
+        if type(days) is not int:
             raise UsageError("days since the event are not a whole number", remedy="give days, 0 or more")
         if not 0 <= days <= MOST_DAYS:
             raise UsageError(f"{days} days since the event are not possible", remedy="give days, 0 or more")

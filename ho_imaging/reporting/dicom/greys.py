@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DSfloat
 
 from ho_imaging.reading.grayscale import WINDOW_CLIPS, VoiView, is_inverse, modality_lut, rescale, voi_views
 from ho_imaging.reading.luts import LookupTable
+from ho_imaging.reading.values import stated_whole
 from ho_imaging.reporting.schema import ImageResult
 
 __all__ = ["GREY_KEYWORDS", "state_greys"]
@@ -21,15 +23,15 @@ GREY_KEYWORDS = frozenset(
 """What a presentation state says anew, so that a wrong form in the film's header cannot get into it."""
 
 _HIDING = frozenset({WINDOW_CLIPS, "window_misses"})
-_LEAST_BITS, _MOST_BITS = 9, 16
+_BITS = 16
 _LONGEST_NAME = 64
 
 
 def state_greys(made: Dataset, source: Dataset, image: ImageResult) -> None:
     """State Modality LUT, VOI LUT and polarity of a film as it was read.
 
-    A window that hides part of the film is left out: then all values are shown. Tables are written with the bits that
-    their entries have, whatever the film's descriptor says.
+    A window that hides part of the film is left out: then all values are shown. Greys of a table
+    are written over 16 bits, whatever its descriptor says of fewer.
     """
     _state_modality(made, source)
     hidden = any(flag.code in _HIDING for flag in image.quality_flags)
@@ -43,7 +45,8 @@ def state_greys(made: Dataset, source: Dataset, image: ImageResult) -> None:
 def _state_modality(made: Dataset, source: Dataset) -> None:
     table = modality_lut(source)
     if table is not None:
-        item = _lut_item(table, signed_input=source.get("PixelRepresentation") == 1)
+        # Its entries are values, not greys: their size must stay.
+        item = _lut_item(table, table.entries, signed_input=stated_whole(source, "PixelRepresentation") == 1)
         item.ModalityLUTType = "US"
         made.ModalityLUTSequence = [item]
         return
@@ -59,7 +62,8 @@ def _voi_item(views: list[VoiView]) -> Dataset:
     item = Dataset()
     table = views[0].table
     if table is not None:
-        item.VOILUTSequence = [_lut_item(table, signed_input=table.first < 0)]
+        greys = np.rint(table.entries * ((1 << _BITS) - 1) / ((1 << table.bits) - 1)).astype(np.int64)
+        item.VOILUTSequence = [_lut_item(table, greys, signed_input=table.first < 0)]
         return item
     windows = [view.window for view in views if view.window is not None]
     item.WindowCenter = [_decimal(center) for center, _ in windows]
@@ -71,18 +75,14 @@ def _voi_item(views: list[VoiView]) -> Dataset:
     return item
 
 
-def _lut_item(table: LookupTable, *, signed_input: bool) -> Dataset:
-    """Write a table of 9 to 16 bits an entry; fewer would be stored two entries in a word, which viewers mistake."""
-    entries, bits = table.entries, table.bits
-    if bits < _LEAST_BITS:
-        entries = np.rint(entries * ((1 << _MOST_BITS) - 1) / ((1 << bits) - 1)).astype(np.int64)
-        bits = _MOST_BITS
+def _lut_item(table: LookupTable, entries: NDArray[np.int64], *, signed_input: bool) -> Dataset:
+    """Write a table with an entry in each word: 8 or 16 bits are allowed, of 8 there would be two."""
     item = Dataset()
     signed = signed_input and table.first < 0
     count = len(entries) & 0xFFFF
     if signed and count > 0x7FFF:
         count -= 1 << 16
-    item.add_new("LUTDescriptor", "SS" if signed else "US", [count, table.first, bits])
+    item.add_new("LUTDescriptor", "SS" if signed else "US", [count, table.first, _BITS])
     if table.explanation:
         item.LUTExplanation = table.explanation[:_LONGEST_NAME]
     item.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
