@@ -40,6 +40,10 @@ WINDOW_CLIPS = "window_clips"
 """Code of the flag that says that the view in use leaves part of the film black or white."""
 
 
+_NEARLY_ALL = 0.99
+"""A view that tells any two values apart is followed, if no other is better."""
+
+
 @dataclass(frozen=True, eq=False)
 class GrayscaleTable:
     """``table[i]`` is the displayed value, float32 in [0, 1], of stored value ``first + i``.
@@ -240,7 +244,8 @@ class _Judge:
             return 1.0
         if self.picture is None:
             return 0.0
-        return share_lost(self.picture.through(shown, self.first), self.picture.through(self.whole, self.first))
+        lost = share_lost(self.picture.through(shown, self.first), self.picture.through(self.whole, self.first))
+        return min(lost, _NEARLY_ALL)
 
 
 def _voi(

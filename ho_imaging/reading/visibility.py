@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_SAID", "MOST_LOST", "Picture", "share_lost"]
+__all__ = ["LEAST_GREYS", "LEAST_SAID", "MOST_LOST", "Picture", "share_lost"]
 
 LEAST_SAID = 0.1
 """A window that loses more of a film's detail than this is said to.
@@ -20,7 +20,7 @@ On two simulated films, one with a bridge and one with islands, cut from the dar
 MOST_LOST = 0.5
 """A window that loses this much of it is passed over for another one that the header offers."""
 
-_LEAST_GREYS = 0.1
+LEAST_GREYS = 0.1
 """A film that is shown within less than this part of the range of greys shows a reader nothing."""
 
 _CLIPPED = 1.0 / 255.0
@@ -83,7 +83,7 @@ def share_lost(view: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
     if not total > 0.0:
         return 0.0
     dark, bright = np.percentile(view[np.isfinite(view)], [0.5, 99.5])
-    return max(lost / total, 1.0 - min(1.0, float(bright - dark) / _LEAST_GREYS))
+    return max(lost / total, 1.0 - min(1.0, float(bright - dark) / LEAST_GREYS))
 
 
 def _cells(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dicom import drop_damaged, open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
+from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.reporting.schema import ImageResult
 
 __all__ = ["CURVE_POINTS", "FilmPixels", "FilmSource", "film_pixels", "strips"]
@@ -68,8 +69,7 @@ def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int =
     if not any(keyword in dataset for keyword in _VOI):
         return _unwindowed(look)
     bare = read_radiograph(dataset, frame=frame_number, whole_range=True)
-    if any(flag.code == WINDOW_CLIPS for flag in look.quality):
-        # A window that hides part of the film is no way to open it.
+    if any(flag.code == WINDOW_CLIPS for flag in look.quality) and _is_flat(look.pixels):
         return _unwindowed(bare)
     return replace(_with_look(_codes(bare.pixels), look.pixels), acquired=look.acquired)
 
@@ -98,6 +98,13 @@ def _frame(dataset: Dataset | None, frame: int) -> int | None:
     """A film of one frame is read without a number, so that rasters and single frames need none."""
     several = dataset is not None and int(dataset.get("NumberOfFrames", 1) or 1) > 1
     return frame if several or frame else None
+
+
+def _is_flat(pixels: NDArray[np.float32]) -> bool:
+    """Whether a film is shown within so few greys that a viewer would open on a black or white picture."""
+    step = max(1, min(pixels.shape) // 512)
+    low, high = np.percentile(pixels[::step, ::step], [0.5, 99.5])
+    return bool(high - low < LEAST_GREYS)
 
 
 def _codes(pixels: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -99,7 +99,13 @@ def test_a_window_that_shows_nothing_is_said_and_all_values_are_shown(sample, st
 def test_windows_of_every_function_that_leave_little_are_said(sample, center, width, function):
     film = sample(WindowCenter=center, WindowWidth=width, VOILUTFunction=function)
     assert {"window_clips", "window_misses"} & codes(read_radiograph(film))
-    assert film_pixels(film).window == (0.0, 65535.0)  # the viewer opens on all values
+
+
+@pytest.mark.parametrize(("center", "width"), [(32768, 65536), (100_000, 10)])
+def test_the_viewer_does_not_open_on_a_black_picture(sample, center, width):
+    film = film_pixels(sample(WindowCenter=center, WindowWidth=width))
+    assert film.window[1] - film.window[0] > 65_000
+    assert film.curve[-1] > 0.9
 
 
 def test_of_several_windows_the_first_that_shows_the_film_is_used(sample):

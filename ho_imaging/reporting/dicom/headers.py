@@ -31,7 +31,7 @@ def without_unsound(source: Dataset) -> tuple[Dataset, tuple[str, ...]]:
     """
     wrong = {name for name, is_sound in _CHECKS.items() if name in source and not _holds(source, name, is_sound)}
     missing = {name for name in _REQUIRED if name not in source}
-    if not wrong and not missing:
+    if not wrong and not missing and all(source.get(keyword) for keyword in _ASKED_FOR):
         return source, ()
     made = Dataset()
     for tag in list(source.keys()):
@@ -42,6 +42,9 @@ def without_unsound(source: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         # New elements: those of the source are its own.
         tag = Tag(keyword)
         made[tag] = DataElement(tag, dictionary_VR(tag), None)
+    for keyword, value in _ASKED_FOR.items():
+        if not made.get(keyword):
+            setattr(made, keyword, value)
     if hasattr(source, "file_meta"):
         made.file_meta = source.file_meta
     made.set_original_encoding(*source.original_encoding)
@@ -100,6 +103,9 @@ _REQUIRED = {
     "AccessionNumber", "ReferringPhysicianName",
 }  # fmt: skip
 """Of type 2 in Patient and General Study (PS3.3 C.7.1.1, C.7.2.1): there, if only empty."""
+
+_ASKED_FOR: dict[str, object] = {"Modality": "OT", "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
+"""What highdicom asks of a source and no object takes over; as reading takes a film that does not state it."""
 
 _CHECKS: dict[str, Callable[[object], bool]] = {
     "PatientName": _is_one,
