@@ -22,7 +22,8 @@ from ho_imaging.gate.rules import RULES
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
-from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading import QualityFlag, Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.read import ImageRef, check_spacing
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.reporting.build import (
@@ -81,10 +82,19 @@ class StudyAnalysis:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     """The films that came as data sets."""
 
-    def to_dicom(self, *, probability: bool = False, anatomy: bool = False) -> list[Dataset]:
+    def with_warnings(self, warnings: Sequence[str]) -> StudyAnalysis:
+        """Return the analysis with more warnings in its result."""
+        if not warnings:
+            return self
+        return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *warnings)}))
+
+    def to_dicom(
+        self, *, probability: bool = False, anatomy: bool = False, problems: list[str] | None = None
+    ) -> list[Dataset]:
         """Make the study's DICOM objects, see `StudyResult.to_dicom`.
 
         ``probability`` adds the map of ectopic bone as a fractional segmentation, ``anatomy`` bones and implants.
+        ``problems`` is given a sentence for each thing that could not be written.
         """
         from ho_imaging.reporting.dicom import read_sources, study_objects  # noqa: PLC0415  (heavy)
         from ho_imaging.reporting.dicom.pictures import film_pictures  # noqa: PLC0415
@@ -94,7 +104,7 @@ class StudyAnalysis:
             uid: film_pictures(film.prediction, film.reading, self.result, probability=probability, anatomy=anatomy)
             for uid, film in self.films.items()
         }
-        return study_objects(self.result, read_sources(self.result, given), pictures)
+        return study_objects(self.result, read_sources(self.result, given), pictures, problems=problems)
 
 
 class Analyzer:
@@ -271,17 +281,11 @@ class Analyzer:
         radiograph: Radiograph | None = None
         try:
             with stage("read"):
-                radiograph = read_radiograph(
-                    source,
-                    region=self._region,
-                    view=self._view,
-                    laterality=self._laterality,
-                    spacing_mm=self._spacing_mm,
-                )
+                radiograph = self._read(source)
             check_attributes(radiograph)
             film, scope_probability = self._look(radiograph)
         except RefusedError as error:
-            return self._not_done(source, number, radiograph, Status.REFUSED, error)
+            return self._not_done(source, number, radiograph, Status.REFUSED, _with_doubts(error, radiograph))
         except ReadError as error:
             return self._not_done(source, number, radiograph, Status.FAILED, error)
         except HOImagingError:
@@ -297,6 +301,26 @@ class Analyzer:
             reading=film.reading,
         )
         return image, film, radiograph.study_uid
+
+    def _read(self, source: Source | ImageRef) -> Radiograph:
+        """Read a film; one whose window hides part of it is looked at with all its values, and says so."""
+
+        def read(*, whole_range: bool) -> Radiograph:
+            return read_radiograph(
+                source,
+                region=self._region,
+                view=self._view,
+                laterality=self._laterality,
+                spacing_mm=self._spacing_mm,
+                whole_range=whole_range,
+            )
+
+        radiograph = read(whole_range=False)
+        if not any(flag.code == WINDOW_CLIPS for flag in radiograph.quality):
+            return radiograph
+        whole = read(whole_range=True)
+        said = [flag for flag in radiograph.quality if flag not in whole.quality]
+        return replace(whole, quality=(*whole.quality, *said, _WHOLE_RANGE_USED))
 
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
         """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
@@ -440,12 +464,43 @@ def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
     return None
 
 
+_WHOLE_RANGE_USED = QualityFlag(
+    "whole_range_used", "The film was analysed with all its values, not as the stated window shows it."
+)
+
+_GREYS_IN_DOUBT = {
+    WINDOW_CLIPS: "have its window corrected",
+    "window_misses": "have its window corrected",
+    "window_invalid": "have its window corrected",
+    "voi_lut_invalid": "have its VOI lookup table corrected",
+    "modality_lut_invalid": "have its Modality lookup table corrected",
+    "rescale_invalid": "have its rescale slope and intercept corrected",
+    "photometric_invalid": "have its Photometric Interpretation and Presentation LUT Shape corrected",
+    "polarity_statements_disagree": "have its Photometric Interpretation and Presentation LUT Shape corrected",
+    "transfer_syntax_wrong": "have its transfer syntax corrected",
+    "bits_stored_wrong": "have its Bits Stored corrected",
+    "pixel_description_invalid": "have the description of its pixels corrected",
+}
+"""Quality flags that say that greys may not be what was meant, with what can be done."""
+
+
+def _with_doubts(error: RefusedError, radiograph: Radiograph | None) -> RefusedError:
+    """Name what makes the greys of a refused film doubtful: the film may be one of a hip all the same."""
+    doubts = [flag for flag in radiograph.quality if flag.code in _GREYS_IN_DOUBT] if radiograph is not None else []
+    if not doubts:
+        return error
+    problem = "; ".join([error.problem, *dict.fromkeys(flag.message.rstrip(".") for flag in doubts)])
+    remedies = [*dict.fromkeys(_GREYS_IN_DOUBT[flag.code] for flag in doubts)]
+    remedy = ", or ".join([*remedies, *([error.remedy] if error.remedy else [])])
+    return type(error)(problem, path=error.path, remedy=remedy)
+
+
 _SERIOUS = {
+    *_GREYS_IN_DOUBT,
     "polarity_contradicts_pixels",
     "laterality_conflict",
     "orientation_unusual",
     "spacing_implausible",
-    "bits_stored_wrong",
 }
 
 

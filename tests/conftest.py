@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ho_imaging import logs
 from ho_imaging.network.prediction import ModelIdentity, Prediction
 from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.preparing import PreparationContract
@@ -76,9 +77,10 @@ def make_prediction(
 @pytest.fixture(autouse=True)
 def logging_as_it_was():
     """Undo what the command line sets for its whole process: after ``-q`` a test in it would see no warning."""
-    loggers = [logging.getLogger(name) for name in ("", "pydicom", "highdicom", "pynetdicom", "py.warnings")]
+    loggers = [logging.getLogger(name) for name in ("", *logs.LIBRARIES)]
     levels = [logger.level for logger in loggers]
     yield
+    logs.forget()
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
     logging.captureWarnings(capture=False)

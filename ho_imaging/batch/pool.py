@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, prepare_worker
 from ho_imaging.errors import HOImagingError
+from ho_imaging.logs import LogSettings, current, set_up
 from ho_imaging.pipeline import LOADING
 from ho_imaging.stopwatch import observed
 
@@ -175,7 +176,9 @@ class Pool:
 
     def _add(self) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._threads, self._function), daemon=True)
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._threads, self._function, current()), daemon=True
+        )
         # The parent decides what an interrupt means, also while a worker starts up: it inherits what is blocked here.
         resource_tracker.ensure_running()  # it would lift the block
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -258,8 +261,9 @@ class Alone:
             self._pool = None
 
 
-def _serve(connection: Connection, threads: int, function: WorkFunction) -> None:
-    """Work until told to stop or until the parent is gone."""
+def _serve(connection: Connection, threads: int, function: WorkFunction, logs: LogSettings | None) -> None:
+    """Work until told to stop or until the parent is gone; ``logs``: how the parent logs."""
+    set_up(LogSettings(logging.WARNING) if logs is None else logs)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -135,7 +135,15 @@ def _work(job: Job) -> Outcome:
     try:
         with stage("write"):
             if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
-                write_objects(analysis, folder, probability=settings.dicom_probability, anatomy=settings.dicom_anatomy)
+                problems: list[str] = []
+                write_objects(
+                    analysis,
+                    folder,
+                    probability=settings.dicom_probability,
+                    anatomy=settings.dicom_anatomy,
+                    problems=problems,
+                )
+                analysis = analysis.with_warnings(problems)
             else:
                 clear_objects(folder)
             write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)

@@ -73,10 +73,12 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
     write_text(folder / "result.json", analysis.result.to_json())
 
 
-def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool) -> list[Dataset]:
+def write_objects(
+    analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool, problems: list[str] | None = None
+) -> list[Dataset]:
     """Write a study's DICOM objects into ``dicom/`` and give them; those of an earlier run go.
 
-    Each is written whole or not at all.
+    Each is written whole or not at all. ``problems`` is given a sentence for each thing that could not be written.
 
     A study whose films no DICOM object can refer to (pictures, single frames of many, headers that are too far from the
     standard) gives none; a warning says so, and the result stands.
@@ -88,17 +90,11 @@ def write_objects(analysis: StudyAnalysis, folder: Path, *, probability: bool, a
 
     """
     try:
-        made = analysis.to_dicom(probability=probability, anatomy=anatomy)
+        made = analysis.to_dicom(probability=probability, anatomy=anatomy, problems=problems)
     except HOImagingError as error:
         logger.warning("study %s gets no DICOM objects: %s", analysis.result.study_uid, error)
-        made = []
-    except Exception as error:  # noqa: BLE001  (highdicom raises what it likes at odd headers)
-        # Its words may hold the patient's data.
-        logger.warning(
-            "study %s gets no DICOM objects: its header does not let itself be taken over (%s)",
-            analysis.result.study_uid,
-            type(error).__name__,
-        )
+        if problems is not None:
+            problems.append(f"No DICOM objects: {error.reason}.")
         made = []
     place = folder / DICOM_FOLDER
     if not made and not place.is_dir():

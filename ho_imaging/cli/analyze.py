@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ho_imaging.cli.common import add_site_argument, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
+from ho_imaging.logs import say
 from ho_imaging.path_text import path_text
 from ho_imaging.vocabulary import Laterality, Region, View, spell, spell_side
 
@@ -133,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
         before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
         note = f" ({before} from earlier runs)" if before > 0 else ""
         note += f", {counts.left} left for later" if counts.left else ""
-        sys.stderr.write(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}\n")
+        say(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}")
     return 0 if counts.all_done else 1
 
 

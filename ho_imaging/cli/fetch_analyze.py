@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ho_imaging.cli.common import add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.logs import say
 
 if TYPE_CHECKING:
     from ho_imaging.pacs.config import Tls
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     analyzer = Analyzer(options.model, site=site_of(options))
     ended = [_one(archive, analyzer, uid, options) for uid in dict.fromkeys(studies)]
     if not options.quiet:
-        sys.stderr.write(f"{ended.count(True)} of {len(ended)} studies done\n")
+        say(f"{ended.count(True)} of {len(ended)} studies done")
     return 0 if all(ended) else 1
 
 
@@ -88,8 +89,10 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
         else:
             analysis = analyzer.analyze_films(films, study_uid=uid)
             folder = options.out / "studies" / folder_name(uid)
+            problems: list[str] = []
+            objects = write_objects(analysis, folder, probability=False, anatomy=False, problems=problems)
+            analysis = analysis.with_warnings(problems)
             write_study(analysis, folder, masks=False, overlays=options.overlays)
-            objects = write_objects(analysis, folder, probability=False, anatomy=False)
             result = analysis.result
             line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
             if result.severity is not None:

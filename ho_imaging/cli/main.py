@@ -7,16 +7,15 @@ standard error is talk.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
-import time
 from collections.abc import Sequence
 from importlib import import_module
 
 from ho_imaging import __version__
 from ho_imaging.cli.common import check_out, is_page
 from ho_imaging.errors import HOImagingError
+from ho_imaging.logs import LogSettings, set_up
 
 __all__ = ["main"]
 
@@ -37,21 +36,6 @@ _COMMANDS = {
 }
 
 
-class _JsonLines(logging.Formatter):
-    """A record as one line of JSON."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -69,15 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_module(f"ho_imaging.cli.{name.replace('-', '_')}").add_arguments(command)
     options = parser.parse_args(arguments)
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(message)s", force=True)
-    if options.log_json:
-        logging.getLogger().handlers[0].setFormatter(_JsonLines())
-    if not options.verbose:
-        logging.getLogger("pydicom").setLevel(logging.ERROR)
-        logging.getLogger("highdicom").setLevel(logging.WARNING)
-        logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # says per packet what the service says once
-        logging.captureWarnings(True)
-        logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    set_up(LogSettings(level, as_json=options.log_json))
     out = getattr(options, "out", None)
     try:
         if out is not None:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from ho_imaging.logs import current, say
+
 if TYPE_CHECKING:
     from ho_imaging.batch import Progress
 
@@ -19,7 +21,9 @@ class ProgressLine:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._live = sys.stderr.isatty() and not quiet
+        settings = current()
+        as_json = settings is not None and settings.as_json
+        self._live = sys.stderr.isatty() and not quiet and not as_json
         self._last = time.monotonic()
 
     def show(self, progress: Progress) -> None:
@@ -33,8 +37,11 @@ class ProgressLine:
             f"{progress.ended} of {progress.total} studies: {progress.done} done, {progress.refused} refused, "
             f"{progress.failed} failed; {rate:.1f} a second, {_duration(left_s)} left"
         )
-        sys.stderr.write(f"\r{text:<100}" if self._live else text + "\n")
-        sys.stderr.flush()
+        if self._live:
+            sys.stderr.write(f"\r{text:<100}")
+            sys.stderr.flush()
+        else:
+            say(text)
 
     def end(self) -> None:
         """End the live line."""

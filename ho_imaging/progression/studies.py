@@ -24,8 +24,10 @@ from ho_imaging.progression.schema import (
     VerdictWord,
 )
 from ho_imaging.reading import discover
+from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
+from ho_imaging.severity.context import MOST_DAYS
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
 from ho_imaging.vocabulary import Side, Status
 
@@ -98,7 +100,7 @@ def compare_studies(
     """Compare analysed studies in time order; see `compare`."""
     if len(studies) < 2:
         raise UsageError("comparing takes two studies at least", remedy="give the earlier one first")
-    if days is not None and (len(days) != len(studies) - 1 or min(days) < 0):
+    if days is not None and (len(days) != len(studies) - 1 or not all(_is_days(number) for number in days)):
         raise UsageError("needs as many days as there are intervals, 0 or more each", remedy="one less than studies")
     if not allow_other_patient and len({name for study in studies for name in _patients(study)}) > 1:
         raise UsageError(
@@ -114,6 +116,8 @@ def compare_studies(
     warnings = [f"study {n}: {text}" for n, study in enumerate(studies, start=1) for text in study.result.warnings]
     if any(_names_nobody(study) for study in studies):
         warnings.append("Not every file names its patient: nothing shows that all are of one person.")
+    if days is None:
+        warnings += _date_warnings(studies)
     if None in between:
         warnings.append(
             "Not every study has a date: growth per month is given only between those that have one."
@@ -187,6 +191,21 @@ def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
                 f"study {next_number} was taken before study {number}", remedy="give the studies in time order"
             )
     return dates
+
+
+def _date_warnings(studies: Sequence[StudyAnalysis]) -> list[str]:
+    """Say what makes the dates of films doubtful: an interval, and with it each rate, rests on them."""
+    return [
+        f"study {number}: {flag.message} Intervals and growth per month may be wrong."
+        for number, study in enumerate(studies, start=1)
+        for film in study.films.values()
+        for flag in film.reading.prepared.radiograph.quality
+        if flag.code in DATE_FLAGS
+    ]
+
+
+def _is_days(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= MOST_DAYS
 
 
 def _days(first: date | None, second: date | None) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import (
@@ -28,6 +28,8 @@ from pydicom.uid import (
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reading.rle import decode_rle
+from ho_imaging.reading.streams import JP2_SIGNATURE, START_OF_J2K, START_OF_JPEG, is_encapsulated, true_syntax
+from ho_imaging.reading.values import one_whole, stated_whole, stated_word, values_of
 
 __all__ = ["MAX_PIXELS", "Stored", "decode_frame", "photometric_of", "transfer_syntax"]
 
@@ -38,10 +40,6 @@ MAX_PIXELS = 150_000_000
 
 _END_OF_CODESTREAM = b"\xff\xd9"
 _END_SEARCH_BYTES = 64
-_ITEM_TAG = b"\xfe\xff\x00\xe0"
-_START_OF_J2K = b"\xff\x4f\xff\x51"
-_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
-_START_OF_JPEG = b"\xff\xd8"
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0 to SOF15 of JPEG (ITU-T T.81 table B.1) and SOF55 of JPEG-LS (T.87); C4, C8 and CC are no frame headers."""
 
@@ -59,16 +57,34 @@ _PIXEL_KEYWORDS = (
 )  # fmt: skip
 
 
+_WHOLE = (
+    "Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "NumberOfFrames",
+)  # fmt: skip
+_KNOWN_PHOTOMETRIC = ("MONOCHROME", "PALETTE", "RGB", "YBR")
+
+
 class Stored:
-    """Stored values of one frame: ``values`` (rows, columns) or (rows, columns, 3), integers, unused bits cleared."""
+    """Stored values of one frame: ``values`` (rows, columns) or (rows, columns, 3), integers, unused bits cleared.
 
-    __slots__ = ("bits", "flags", "signed", "values")
+    ``syntax``: what they were decoded from, which may not be what the file states.
+    """
 
-    def __init__(self, values: NDArray[np.integer], bits: int, signed: bool, flags: tuple[QualityFlag, ...]) -> None:
+    __slots__ = ("bits", "flags", "signed", "syntax", "values")
+
+    def __init__(
+        self,
+        values: NDArray[np.integer],
+        bits: int,
+        signed: bool,
+        flags: tuple[QualityFlag, ...],
+        syntax: UID = ExplicitVRLittleEndian,
+    ) -> None:
         self.values = values
         self.bits = bits
         self.signed = signed
         self.flags = flags
+        self.syntax = syntax
 
 
 def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> Stored:
@@ -84,15 +100,15 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
         If the pixel data is missing, truncated or cannot be decoded here.
 
     """
-    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
-    frames = max(_whole(dataset, "NumberOfFrames", 1), 1)
+    rows, columns = stated_whole(dataset, "Rows"), stated_whole(dataset, "Columns")
+    frames = max(stated_whole(dataset, "NumberOfFrames", 1), 1)
     if rows * columns > max_pixels:
         raise TooLargeError(
             f"declares {rows} x {columns} pixels, above the limit of {max_pixels:,}",
             remedy="pass a larger max_pixels if the size is real",
         )
-    allocated, samples = _whole(dataset, "BitsAllocated", 16), max(_whole(dataset, "SamplesPerPixel", 1), 1)
-    bits = _whole(dataset, "BitsStored", allocated)
+    allocated, samples = stated_whole(dataset, "BitsAllocated", 16), max(stated_whole(dataset, "SamplesPerPixel", 1), 1)
+    bits = stated_whole(dataset, "BitsStored", allocated)
     if "PixelData" not in dataset:
         if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
             raise NotARadiographError(
@@ -104,45 +120,60 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
             f"stores {samples} sample(s) of {bits} of {allocated} bits, which no radiograph does",
             remedy="convert it to 8 or 16 bits",
         )
-    syntax = transfer_syntax(dataset)
+    stated = transfer_syntax(dataset)
+    expected = rows * columns * samples * frames * (allocated // 8)
+    if photometric_of(dataset) == "YBR_FULL_422":
+        expected = expected // 3 * 2
+    data = dataset.PixelData
+    coded = true_syntax(data, stated, frames=frames, native_bytes=expected)
+    syntax = coded.syntax
     flags: list[QualityFlag] = []
+    if coded.instead is not None:
+        message = f"The file states {stated.name} and holds {coded.instead}: it was decoded as that."
+        flags.append(QualityFlag("transfer_syntax_wrong", message))
     described = _complete(dataset, syntax, samples, allocated, bits, flags)
-    said: _Codestream | None = None
-    if syntax.is_encapsulated:
-        said = _check_codestream(dataset, syntax, frame, frames, (rows, columns))
-    else:
-        expected = rows * columns * samples * frames * (allocated // 8)
-        if photometric_of(dataset) == "YBR_FULL_422":
-            expected = expected // 3 * 2
-        present = len(dataset.PixelData)
-        if present < expected:
-            raise DecodeError(
-                f"is truncated: {present:,} of {expected:,} bytes of pixel data are there", remedy="send the file again"
-            )
-        if present >= 2 * expected:
-            # More than any filling: rows, bits or frames are not what the header says, and neither is the picture.
-            raise DecodeError(
-                f"declares {expected:,} bytes of pixel data but holds {present:,}", remedy="have the header corrected"
-            )
-    values = _decode(described, syntax, frame, said)
+    if coded.is_bare:
+        described.PixelData = encapsulate([data])
+    try:
+        said = _checked(dataset, described, syntax, frame, frames, expected)
+        values = _decode(described, syntax, frame, said)
+    except DecodeError as error:
+        if coded.instead is None:
+            raise
+        what = f"states {stated.name} and holds {coded.instead}, and it {error.problem}"
+        raise DecodeError(what, remedy=error.remedy) from error
     if values.shape[:2] != (rows, columns):
         raise DecodeError(
             f"declares {rows} x {columns} pixels but holds {values.shape[0]} x {values.shape[1]}",
             remedy="send the file again",
         )
-    signed = _whole(dataset, "PixelRepresentation", 0) == 1
+    signed = stated_whole(dataset, "PixelRepresentation", 0) == 1
     stored = _only_stored_bits(dataset, values, bits, allocated, signed, coded=_is_coded(syntax), flags=flags)
     if said is not None and said.signed not in {None, signed}:
-        return _without_jumps(stored)
+        stored = _without_jumps(stored)
+    stored.syntax = syntax
     return stored
 
 
-def _whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
-    value = dataset.get(keyword)
-    try:
-        return int(value) if value not in {None, ""} else default
-    except (TypeError, ValueError):
-        return default
+def _checked(
+    dataset: Dataset, described: Dataset, syntax: UID, frame: int, frames: int, expected: int
+) -> _Codestream | None:
+    """See that pixel data is whole before memory is taken for it."""
+    if syntax.is_encapsulated:
+        return _check_codestream(
+            described, syntax, frame, frames, (stated_whole(dataset, "Rows"), stated_whole(dataset, "Columns"))
+        )
+    present = len(described.PixelData)
+    if present < expected:
+        raise DecodeError(
+            f"is truncated: {present:,} of {expected:,} bytes of pixel data are there", remedy="send the file again"
+        )
+    if present >= 2 * expected:
+        # More than any filling: rows, bits or frames are not what the header says, and neither is the picture.
+        raise DecodeError(
+            f"declares {expected:,} bytes of pixel data but holds {present:,}", remedy="have the header corrected"
+        )
+    return None
 
 
 def transfer_syntax(dataset: Dataset) -> UID:
@@ -157,7 +188,7 @@ def transfer_syntax(dataset: Dataset) -> UID:
     meta = getattr(dataset, "file_meta", None)
     stated = meta.get("TransferSyntaxUID") if meta is not None else None
     if not stated:
-        if bytes(dataset.get("PixelData", b"")[:4]) == _ITEM_TAG:
+        if is_encapsulated(bytes(dataset.get("PixelData", b"") or b"")):
             raise DecodeError("is compressed and does not state how", remedy="write it with file meta information")
         return ExplicitVRLittleEndian
     syntax = UID(str(stated), IGNORE)
@@ -171,7 +202,7 @@ def transfer_syntax(dataset: Dataset) -> UID:
 
 def photometric_of(dataset: Dataset) -> str:
     """Photometric Interpretation as the standard spells it, empty where it is missing."""
-    return str(dataset.get("PhotometricInterpretation", "") or "").strip().upper()
+    return stated_word(dataset, "PhotometricInterpretation")
 
 
 def _is_coded(syntax: UID) -> bool:
@@ -185,7 +216,7 @@ def _complete(
     """Only what describes the pixels, completed where it can be told; the caller's data set stays as it is."""
     described = Dataset()
     for keyword in _PIXEL_KEYWORDS:
-        if keyword in dataset and (keyword == "PixelData" or dataset[keyword].value not in {None, ""}):
+        if keyword not in _WHOLE and keyword in dataset and (keyword == "PixelData" or values_of(dataset, keyword)):
             described.add(dataset[keyword])
     told = {
         "SamplesPerPixel": samples,
@@ -198,8 +229,20 @@ def _complete(
     if samples > 1:
         told["PlanarConfiguration"] = 0
     if "PhotometricInterpretation" in described:
-        # pydicom wants it as the standard spells it; some files have it in small letters or after spaces.
-        described.add_new("PhotometricInterpretation", "CS", photometric_of(dataset))
+        # pydicom wants it as the standard spells it; some files have it in small letters or as something else.
+        spelled = photometric_of(dataset)
+        if not spelled.startswith(_KNOWN_PHOTOMETRIC):
+            spelled = str(told["PhotometricInterpretation"])
+        described.add_new("PhotometricInterpretation", "CS", spelled)
+    for keyword in _WHOLE:
+        # Read as everywhere else; what is no whole number is flagged with all attributes that are not understood.
+        stated = one_whole(values_of(dataset, keyword)).value
+        if stated is not None:
+            setattr(described, keyword, int(stated))
+        elif values_of(dataset, keyword) and keyword in told:
+            setattr(described, keyword, told[keyword])
+    if described.get("PixelRepresentation") not in {None, 0, 1}:
+        described.PixelRepresentation = 0
     missing = [keyword for keyword in told if keyword not in described]
     for keyword in missing:
         setattr(described, keyword, told[keyword])
@@ -227,13 +270,13 @@ def _codestream(data: bytes) -> _Codestream | None:
     def number(start: int, length: int = 2) -> int:
         return int.from_bytes(data[start : start + length], "big")
 
-    start = data.find(_START_OF_J2K, 0, 4096)  # a JP2 wrapper may come first
+    start = data.find(START_OF_J2K, 0, 4096)  # a JP2 wrapper may come first
     if start >= 0:
         # ISO/IEC 15444-1 A.5.1: SIZ, Lsiz, Rsiz, then Xsiz, Ysiz, XOsiz, YOsiz ... Csiz, Ssiz.
         columns, rows = number(start + 8, 4) - number(start + 16, 4), number(start + 12, 4) - number(start + 20, 4)
         depth = number(start + 42, 1)
         return _Codestream(rows, columns, number(start + 40), (depth & 0x7F) + 1, bool(depth & 0x80))
-    if not data.startswith(_START_OF_JPEG):
+    if not data.startswith(START_OF_JPEG):
         return None
     position = 2
     while position + 9 < len(data) and data[position] == 0xFF:
@@ -246,7 +289,7 @@ def _codestream(data: bytes) -> _Codestream | None:
 
 def _has_endless_box(data: bytes) -> bool:
     """Whether a JP2 wrapper has a box without a length before its codestream, which pydicom would never get past."""
-    if not data.startswith(_JP2_SIGNATURE):
+    if not data.startswith(JP2_SIGNATURE):
         return False
     position = 12
     while position < len(data) and data[position + 4 : position + 8] != b"jp2c":
@@ -285,7 +328,7 @@ def _check_codestream(
                     f"declares {shape[0]} x {shape[1]} pixels, its {syntax.name} data {said.rows} x {said.columns}",
                     remedy="send the file again",
                 )
-            samples = _whole(dataset, "SamplesPerPixel", 1)
+            samples = stated_whole(dataset, "SamplesPerPixel", 1)
             if said.samples != samples:
                 raise DecodeError(
                     f"declares {samples} values a pixel, its {syntax.name} data {said.samples}",
@@ -355,7 +398,7 @@ def _only_stored_bits(
 
     Where they hold no overlay and the picture falls to pieces without them, the header is wrong and they stay.
     """
-    high = _whole(dataset, "HighBit", bits - 1)
+    high = stated_whole(dataset, "HighBit", bits - 1)
     shift = high - (bits - 1)
     if not 0 <= shift <= allocated - bits:
         raise DecodeError(f"states high bit {high} for {bits} of {allocated} bits", remedy="have the header corrected")

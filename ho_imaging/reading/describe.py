@@ -13,7 +13,7 @@ from pydicom.multival import MultiValue
 from ho_imaging.reading.radiograph import QualityFlag, Sourced
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
-__all__ = ["Description", "describe"]
+__all__ = ["Description", "body_part_named", "describe", "view_named"]
 
 T = TypeVar("T")
 
@@ -253,6 +253,16 @@ def _codes(dataset: Dataset, keyword: str) -> Iterator[tuple[str, str]]:
         yield _text(item, "CodeValue"), _text(item, "CodeMeaning")
 
 
+def body_part_named(text: str) -> Region | None:
+    """Return the region that a Body Part Examined names, a defined term or a word for it."""
+    return _BODY_PARTS.get(text.strip().upper()) or _search(_REGION_PATTERNS, text)
+
+
+def view_named(text: str) -> View | None:
+    """Return the view that a View Position names, a defined term or a word for it."""
+    return _VIEW_POSITIONS.get(text.strip().upper()) or _search(_VIEW_PATTERNS, text)
+
+
 def _region(dataset: Dataset) -> Sourced[Region]:
     for keyword in ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence"):
         for value, meaning in _codes(dataset, keyword):
@@ -261,7 +271,7 @@ def _region(dataset: Dataset) -> Sourced[Region]:
                 return Sourced(found, keyword)
     part = _text(dataset, "BodyPartExamined")
     if part:
-        found = _BODY_PARTS.get(part.upper()) or _search(_REGION_PATTERNS, part)
+        found = body_part_named(part)
         # "EXTREMITY" says little: a description may say which.
         if found is not None and found is not Region.EXTREMITY:
             return Sourced(found, "BodyPartExamined")
@@ -270,8 +280,7 @@ def _region(dataset: Dataset) -> Sourced[Region]:
         if named is not None and named is not Region.EXTREMITY:
             return Sourced(named, keyword)
     if part:
-        general = _BODY_PARTS.get(part.upper()) or _search(_REGION_PATTERNS, part)
-        return Sourced(general or Region.OTHER, "BodyPartExamined")
+        return Sourced(body_part_named(part) or Region.OTHER, "BodyPartExamined")
     return Sourced(Region.UNKNOWN, "none")
 
 
@@ -294,8 +303,7 @@ def _view(dataset: Dataset) -> Sourced[View]:
         if special:
             return Sourced(special, keyword)
     if position:
-        found = _VIEW_POSITIONS.get(position.upper()) or _search(_VIEW_PATTERNS, position)
-        return Sourced(found or View.OTHER, "ViewPosition")
+        return Sourced(view_named(position) or View.OTHER, "ViewPosition")
     for keyword, text in texts:
         found = _search(_VIEW_PATTERNS, text)
         if found and (keyword in _FILM_TEXTS or _names_one_view(text)):

@@ -7,8 +7,8 @@ import logging
 import re
 import warnings
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -16,18 +16,21 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom._uid_dict import UID_dictionary
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.sequence import Sequence
+from pydicom.sequence import Sequence as SequenceElement
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
+from ho_imaging.reading.attributes import flags_of_lost, header_flags
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
 from ho_imaging.reading.compression import compression_of_dataset, with_pixels
 from ho_imaging.reading.compression_flags import compression_flags
 from ho_imaging.reading.consistency import looks_inverted
+from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of
 from ho_imaging.reading.describe import describe
 from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
@@ -35,6 +38,8 @@ from ho_imaging.reading.own import is_own
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
 from ho_imaging.reading.uid import made_uid, usable_uid
+from ho_imaging.reading.values import one_whole, stated_whole, stated_word, values_of
+from ho_imaging.reading.visibility import Picture
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -171,9 +176,12 @@ def radiograph_from_dataset(
     frame: int | None,
     voi: int | str | None,
     max_pixels: int = MAX_PIXELS,
-    damaged: int = 0,
+    damaged: Sequence[str] = (),
+    whole_range: bool = False,
 ) -> Radiograph:
     """Decode and describe one frame of a data set; ``damaged`` elements were taken out of it before.
+
+    ``whole_range`` shows all values, whatever windows the file states.
 
     Raises
     ------
@@ -185,12 +193,12 @@ def radiograph_from_dataset(
     """
     try:
         check_is_radiograph(dataset)
-        radiograph = _radiograph(dataset, path, frame, voi, max_pixels)
+        radiograph = _radiograph(dataset, path, frame, voi, max_pixels, whole_range=whole_range)
         if damaged:
             flag = QualityFlag(
-                "header_damaged", f"{damaged} elements of the header cannot be read: they were left out."
+                "header_damaged", f"{len(damaged)} elements of the header cannot be read: they were left out."
             )
-            radiograph = replace(radiograph, quality=(*radiograph.quality, flag))
+            radiograph = replace(radiograph, quality=(*radiograph.quality, flag, *flags_of_lost(damaged)))
         return radiograph
     except HOImagingError:
         raise
@@ -203,9 +211,15 @@ def radiograph_from_dataset(
 
 
 def _radiograph(
-    dataset: Dataset, path: str | None, frame: int | None, voi: int | str | None, max_pixels: int
+    dataset: Dataset,
+    path: str | None,
+    frame: int | None,
+    voi: int | str | None,
+    max_pixels: int,
+    *,
+    whole_range: bool,
 ) -> Radiograph:
-    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    frames = max(stated_whole(dataset, "NumberOfFrames", 1), 1)
     if frames > 1 and frame is None:
         raise NotARadiographError(f"holds {frames} frames, not one film", remedy="choose one with frame=0 and so on")
     number = frame or 0
@@ -215,16 +229,23 @@ def _radiograph(
     if min(rows, columns) < LEAST_SIDE_PX:
         raise NotARadiographError(f"is only {rows} x {columns} pixels", remedy="give the full image")
     dataset = _of_frame(dataset, number)
-    flags: list[QualityFlag] = []
+    flags: list[QualityFlag] = list(header_flags(dataset))
     stored = decode_frame(dataset, number, max_pixels)
     flags += stored.flags
     padding = _padding(dataset, stored) if stored.values.ndim == 2 else None
     stored = _grey(dataset, stored, flags)
-    pixels = _shown(dataset, stored, padding, voi, flags)
+    pixels = _shown(dataset, stored, padding, voi, flags, whole_range=whole_range)
+    acquired, date_flags = date_acquired(dataset)
     description = describe(dataset)
     spacing, spacing_flags = read_spacing(dataset, (rows, columns))
     compression = with_pixels(compression_of_dataset(dataset, number), stored.values)
-    flags += [*description.flags, *spacing_flags, *compression_flags(compression), *_origin_flags(dataset)]
+    flags += [
+        *description.flags,
+        *spacing_flags,
+        *date_flags,
+        *compression_flags(compression),
+        *_origin_flags(dataset),
+    ]
     if looks_inverted(pixels, padding):
         flags.append(
             QualityFlag(
@@ -247,22 +268,12 @@ def _radiograph(
         modality=str(dataset.get("Modality", "") or ""),
         quality=tuple(flags),
         aspect_ratio=aspect_ratio(dataset),
-        acquired=_acquired(dataset),
+        acquired=acquired,
         stated_cause=stated_cause(dataset),
         columns_run_to=description.columns_run_to,
         patient_hash=_patient_hash(dataset),
         compression=compression,
     )
-
-
-def _acquired(dataset: Dataset) -> date | None:
-    for keyword in ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate"):
-        text = str(dataset.get(keyword, "") or "").strip()
-        try:
-            return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
-        except ValueError:
-            continue  # empty, or no date at all: the next keyword may hold one
-    return None
 
 
 def _patient_hash(dataset: Dataset) -> str | None:
@@ -273,32 +284,33 @@ def _patient_hash(dataset: Dataset) -> str | None:
     return hashlib.sha256(f"{issuer}/{number}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def drop_damaged(dataset: Dataset) -> int:
-    """Take out, in place, every element whose value cannot be read, and say how many there were.
+def drop_damaged(dataset: Dataset) -> list[str]:
+    """Take out, in place, every element whose value cannot be read, and return their keywords.
 
     A broken date or private element is no reason to lose a film; where the pixels depend on it, decoding says so.
     """
-    damaged = 0
+    damaged: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for tag in list(dataset.keys()):
             try:
                 element = dataset[tag]
-                damaged += sum(drop_damaged(item) for item in element.value) if element.VR == "SQ" else 0
+                for item in element.value if element.VR == "SQ" else ():
+                    damaged += drop_damaged(item)
             except Exception:  # noqa: BLE001  a damaged value makes pydicom raise nearly anything; it is counted and said
                 logger.debug("element %s cannot be read", tag)
                 del dataset[tag]
-                damaged += 1
+                damaged.append(keyword_for_tag(tag))
     return damaged
 
 
-def without_damaged(dataset: Dataset) -> tuple[Dataset, int]:
-    """Likewise for a data set that must stay as it is: a copy where anything was left out, and how many there were."""
+def without_damaged(dataset: Dataset) -> tuple[Dataset, list[str]]:
+    """Likewise for a data set that must stay as it is: a copy where anything was left out, and what that was."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole, damaged = _readable(dataset)
     if not damaged:
-        return dataset, 0
+        return dataset, []
     return _encoded_as(dataset, whole), damaged
 
 
@@ -311,9 +323,9 @@ def _encoded_as(dataset: Dataset, other: Dataset) -> Dataset:
 
 def _of_frame(dataset: Dataset, frame: int) -> Dataset:
     """Describe one frame as a film is described: with what functional groups say of it (PS3.3 C.7.6.16)."""
-    shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
-    own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[frame : frame + 1]
-    said = [item for group in shared + own for macro in _FRAME_MACROS for item in list(group.get(macro) or [])[:1]]
+    shared = _items(dataset, "SharedFunctionalGroupsSequence")[:1]
+    own = _items(dataset, "PerFrameFunctionalGroupsSequence")[frame : frame + 1]
+    said = [item for group in shared + own for macro in _FRAME_MACROS for item in _items(group, macro)[:1]]
     if not said:
         return dataset
     described = _encoded_as(dataset, _readable(dataset)[0])
@@ -323,20 +335,25 @@ def _of_frame(dataset: Dataset, frame: int) -> Dataset:
     return described
 
 
-def _readable(dataset: Dataset) -> tuple[Dataset, int]:
-    """Give the elements that can be read, and the number of the others."""
-    whole, damaged = Dataset(), 0
+def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    return [item for item in values_of(dataset, keyword) if isinstance(item, Dataset)]
+
+
+def _readable(dataset: Dataset) -> tuple[Dataset, list[str]]:
+    """Return the elements that can be read, and the keywords of the others."""
+    whole = Dataset()
+    damaged: list[str] = []
     for tag in list(dataset.keys()):
         try:
             element = dataset[tag]
             if element.VR == "SQ":
                 items = [_readable(item) for item in element.value]
-                damaged += sum(count for _, count in items)
-                element = DataElement(tag, "SQ", Sequence([item for item, _ in items]))
+                damaged += [keyword for _, lost in items for keyword in lost]
+                element = DataElement(tag, "SQ", SequenceElement([item for item, _ in items]))
             whole[tag] = element
         except Exception:  # noqa: BLE001  as above
             logger.debug("element %s cannot be read", tag)
-            damaged += 1
+            damaged.append(keyword_for_tag(tag))
     return whole, damaged
 
 
@@ -403,7 +420,7 @@ def _is_luminance_first(channels: NDArray[np.int32], top: int) -> bool:
 
 def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
     """Pixels that are no image by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2)."""
-    first, limit = (_cell(dataset.get(keyword), stored) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+    first, limit = (_cell(dataset, keyword, stored) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
     if first is None:
         return None
     second = first if limit is None else limit
@@ -412,18 +429,15 @@ def _padding(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
     return padding if padding.any() and not padding.all() else None
 
 
-def _cell(value: object, stored: Stored) -> int | None:
+def _cell(dataset: Dataset, keyword: str, stored: Stored) -> int | None:
     """Read a pixel value that a header states as pixels are read: only stored bits count, whichever sign it has.
 
     What is stated of signed pixels may be written as unsigned, of unsigned as signed, and of 12 bits with all 16 set.
     """
-    try:
-        number = int(value) if isinstance(value, int | float | str) and value != "" else None
-    except ValueError:
+    stated = one_whole(values_of(dataset, keyword)).value
+    if stated is None:
         return None
-    if number is None:
-        return None
-    number &= (1 << stored.bits) - 1
+    number = int(stated) & ((1 << stored.bits) - 1)
     return number - (1 << stored.bits) if stored.signed and number >> (stored.bits - 1) else number
 
 
@@ -433,16 +447,19 @@ def _shown(
     padding: NDArray[np.bool_] | None,
     voi: int | str | None,
     flags: list[QualityFlag],
+    *,
+    whole_range: bool,
 ) -> NDArray[np.float32]:
     values = stored.values
-    if int(dataset.get("SamplesPerPixel", 1) or 1) > 1 or photometric_of(dataset) == "PALETTE COLOR":
+    if stated_whole(dataset, "SamplesPerPixel", 1) > 1 or photometric_of(dataset) == "PALETTE COLOR":
         # Modality and VOI LUTs belong to grayscale images only (PS3.3 C.11.1, C.11.2): luminance is shown as it is.
         return np.asarray(values / np.float32(2**stored.bits - 1), dtype=np.float32)
     image = values if padding is None else values[~padding]
     occurring = (int(image.min()), int(image.max()))
     first = min(int(values.min()), 0)
     last = max(int(values.max()), first + 1)
-    table = grayscale_table(dataset, first, last, occurring, voi)
+    picture = Picture.of(values, padding)
+    table = grayscale_table(dataset, first, last, occurring, voi, picture=picture, whole_range=whole_range)
     flags += table.flags
     pixels = _looked_up(values, table)
     if padding is not None:
@@ -463,7 +480,7 @@ def _looked_up(values: NDArray[np.integer], table: GrayscaleTable) -> NDArray[np
 
 def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
     flags = []
-    if str(dataset.get("BurnedInAnnotation", "") or "").upper() == "YES":
+    if stated_word(dataset, "BurnedInAnnotation") == "YES":
         flags.append(QualityFlag("burned_in_annotation", "The file says that text is burned into the pixels."))
     if str(dataset.get("Modality", "") or "").upper() in {"SC", "OT"} or "ConversionType" in dataset:
         flags.append(

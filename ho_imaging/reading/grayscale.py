@@ -11,31 +11,82 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 
-from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.errors import UsageError
 from ho_imaging.reading.decode import photometric_of
+from ho_imaging.reading.luts import LookupTable, LookupTableError, read_lookup_table
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.values import one_number, stated_number, stated_whole, stated_word, values_of
+from ho_imaging.reading.visibility import LEAST_SAID, MOST_LOST, Picture, share_lost
 
-__all__ = ["GrayscaleTable", "grayscale_table", "window_values"]
+__all__ = [
+    "WINDOW_CLIPS",
+    "GrayscaleTable",
+    "VoiView",
+    "grayscale_table",
+    "is_inverse",
+    "modality_lut",
+    "rescale",
+    "voi_views",
+    "window_values",
+]
 
 Values = NDArray[np.float64]
 
 _LEAST_SHOWN = 1e-3
 """A range of grey smaller than this cannot be seen on any display."""
 
+WINDOW_CLIPS = "window_clips"
+"""Code of the flag that says that the view in use leaves part of the film black or white."""
+
+
+_NEARLY_ALL = 0.99
+"""A view that tells any two values apart is followed, if no other is better."""
+
 
 @dataclass(frozen=True, eq=False)
 class GrayscaleTable:
-    """``table[i]`` is the displayed value, float32 in [0, 1], of stored value ``first + i``."""
+    """``table[i]`` is the displayed value, float32 in [0, 1], of stored value ``first + i``.
+
+    ``view``: number of the VOI view that was used, ``None`` where all values are shown.
+    """
 
     first: int
     table: NDArray[np.float32]
     flags: tuple[QualityFlag, ...]
+    view: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class VoiView:
+    """One VOI view that a header offers: a lookup table, or center and width of a window; neither if it is unusable."""
+
+    name: str
+    table: LookupTable | None = None
+    window: tuple[float, float] | None = None
+    function: str = "LINEAR"
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a message."""
+        return "window" if self.table is None else "VOI lookup table"
+
+    def shown(self, values: Values) -> Values | None:
+        """Return values as they are shown, 0 to 1; ``None`` if the view is unusable."""
+        if self.table is not None:
+            return self.table.shown(values)
+        return None if self.window is None else window_values(values, *self.window, self.function)
 
 
 def grayscale_table(
-    dataset: Dataset, first: int, last: int, occurring: tuple[int, int], voi: int | str | None = None
+    dataset: Dataset,
+    first: int,
+    last: int,
+    occurring: tuple[int, int],
+    voi: int | str | None = None,
+    *,
+    picture: Picture | None = None,
+    whole_range: bool = False,
 ) -> GrayscaleTable:
     """Work out the display of every stored value.
 
@@ -49,22 +100,29 @@ def grayscale_table(
         Smallest and largest stored value in the image, padding left out: the range shown where nothing states a window.
     voi
         Which VOI view to take when a file offers several: an index over VOI LUTs, then windows, or its explanation.
+        By default the first that shows most of the film's detail.
+    picture
+        The image made small, as stored: a view is judged by what it leaves of it. Without one, every view that shows
+        more than one grey is taken.
+    whole_range
+        Show all values, whatever the header says of windows.
 
     Raises
     ------
-    ReadError
-        For a LUT that cannot be used.
     UsageError
-        If ``voi`` names no view of this file.
+        If ``voi`` names no view of this file, or is given together with ``whole_range``.
 
     """
     flags: list[QualityFlag] = []
+    if whole_range and voi is not None:
+        raise UsageError("is shown by a VOI view or over its whole range, not both", remedy="leave one of them out")
     stored = np.arange(first, last + 1, dtype=np.float64)
-    ends = np.array(occurring, dtype=np.float64)
-    values, ends = _modality(dataset, stored, flags), _modality(dataset, ends, flags=[])
-    raw = str(dataset.get("PresentationIntentType", "")).upper() == "FOR PROCESSING"
-    linear = str(dataset.get("PixelIntensityRelationship", "")).upper() == "LIN"
-    sign = _number(dataset.get("PixelIntensityRelationshipSign"))
+    values = _modality(dataset, stored, occurring, flags)
+    reached = values[max(occurring[0] - first, 0) : occurring[1] - first + 1]  # a table need not rise all the way
+    ends = np.array([reached.min(), reached.max()])
+    raw = stated_word(dataset, "PresentationIntentType") == "FOR PROCESSING"
+    linear = stated_word(dataset, "PixelIntensityRelationship") == "LIN"
+    sign = stated_number(dataset, "PixelIntensityRelationshipSign")
     if raw and sign in {1, -1}:
         if voi is not None:
             raise UsageError("is a raw image (FOR PROCESSING) and offers no VOI view", remedy="leave voi out")
@@ -82,15 +140,14 @@ def grayscale_table(
         flags.append(
             QualityFlag("for_processing", "Raw detector image of unstated intensity relationship: shown as stored.")
         )
-    shown = _voi(dataset, values, ends, voi, flags)
-    if _hides_all(shown, values, ends):
-        flags.append(
-            QualityFlag("window_misses", "The stated window or LUT shows every pixel alike: all values are shown.")
-        )
-        shown = _everything(values, ends)
-    if _is_inverse(dataset, flags):
+    view: int | None = None
+    shown = _everything(values, ends)
+    if not whole_range:
+        view, chosen = _voi(dataset, occurring, values, voi, _Judge(picture, first, shown, ends), flags)
+        shown = shown if chosen is None else chosen
+    if is_inverse(dataset, flags):
         shown = 1.0 - shown
-    return GrayscaleTable(first, np.clip(shown, 0.0, 1.0).astype(np.float32), tuple(flags))
+    return GrayscaleTable(first, np.clip(shown, 0.0, 1.0).astype(np.float32), tuple(flags), view)
 
 
 def window_values(values: Values, center: float, width: float, function: str = "LINEAR") -> Values:
@@ -115,92 +172,188 @@ def window_values(values: Values, center: float, width: float, function: str = "
     return np.asarray(np.clip((values - (center - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0))
 
 
-def _modality(dataset: Dataset, stored: Values, flags: list[QualityFlag]) -> Values:
-    luts = dataset.get("ModalityLUTSequence")
+def _modality(dataset: Dataset, stored: Values, occurring: tuple[int, int], flags: list[QualityFlag]) -> Values:
+    luts = values_of(dataset, "ModalityLUTSequence")
     if luts:
-        entries, start, _ = _lut(luts[0], dataset, signed_input=int(dataset.get("PixelRepresentation", 0) or 0) == 1)
-        return np.asarray(entries[np.clip(stored - start, 0, len(entries) - 1).astype(np.int64)], dtype=np.float64)
-    slope, intercept = _number(dataset.get("RescaleSlope")), _number(dataset.get("RescaleIntercept"))
-    slope, intercept = 1.0 if slope is None else slope, 0.0 if intercept is None else intercept
-    if slope == 0.0 or not np.isfinite([slope, intercept]).all():
-        flags.append(
-            QualityFlag(
-                "rescale_invalid", "Rescale Slope is zero, or it or the intercept is no number: rescale was left out."
+        try:
+            return _table(luts[0], dataset, "ModalityLUTSequence", occurring, flags, signed=_is_signed(dataset)).apply(
+                stored
             )
-        )
-        return stored
+        except LookupTableError as error:
+            flags.append(
+                QualityFlag(
+                    "modality_lut_invalid", f"ModalityLUTSequence {error}: stored values are taken as they are."
+                )
+            )
+            return stored
+    # What of rescale cannot be used is flagged with all attributes that are not understood.
+    slope, intercept = rescale(dataset) or (1.0, 0.0)
     return stored * slope + intercept
+
+
+def _table(
+    item: object,
+    dataset: Dataset,
+    keyword: str,
+    occurring: tuple[float, float],
+    flags: list[QualityFlag],
+    *,
+    signed: bool,
+) -> LookupTable:
+    if not isinstance(item, Dataset):
+        raise LookupTableError("is not a sequence")
+    little_endian = getattr(dataset, "original_encoding", (None, True))[1] is not False
+    table = read_lookup_table(item, little_endian=little_endian, signed_input=signed, occurring=occurring)
+    code = "voi_lut_invalid" if keyword == "VOILUTSequence" else "modality_lut_invalid"
+    flags += [QualityFlag(code, f"{keyword} {doubt}.") for doubt in table.doubts]
+    return table
+
+
+def _is_signed(dataset: Dataset) -> bool:
+    return stated_number(dataset, "PixelRepresentation") == 1
+
+
+def _possible(dataset: Dataset) -> tuple[int, int]:
+    """Return the smallest and largest value that the stored bits can hold."""
+    bits = stated_whole(dataset, "BitsStored", 16)
+    bits = bits if 0 < bits <= 16 else 16
+    lowest = -(1 << (bits - 1)) if _is_signed(dataset) else 0
+    return lowest, lowest + (1 << bits) - 1
 
 
 def _may_be_negative(dataset: Dataset) -> bool:
     """Whether the Modality LUT can give negative values, whatever values occur: then a VOI LUT's input is signed."""
-    bits = int(dataset.get("BitsStored", 16) or 16)
-    lowest = -(1 << (bits - 1)) if int(dataset.get("PixelRepresentation", 0) or 0) == 1 else 0
-    ends = np.array([lowest, lowest + (1 << bits) - 1], dtype=np.float64)
-    return float(_modality(dataset, ends, flags=[]).min()) < 0.0
+    possible = _possible(dataset)
+    return float(_modality(dataset, np.array(possible, dtype=np.float64), possible, flags=[]).min()) < 0.0
 
 
-def _number(value: object) -> float | None:
-    try:
-        return None if value is None or value == "" else float(value)  # type: ignore[arg-type]  # the except is the check
-    except (TypeError, ValueError):
-        return None
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Judges what a view leaves of a film; ``whole`` shows all values, ``ends`` are the smallest and largest there."""
+
+    picture: Picture | None
+    first: int
+    whole: Values
+    ends: Values
+
+    def lost(self, shown: Values, values: Values) -> float:
+        """Return the share of the film's detail that cannot be seen in a view, 1.0 if it hides the film."""
+        low, high = float(self.ends.min()), float(self.ends.max())
+        inside = np.clip(shown[(values >= low) & (values <= high)], 0.0, 1.0)
+        if high > low and inside.size and float(np.ptp(inside)) < _LEAST_SHOWN:
+            return 1.0
+        if self.picture is None:
+            return 0.0
+        lost = share_lost(self.picture.through(shown, self.first), self.picture.through(self.whole, self.first))
+        return min(lost, _NEARLY_ALL)
 
 
-def _lut(item: Dataset, dataset: Dataset, *, signed_input: bool) -> tuple[Values, int, int]:
-    """Entries, first value mapped, and bits of an entry of a LUT (PS3.3 C.11.1.1 and C.11.2.1.1).
+def _voi(
+    dataset: Dataset,
+    occurring: tuple[int, int],
+    values: Values,
+    voi: int | str | None,
+    judge: _Judge,
+    flags: list[QualityFlag],
+) -> tuple[int | None, Values | None]:
+    """Return number and greys of the view that is used; ``None`` for both where all values are to be shown.
 
-    The first value mapped is signed where the LUT's input is, whatever representation it was written in.
+    Where the caller names none it is the first of which most of the film's detail can be seen, or else the best.
     """
-    descriptor = item.get("LUTDescriptor")
-    data = item.get("LUTData")
-    if not isinstance(descriptor, list | MultiValue) or len(descriptor) != 3 or data is None:
-        raise ReadError("a lookup table has no valid descriptor", remedy="have the file repaired by its sender")
-    count, start, bits = (int(v) for v in descriptor)
-    count = count & 0xFFFF or 65536
-    start = start - 65536 if signed_input and start > 32767 else start
-    if isinstance(data, bytes):
-        words = ">u2" if getattr(dataset, "original_encoding", (None, True))[1] is False else "<u2"
-        entries = np.frombuffer(data + b"\0" * (len(data) % 2), dtype=words)
-    else:
-        entries = np.atleast_1d(np.asarray(data))
-        if entries.dtype.kind == "i":
-            entries = entries & 0xFFFF
-    if len(entries) < count <= 2 * len(entries):  # two 8-bit entries in each word, the first in its low byte
-        entries = entries.astype("<u2").view(np.uint8)
-    if len(entries) < count:
-        raise ReadError(
-            f"a lookup table states {count} entries and has {len(entries)}",
-            remedy="have the file repaired by its sender",
-        )
-    return entries[:count].astype(np.float64), start, bits if 0 < bits <= 16 else 16
-
-
-def _voi(dataset: Dataset, values: Values, ends: Values, voi: int | str | None, flags: list[QualityFlag]) -> Values:
-    luts = list(dataset.get("VOILUTSequence") or [])
-    windows = _windows(dataset)
-    names = [str(lut.get("LUTExplanation", "") or "") for lut in luts] + [name for _, _, name in windows]
+    views, wrong = voi_views(dataset, occurring)
+    flags += wrong
+    names = [view.name for view in views]
     if not names:
         if voi is not None:
             raise UsageError("offers no VOI view", remedy="leave voi out")
-        return _everything(values, ends)
-    chosen = _choose(names, voi)
+        return None, None
+    wanted = _choose(names, voi)
+    shown = [view.shown(values) for view in views]
+    lost = [1.0 if greys is None else judge.lost(greys, values) for greys in shown]
+    used = wanted
+    if voi is None and lost[wanted] >= MOST_LOST:
+        used = next((n for n, share in enumerate(lost) if share < MOST_LOST), int(np.argmin(lost)))
+    flags += [
+        _said(views[number].kind, lost[number], used=number == used)
+        for number in sorted({wanted, used})
+        if shown[number] is not None and lost[number] > LEAST_SAID
+    ]
+    if lost[used] >= 1.0:
+        return None, None
     if len(names) > 1:
         offered = ", ".join(f"{i}: {name or 'unnamed'}" for i, name in enumerate(names))
-        flags.append(QualityFlag("several_voi_views", f"View {chosen} of {len(names)} was used ({offered})."))
-    if chosen < len(luts):
-        entries, start, bits = _lut(luts[chosen], dataset, signed_input=_may_be_negative(dataset))
-        top = float(max(2**bits - 1, entries.max()))
-        return np.asarray(entries[np.clip(np.rint(values) - start, 0, len(entries) - 1).astype(np.int64)] / top)
-    center, width, _ = windows[chosen - len(luts)]
-    function = str(dataset.get("VOILUTFunction", "") or "LINEAR").upper()
+        flags.append(QualityFlag("several_voi_views", f"View {used} of {len(names)} was used ({offered})."))
+    return used, shown[used]
+
+
+def _said(kind: str, lost: float, *, used: bool) -> QualityFlag:
+    if lost >= 1.0:
+        return QualityFlag("window_misses", f"The stated {kind} shows every pixel alike: it was not used.")
+    percent = f"{100.0 * lost:.0f} %"
+    if not used:
+        return QualityFlag("window_misses", f"The stated {kind} hides {percent} of the film's detail: it was not used.")
+    return QualityFlag(WINDOW_CLIPS, f"The stated {kind} hides {percent} of the film's detail, perhaps bone.")
+
+
+def voi_views(
+    dataset: Dataset, occurring: tuple[int, int] | None = None
+) -> tuple[tuple[VoiView, ...], tuple[QualityFlag, ...]]:
+    """Return the VOI views of a header, lookup tables first, and what is wrong with them.
+
+    Parameters
+    ----------
+    dataset
+        Header of a grayscale image.
+    occurring
+        Smallest and largest stored value in the image; by default what its bits can hold.
+
+    """
+    flags: list[QualityFlag] = []
+    views: list[VoiView] = []
+    first, last = occurring or _possible(dataset)
+    ends = _modality(dataset, np.array([first, last], dtype=np.float64), (first, last), flags=[])
+    reached = float(ends.min()), float(ends.max())
+    for item in values_of(dataset, "VOILUTSequence"):
+        name = str(item.get("LUTExplanation", "") or "") if isinstance(item, Dataset) else ""
+        try:
+            signed = _may_be_negative(dataset)
+            views.append(VoiView(name, table=_table(item, dataset, "VOILUTSequence", reached, flags, signed=signed)))
+        except LookupTableError as error:
+            flags.append(QualityFlag("voi_lut_invalid", f"VOILUTSequence {error}: it was not used."))
+            views.append(VoiView(name))
+    function = stated_word(dataset, "VOILUTFunction") or "LINEAR"
+    for center, width, name in _windows(dataset):
+        view = VoiView(name)
+        try:
+            if center is not None and width is not None:
+                window_values(ends, center, width, function)
+                view = VoiView(name, window=(center, width), function=function)
+        except ValueError:
+            message = "A stated window is not allowed by the standard: it was not used."
+            flags.append(QualityFlag("window_invalid", message))
+        views.append(view)
+    return tuple(views), tuple(flags)
+
+
+def modality_lut(dataset: Dataset) -> LookupTable | None:
+    """Return the Modality LUT of a header, ``None`` where there is none that can be used."""
+    items = values_of(dataset, "ModalityLUTSequence")
     try:
-        return window_values(values, center, width, function)
-    except ValueError:
-        flags.append(
-            QualityFlag("window_invalid", "The stated window is not allowed by the standard: all values are shown.")
+        signed = _is_signed(dataset)
+        return (
+            _table(items[0], dataset, "ModalityLUTSequence", _possible(dataset), [], signed=signed) if items else None
         )
-        return _everything(values, ends)
+    except LookupTableError:
+        return None
+
+
+def rescale(dataset: Dataset) -> tuple[float, float] | None:
+    """Return Rescale Slope and Intercept, ``None`` where neither is stated or one cannot be used."""
+    slope, intercept = (one_number(values_of(dataset, keyword)) for keyword in ("RescaleSlope", "RescaleIntercept"))
+    unread = any(part.value is None and part.wrong is not None for part in (slope, intercept))
+    if unread or slope.value == 0.0 or (slope.value is None and intercept.value is None):
+        return None
+    return 1.0 if slope.value is None else slope.value, intercept.value or 0.0
 
 
 def _everything(values: Values, ends: Values) -> Values:
@@ -209,28 +362,15 @@ def _everything(values: Values, ends: Values) -> Values:
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def _hides_all(shown: Values, values: Values, ends: Values) -> bool:
-    """Whether all values that occur are shown as one, though they differ."""
-    low, high = float(ends.min()), float(ends.max())
-    inside = np.clip(shown[(values >= low) & (values <= high)], 0.0, 1.0)
-    return high > low and inside.size > 0 and float(np.ptp(inside)) < _LEAST_SHOWN
-
-
-def _windows(dataset: Dataset) -> list[tuple[float, float, str]]:
-    def listed(keyword: str) -> list[object]:
-        value = dataset.get(keyword)
-        if value is None or value == "":
-            return []
-        return list(value) if isinstance(value, list | MultiValue) else [value]
-
-    centers = [_number(v) for v in listed("WindowCenter")]
-    widths = [_number(v) for v in listed("WindowWidth")]
-    names = [str(v) for v in listed("WindowCenterWidthExplanation")]
-    pairs = []
-    for number, (center, width) in enumerate(zip(centers, widths, strict=False)):
-        if center is not None and width is not None:
-            pairs.append((center, width, names[number] if number < len(names) else ""))
-    return pairs
+def _windows(dataset: Dataset) -> list[tuple[float | None, float | None, str]]:
+    """Return center, width and explanation of each window; ``None`` for a number that cannot be read."""
+    centers, widths = (
+        [one_number([value]).value for value in values_of(dataset, keyword)]
+        for keyword in ("WindowCenter", "WindowWidth")
+    )
+    names = [str(value) for value in values_of(dataset, "WindowCenterWidthExplanation")]
+    pairs = zip(centers, widths, strict=False)
+    return [(center, width, names[n] if n < len(names) else "") for n, (center, width) in enumerate(pairs)]
 
 
 def _choose(names: list[str], voi: int | str | None) -> int:
@@ -246,7 +386,7 @@ def _choose(names: list[str], voi: int | str | None) -> int:
     raise UsageError(f"has no VOI view {voi!r}", remedy=f"choose one of {offered}")
 
 
-def _is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
+def is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
     """Whether the VOI output is inverted: low values white.
 
     MONOCHROME1 and Presentation LUT Shape INVERSE are one statement (PS3.3 C.8.11.3.1), so together they invert once.
@@ -254,7 +394,7 @@ def _is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
     (PS3.3 C.11.6).
     """
     photometric = photometric_of(dataset)
-    shape = str(dataset.get("PresentationLUTShape", "") or "").strip().upper()
+    shape = stated_word(dataset, "PresentationLUTShape")
     by_photometric = photometric == "MONOCHROME1"
     if shape not in {"INVERSE", "IDENTITY"}:
         return by_photometric

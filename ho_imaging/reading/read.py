@@ -51,6 +51,7 @@ def read_radiograph(
     laterality: Laterality | None = None,
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
+    whole_range: bool = False,
 ) -> Radiograph:
     """Read one film as it is meant to be seen, bone bright.
 
@@ -61,12 +62,14 @@ def read_radiograph(
     frame
         Which frame or page, from 0, of a file that holds several; a file with several is refused without.
     voi
-        Which VOI view, where a file offers several: index over VOI LUTs then windows, or its explanation. First by
-        default.
+        Which VOI view, where a file offers several: index over VOI LUTs then windows, or its explanation. By default
+        the first that shows most of the film's detail.
     region, view, laterality, spacing_mm
         The caller's word, in place of the file's; the source then reads ``caller``, the spacing's basis ``assumed``.
     max_pixels
         Larger films are not read.
+    whole_range
+        Show all values of the film, whatever windows the file states.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def read_radiograph(
     if isinstance(source, str | PathLike):
         path = str(source)
     try:
-        radiograph = _read(source, frame, voi, max_pixels, path)
+        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range)
     except HOImagingError as error:
         if error.path is None and path is not None:
             raise type(error)(error.problem, path=path, remedy=error.remedy) from error
@@ -118,10 +121,14 @@ def _read(
     voi: int | str | None,
     max_pixels: int,
     path: str | None,
+    *,
+    whole_range: bool,
 ) -> Radiograph:
     if isinstance(source, Dataset):
         whole, damaged = without_damaged(source)
-        return radiograph_from_dataset(whole, path=None, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged)
+        return radiograph_from_dataset(
+            whole, path=None, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+        )
     data = (
         source
         if isinstance(source, bytes)
@@ -142,7 +149,9 @@ def _read(
         raise NotARadiographError("is not an image file", remedy="give DICOM, PNG, JPEG or TIFF")
     dataset = open_dataset(data)
     damaged = drop_damaged(dataset)
-    return radiograph_from_dataset(dataset, path=path, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged)
+    return radiograph_from_dataset(
+        dataset, path=path, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+    )
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 
 from ho_imaging.reading.radiograph import QualityFlag, Spacing
+from ho_imaging.reading.values import numbers_of, stated_whole, stated_word, values_of
 from ho_imaging.vocabulary import SpacingBasis
 
-__all__ = ["LARGEST_EXTENT_MM", "NO_SPACING", "aspect_ratio", "read_spacing"]
+__all__ = ["LARGEST_EXTENT_MM", "MOST_ANISOTROPY", "NO_SPACING", "aspect_ratio", "read_spacing"]
 
 NO_SPACING = Spacing(None, None, SpacingBasis.NONE, "none")
 
@@ -18,7 +16,7 @@ _PITCH_RANGE_MM = (0.02, 2.0)
 LARGEST_EXTENT_MM = 1500.0
 """Larger than any film, and more than can be laid on the network's grid."""
 _EXTENT_RANGE_MM = (20.0, LARGEST_EXTENT_MM)
-_MOST_ANISOTROPY = 2.0
+MOST_ANISOTROPY = 2.0
 _MOST_MAGNIFICATION = 2.0
 _LEAST_MAGNIFICATION = 0.95
 """Pixel Spacing over the detector's by a little more than rounding is still a calibration, not a contradiction."""
@@ -39,7 +37,7 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
     pixel = _pair(dataset, "PixelSpacing", shape, flags)
     imager = _pair(dataset, "ImagerPixelSpacing", shape, flags)
     scanned = _pair(dataset, "NominalScannedPixelSpacing", shape, flags)
-    calibration = str(dataset.get("PixelSpacingCalibrationType", "") or "").upper()
+    calibration = stated_word(dataset, "PixelSpacingCalibrationType")
     detector, detector_source = (imager, "ImagerPixelSpacing") if imager else (scanned, "NominalScannedPixelSpacing")
     if pixel and calibration in {"GEOMETRY", "FIDUCIAL"}:
         return Spacing(*pixel, SpacingBasis.CALIBRATED, f"PixelSpacing ({calibration})"), tuple(flags)
@@ -87,49 +85,40 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
 
 def aspect_ratio(dataset: Dataset) -> float:
     """Height over width of a pixel by Pixel Aspect Ratio (0028,0034), 1.0 where it is absent or absurd."""
-    value = dataset.get("PixelAspectRatio")
-    if not isinstance(value, list | MultiValue) or len(value) != 2:
+    values = numbers_of(values_of(dataset, "PixelAspectRatio"))
+    if values is None or len(values) != 2 or min(values) <= 0.0:
         return 1.0
-    vertical, horizontal = (_finite(v) for v in value)
-    if not vertical or not horizontal:
-        return 1.0
-    ratio = vertical / horizontal
-    return ratio if 1.0 / _MOST_ANISOTROPY <= ratio <= _MOST_ANISOTROPY else 1.0
+    ratio = values[0] / values[1]
+    return ratio if 1.0 / MOST_ANISOTROPY <= ratio <= MOST_ANISOTROPY else 1.0
 
 
-def _finite(value: object) -> float | None:
-    try:
-        number = float(value)  # type: ignore[arg-type]  # the except is the check
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+def _length(dataset: Dataset, keyword: str) -> float | None:
+    values = numbers_of(values_of(dataset, keyword))
+    return values[0] if values is not None and len(values) == 1 else None
 
 
 def _pair(
     dataset: Dataset, keyword: str, shape: tuple[int, int], flags: list[QualityFlag]
 ) -> tuple[float, float] | None:
-    value = dataset.get(keyword)
-    if value is None or value == "" or (isinstance(value, list | MultiValue) and len(value) == 0):
+    given = values_of(dataset, keyword)
+    if not given:
         return None
-    values = list(value) if isinstance(value, list | MultiValue) else [value]
-    numbers = [_finite(v) for v in values]
-    why = None
-    if len(numbers) != 2 or any(number is None for number in numbers):
+    values = numbers_of(given)
+    row, column = values if values is not None and len(values) == 2 else (0.0, 0.0)
+    if values is None or len(values) != 2:
         why = "is not two numbers"
+    elif row <= 0.0 or column <= 0.0:
+        why = "is zero or negative"
+    elif not all(_PITCH_RANGE_MM[0] <= number <= _PITCH_RANGE_MM[1] for number in (row, column)):
+        why = f"is outside {_PITCH_RANGE_MM[0]} to {_PITCH_RANGE_MM[1]} mm"
+    elif max(row / column, column / row) > MOST_ANISOTROPY:
+        why = "makes pixels more than twice as long as wide"
+    elif not all(
+        _EXTENT_RANGE_MM[0] <= extent <= _EXTENT_RANGE_MM[1] for extent in (row * shape[0], column * shape[1])
+    ):
+        why = "would make the film smaller than 2 cm or larger than 1.5 m"
     else:
-        row, column = (number for number in numbers if number is not None)
-        if row <= 0.0 or column <= 0.0:
-            why = "is zero or negative"
-        elif not all(_PITCH_RANGE_MM[0] <= number <= _PITCH_RANGE_MM[1] for number in (row, column)):
-            why = f"is outside {_PITCH_RANGE_MM[0]} to {_PITCH_RANGE_MM[1]} mm"
-        elif max(row / column, column / row) > _MOST_ANISOTROPY:
-            why = "makes pixels more than twice as long as wide"
-        elif not all(
-            _EXTENT_RANGE_MM[0] <= extent <= _EXTENT_RANGE_MM[1] for extent in (row * shape[0], column * shape[1])
-        ):
-            why = "would make the film smaller than 2 cm or larger than 1.5 m"
-        else:
-            return row, column
+        return row, column
     flags.append(QualityFlag("spacing_implausible", f"{keyword} {why}: it was not believed."))
     return None
 
@@ -139,7 +128,7 @@ def _same(first: tuple[float, float], second: tuple[float, float]) -> bool:
 
 
 def _is_placeholder(dataset: Dataset, pixel: tuple[float, float]) -> bool:
-    colour = int(_finite(dataset.get("SamplesPerPixel")) or 1) > 1
+    colour = stated_whole(dataset, "SamplesPerPixel", 1) > 1
     secondary = "ConversionType" in dataset or "SecondaryCapture" in str(
         getattr(dataset.get("SOPClassUID"), "name", "")
     )
@@ -148,13 +137,13 @@ def _is_placeholder(dataset: Dataset, pixel: tuple[float, float]) -> bool:
 
 def _magnification(dataset: Dataset, flags: list[QualityFlag]) -> tuple[float | None, str]:
     """Magnification from Estimated Radiographic Magnification Factor, else from source distances (PS3.3 C.8.7.10)."""
-    stated = _finite(dataset.get("EstimatedRadiographicMagnificationFactor"))
+    stated = _length(dataset, "EstimatedRadiographicMagnificationFactor")
     if stated is not None:
         if 1.0 <= stated <= _MOST_MAGNIFICATION:
             return stated, "EstimatedRadiographicMagnificationFactor"
         flags.append(QualityFlag("magnification_implausible", "The stated magnification is not between 1 and 2."))
-    detector = _finite(dataset.get("DistanceSourceToDetector"))
-    patient = _finite(dataset.get("DistanceSourceToPatient"))
+    detector = _length(dataset, "DistanceSourceToDetector")
+    patient = _length(dataset, "DistanceSourceToPatient")
     if detector and patient and 1.0 < detector / patient <= _MOST_MAGNIFICATION:
         return detector / patient, "source distances"
     return None, ""

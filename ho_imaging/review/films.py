@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ReadError
@@ -19,6 +18,8 @@ from ho_imaging.pipeline import StudyAnalysis
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dicom import drop_damaged, open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.grayscale import WINDOW_CLIPS
+from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.reporting.schema import ImageResult
 
 __all__ = ["CURVE_POINTS", "FilmPixels", "FilmSource", "film_pixels", "strips"]
@@ -27,7 +28,11 @@ CURVE_POINTS = 256
 _TOP = 65535
 _BINS = 65536
 _STRIP_BYTES = 4 << 20
-_VOI = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction", "VOILUTSequence")
+_VOI = (
+    "WindowCenter", "WindowWidth", "VOILUTSequence", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)  # fmt: skip
+"""Where a window may be stated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +68,10 @@ def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int =
     look = read_radiograph(dataset, frame=frame_number)
     if not any(keyword in dataset for keyword in _VOI):
         return _unwindowed(look)
-    bare = read_radiograph(_without_window(dataset), frame=frame_number).pixels
-    return replace(_with_look(_codes(bare), look.pixels), acquired=look.acquired)
+    bare = read_radiograph(dataset, frame=frame_number, whole_range=True)
+    if any(flag.code == WINDOW_CLIPS for flag in look.quality) and _is_flat(look.pixels):
+        return _unwindowed(bare)
+    return replace(_with_look(_codes(bare.pixels), look.pixels), acquired=look.acquired)
 
 
 def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
@@ -93,16 +100,11 @@ def _frame(dataset: Dataset | None, frame: int) -> int | None:
     return frame if several or frame else None
 
 
-def _without_window(dataset: Dataset) -> Dataset:
-    """Give a copy that states no window; it shares the pixels."""
-    bare = Dataset()
-    for tag in dataset.keys():  # noqa: SIM118  (iterating the data set itself would decode every element)
-        if keyword_for_tag(tag) not in _VOI:
-            bare[tag] = dataset.get_item(tag)
-    bare.file_meta = dataset.file_meta
-    implicit, little = dataset.original_encoding
-    bare.set_original_encoding(implicit, little, dataset.original_character_set)
-    return bare
+def _is_flat(pixels: NDArray[np.float32]) -> bool:
+    """Whether a film is shown within so few greys that a viewer would open on a black or white picture."""
+    step = max(1, min(pixels.shape) // 512)
+    low, high = np.percentile(pixels[::step, ::step], [0.5, 99.5])
+    return bool(high - low < LEAST_GREYS)
 
 
 def _codes(pixels: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -5,12 +5,19 @@ Facts are taken as they are given; nothing here changes a grade.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ho_imaging.errors import UsageError
 
-__all__ = ["Cause", "Prophylaxis", "StudyContext", "context_from_words"]
+__all__ = ["MOST_DAYS", "Cause", "Prophylaxis", "StudyContext", "context_from_words"]
+
+
+MOST_DAYS = 40_000
+"""More days than a life has."""
+
+_WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 
 
 class Cause(StrEnum):
@@ -53,10 +60,13 @@ class StudyContext:
     source: str = "caller"
 
     def __post_init__(self) -> None:
-        if self.days_since_event is not None and not 0 <= self.days_since_event <= 40_000:
-            raise UsageError(
-                f"{self.days_since_event} days since the event are not possible", remedy="give days, 0 or more"
-            )
+        days = self.days_since_event
+        if days is None:
+            return
+        if type(days) is not int:
+            raise UsageError("days since the event are not a whole number", remedy="give days, 0 or more")
+        if not 0 <= days <= MOST_DAYS:
+            raise UsageError(f"{days} days since the event are not possible", remedy="give days, 0 or more")
 
     @property
     def wording(self) -> str | None:
@@ -89,6 +99,9 @@ def context_from_words(
     days = str(days_since_event if days_since_event is not None else "").strip()
     if cause is None and prophylaxis is None and not days:
         return None
+    if days and _WHOLE_NUMBER.fullmatch(days) is None:
+        # ``int`` takes more than people mean as a number of days: 1_0, digits of other scripts.
+        raise UsageError("days since the event are not a whole number", remedy="give days, 0 or more")
     try:
         return StudyContext(
             cause=None if cause is None else Cause(cause),

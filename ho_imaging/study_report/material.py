@@ -16,7 +16,9 @@ from pydicom.valuerep import PersonName
 from ho_imaging.errors import HOImagingError
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
+from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.values import read_date
 from ho_imaging.reporting.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines
 from ho_imaging.reporting.schema import StudyResult
 from ho_imaging.study_report.model_card import ModelCard, card_of
@@ -177,11 +179,10 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
         name = _name(dataset.get("PatientName"))
         if name:
             names[name] = None
-        birth = _day(dataset.get("PatientBirthDate"))
+        birth = read_date(dataset.get("PatientBirthDate"))
         if birth:
             births[birth] = None
-        days = (_day(dataset.get(keyword)) for keyword in ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate"))
-        day = next((day for day in days if day is not None), None)
+        day, _ = date_acquired(dataset)
         if day is not None:
             taken.add(day)
     return Patient(
@@ -208,11 +209,3 @@ def _name(value: object) -> str:
     name = value if isinstance(value, PersonName) else PersonName(str(value))
     parts = [name.name_prefix, name.given_name, name.middle_name, name.family_name, name.name_suffix]
     return " ".join(part for part in parts if part)[:_MOST_NAME] or str(name)[:_MOST_NAME]
-
-
-def _day(value: object) -> date | None:
-    text = str(value or "").strip()
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8])) if text else None
-    except ValueError:
-        return None

@@ -14,6 +14,8 @@ from ho_imaging.progression.change import NoduleCourse, Verdict, find_changes, v
 from ho_imaging.progression.register import NotComparableError, register
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.progression.studies import compare_studies
+from ho_imaging.reading.dates import DATE_FLAGS
+from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reporting.schema import ModelResult
 from ho_imaging.severity import FilmReading, grade_study
 from ho_imaging.severity.film import view_of_side
@@ -239,6 +241,24 @@ def test_without_any_date_or_with_days_it_is_said_so_or_not_at_all(known):
         "No dates: growth per month is not given."
     ]
     assert not [text for text in compared(film, film, days=[30]).warnings if "date" in text]
+
+
+@pytest.mark.parametrize("code", sorted(DATE_FLAGS))
+def test_an_interval_that_rests_on_a_doubtful_date_is_never_without_a_warning(known, code):
+    doubt = QualityFlag(code, "ContentDate is odd.")
+    first = hip(known, NODULE, acquired=date(2025, 1, 1))
+    second = hip(known, NODULE, acquired=date(2025, 3, 2), quality=(doubt,))
+    result = compared(first, second)
+    assert result.overall.sides[0].change_mm2_per_month is not None
+    assert [text for text in result.warnings if "ContentDate is odd. Intervals" in text and text.startswith("study 2")]
+    assert not [text for text in compared(first, second, days=[60]).warnings if "Intervals" in text]
+
+
+@pytest.mark.parametrize("days", [[-1], [1.5], [True], [float("nan")], ["30"], [10**6], [30, 30]])
+def test_days_that_are_no_days_are_refused(known, days):
+    film = hip(known, NODULE)
+    with pytest.raises(UsageError, match="as many days"):
+        compared(film, film, days=days)
 
 
 def test_files_that_name_nobody_are_compared_with_a_warning(known):

@@ -22,11 +22,17 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer, UsageError
+from ho_imaging.batch.work import Job, Settings, work
 from ho_imaging.network import inference
-from ho_imaging.reporting.dicom import codes
-from ho_imaging.reporting.dicom.identity import stable_uid
+from ho_imaging.reading import discover, read_radiograph
+from ho_imaging.reporting.build import image_result
+from ho_imaging.reporting.dicom import codes, study_objects
+from ho_imaging.reporting.dicom.headers import without_unsound
+from ho_imaging.reporting.dicom.identity import Maker, stable_uid
 from ho_imaging.reporting.dicom.masks import fill
-from ho_imaging.vocabulary import Structure
+from ho_imaging.reporting.dicom.presentation import presentation_state
+from ho_imaging.reporting.schema import ModelResult, SoftwareResult
+from ho_imaging.vocabulary import Status, Structure
 
 ROWS, COLUMNS = 700, 860
 CR = "1.2.840.10008.5.1.4.1.1.1"
@@ -120,6 +126,178 @@ def test_a_header_of_wrong_form_still_gives_objects(analysed, keyword):
         assert not any(item.get(name) for name in emptied)
         assert "PatientName" in wrong or item.PatientName == "Doe^Jane"
     assert all(source.get_item(tag_for_keyword(name)).value for name in wrong if name != "WindowCenter")
+
+
+def errors_of(item, path):
+    item.save_as(path, enforce_file_format=True)
+    checked = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
+    return [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
+
+
+TYPE_2 = [
+    "StudyID", "AccessionNumber", "StudyTime", "StudyDate", "PatientSex", "PatientBirthDate", "PatientName",
+    "PatientID", "ReferringPhysicianName",
+]  # fmt: skip
+
+
+def objects_of(analysis, changed):
+    """Make the objects of a film whose header was changed after it was analysed."""
+    problems = []
+    made = study_objects(analysis.result, {changed.SOPInstanceUID: changed}, problems=problems)
+    return made, problems
+
+
+def test_attributes_that_may_be_empty_may_be_missing(analysed, tmp_path):
+    source = make_source()
+    analysis = analysed(source)
+    for absent in ([keyword] for keyword in TYPE_2):
+        changed = copy.deepcopy(source)
+        for keyword in absent:
+            del changed[keyword]
+        made, problems = objects_of(analysis, changed)
+        assert [item.Modality for item in made] == ["SEG", "PR", "SR"], absent
+        assert not problems
+        for item in made:
+            assert all(keyword in item and not item[keyword].value for keyword in absent)
+        assert not errors_of(made[1], tmp_path / "state.dcm")
+        assert not any(keyword in changed for keyword in absent)
+    for keyword in TYPE_2:
+        del source[keyword]
+    made = analysis.to_dicom()
+    assert [item.Modality for item in made] == ["SEG", "PR", "OT", "SR"]
+    assert not [errors for n, item in enumerate(made) if (errors := errors_of(item, tmp_path / f"{n}.dcm"))]
+
+
+LEFT_OUT = ["Modality", "BodyPartExamined", "ViewPosition", "PatientOrientation", "ImageLaterality", "RescaleType",
+            "RescaleSlope", "RescaleIntercept", "ImagerPixelSpacing", "PhotometricInterpretation", "SamplesPerPixel",
+            "PresentationIntentType", "BitsStored", "HighBit", "PixelRepresentation", "StudyDescription"]  # fmt: skip
+
+
+def test_no_attribute_of_a_film_is_needed_for_its_objects(analysed):
+    source = make_source()
+    analysis = analysed(source)
+    for keyword in LEFT_OUT:
+        changed = copy.deepcopy(source)
+        del changed[keyword]
+        made, problems = objects_of(analysis, changed)
+        assert [item.Modality for item in made] == ["SEG", "PR", "SR"], keyword
+        assert not problems
+
+
+def lut_item(bits, stated, *, as_words=False, first=0):
+    item = Dataset()
+    entries = (np.arange(4096) * ((1 << bits) - 1) // 4095).astype("<u2")
+    item.add_new("LUTDescriptor", "US", [4096, first, stated])
+    item.add_new("LUTData", *(("US", entries.tolist()) if as_words else ("OW", entries.tobytes())))
+    return item
+
+
+WINDOW = {"WindowCenter": 2000, "WindowWidth": 4000}
+VIEWS = {
+    "window": WINDOW,
+    "window and table": {**WINDOW, "VOILUTSequence": lambda: [lut_item(12, 12)]},
+    "empty sequence": {**WINDOW, "VOILUTSequence": list},
+    "data as US": {"VOILUTSequence": lambda: [lut_item(12, 12, as_words=True)]},
+    "two centers and one width": {"WindowCenter": [2000, 2100], "WindowWidth": 4000},
+    "two windows": {"WindowCenter": [2000, 2100], "WindowWidth": [4000, 3000]},
+    "width of zero": {"WindowCenter": 2000, "WindowWidth": 0},
+    "unknown function": {**WINDOW, "VOILUTFunction": "CUBIC"},
+    "sigmoid": {**WINDOW, "VOILUTFunction": "SIGMOID"},
+    "center alone": {"WindowCenter": 2000},
+    "broken table": {"VOILUTSequence": lambda: [Dataset()]},
+    "two tables": {"VOILUTSequence": lambda: [lut_item(12, 12), lut_item(10, 10)]},
+    "slope alone": {"RescaleSlope": 2},
+    "modality table": {"ModalityLUTSequence": lambda: [lut_item(16, 16)]},
+    "slope of zero": {"RescaleSlope": 0, "RescaleIntercept": 0},
+    **{f"{bits} bits": {"VOILUTSequence": lambda bits=bits: [lut_item(bits, bits)]} for bits in (8, 10, 12, 14, 16)},
+    **{f"{bits} of 16 bits": {"VOILUTSequence": lambda bits=bits: [lut_item(bits, 16)]} for bits in (8, 10, 12, 14)},
+}  # fmt: skip
+
+
+def grey(state, pixels):
+    """Apply what a presentation state says, by the standard's formulae."""
+    values = pixels.astype(np.float64)
+    for item in state.get("ModalityLUTSequence", []):
+        values = apply_table(item, values)[0]
+    values = values * float(state.get("RescaleSlope", 1)) + float(state.get("RescaleIntercept", 0))
+    for item in state.get("SoftcopyVOILUTSequence", []):
+        if "VOILUTSequence" in item:
+            values, bits = apply_table(item.VOILUTSequence[0], values)
+            values = values / ((1 << bits) - 1)
+        else:
+            center, width = (float(np.atleast_1d(item[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
+            if item.VOILUTFunction == "SIGMOID":
+                values = 1 / (1 + np.exp(-4 * (values - center) / width))
+            else:
+                values = np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
+    return values
+
+
+def apply_table(item, values):
+    count, first, bits = item.LUTDescriptor
+    entries = np.frombuffer(item.LUTData, "<u2").astype(np.float64)
+    assert len(entries) == (count or 65536)
+    return entries[np.clip(values - first, 0, len(entries) - 1).astype(int)], bits
+
+
+def state_of(source):
+    """Make the presentation state of a film without findings, and read the film."""
+    read = read_radiograph(source)
+    image = image_result(read, status=Status.DONE)
+    maker = Maker(
+        ModelResult(name="test", version="1", sha256="a" * 64), SoftwareResult(name="ho_imaging", version="1"),
+        datetime(2026, 1, 1),
+    )  # fmt: skip
+    return presentation_state(without_unsound(source)[0], image, [], [], maker), read.pixels
+
+
+@pytest.mark.parametrize("changes", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_presentation_state_shows_the_film_as_it_was_read(changes, photometric, tmp_path):
+    source = make_source(CR, ImagerPixelSpacing=[0.5, 0.5], PhotometricInterpretation=photometric)
+    for keyword, value in changes.items():
+        setattr(source, keyword, value() if callable(value) else value)
+    state, read = state_of(source)
+    assert not errors_of(state, tmp_path / "state.dcm")
+    assert state.PresentationLUTShape == ("INVERSE" if photometric == "MONOCHROME1" else "IDENTITY")
+    shown = grey(written(state), source.pixel_array)
+    if "SoftcopyVOILUTSequence" not in state:  # all values: the range is the viewer's
+        shown = (shown - shown.min()) / np.ptp(shown)
+    shown = 1.0 - shown if photometric == "MONOCHROME1" else shown
+    np.testing.assert_allclose(read, shown, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "stated"),
+    [("MONOCHROME1", "IDENTITY", "IDENTITY"), ("MONOCHROME2", "INVERSE", "INVERSE"), ("MONOCHROME1", "x", "INVERSE")],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_states_polarity_is_the_one_that_was_read(photometric, shape, stated):
+    source = make_source(PhotometricInterpretation=photometric, PresentationLUTShape=shape)
+    assert state_of(source)[0].PresentationLUTShape == stated
+
+
+def test_a_window_that_hides_the_film_is_not_stated_again():
+    assert "SoftcopyVOILUTSequence" not in state_of(make_source(WindowCenter=600, WindowWidth=100))[0]
+
+
+def test_an_object_that_fails_costs_no_other_and_is_said_in_the_result(analysed, monkeypatch, tmp_path):
+    def fail(*_arguments):
+        raise ValueError("Doe^Jane")
+
+    monkeypatch.setattr("ho_imaging.reporting.dicom.objects.presentation_state", fail)
+    make_source(PatientSex="X").save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    monkeypatch.setattr("ho_imaging.batch.work._analyzer", lambda _: Analyzer(region="pelvis", view="ap"))
+    (study,) = discover([tmp_path / "film.dcm"]).studies
+    outcome = work(Job(study, str(tmp_path / "out"), Settings(dicom=True), None, ""))
+    assert outcome.status == "done"
+    (folder,) = (tmp_path / "out" / "studies").iterdir()
+    assert sorted(path.name.partition("-")[0] for path in (folder / "dicom").iterdir()) == ["ot", "seg", "sr"]
+    warnings = json.loads((folder / "result.json").read_text())["warnings"]
+    assert any("presentation state" in text and "ValueError" in text for text in warnings)
+    assert any("PatientSex" in text for text in warnings)
+    assert not any("Doe" in text for text in warnings)
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])

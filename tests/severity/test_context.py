@@ -36,6 +36,18 @@ def test_unknown_words_are_refused_with_those_known(words):
         context_from_words(*words)
 
 
+@pytest.mark.parametrize("days", ["1_0", "+5", "１２", "3.5", "3,5", "1e2", "2026-02-30", "40001", "9" * 30, "-0"])
+def test_days_are_a_whole_number_as_people_write_it(days):
+    with pytest.raises(UsageError, match="days"):
+        context_from_words("trauma", days)
+
+
+@pytest.mark.parametrize("days", [3.5, True, float("nan"), "3", -1])
+def test_a_context_takes_whole_days_only(days):
+    with pytest.raises(UsageError, match="days"):
+        StudyContext(days_since_event=days)
+
+
 def test_a_table_gives_a_context_a_study(tmp_path):
     table = tmp_path / "facts.csv"
     table.write_text("study_uid,cause,days_since_event,prophylaxis\n1.2,burn,40,nsaid\n1.3,,,\n1.4,none_known,,\n")

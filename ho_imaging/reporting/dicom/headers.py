@@ -10,35 +10,45 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import Tag
 
 __all__ = ["without_unsound"]
 
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d|60)?(\.\d{1,6})?)?")
 
 
-def without_unsound(source: Dataset) -> Dataset:
-    """Give a source whose patient, study and geometry attributes hold what DICOM allows (PS3.5 6.2), or are empty.
+def without_unsound(source: Dataset) -> tuple[Dataset, tuple[str, ...]]:
+    """Return a source whose patient, study and geometry attributes are of the standard's form, or empty.
 
-    One object of wrong form must not keep a whole study without objects. Values that cannot be read, come several where
-    there is one, or are no date, time, sex or pair of numbers are left out, never guessed. The source stays as it is.
+    One value of wrong form, or one attribute that is missing, must not keep a whole study without objects. Values that
+    cannot be read, come several where there is one, or are no date, time, sex or pair of numbers (PS3.5 6.2) are left
+    out, never guessed; attributes of type 2 are there, if only empty. The source stays as it is.
+
+    Returns
+    -------
+    The data set, and the keywords of what was left out.
+
     """
     wrong = {name for name, is_sound in _CHECKS.items() if name in source and not _holds(source, name, is_sound)}
-    if not wrong:
-        return source
-    if wrong & _WINDOW:
-        # Half a window is none.
-        wrong |= _WINDOW
+    missing = {name for name in _REQUIRED if name not in source}
+    if not wrong and not missing and all(source.get(keyword) for keyword in _ASKED_FOR):
+        return source, ()
     made = Dataset()
     for tag in list(source.keys()):
         keyword = keyword_for_tag(tag)
         if keyword not in wrong:
             made[tag] = source[tag]
-        elif keyword in _REQUIRED:
-            # A new element: those of the source are its own.
-            made[tag] = DataElement(tag, dictionary_VR(tag), None)
+    for keyword in missing | (wrong & _REQUIRED):
+        # New elements: those of the source are its own.
+        tag = Tag(keyword)
+        made[tag] = DataElement(tag, dictionary_VR(tag), None)
+    for keyword, value in _ASKED_FOR.items():
+        if not made.get(keyword):
+            setattr(made, keyword, value)
     if hasattr(source, "file_meta"):
         made.file_meta = source.file_meta
-    return made
+    made.set_original_encoding(*source.original_encoding)
+    return made, tuple(sorted(wrong))
 
 
 def _holds(source: Dataset, keyword: str, is_sound: Callable[[object], bool]) -> bool:
@@ -88,13 +98,14 @@ def _are_two_lengths(value: object) -> bool:
     return numbers is not None and len(numbers) == 2 and all(number > 0.0 for number in numbers)
 
 
-_WINDOW = {"WindowCenter", "WindowWidth"}
-
 _REQUIRED = {
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
     "AccessionNumber", "ReferringPhysicianName",
 }  # fmt: skip
 """Of type 2 in Patient and General Study (PS3.3 C.7.1.1, C.7.2.1): there, if only empty."""
+
+_ASKED_FOR: dict[str, object] = {"Modality": "OT", "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
+"""What highdicom asks of a source and no object takes over; as reading takes a film that does not state it."""
 
 _CHECKS: dict[str, Callable[[object], bool]] = {
     "PatientName": _is_one,
@@ -108,8 +119,6 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "ReferringPhysicianName": _is_one,
     "SeriesNumber": _are_numbers,
     "InstanceNumber": _are_numbers,
-    "WindowCenter": _are_numbers,
-    "WindowWidth": _are_numbers,
     "ImagerPixelSpacing": _are_two_lengths,
     "PixelSpacing": _are_two_lengths,
     "NominalScannedPixelSpacing": _are_two_lengths,

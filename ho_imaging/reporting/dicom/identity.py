@@ -10,6 +10,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+from pydicom.charset import python_encoding
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
@@ -17,6 +18,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, RLELossless
 
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
+from ho_imaging.reporting.dicom.greys import GREY_KEYWORDS
 from ho_imaging.reporting.schema import FindingResult, ModelResult, SoftwareResult
 
 __all__ = ["Maker", "Observer", "as_reference", "compress_runs", "stable_uid", "take_over"]
@@ -42,6 +44,7 @@ _TAKEN_OVER = (
 
 
 _NOT_LENT = {
+    *GREY_KEYWORDS,
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
     "PixelSpacing",
@@ -207,7 +210,10 @@ def _is_ascii(made: Dataset) -> bool:
 
 
 def _survives(made: Dataset, charset: str | Sequence[str]) -> bool:
-    """Whether names and words come back as they are when written in a character set."""
+    """Whether names and words come back as they are when written in a character set of the standard."""
+    terms = [charset] if isinstance(charset, str) else list(charset)
+    if not all(term in python_encoding for term in terms):
+        return False
     words = Dataset()
     words.SpecificCharacterSet = charset
     for keyword in _WORDS:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
@@ -16,6 +17,7 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import UsageError
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.values import stated_whole
 from ho_imaging.reporting.dicom.capture import secondary_capture
 from ho_imaging.reporting.dicom.headers import without_unsound
 from ho_imaging.reporting.dicom.identity import Maker
@@ -52,8 +54,12 @@ def study_objects(
     pictures: Mapping[str, FilmPictures] | None = None,
     *,
     created: datetime | None = None,
+    problems: list[str] | None = None,
 ) -> list[Dataset]:
     """Make the DICOM objects of a result: segmentations, a report, presentation states and secondary captures.
+
+    An attribute of a film that is missing or of wrong form is left empty, and an object that cannot be written all the
+    same costs no other one. Each is said in ``problems``, a sentence without patient data, and in the log.
 
     ``sources`` and ``pictures`` go by SOP Instance UID. A study none of whose films was analysed gives no objects, and
     a film without nodules no segmentation. All belong to the source's patient and study; the same input, weights and
@@ -69,17 +75,51 @@ def study_objects(
     if not images or result.model is None:
         return []
     _check(result, sources)
-    sources = {uid: without_unsound(source) for uid, source in sources.items()}
     maker = Maker(result.model, result.software, created or datetime.now())
-    made: list[Dataset] = []
-    for image in images:
-        source = sources[image.sop_instance_uid]
-        given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
-        made += _film_objects(result, image, source, given, maker)
-    kept = {image.sop_instance_uid: sources[image.sop_instance_uid] for image in images}
-    made.append(structured_report(result, kept, maker))
-    _number(made)
-    return made
+    writing = _Writing([] if problems is None else problems)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of pydicom and highdicom quote values, which may be the patient's
+        kept = {image.sop_instance_uid: writing.sound(sources[image.sop_instance_uid]) for image in images}
+        for image in images:
+            given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
+            _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
+        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker))
+        _number(writing.made)
+    return writing.made
+
+
+class _Writing:
+    """The objects made so far; what goes wrong with one is said and costs no other."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.made: list[Dataset] = []
+        self._problems = problems
+
+    def sound(self, source: Dataset) -> Dataset:
+        """Return a source that objects can be made of."""
+        found, left_out = without_unsound(source)
+        if left_out:
+            self._say(
+                f"DICOM objects of film {source.SOPInstanceUID} leave out what is not of DICOM's form: "
+                f"{', '.join(left_out)}."
+            )
+        return found
+
+    def add(self, what: str, uid: str, make: Callable[[], Dataset | None]) -> None:
+        """Make one object."""
+        try:
+            found = make()
+        except Exception as error:
+            # Its words may hold the patient's data.
+            self._say(f"The DICOM {what} of {uid} could not be written ({type(error).__name__}).")
+            logger.debug("a DICOM %s failed", what, exc_info=True)
+            return
+        if found is not None:
+            self.made.append(found)
+
+    def _say(self, problem: str) -> None:
+        logger.warning("%s", problem)
+        self._problems.append(problem)
 
 
 def read_sources(
@@ -130,21 +170,21 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _film_objects(
-    result: StudyResult, image: ImageResult, source: Dataset, given: FilmPictures, maker: Maker
-) -> list[Dataset]:
+    result: StudyResult, image: ImageResult, source: Dataset, given: FilmPictures, maker: Maker, writing: _Writing
+) -> None:
     uid = image.sop_instance_uid
     findings = [finding for finding in result.findings if finding.sop_instance_uid == uid]
     sides = () if result.severity is None else result.severity.sides
     here = [side for side in sides if side.evidence.sop_instance_uid == uid]
-    made: list[Dataset | None] = [nodule_segmentation(source, image, findings, maker)]
-    if given.probability is not None:
-        made.append(probability_segmentation(source, image, given.probability, maker))
+    writing.add("segmentation", uid, lambda: nodule_segmentation(source, image, findings, maker))
+    probability, overlay = given.probability, given.overlay
+    if probability is not None:
+        writing.add("probability map", uid, lambda: probability_segmentation(source, image, probability, maker))
     if given.masks:
-        made.append(anatomy_segmentation(source, image, given.masks, maker))
-    made.append(presentation_state(source, findings, here, maker))
-    if given.overlay is not None:
-        made.append(secondary_capture(source, given.overlay, maker))
-    return [item for item in made if item is not None]
+        writing.add("anatomy", uid, lambda: anatomy_segmentation(source, image, given.masks, maker))
+    writing.add("presentation state", uid, lambda: presentation_state(source, image, findings, here, maker))
+    if overlay is not None:
+        writing.add("picture", uid, lambda: secondary_capture(source, overlay, maker))
 
 
 def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
@@ -158,7 +198,7 @@ def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
             if not source.get(keyword):
                 raise UsageError(f"film {uid} states no {keyword}", remedy="have the header corrected, or use the JSON")
-        if int(source.get("NumberOfFrames") or 1) > 1:
+        if stated_whole(source, "NumberOfFrames", 1) > 1:
             raise UsageError(f"film {uid} is one of several frames", remedy="split it into single-frame objects first")
 
 

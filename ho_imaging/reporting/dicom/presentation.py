@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from skimage.measure import approximate_polygon
 
+from ho_imaging.reading.decode import photometric_of
+from ho_imaging.reading.values import stated_whole
+from ho_imaging.reporting.dicom.greys import state_greys
 from ho_imaging.reporting.dicom.identity import Maker, as_reference, take_over
 from ho_imaging.reporting.dicom.masks import to_image_coordinates, within
-from ho_imaging.reporting.schema import FindingResult, SideResult
+from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult
 from ho_imaging.vocabulary import Side
 
 __all__ = ["presentation_state"]
@@ -37,13 +40,17 @@ _SIDE_WORDS = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not k
 
 
 def presentation_state(
-    source: Dataset, findings: Sequence[FindingResult], sides: Sequence[SideResult], maker: Maker
+    source: Dataset,
+    image: ImageResult,
+    findings: Sequence[FindingResult],
+    sides: Sequence[SideResult],
+    maker: Maker,
 ) -> GrayscaleSoftcopyPresentationState | None:
     """Annotate a film with its nodules' outlines and long axes, the gap and the grade.
 
-    Shown in the film's own window. ``None`` for a colour film, which a grayscale presentation cannot carry.
+    Shown as the film was read. ``None`` for a colour film, which a grayscale presentation cannot carry.
     """
-    if not str(source.PhotometricInterpretation).startswith("MONOCHROME"):
+    if stated_whole(source, "SamplesPerPixel", 1) > 1 or photometric_of(source) == "PALETTE COLOR":
         logger.info("no presentation state: %s is in colour", source.SOPInstanceUID)
         return None
     outlines = GraphicLayer(
@@ -86,9 +93,7 @@ def presentation_state(
         series_description="HO imaging: annotations (research)",
         **maker.equipment(),
     )
-    # A state replaces the film's own polarity (PS3.4 N.2), so it has to say it again.
-    inverse = source.PhotometricInterpretation == "MONOCHROME1" or source.get("PresentationLUTShape") == "INVERSE"
-    made.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
+    state_greys(made, source, image)
     made.Laterality = source.get("Laterality") or ""
     made.PresentationCreationDate = maker.created.strftime("%Y%m%d")
     made.PresentationCreationTime = maker.created.strftime("%H%M%S")
