@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from ho_imaging.findings.finding import Finding
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.path_text import path_text
+from ho_imaging.reading.completeness import Completeness
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reporting.schema import (
+    CompletenessResult,
     ContextResult,
     EvidenceResult,
     FindingResult,
@@ -231,6 +233,7 @@ def study_result(
     model: ModelResult | None,
     warnings: Sequence[str],
     context: StudyContext | None = None,
+    completeness: Completeness | None = None,
 ) -> StudyResult:
     """Put a study's result together; its status is the best of its films', its reason that of the first of them."""
     order = (Status.DONE, Status.REFUSED, Status.FAILED)
@@ -246,6 +249,7 @@ def study_result(
         findings=tuple(findings),
         severity=severity if status is Status.DONE else None,
         context=None if context is None else _context(context),
+        completeness=None if completeness is None else _completeness(completeness),
         model=model,
         software=_software(),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -259,6 +263,15 @@ def _context(context: StudyContext) -> ContextResult:
         prophylaxis=context.prophylaxis.value,
         source=context.source,
         wording=context.wording,
+    )
+
+
+def _completeness(completeness: Completeness) -> CompletenessResult:
+    return CompletenessResult(
+        complete=completeness.complete,
+        received=completeness.received,
+        expected=completeness.expected,
+        reasons=completeness.reasons,
     )
 
 

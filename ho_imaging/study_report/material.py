@@ -17,6 +17,7 @@ from ho_imaging.errors import HOImagingError
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reporting.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines
 from ho_imaging.reporting.schema import StudyResult
 from ho_imaging.study_report.model_card import ModelCard, card_of
@@ -169,11 +170,13 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
     """Read whose films these are; of files that say nothing, nothing."""
     names: dict[str, None] = {}
     births: dict[date, None] = {}
+    patients: list[tuple[str, PatientIdentity]] = []
     taken: set[date] = set()
     for source in sources:
         dataset = _header(source)
         if dataset is None:
             continue
+        patients.append(("", patient_of(dataset)))
         name = _name(dataset.get("PatientName"))
         if name:
             names[name] = None
@@ -188,7 +191,7 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
         name=next(iter(names), None),
         birth_date=next(iter(births), None),
         film_dates=tuple(sorted(taken)),
-        several=len(names) > 1 or len(births) > 1,
+        several=first_conflict(patients) is not None,
     )
 
 
