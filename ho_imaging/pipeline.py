@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from pydicom.dataset import Dataset
 
@@ -23,7 +23,9 @@ from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
 from ho_imaging.reading import QualityFlag, Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
+from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
 from ho_imaging.reading.read import ImageRef, check_spacing
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.reporting.build import (
@@ -196,15 +198,34 @@ class Analyzer:
         self._site.check(model.identity)
         return replace(model, site=self._site)
 
+    @overload
+    def analyze(self, source: bytes | Dataset, *, context: StudyContext | None = None) -> StudyResult: ...
+    @overload
+    def analyze(  # type: ignore[overload-overlap]  # a text is a sequence of texts too: it is one path
+        self, source: str | PathLike[str], *, context: StudyContext | None = None
+    ) -> StudyResult | list[StudyResult]: ...
+    @overload
+    def analyze(self, source: Sequence[Source], *, context: StudyContext | None = None) -> list[StudyResult]: ...
     def analyze(
         self, source: Source | Sequence[Source], *, context: StudyContext | None = None
     ) -> StudyResult | list[StudyResult]:
-        """Analyse a film, the films of one study, or a folder.
+        """Analyse an image, several, or a folder of them.
 
-        A file, bytes or a data set gives one result; a folder gives a list, one result a study and one for every
-        input that is in no study. Several sources are taken as the films of one study.
-        ``context`` (clinical facts) is kept with each result. Nothing about a film raises:
-        its status and reason say what became of it.
+        Nothing about an image raises: its status and reason say what became of it. Images that a caller knows to be
+        one study, such as pictures without a header, go to `analyze_films`.
+
+        Parameters
+        ----------
+        source
+            A file, bytes or a data set; a folder; or several of these.
+        context
+            Clinical facts, kept with each result.
+
+        Returns
+        -------
+        StudyResult or list of StudyResult
+            One result for a file, bytes or a data set. For a folder and for several sources a list: one result a study,
+            by Study Instance UID, and one for every input that is in no study.
 
         Raises
         ------
@@ -214,17 +235,23 @@ class Analyzer:
             If the model cannot be loaded.
 
         """
-        if isinstance(source, str | PathLike) and Path(source).is_dir():
-            discovery = discover([source])
-            results = [self.analyze_study(study, context=context).result for study in discovery.studies]
-            return results + [
-                self._rejected(str(item.path), item.status, item.reason)
-                for item in discovery.rejected
-                if not item.stray
-            ]
-        if isinstance(source, str | PathLike | bytes | Dataset):
+        if isinstance(source, bytes | Dataset):
             return self.analyze_films([source], context=context).result
-        return self.analyze_films(list(source), context=context).result
+        if isinstance(source, str | PathLike):
+            if not Path(source).is_dir():
+                return self.analyze_films([source], context=context).result
+            source = [source]
+        if isinstance(source, StudyFilms):
+            return [self.analyze_films(source, context=context).result]
+        sources: list[Source] = list(source)  # type: ignore[arg-type]  # a data set, which is no sequence, ended above
+        found = discover([item for item in sources if isinstance(item, str | PathLike)])
+        films: list[Source | ImageRef] = [image for study in found.studies for image in study.images]
+        films += [item for item in sources if not isinstance(item, str | PathLike)]
+        studies = [[films[place] for place in places] for places in by_study(film_headers(films))]
+        results = [self.analyze_films(study, context=context).result for study in studies]
+        return results + [
+            self._rejected(str(item.path), item.status, item.reason) for item in found.rejected if not item.stray
+        ]
 
     def analyze_study(self, study: StudyRef, *, context: StudyContext | None = None) -> StudyAnalysis:
         """Analyse a study that `discover` found."""
@@ -236,15 +263,44 @@ class Analyzer:
         *,
         study_uid: str | None = None,
         context: StudyContext | None = None,
+        accept_incomplete: bool = False,
     ) -> StudyAnalysis:
-        """Analyse films as one study; ``context`` is kept with the result."""
+        """Analyse images as one study.
+
+        Images that are not of one study or one patient (`ho_imaging.reading.identity`) end as ``refused``, all of
+        them. Of several with one SOP Instance UID one is used. A study of which a part did not come
+        (`ho_imaging.reading.completeness`) ends as ``failed`` unless ``accept_incomplete``; then the result says so.
+
+        Parameters
+        ----------
+        sources
+            The images: paths, bytes, data sets, what `discover` found, or what an archive gave.
+        study_uid
+            The study they are said to be of; by default the one they state.
+        context
+            Clinical facts, kept with the result.
+        accept_incomplete
+            Grade a study although a part of it is known to be missing.
+
+        """
         for source in sources:
             if isinstance(source, str | PathLike) and not Path(source).exists():
                 raise ReadError("does not exist", path=source, remedy="check the path")
+        completeness = sources.completeness if isinstance(sources, StudyFilms) else None
+        headers = film_headers(sources) if len(sources) > 1 or study_uid is not None else []
+        wrong = _why_not_graded(headers, study_uid, None if accept_incomplete else completeness)
+        if wrong is not None:
+            return self._withheld(sources, study_uid, completeness, *wrong)
         images: list[ImageResult] = []
         films: list[FilmAnalysis] = []
-        warnings: list[str] = []
+        warnings: list[str] = doubts(headers)
+        if completeness is not None and not completeness.complete:
+            warnings.insert(0, f"Incomplete, and graded all the same: {'; '.join(completeness.reasons)}.")
+        left_out = copies(headers)
         for number, source in enumerate(sources):
+            if number in left_out:
+                images.append(self._not_done(source, number, None, Status.REFUSED, RefusedError(left_out[number]))[0])
+                continue
             image, film, uid = self._film(source, number)
             images.append(image)
             study_uid = study_uid or uid
@@ -271,10 +327,25 @@ class Analyzer:
             warnings,
             context,
             possible,
+            completeness,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
         datasets = {str(s.SOPInstanceUID): s for s in sources if isinstance(s, Dataset) and "SOPInstanceUID" in s}
         return StudyAnalysis(result, severity, by_uid, datasets)
+
+    def _withheld(
+        self,
+        sources: Sequence[Source | ImageRef],
+        study_uid: str | None,
+        completeness: Completeness | None,
+        status: Status,
+        error: HOImagingError,
+    ) -> StudyAnalysis:
+        """End all images of a study alike, without looking at them."""
+        ended = [self._not_done(source, number, None, status, error) for number, source in enumerate(sources)]
+        uid = study_uid or next((study for _, _, study in ended if study is not None), "unknown")
+        result = study_result(uid, [image for image, _, _ in ended], [], None, None, [], completeness=completeness)
+        return StudyAnalysis(result.model_copy(update={"reason": error.reason}), None, {})
 
     def _film(self, source: Source | ImageRef, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
         """Analyse one film; what goes wrong becomes its status and reason."""
@@ -396,6 +467,18 @@ class Analyzer:
         return study_result(uid, [image], [], None, None, [])
 
 
+@overload
+def analyze(
+    source: bytes | Dataset, *, model: str | PathLike[str] = ..., device: str = ..., **options: object
+) -> StudyResult: ...
+@overload
+def analyze(  # type: ignore[overload-overlap]  # as above
+    source: str | PathLike[str], *, model: str | PathLike[str] = ..., device: str = ..., **options: object
+) -> StudyResult | list[StudyResult]: ...
+@overload
+def analyze(
+    source: Sequence[Source], *, model: str | PathLike[str] = ..., device: str = ..., **options: object
+) -> list[StudyResult]: ...
 def analyze(
     source: Source | Sequence[Source],
     *,
@@ -403,11 +486,24 @@ def analyze(
     device: str = "auto",
     **options: object,
 ) -> StudyResult | list[StudyResult]:
-    """Analyse a file, bytes, a data set, several films of one study, or a folder; see `Analyzer`.
+    """Analyse a file, bytes, a data set, several of these, or a folder; see `Analyzer.analyze`.
 
     For more than one call keep an `Analyzer`: it loads the model once. ``options`` are those of `Analyzer`.
     """
     return Analyzer(model, device=device, **options).analyze(source)  # type: ignore[arg-type]  # checked by Analyzer
+
+
+def _why_not_graded(
+    headers: Sequence[FilmHeader], study_uid: str | None, completeness: Completeness | None
+) -> tuple[Status, HOImagingError] | None:
+    """Say how images end that must not be graded as one study, and why."""
+    refusal = why_not_one(headers, study_uid)
+    if refusal is not None:
+        return Status.REFUSED, refusal
+    if completeness is None or completeness.complete:
+        return None
+    why = f"the study is incomplete: {'; '.join(completeness.reasons)}"
+    return Status.FAILED, ReadError(why, remedy="fetch it again, or grade what came with --accept-incomplete")
 
 
 def _word(kind: type[_Word], given: str | None) -> _Word | None:

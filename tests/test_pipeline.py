@@ -96,7 +96,7 @@ def test_out_of_scope_is_refused_with_its_reason(fake_network, png):
 def test_a_damaged_film_fails_and_the_study_goes_on(fake_network, png, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(png.read_bytes()[:2000])
-    result = Analyzer(region="pelvis").analyze([broken, png])
+    result = Analyzer(region="pelvis").analyze_films([broken, png]).result
     assert [image.status for image in result.images] == ["failed", "done"]
     assert result.status == "done"
     assert result.images[0].reason
@@ -121,7 +121,7 @@ def test_wrong_use_is_said(tmp_path):
 def test_finding_ids_are_unique_over_the_films_of_a_study(fake_network, png, tmp_path):
     other = tmp_path / "other.png"
     Image.fromarray(np.asarray(Image.open(png))[::-1].copy()).save(other)
-    result = Analyzer(region="pelvis", laterality="bilateral").analyze([png, other])
+    result = Analyzer(region="pelvis", laterality="bilateral").analyze_films([png, other]).result
     assert [finding.id for finding in result.findings] == ["F1", "F2"]
     assert len({finding.sop_instance_uid for finding in result.findings}) == 2
     evidence = result.severity.sides[0].evidence

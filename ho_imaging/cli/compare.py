@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     studies = [analyze_study(analyzer, study) for study in options.studies]
     comparison = compare_studies(studies, days=options.days, allow_other_patient=options.allow_other_patient)
     # Before any picture: a full disk must not take the result with it.
-    sys.stdout.write(comparison.result.to_json())
+    sys.stdout.write(comparison.result.to_json(indent=None))
     sys.stdout.flush()
     if options.out is not None:
         from ho_imaging.progression.picture import write_comparison  # noqa: PLC0415

@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--query", action="append", default=[], metavar="KEY=VALUE", help="find studies, e.g. StudyDate=20240101-"
     )
+    parser.add_argument(
+        "--accept-incomplete", action="store_true", help="grade a study although a part of it did not come, and say so"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N studies")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--send", action="store_true", help="put the DICOM objects into the archive")
@@ -67,9 +70,12 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--limit {options.limit} is negative", remedy="give 0 or more")
     try:
         archive = _archive(options)
-        studies = [*options.study, *(archive.find(query) if query else [])][: options.limit]
+        found = archive.find(query) if query else []
+        studies = [*options.study, *found][: options.limit]
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
+    if query and not found and not options.quiet:
+        sys.stderr.write("no study matches the query\n")
     analyzer = Analyzer(options.model, site=site_of(options))
     ended = [_one(archive, analyzer, uid, options) for uid in dict.fromkeys(studies)]
     if not options.quiet:
@@ -84,10 +90,10 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
     line: dict[str, object] = {"study_uid": uid}
     try:
         films = archive.fetch(uid)
-        if not films:
+        if not films and films.completeness.complete:
             line |= {"status": "refused", "reason": "holds no radiographs"}
         else:
-            analysis = analyzer.analyze_films(films, study_uid=uid)
+            analysis = analyzer.analyze_films(films, study_uid=uid, accept_incomplete=options.accept_incomplete)
             folder = options.out / "studies" / folder_name(uid)
             problems: list[str] = []
             objects = write_objects(analysis, folder, probability=False, anatomy=False, problems=problems)
@@ -97,6 +103,9 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
             if result.severity is not None:
                 line |= {"grade": result.severity.study.grade, "score": result.severity.study.score}
+            line["films_not_done"] = sum(image.status != "done" for image in result.images)
+            if not films.completeness.complete:
+                line["incomplete"] = list(films.completeness.reasons)
             line["result"] = str(folder / "result.json")
             if options.send and str(result.status) == "done":
                 answers = archive.put(objects)
@@ -110,7 +119,7 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
         line |= {"status": "failed", "reason": f"it could not be processed ({type(error).__name__})"}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-    return line["status"] == "done" and not line.get("objects_not_sent")
+    return line["status"] == "done" and not line.get("films_not_done") and not line.get("objects_not_sent")
 
 
 def _archive(options: argparse.Namespace) -> Archive:

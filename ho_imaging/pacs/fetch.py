@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
+from pydicom.uid import UID
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.pacs.config import AeTitle, DicomwebDestination, DimseDestination, PeerPort
-from ho_imaging.pacs.receive import FILMS, SYNTAXES
+from ho_imaging.pacs.contexts import MOST_CONTEXTS, SYNTAXES, each_alone
+from ho_imaging.pacs.intake import Intake
+from ho_imaging.pacs.listing import SeriesListed, StudyListed, Transfer, completeness_of
+from ho_imaging.pacs.query import check_query
 from ho_imaging.pacs.send import PeerError, associate, check_destination, send_datasets, web_client, what_went_wrong
+from ho_imaging.reading.classes import FILM_CLASSES
+from ho_imaging.reading.completeness import StudyFilms
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.uid import is_uid
 
@@ -26,6 +33,11 @@ MOST_STUDIES = 10_000
 MOST_INSTANCES = 500
 MOST_LISTED = 10_000
 """Objects of a study that a list is read to; films are only some of them."""
+
+_NO_DESTINATION = 0xA801
+"""Refused: move destination unknown (PS3.4 Table C.4-2)."""
+
+_MOST_DIGITS = 12
 
 T = TypeVar("T", bound=tuple[str, ...])
 
@@ -40,8 +52,8 @@ class Archive(Protocol):
     def find(self, query: Mapping[str, str]) -> list[str]:
         """Study Instance UIDs of the studies that match: keywords of DICOM and values, with ``*`` and date ranges."""
 
-    def fetch(self, study_uid: str) -> list[Dataset]:
-        """Films of a study: other objects stay where they are."""
+    def fetch(self, study_uid: str) -> StudyFilms:
+        """Films of a study, and whether these are all: other objects stay where they are."""
 
     def put(self, objects: list[Dataset]) -> dict[str, str | None]:
         """Store objects; for each SOP Instance UID ``None`` or why not."""
@@ -71,32 +83,69 @@ class DicomwebArchive:
             studies = self._client.search_for_studies(search_filters=filters, limit=MOST_STUDIES, **_from(offset))
             return [(_value(study, "StudyInstanceUID"), "") for study in studies]
 
-        return [uid for uid, _ in self._listed(page, MOST_STUDIES)][:MOST_STUDIES]
+        return _not_too_many([uid for uid, _ in self._listed(page, MOST_STUDIES)])
 
-    def fetch(self, study_uid: str) -> list[Dataset]:
+    def fetch(self, study_uid: str) -> StudyFilms:
         """See `Archive`; raises `FetchError`."""
         _check_uid(study_uid)
+        listed = self._list(study_uid)
+        films = [(series.uid, uid) for series in listed.series for uid in series.instances if uid in series.films]
+        _check_count(len(films), study_uid)
+        fetched = [
+            self._ask(
+                lambda series=series, uid=uid: self._client.retrieve_instance(study_uid, series, uid)  # type: ignore[misc]  # binds
+            )
+            for series, uid in films
+        ]
+        return StudyFilms((film for film in fetched if not is_own(film)), completeness_of(listed, Transfer(films)))
 
-        def page(offset: int) -> list[tuple[str, str, str]]:
+    def _list(self, study_uid: str) -> StudyListed:
+        """List a study: its instances, and how many its archive counts, where it does."""
+
+        def page(offset: int) -> list[tuple[str, str, str, str]]:
             items = self._client.search_for_instances(study_instance_uid=study_uid, **_from(offset))
-            return [(_value(i, "SOPInstanceUID"), _value(i, "SeriesInstanceUID"), _class(i)) for i in items]
+            return [_instance(item) for item in items]
+
+        def series_page(offset: int) -> list[tuple[str, str, str]]:
+            items = self._client.search_for_series(
+                study_instance_uid=study_uid, fields=["Modality", "NumberOfSeriesRelatedInstances"], **_from(offset)
+            )
+            return [_values(i, "SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances") for i in items]
 
         instances = self._listed(page, MOST_LISTED)
-        films = [(instance, series) for instance, series, sop_class in instances if sop_class in FILMS]
-        _check_count(len(films), study_uid)
         if len(instances) > MOST_LISTED:
             raise FetchError(
                 f"study {study_uid} has more than {MOST_LISTED} objects", remedy="fetch its films by DIMSE"
             )
-        fetched = [
-            self._ask(
-                lambda instance=instance, series=series: self._client.retrieve_instance(  # type: ignore[misc]  # binds
-                    study_uid, series, instance
-                )
-            )
-            for instance, series in films
-        ]
-        return [film for film in fetched if not is_own(film)]
+        counted = {item[0]: item for item in self._if_known(lambda: self._listed(series_page, MOST_LISTED)) if item[0]}
+        series = []
+        for uid in dict.fromkeys([*(series for _, series, _, _ in instances), *counted]):
+            here = [item for item in instances if item[1] == uid]
+            _, modality, count = counted.get(uid, ("", next((item[3] for item in here), ""), ""))
+            found = SeriesListed(uid, modality, _count(count), {item[0]: item[2] for item in here})
+            series.append(self._with_rest(study_uid, found))
+        asked = ["NumberOfStudyRelatedInstances", "NumberOfStudyRelatedSeries"]
+        studies = self._if_known(
+            lambda: self._client.search_for_studies(search_filters={"StudyInstanceUID": study_uid}, fields=asked)
+        )
+        said = next((_values(s, *asked) for s in studies if _value(s, "StudyInstanceUID") == study_uid), ("", ""))
+        return StudyListed(_count(said[0]), _count(said[1]), tuple(series))
+
+    def _with_rest(self, study_uid: str, series: SeriesListed) -> SeriesListed:
+        """List what an archive counts in a series but did not list, from the series' metadata, which has no limit."""
+        if not series.may_hold_films or not len(series.instances) < (series.count or 0) <= MOST_INSTANCES:
+            return series
+        items = self._if_known(lambda: self._client.retrieve_series_metadata(study_uid, series.uid))
+        rest = {uid: kind for uid, _, kind, _ in self._if_known(lambda: [_instance(item) for item in items])}
+        return replace(series, instances={**rest, **series.instances})
+
+    def _if_known(self, call: Callable[[], list[Any]]) -> list[Any]:
+        """Ask what not every archive answers; what cannot be had or understood is not known."""
+        try:
+            return list(self._ask(call))
+        except FetchError as error:
+            logger.debug("not known: %s", error)
+            return []
 
     def put(self, objects: list[Dataset]) -> dict[str, str | None]:
         """See `Archive`."""
@@ -169,66 +218,146 @@ class DimseArchive:
             except (TypeError, ValueError) as error:
                 raise UsageError(f"{keyword} cannot be asked for", remedy="ask for something else") from error
         found: list[str] = []
-        with _Association(self._peer, self._own, [StudyRootQueryRetrieveInformationModelFind]) as association:
+        with _Association(self._peer, self._own, [(StudyRootQueryRetrieveInformationModelFind, None)]) as association:
             for status, study in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
                 self._check(status, "C-FIND")
-                if study is not None and len(found) < MOST_STUDIES:
+                if study is not None and len(found) <= MOST_STUDIES:
                     found.append(str(study.get("StudyInstanceUID", "")))
-        return found
+        return _not_too_many(found)
 
-    def fetch(self, study_uid: str) -> list[Dataset]:
+    def fetch(self, study_uid: str) -> StudyFilms:
         """See `Archive`; raises `FetchError`."""
         _check_uid(study_uid)  # an archive would take an empty one, or one with an asterisk, for any study
+        listed = self._list(study_uid)
         asked = Dataset()
         asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", study_uid
-        films = self._get(asked) if self._move_port is None else self._move(asked, self._move_port)
-        _check_count(len(films), study_uid)
-        return films
+        intake = Intake(study_uid, MOST_INSTANCES)
+        classes = listed.film_classes
+        if classes is None or len(classes) >= MOST_CONTEXTS:
+            classes = frozenset(FILM_CLASSES)
+        # Without radiographs there is nothing to ask for.
+        transfer = self._transfer(asked, intake, sorted(classes)) if classes else Transfer(())
+        _check_count(len(intake.films), study_uid)
+        return StudyFilms(intake.films, completeness_of(listed, transfer))
+
+    def _list(self, study_uid: str) -> StudyListed:
+        """List a study by C-FIND; an archive that cannot be asked so tells nothing."""
+        from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            StudyRootQueryRetrieveInformationModelFind,
+        )
+
+        model = StudyRootQueryRetrieveInformationModelFind
+
+        def ask(association: Any, level: str, *keywords: str, **known: str) -> list[tuple[str, ...]]:
+            asked = Dataset()
+            asked.QueryRetrieveLevel = level
+            for keyword, value in {**dict.fromkeys(keywords, ""), **known}.items():
+                setattr(asked, keyword, value)
+            found: list[tuple[str, ...]] = []
+            for status, item in association.send_c_find(asked, model):
+                self._check(status, "C-FIND")
+                if item is not None and len(found) < MOST_LISTED:
+                    found.append(tuple(str(item.get(keyword, "") or "") for keyword in keywords))
+            return found
+
+        try:
+            with _Association(self._peer, self._own, [(model, None)]) as association:
+                counts = ask(
+                    association, "STUDY", "NumberOfStudyRelatedInstances", "NumberOfStudyRelatedSeries",
+                    StudyInstanceUID=study_uid,
+                )  # fmt: skip
+                series = []
+                for uid, modality, count in ask(
+                    association, "SERIES", "SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances",
+                    StudyInstanceUID=study_uid,
+                ):  # fmt: skip
+                    found = SeriesListed(uid, modality, _count(count))
+                    if found.may_hold_films and is_uid(uid):
+                        instances = ask(
+                            association, "IMAGE", "SOPInstanceUID", "SOPClassUID",
+                            StudyInstanceUID=study_uid, SeriesInstanceUID=uid,
+                        )  # fmt: skip
+                        found = replace(found, instances={sop: kind for sop, kind in instances if sop})
+                    series.append(found)
+        except FetchError as error:
+            logger.debug("not listed: %s", error)
+            return StudyListed()
+        study = counts[0] if len(counts) == 1 else ("", "")
+        return StudyListed(_count(study[0]), _count(study[1]), tuple(series))
+
+    def _transfer(self, asked: Dataset, intake: Intake, classes: Sequence[str]) -> Transfer:
+        if self._move_port is None:
+            return self._get(asked, intake, classes)
+        return self._move(asked, intake, classes, self._move_port)
 
     def put(self, objects: list[Dataset]) -> dict[str, str | None]:
         """See `Archive`."""
         return send_datasets(self._peer, objects, own_ae_title=self._own)
 
-    def _get(self, asked: Dataset) -> list[Dataset]:
+    def _get(self, asked: Dataset, intake: Intake, classes: Sequence[str]) -> Transfer:
         from pynetdicom import build_role, evt  # noqa: PLC0415
         from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
             StudyRootQueryRetrieveInformationModelGet,
         )
 
-        got: list[Dataset] = []
-        roles = [build_role(film, scp_role=True) for film in FILMS]
-        contexts = [StudyRootQueryRetrieveInformationModelGet, *FILMS]
-        handlers = [(evt.EVT_C_STORE, lambda event: _keep(event, got))]
+        model = StudyRootQueryRetrieveInformationModelGet
+        roles = [build_role(sop_class, scp_role=True) for sop_class in classes]
+        contexts = [(model, None), *each_alone(classes, room=MOST_CONTEXTS - 1)]
+        handlers = [(evt.EVT_C_STORE, intake.take)]
         with _Association(self._peer, self._own, contexts, handlers=handlers, roles=roles) as association:
-            for status, _ in association.send_c_get(asked, StudyRootQueryRetrieveInformationModelGet):
-                self._check(status, "C-GET")
-        return got
+            return self._ended(association.send_c_get(asked, model), intake, "C-GET")
 
-    def _move(self, asked: Dataset, port: int) -> list[Dataset]:
+    def _move(self, asked: Dataset, intake: Intake, classes: Sequence[str], port: int) -> Transfer:
         from pynetdicom import AE, evt  # noqa: PLC0415
         from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
             StudyRootQueryRetrieveInformationModelMove,
         )
 
-        got: list[Dataset] = []
+        model = StudyRootQueryRetrieveInformationModelMove
         receiver = AE(self._own)
         receiver.require_called_aet = True
-        receiver.require_calling_aet = [self._peer.ae_title]
-        for film in FILMS:
-            receiver.add_supported_context(film, SYNTAXES)
+        # Many archives send under another title than the one they are asked by: what is sent decides, see `Intake`.
+        for sop_class in classes:
+            receiver.add_supported_context(sop_class, list(SYNTAXES))
         try:
-            receiver.start_server(
-                ("", port), block=False, evt_handlers=[(evt.EVT_C_STORE, lambda event: _keep(event, got))]
-            )
+            receiver.start_server(("", port), block=False, evt_handlers=[(evt.EVT_C_STORE, intake.take)])
         except OSError as error:
             raise UsageError(f"cannot listen on port {port}: {error.strerror}", remedy="choose another") from error
         try:
-            with _Association(self._peer, self._own, [StudyRootQueryRetrieveInformationModelMove]) as association:
-                for status, _ in association.send_c_move(asked, self._own, StudyRootQueryRetrieveInformationModelMove):
-                    self._check(status, "C-MOVE")
+            with _Association(self._peer, self._own, [(model, None)]) as association:
+                transfer = self._ended(association.send_c_move(asked, self._own, model), intake, "C-MOVE")
         finally:
             receiver.shutdown()
-        return got
+        others = intake.senders - {self._peer.ae_title}
+        if others:
+            logger.info("%s sent the study as %s", self._peer.name, ", ".join(sorted(others)))
+        return transfer
+
+    def _ended(self, answers: Iterable[tuple[Dataset, Any]], intake: Intake, what: str) -> Transfer:
+        """Read the answers to their end; what did not come is told, whatever the last status says."""
+        status = Dataset()
+        for status, _ in answers:
+            if status.get("Status") is None:
+                raise FetchError(f"{self._peer.name} did not answer the {what}", remedy="check that it is there")
+        code = status.get("Status")
+        if code == _NO_DESTINATION:
+            raise FetchError(
+                f"{self._peer.name} does not know {self._own} to send to, or cannot reach it ({what}: {code:04X})",
+                remedy="enter its address and port in the archive, or use C-GET",
+            )
+        failed, completed = (
+            int(status.get(keyword) or 0)
+            for keyword in ("NumberOfFailedSuboperations", "NumberOfCompletedSuboperations")
+        )
+        said = list(intake.turned_away)
+        if code not in {0x0000, 0xB000}:
+            if not intake.received:
+                raise FetchError(f"{self._peer.name} answered the {what} with {code:04X}", remedy="see its log")
+            said.append(f"the {what} ended with status {code:04X}")
+        if failed:
+            said += intake.strangers
+            logger.warning("%s: %d objects were not sent by the %s", self._peer.name, failed, what)
+        return Transfer(tuple(intake.received), failed, completed, tuple(said))
 
     def _check(self, status: Dataset, what: str) -> None:
         code = status.get("Status")
@@ -236,14 +365,6 @@ class DimseArchive:
             raise FetchError(f"{self._peer.name} did not answer the {what}", remedy="check that it is there")
         if code not in {0x0000, 0xFF00, 0xFF01, 0xB000}:
             raise FetchError(f"{self._peer.name} answered the {what} with {code:04X}", remedy="see its log")
-        if code == 0xB000:
-            # As a rule of kinds we do not take. Which kinds they were it does not say.
-            logger.warning(
-                "%s: %s objects were not sent by the %s; if films are among them, see its log",
-                self._peer.name,
-                status.get("NumberOfFailedSuboperations", "some"),
-                what,
-            )
 
 
 class _Association:
@@ -253,14 +374,13 @@ class _Association:
         self,
         peer: DimseDestination,
         own_ae_title: str,
-        contexts: list[Any],
+        contexts: Sequence[tuple[str, list[UID] | None]],
         *,
         handlers: list[Any] | None = None,
         roles: list[Any] | None = None,
     ) -> None:
-        wanted = [(context, SYNTAXES if context in FILMS else None) for context in contexts]
         try:
-            self._association = associate(peer, own_ae_title, wanted, handlers=handlers, roles=roles)
+            self._association = associate(peer, own_ae_title, contexts, handlers=handlers, roles=roles)
         except PeerError as error:
             raise FetchError(error.problem, remedy=error.remedy) from error
         self._name = peer.name
@@ -278,23 +398,6 @@ class _Association:
             raise FetchError(f"{self._name} cannot be asked: {error}", remedy="see what it offers") from error
 
 
-def check_query(query: Mapping[str, str]) -> None:
-    """Raise `UsageError` for a keyword that DICOM does not have."""
-    for keyword in query:
-        if tag_for_keyword(keyword) is None:
-            raise UsageError(f"{keyword!r} is no DICOM keyword", remedy="write for example StudyDate=20240101-20241231")
-
-
-def _keep(event: Any, got: list[Dataset]) -> int:
-    if len(got) > MOST_INSTANCES:  # one more says that there were too many
-        return 0xA700
-    dataset = event.dataset
-    dataset.file_meta = event.file_meta
-    if not is_own(dataset):
-        got.append(dataset)
-    return 0x0000
-
-
 def _check_entry(entry: str, kind: Any, value: object, form: str) -> None:
     try:
         TypeAdapter(kind).validate_python(value)
@@ -305,6 +408,12 @@ def _check_entry(entry: str, kind: Any, value: object, form: str) -> None:
 def _check_uid(study_uid: str) -> None:
     if not is_uid(study_uid):
         raise FetchError(f"{study_uid!r} is no UID of a study", remedy="give digits with dots between them")
+
+
+def _not_too_many(found: list[str]) -> list[str]:
+    if len(found) > MOST_STUDIES:
+        logger.warning("more than %d studies match: only the first of them are taken", MOST_STUDIES)
+    return found[:MOST_STUDIES]
 
 
 def _check_count(count: int, study_uid: str) -> None:
@@ -319,12 +428,24 @@ def _from(offset: int) -> dict[str, int]:
     return {"offset": offset} if offset else {}
 
 
-def _class(item: Mapping[str, Any]) -> str:
-    """SOP class of an instance; one without might be a film, and it might be no instance at all but a complaint."""
-    found = _value(item, "SOPClassUID")
-    if not found:
+def _instance(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """SOP instance, series, class and modality of an instance in a list.
+
+    One without a class might be a film, and it might be no instance at all but a complaint.
+    """
+    kind = _value(item, "SOPClassUID")
+    if not kind:
         raise ValueError("an instance of no class")
-    return found
+    return _value(item, "SOPInstanceUID"), _value(item, "SeriesInstanceUID"), kind, _value(item, "Modality")
+
+
+def _values(item: Mapping[str, Any], *keywords: str) -> Any:
+    return tuple(_value(item, keyword) for keyword in keywords)
+
+
+def _count(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else None
 
 
 def _value(item: Mapping[str, Any], keyword: str) -> str:

@@ -7,33 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pydicom.uid import (
-    JPEG2000,
-    UID,
-    ComputedRadiographyImageStorage,
-    DeflatedExplicitVRLittleEndian,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
-    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-    RLELossless,
-    SecondaryCaptureImageStorage,
-)
+import pydicom
+from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import ServeConfig
+from ho_imaging.pacs.contexts import SYNTAXES
 from ho_imaging.pacs.guard import MOST_HALF_OPEN, Guard
 from ho_imaging.pacs.spool import Spool, SpoolFullError
+from ho_imaging.reading.classes import FILM_CLASSES
+from ho_imaging.reading.identity import difference, patient_of
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.uid import is_uid
 
@@ -46,30 +29,6 @@ __all__ = ["Receiver"]
 
 logger = logging.getLogger(__name__)
 
-FILMS = (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForProcessing,
-    SecondaryCaptureImageStorage,
-    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
-    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-)
-SYNTAXES = [
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    DeflatedExplicitVRLittleEndian,
-    JPEGLosslessSV1,
-    JPEGLossless,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    JPEG2000Lossless,
-    JPEG2000,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    RLELossless,
-]
-
 MOST_ASKING_S = 30.0
 """A peer that connects has so long to ask for an association."""
 
@@ -77,6 +36,9 @@ SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 NO_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
+NOT_UNIQUE = 0xC001
+"""Of the same group: its SOP Instance UID is that of another image, and taking it would lose that one."""
+
 """PS3.4 Table B.2-1."""
 
 
@@ -165,8 +127,8 @@ class Receiver:
         entity.add_supported_context(Verification)
         # A peer that was asked to commit reports over an association of its own, as the provider (PS3.4 J.3.3).
         entity.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
-        for film in FILMS:
-            entity.add_supported_context(film, SYNTAXES)
+        for film in FILM_CLASSES:
+            entity.add_supported_context(film, list(SYNTAXES))
         return entity
 
     def _echo(self, _event: Event) -> int:
@@ -231,15 +193,40 @@ class Receiver:
         if (
             instance != getattr(event.request, "AffectedSOPInstanceUID", None)
             or dataset.get("SOPClassUID", "") != getattr(event.request, "AffectedSOPClassUID", None)
-            or UID(dataset.get("SOPClassUID", "")) not in FILMS
+            or dataset.get("SOPClassUID", "") not in FILM_CLASSES
         ):
             return NO_MATCH
         if is_own(dataset):
             self._count("own_objects_ignored")  # our pictures, sent back by a rule of the peer's
             return SUCCESS
+        clash = self._clash(dataset, instance, study)
+        if clash is not None:
+            logger.warning("instance %s %s: it is left to its sender", instance, clash)
+            self._count("instances_not_unique")
+            return NOT_UNIQUE
         data = event.encoded_dataset()
         modality = str(dataset.get("Modality", "") or "")[:16]
         new = self._spool.add(data, sop_uid=instance, study_uid=study, series_uid=series, modality=modality)
         if not new:
             self._count("instances_repeated")
         return SUCCESS
+
+    def _clash(self, dataset: Dataset, instance: str, study: str) -> str | None:
+        """Say why an instance is not the one that is kept under its UID; ``None`` where it may be.
+
+        An archive sends an instance again when its patient was corrected: then the later one counts. With other pixels
+        too it is another image.
+        """
+        known = self._spool.known(instance)
+        if known is None:
+            return None
+        if known[0] != study:
+            return f"is kept of study {known[0]} and was sent as one of study {study}"
+        try:
+            kept = pydicom.dcmread(known[1])
+        except (OSError, pydicom.errors.InvalidDicomError):
+            return None  # gone or damaged: it is replaced
+        differs = difference(patient_of(kept), patient_of(dataset)).conflicts
+        if not differs or kept.get("PixelData") == dataset.get("PixelData"):
+            return None
+        return f"was sent again with other pixels and another patient ({', '.join(differs)})"

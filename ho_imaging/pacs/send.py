@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pydicom.uid import UID
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret, within
+from ho_imaging.pacs.contexts import sending_contexts
 
 __all__ = [
     "PeerError",
@@ -110,7 +112,7 @@ def _send(
 def _by_association(
     destination: DimseDestination, datasets: Mapping[str, Dataset], own_ae_title: str, stopped: Callable[[], bool]
 ) -> dict[str, str | None]:
-    wanted = sorted({(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()})
+    wanted = sending_contexts([(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()])
     try:
         association = associate(destination, own_ae_title, wanted)
     except HOImagingError as error:
@@ -132,7 +134,7 @@ def _by_association(
 
 def _store(association: Any, dataset: Dataset) -> str | None:
     try:
-        answer = association.send_c_store(dataset)
+        answer = association.send_c_store(_as_accepted(association, dataset))
     except (ValueError, RuntimeError, AttributeError) as error:
         return f"cannot be sent: {error}"[:200]
     status = answer.get("Status")
@@ -141,6 +143,17 @@ def _store(association: Any, dataset: Dataset) -> str | None:
     if status == 0x0000 or status in _WARNINGS:
         return None
     return f"refused with status {status:04X}"
+
+
+def _as_accepted(association: Any, dataset: Dataset) -> Dataset:
+    """Give an object in a syntax that the peer takes: uncompressed where it takes no other."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    taken = [c.transfer_syntax[0] for c in association.accepted_contexts if c.abstract_syntax == dataset.SOPClassUID]
+    if not UID(syntax).is_compressed or syntax in taken or not taken:
+        return dataset
+    plain = copy.deepcopy(dataset)
+    plain.decompress(generate_instance_uid=False)
+    return plain
 
 
 def commit_objects(
@@ -311,14 +324,14 @@ def _client_tls(peer: DimseDestination | DicomwebDestination) -> ssl.SSLContext 
 def associate(
     destination: DimseDestination,
     own_ae_title: str,
-    contexts: Sequence[tuple[str, str | list[UID] | None]],
+    contexts: Sequence[tuple[str, list[UID] | None]],
     *,
     handlers: list[Any] | None = None,
     roles: list[Any] | None = None,
 ) -> Any:
     """Open an association with a peer, by TLS where it is set, with a limit on every wait.
 
-    ``contexts``: SOP class and transfer syntaxes of each, ``None`` for the usual ones.
+    ``contexts``: SOP class and transfer syntaxes of each, ``None`` for the usual ones; each is offered as it is given.
 
     Raises
     ------
@@ -328,19 +341,20 @@ def associate(
         If a certificate that is named cannot be used.
 
     """
-    from pynetdicom import AE  # noqa: PLC0415  (an extra, and slow to load)
+    from pynetdicom import AE, build_context  # noqa: PLC0415  (an extra, and slow to load)
 
     entity = AE(own_ae_title)
     entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
     entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
-    for sop_class, syntaxes in contexts:
-        entity.add_requested_context(sop_class, syntaxes)
+    # Not those of the entity, which would put the syntaxes of one class into one context.
+    offered = [build_context(c) if syntaxes is None else build_context(c, [*syntaxes]) for c, syntaxes in contexts]
     host, tls = destination.host, _client_tls(destination)
     remedy = "check host, port and AE titles"
     try:
         association = entity.associate(
             host,
             destination.port,
+            offered,
             ae_title=destination.ae_title,
             tls_args=None if tls is None else (tls, host),
             evt_handlers=handlers,

@@ -142,6 +142,11 @@ class Spool:
                 self._arriving -= Counter((study_uid,))
         return True
 
+    def known(self, sop_uid: str) -> tuple[str, Path] | None:
+        """Give the study that an instance is kept of, and its file; ``None`` for one that is not kept."""
+        row = self._one("SELECT study_uid, file FROM instances WHERE sop_uid = ?", sop_uid)
+        return None if row is None else (row["study_uid"], self.folder / row["file"])
+
     def results_folder(self, study_uid: str) -> Path:
         """Give the folder that the analysis of a study writes to."""
         return self.folder / "out" / "studies" / folder_name(study_uid)

@@ -26,6 +26,8 @@ from ho_imaging.progression.schema import (
 from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.identity import PatientIdentity
+from ho_imaging.reading.one_study import one_patient
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 from ho_imaging.severity.context import MOST_DAYS
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
@@ -102,10 +104,8 @@ def compare_studies(
         raise UsageError("comparing takes two studies at least", remedy="give the earlier one first")
     if days is not None and (len(days) != len(studies) - 1 or not all(_is_days(number) for number in days)):
         raise UsageError("needs as many days as there are intervals, 0 or more each", remedy="one less than studies")
-    if not allow_other_patient and len({name for study in studies for name in _patients(study)}) > 1:
-        raise UsageError(
-            "the files name different patients", remedy="check them, or say that another name is the same patient"
-        )
+    patients = [image for number, study in enumerate(studies, start=1) for image in _patients(number, study)]
+    about_patients = one_patient(patients, allow_other=allow_other_patient)
     model = _model(studies)
     dates = _dates(studies) if days is None else []
     between = [_days(a, b) for a, b in pairwise(dates)] if days is None else list(days)
@@ -114,7 +114,8 @@ def compare_studies(
     last, sides = compared[-1]
     overall = last if len(studies) == 2 else _interval(studies[0], studies[-1], whole)[0]
     warnings = [f"study {n}: {text}" for n, study in enumerate(studies, start=1) for text in study.result.warnings]
-    if any(_names_nobody(study) for study in studies):
+    warnings += about_patients
+    if any(not patient.number for _, patient in patients):
         warnings.append("Not every file names its patient: nothing shows that all are of one person.")
     if days is None:
         warnings += _date_warnings(studies)
@@ -152,13 +153,10 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
     return analyzer.analyze_films(list(study))
 
 
-def _patients(study: StudyAnalysis) -> set[str]:
-    found = (film.reading.prepared.radiograph.patient_hash for film in study.films.values())
-    return {name for name in found if name is not None}
-
-
-def _names_nobody(study: StudyAnalysis) -> bool:
-    return any(film.reading.prepared.radiograph.patient_hash is None for film in study.films.values())
+def _patients(number: int, study: StudyAnalysis) -> list[tuple[str, PatientIdentity]]:
+    """Give each image's patient, and how the image is named to its user."""
+    films = (film.reading.prepared.radiograph for film in study.films.values())
+    return [(f"study {number} ({film.path or film.sop_instance_uid})", film.patient) for film in films]
 
 
 def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
@@ -235,7 +233,8 @@ def _interval(
     uids = earlier.result.study_uid, later.result.study_uid
     if not results:
         reason = "; ".join(
-            f"study {name} was {study.result.status}" for name, study in (("earlier", earlier), ("later", later))
+            f"study {name} was {study.result.status} ({study.result.reason})"
+            for name, study in (("earlier", earlier), ("later", later))
             if study.result.status != Status.DONE
         )  # fmt: skip
         results.append(_cannot_tell(Side.UNKNOWN, reason or "the studies show no side in common", (None, None)))

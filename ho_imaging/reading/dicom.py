@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import warnings
@@ -15,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.sequence import Sequence as SequenceElement
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, XRayAngiographicImageStorage
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.reading.attributes import flags_of_lost, header_flags
+from ho_imaging.reading.classes import FILM_CLASSES, FILM_MODALITIES, class_name, may_be_film
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
 from ho_imaging.reading.compression import compression_of_dataset, with_pixels
@@ -34,6 +33,7 @@ from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of
 from ho_imaging.reading.describe import describe
 from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
+from ho_imaging.reading.identity import patient_of
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
@@ -59,25 +59,6 @@ _INFLATE_STEP_BYTES = 1 << 20
 _ROWS_AT_A_TIME = 16
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
-
-_PROJECTION = {"CR", "DX", "RF", "RG", "SC", "OT", "PX", "IO", "MG", "DR", "RX", "CX", ""}
-"""Modalities that may hold a projection film."""
-
-_PROJECTION_CLASSES = (
-    "Computed Radiography Image",
-    "Digital X-Ray Image",
-    "Digital Mammography X-Ray Image",
-    "Digital Intra-Oral X-Ray Image",
-    "X-Ray Radiofluoroscopic Image",
-    "Secondary Capture Image",
-    "Multi-frame Grayscale Byte Secondary Capture Image",
-    "Multi-frame Grayscale Word Secondary Capture Image",
-    "Multi-frame True Color Secondary Capture Image",
-)
-"""Names of the standard's SOP classes (PS3.6 A) that may hold one, as they begin; private classes have no name."""
-
-_ALSO_PROJECTION = ("X-Ray Angiographic Image",)
-"""The same where the modality says so: some mobile C-arms write their films (RF) so."""
 
 _FRAME_MACROS = (
     "PixelMeasuresSequence",
@@ -150,7 +131,7 @@ def check_is_radiograph(dataset: Dataset) -> None:
 
     """
     sop_class = str(dataset.get("SOPClassUID", "") or "")
-    name = UID_dictionary.get(sop_class, ("",))[0]
+    name = class_name(sop_class)
     modality = str(dataset.get("Modality", "") or "").upper().strip()
     if not re.fullmatch(r"[A-Z0-9_ ]{0,16}", modality):
         raise ReadError("has a damaged Modality", remedy="send the file again")
@@ -159,14 +140,15 @@ def check_is_radiograph(dataset: Dataset) -> None:
     if is_own(dataset):
         raise NotARadiographError("is a result of this program, not a film", remedy="leave it out")
     if "Rows" not in dataset or "Columns" not in dataset:
-        if name.startswith(_PROJECTION_CLASSES):
+        if sop_class in FILM_CLASSES:
             raise ReadError(f"is damaged: {name} without rows and columns", remedy="send the file again")
         what = name or modality or "a DICOM object without pixels"
         raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")
-    if modality and modality not in _PROJECTION:
-        raise NotARadiographError(f"is not a projection radiograph: {modality}", remedy="give CR, DX, RF or SC images")
-    if name and not name.startswith(_PROJECTION_CLASSES) and not (modality and name.startswith(_ALSO_PROJECTION)):
-        raise NotARadiographError(f"is not a projection radiograph: {name}", remedy="give CR, DX, RF or SC images")
+    # An angiographic image is one where its modality says that it is no angiography.
+    is_other = not may_be_film(sop_class, modality) or (sop_class == XRayAngiographicImageStorage and not modality)
+    if is_other:
+        what = modality if modality and modality not in FILM_MODALITIES else name
+        raise NotARadiographError(f"is not a projection radiograph: {what}", remedy="give CR, DX, RF or SC images")
 
 
 def radiograph_from_dataset(
@@ -271,17 +253,9 @@ def _radiograph(
         acquired=acquired,
         stated_cause=stated_cause(dataset),
         columns_run_to=description.columns_run_to,
-        patient_hash=_patient_hash(dataset),
+        patient=patient_of(dataset),
         compression=compression,
     )
-
-
-def _patient_hash(dataset: Dataset) -> str | None:
-    number = str(dataset.get("PatientID", "") or "").strip()
-    if not number:
-        return None
-    issuer = str(dataset.get("IssuerOfPatientID", "") or "").strip()
-    return hashlib.sha256(f"{issuer}/{number}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def drop_damaged(dataset: Dataset) -> list[str]:

@@ -17,12 +17,13 @@ from pydicom.multival import MultiValue
 from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.identity import NO_PATIENT, difference, patient_of
 from ho_imaging.reading.raster import raster_uid
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.vocabulary import Status
 
-__all__ = ["Discovery", "Rejected", "StudyRef", "discover"]
+__all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies"]
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,8 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
     followed but no folder is entered twice. Of files with one SOP Instance UID the first counts, but not before one
-    that is clearly larger; the others are refused. Where a series of a study is there raw and processed, the
+    that is clearly larger; the others are refused (not where they name another patient in the same study: then the
+    study holds both, and is refused when it is analysed). Where a series of a study is there raw and processed, the
     processed film counts. Each raster file is a study of its own.
 
     Raises
@@ -182,9 +184,8 @@ def _look(path: Path) -> _Candidate:
             if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
                 stream.seek(0)
                 data = stream.read()
-                image = ImageRef(
-                    path, kind, raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data), ""
-                )
+                uids = raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data)
+                image = ImageRef(path, kind, *uids, "", NO_PATIENT)
                 return _Candidate(image, raw=False, order=("", 0, ""), file_bytes=len(data))
     except OSError as error:
         if isinstance(error, HOImagingError):
@@ -211,7 +212,7 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
         whole = open_dataset(path)
         study, series, sop = (usable_uid(text(keyword)) or content_uid(whole, keyword) for keyword in keywords)
     number = text("InstanceNumber")
-    image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"))
+    image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"), patient_of(dataset))
     order = (series, int(number) if number.isdigit() else 0, sop)
     return _Candidate(
         image,
@@ -261,22 +262,36 @@ def _sources(dataset: Dataset) -> frozenset[str]:
     return frozenset(str(item.get("ReferencedSOPInstanceUID", "") or "") for item in items)
 
 
+def first_copies(uids: Sequence[str | None], sizes: Sequence[int]) -> list[int]:
+    """Give for each of several images the place of the one of its SOP Instance UID that is used.
+
+    That is the first, but not before one that is clearly larger. An image without a UID has no copies.
+    """
+    used: dict[str, int] = {}
+    for place, (uid, size) in enumerate(zip(uids, sizes, strict=True)):
+        if uid is not None and sizes[used.setdefault(uid, place)] < _WHOLE_SHARE * size:
+            used[uid] = place
+    return [place if uid is None else used[uid] for place, uid in enumerate(uids)]
+
+
 def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
-    used: dict[str, _Candidate] = {}
-    for candidate in candidates:
-        copy = used.setdefault(candidate.image.sop_instance_uid, candidate)
-        if copy.file_bytes < _WHOLE_SHARE * candidate.file_bytes:
-            used[candidate.image.sop_instance_uid] = candidate
+    """Leave out copies. One that names another patient in the same study stays: it speaks against the whole study."""
+    used = first_copies([c.image.sop_instance_uid for c in candidates], [c.file_bytes for c in candidates])
     kept = []
-    for candidate in candidates:
-        copy = used[candidate.image.sop_instance_uid]
-        if candidate is copy:
+    for place, candidate in enumerate(candidates):
+        copy = candidates[used[place]]
+        if candidate is copy or (candidate.image.study_uid == copy.image.study_uid and _differ(candidate, copy)):
             kept.append(candidate)
             continue
         which = "the larger" if candidate.file_bytes < _WHOLE_SHARE * copy.file_bytes else "the first"
         reason = f"same SOP Instance UID as {copy.image.path}: {which} one is used"
         rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
     return kept
+
+
+def _differ(one: _Candidate, other: _Candidate) -> bool:
+    patients = one.image.patient or NO_PATIENT, other.image.patient or NO_PATIENT
+    return bool(difference(*patients).conflicts)
 
 
 def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -> list[_Candidate]:
@@ -287,7 +302,9 @@ def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -
     twins = {raw.image.sop_instance_uid for members in studies.values() for raw in _raw_twins(members)}
     kept = []
     for candidate in candidates:
-        if candidate.image.sop_instance_uid in twins:
+        members = studies[candidate.image.study_uid]
+        # A raw image of another patient speaks against the whole study.
+        if candidate.image.sop_instance_uid in twins and not any(_differ(candidate, other) for other in members):
             reason = "raw image (FOR PROCESSING) of a study that also holds the processed films: these are used"
             rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
         else:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.reading.compression import NOT_KNOWN, Compression
+from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View
 
 __all__ = ["QualityFlag", "Radiograph", "Sourced", "Spacing"]
@@ -83,7 +84,7 @@ class Radiograph:
     """What the file's free text names as the cause of ossification, in the words of `ho_imaging.severity.Cause`."""
     columns_run_to: Side | None = None
     """Side of the patient towards which columns count up, where Patient Orientation says so (PS3.3 C.7.6.1.1.1)."""
-    patient_hash: str | None = None
-    """Tells whether two films are of one patient; made from Patient ID and its issuer, and never written anywhere."""
+    patient: PatientIdentity = NO_PATIENT
+    """What the file states of its patient, to tell whether two films are of one; never written anywhere."""
     compression: Compression = NOT_KNOWN
     """Lossy compression: by the file, its header, or block edges in the pixels."""

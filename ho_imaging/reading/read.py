@@ -19,6 +19,7 @@ from ho_imaging.reading.dicom import (
     without_damaged,
 )
 from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
@@ -31,7 +32,10 @@ _LEAST_PITCH_MM, _MOST_PITCH_MM = 0.01, 10.0
 
 @dataclass(frozen=True)
 class ImageRef:
-    """A film that was found but not read yet; ``path`` is as the caller gave it, or below what the caller gave."""
+    """A film that was found but not read yet; ``path`` is as the caller gave it, or below what the caller gave.
+
+    ``patient``: what its header states of its patient; ``None`` where the header has not been read.
+    """
 
     path: Path
     kind: FileKind
@@ -39,6 +43,7 @@ class ImageRef:
     series_uid: str
     sop_instance_uid: str
     modality: str
+    patient: PatientIdentity | None = None
 
 
 def read_radiograph(

@@ -12,8 +12,10 @@ from ho_imaging.findings.resolution import resolution_flags
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.path_text import path_text
 from ho_imaging.preparing.quality import FilmQuality
+from ho_imaging.reading.completeness import Completeness
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reporting.schema import (
+    CompletenessResult,
     CompressionResult,
     ContextResult,
     EvidenceResult,
@@ -262,6 +264,7 @@ def study_result(
     warnings: Sequence[str],
     context: StudyContext | None = None,
     possible: Sequence[FindingResult] = (),
+    completeness: Completeness | None = None,
 ) -> StudyResult:
     """Put a study's result together; its status is the best of its films', its reason that of the first of them."""
     order = (Status.DONE, Status.REFUSED, Status.FAILED)
@@ -278,6 +281,7 @@ def study_result(
         possible_findings=tuple(possible),
         severity=severity if status is Status.DONE else None,
         context=None if context is None else _context(context),
+        completeness=None if completeness is None else _completeness(completeness),
         model=model,
         software=_software(),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -291,6 +295,15 @@ def _context(context: StudyContext) -> ContextResult:
         prophylaxis=context.prophylaxis.value,
         source=context.source,
         wording=context.wording,
+    )
+
+
+def _completeness(completeness: Completeness) -> CompletenessResult:
+    return CompletenessResult(
+        complete=completeness.complete,
+        received=completeness.received,
+        expected=completeness.expected,
+        reasons=completeness.reasons,
     )
 
 

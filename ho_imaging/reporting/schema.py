@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RESEARCH_USE",
     "SCHEMA_VERSION",
+    "CompletenessResult",
     "CompressionResult",
     "ContextResult",
     "EvidenceResult",
@@ -284,6 +285,20 @@ class SiteResult(_Part):
     threshold: Probability = Field(description="Operating threshold of ectopic bone that the site file sets.")
 
 
+class CompletenessResult(_Part):
+    """How much of a study came from the archive it was fetched from, and what is known to be missing."""
+
+    complete: bool = Field(default=True, description="False where something is known to be missing.")
+    received: int = Field(ge=0, description="Number of objects that came.")
+    expected: int | None = Field(
+        default=None,
+        ge=0,
+        description="Number of images in series that can hold radiographs, as the archive counts or lists them; null "
+        "where it does neither.",
+    )
+    reasons: tuple[str, ...] = Field(default=(), description="A sentence for each thing that is missing.")
+
+
 class ModelResult(_Part):
     """The weights that made the result."""
 
@@ -324,6 +339,10 @@ class StudyResult(_Part):
     )
     severity: SeverityResult | None = None
     context: ContextResult | None = None
+    completeness: CompletenessResult | None = Field(
+        default=None,
+        description="How much of the study came, where it was fetched from an archive; null where nothing tells.",
+    )
     model: ModelResult | None = None
     software: SoftwareResult
     warnings: tuple[str, ...] = ()

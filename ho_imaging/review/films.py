@@ -19,6 +19,8 @@ from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dicom import drop_damaged, open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
+from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
+from ho_imaging.reading.one_study import film_headers
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.reporting.schema import ImageResult
 
@@ -208,6 +210,17 @@ class FilmSource:
             path=path,
             remedy="put it back, or give films=FOLDER to look for it by its UID",
         )
+
+    def patient(self, uid: str) -> tuple[str, PatientIdentity]:
+        """Say how a film is named to its reader, and what it states of its patient; nothing where it is gone."""
+        try:
+            place = self.locate(uid)
+        except ReadError:
+            return uid, NO_PATIENT
+        if isinstance(place, Radiograph):
+            return place.path or uid, place.patient
+        (header,) = film_headers([place])
+        return str(place) if isinstance(place, Path) else uid, header.patient
 
     def _elsewhere(self) -> dict[str, Path]:
         if self._found is None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.pipeline import StudyAnalysis
+from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reporting.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.vocabulary import Status
@@ -41,6 +42,11 @@ class ReviewInput:
     def images(self) -> tuple[ImageResult, ...]:
         """The films that were analysed."""
         return tuple(image for image in self.result.images if image.status == Status.DONE.value)
+
+    def patients(self) -> list[tuple[str, PatientIdentity]]:
+        """Give the patient of each film, and how the film is named to its reader."""
+        named = (self.films.patient(image.sop_instance_uid) for image in self.images)
+        return [(f"study {self.result.study_uid} ({film})", patient) for film, patient in named]
 
 
 def open_study(

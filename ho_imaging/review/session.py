@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
+from ho_imaging.reading.one_study import one_patient
 from ho_imaging.reporting.schema import RESEARCH_USE, ImageResult, SideResult
 from ho_imaging.review.decisions import (
     MIMICS,
@@ -78,6 +79,13 @@ class ReviewSession:
         Hide the model's findings and grades until the reader has committed.
     previous
         An earlier study to look at beside it.
+    allow_other_patient
+        Show it although its films name another patient.
+
+    Raises
+    ------
+    UsageError
+        If the films of both studies name different patients.
 
     """
 
@@ -89,7 +97,10 @@ class ReviewSession:
         *,
         blinded: bool = False,
         previous: ReviewInput | None = None,
+        allow_other_patient: bool = False,
     ) -> None:
+        both = [] if previous is None else [*previous.patients(), *study.patients()]
+        self._about_patients = one_patient(both, allow_other=allow_other_patient)
         self.study = study
         self.reader = reader
         self.store = store
@@ -278,7 +289,7 @@ class ReviewSession:
             "research_use": RESEARCH_USE,
             "model": None if result.model is None else f"{result.model.name} {result.model.version}",
             "store": str(self.store.path(result.study_uid, self.reader)),
-            "warnings": list(result.warnings),
+            "warnings": [*self._about_patients, *result.warnings],
             "films": [film_about(image) for image in self.study.images],
             "previous": None if self.previous is None else [film_about(image) for image in self.previous.images],
             "mimics": list(MIMICS),

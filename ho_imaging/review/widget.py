@@ -75,6 +75,7 @@ def review(
     reader: str,
     previous: StudySource | None = None,
     previous_study: str | None = None,
+    allow_other_patient: bool = False,
     blinded: bool = False,
     store: str | PathLike[str] | None = None,
     films: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
@@ -94,6 +95,8 @@ def review(
     previous, previous_study
         An earlier study to look at beside it, as for ``source`` and ``study``; ``previous_study`` alone is another
         study of ``source``.
+    allow_other_patient
+        Show the earlier study although its films name another patient (pseudonyms may differ between exports).
     blinded
         Hide the model's findings and grades until the reader has finished.
     store
@@ -107,7 +110,8 @@ def review(
     Raises
     ------
     UsageError
-        If the study is not named, nothing in it was analysed, or the reader has no name that can be kept.
+        If the study is not named, nothing in it was analysed, the films of both studies name different patients, or the
+        reader has no name that can be kept.
     ReadError
         If the result cannot be read or its films are gone; the message names the file.
     WriteError
@@ -123,5 +127,7 @@ def review(
         earlier = open_study(source if previous is None else previous, previous_study, films=folders)
     kept = ReviewStore(current.store if store is None else Path(store))
     kept.check_writable(current.result.study_uid, reader)
-    session = ReviewSession(current, reader, kept, blinded=blinded, previous=earlier)
+    session = ReviewSession(
+        current, reader, kept, blinded=blinded, previous=earlier, allow_other_patient=allow_other_patient
+    )
     return ReviewWidget(session, height_px=height_px)

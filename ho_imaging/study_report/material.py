@@ -18,6 +18,7 @@ from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reading.values import read_date
 from ho_imaging.reporting.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines
 from ho_imaging.reporting.schema import StudyResult
@@ -171,11 +172,13 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
     """Read whose films these are; of files that say nothing, nothing."""
     names: dict[str, None] = {}
     births: dict[date, None] = {}
+    patients: list[tuple[str, PatientIdentity]] = []
     taken: set[date] = set()
     for source in sources:
         dataset = _header(source)
         if dataset is None:
             continue
+        patients.append(("", patient_of(dataset)))
         name = _name(dataset.get("PatientName"))
         if name:
             names[name] = None
@@ -189,7 +192,7 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
         name=next(iter(names), None),
         birth_date=next(iter(births), None),
         film_dates=tuple(sorted(taken)),
-        several=len(names) > 1 or len(births) > 1,
+        several=first_conflict(patients) is not None,
     )
 
 

@@ -15,6 +15,7 @@ from ho_imaging.progression.register import NotComparableError, register
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.progression.studies import compare_studies
 from ho_imaging.reading.dates import DATE_FLAGS
+from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reporting.schema import ModelResult
 from ho_imaging.severity import FilmReading, grade_study
@@ -262,7 +263,7 @@ def test_days_that_are_no_days_are_refused(known, days):
 
 
 def test_files_that_name_nobody_are_compared_with_a_warning(known):
-    named, nameless = hip(known, NODULE, patient_hash="a"), hip(known, NODULE)
+    named, nameless = hip(known, NODULE, patient=PatientIdentity(number="a")), hip(known, NODULE)
     for films in ((named, nameless), (nameless, named), (nameless, nameless)):
         assert any("Not every file names its patient" in text for text in compared(*films).warnings)
     assert not any("names its patient" in text for text in compared(named, named).warnings)
@@ -358,7 +359,10 @@ def test_a_used_folder_keeps_no_picture_of_the_last_comparison(known, tmp_path, 
 
 
 def test_two_patients_are_not_compared_unless_asked(known):
-    first, second = hip(known, NODULE, patient_hash="a"), hip(known, NODULE, patient_hash="b")
+    first, second = (
+        hip(known, NODULE, patient=PatientIdentity(number="a")),
+        hip(known, NODULE, patient=PatientIdentity(number="b")),
+    )
     with pytest.raises(UsageError, match="different patients"):
         compared(first, second)
     assert compared(first, second, allow_other_patient=True).verdict == "stable"

@@ -40,6 +40,8 @@ from ho_imaging.vocabulary import Region, Side
 __all__ = ["structured_report"]
 
 SERIES_NUMBER = 8802
+_LONGEST_DESCRIPTION = 64
+"""Characters of a long string (PS3.5 6.2, LO)."""
 MOST_POINTS = 2000
 """Points of an outline that a report carries; more are thinned evenly."""
 
@@ -48,7 +50,8 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
     """Write what was measured and graded as a report; every statement names the film it rests on.
 
     Its completeness is PARTIAL and it is not verified: no reader has seen it. With an observer it states the reader's
-    reading, is COMPLETE, and is not verified either: who may sign it is for the hospital to say.
+    reading, is COMPLETE unless the study is known not to be, and is not verified either: who may sign it is for the
+    hospital to say.
     """
     observer = maker.observer
     images = {image.sop_instance_uid: image for image in result.images}
@@ -108,6 +111,10 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         else "HO imaging, reviewed: measurements and grades (research)",
         coding_schemes=[codes.CODING_SCHEME],
     )
+    missing = None if result.completeness is None else "; ".join(result.completeness.reasons)
+    if missing:
+        made.CompletionFlag = "PARTIAL"
+        made.CompletionFlagDescription = f"Incomplete study: {missing}"[:_LONGEST_DESCRIPTION]
     take_over(made, next(iter(sources.values())), maker)
     return made
 

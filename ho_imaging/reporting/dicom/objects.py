@@ -17,6 +17,8 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import UsageError
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.one_study import film_headers, why_not_one
+from ho_imaging.reading.uid import is_uid
 from ho_imaging.reading.values import stated_whole
 from ho_imaging.reporting.dicom.capture import secondary_capture
 from ho_imaging.reporting.dicom.headers import without_unsound
@@ -188,6 +190,12 @@ def _film_objects(
 
 
 def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
+    analysed = [image.sop_instance_uid for image in result.images if image.status == Status.DONE.value]
+    given = [sources[uid] for uid in analysed if uid in sources]
+    why_not = why_not_one(film_headers(given), result.study_uid if is_uid(result.study_uid) else None)
+    if why_not is not None:
+        # Objects belong to one patient and study, those of the first source: they must not name another's images.
+        raise UsageError(why_not.problem, remedy=why_not.remedy)
     for image in result.images:
         if image.status != Status.DONE.value:
             continue

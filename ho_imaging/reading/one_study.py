@@ -1,0 +1,182 @@
+"""What images must have in common to be graded as one study, by their headers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import HOImagingError, RefusedError, UsageError
+from ho_imaging.path_text import path_text
+from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, open_dataset
+from ho_imaging.reading.discover import first_copies
+from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity, first_conflict, first_doubt, patient_of
+from ho_imaging.reading.raster import raster_uid
+from ho_imaging.reading.read import ImageRef
+from ho_imaging.reading.uid import usable_uid
+
+__all__ = ["FilmHeader", "by_study", "copies", "doubts", "film_headers", "one_patient", "why_not_one"]
+
+Source = str | PathLike[str] | bytes | Dataset | ImageRef
+
+_HEAD_BYTES = 256
+
+
+@dataclass(frozen=True)
+class FilmHeader:
+    """What a header says of the study an image belongs to; ``None`` for what it does not say.
+
+    ``label``: how the image is named to its user, a path or a number and UID. ``size``: bytes of the file or of the
+    pixel data, to tell a copy that was cut off.
+    """
+
+    label: str
+    study_uid: str | None = None
+    sop_uid: str | None = None
+    patient: PatientIdentity = NO_PATIENT
+    size: int = 0
+
+
+def film_headers(sources: Sequence[Source]) -> list[FilmHeader]:
+    """Read the header of each source; one that cannot be read or is no film says nothing, and ends when analysed."""
+    return [_header(source, number) for number, source in enumerate(sources, start=1)]
+
+
+def why_not_one(headers: Sequence[FilmHeader], study_uid: str | None = None) -> RefusedError | None:
+    """Say why images are not one study of one patient; ``None`` where nothing speaks against it.
+
+    ``study_uid``: the study they are said to be of.
+    """
+    conflict = first_conflict((header.label, header.patient) for header in headers)
+    if conflict is not None:
+        return RefusedError(
+            f"images of two patients in one study: {conflict.words()} between {conflict.first} and {conflict.second}",
+            remedy="correct the patient in the archive or the files, or analyse each patient's images on their own",
+        )
+    stated = {header.study_uid: header.label for header in reversed(headers) if header.study_uid is not None}
+    other = next((uid for uid in stated if study_uid is not None and uid != study_uid), None)
+    if other is not None:
+        return RefusedError(
+            f"an image of another study: {stated[other]} states study {other}, not {study_uid}",
+            remedy="correct the study in the archive or the files, or leave the image out",
+        )
+    if len(stated) > 1:
+        (one, first), (two, second) = sorted(stated.items(), key=lambda item: _place(headers, item[1]))[:2]
+        return RefusedError(
+            f"images of {len(stated)} studies: {first} states study {one}, {second} states study {two}",
+            remedy="analyse each study on its own; analyze([...]) gives one result a study",
+        )
+    return None
+
+
+def one_patient(images: Iterable[tuple[str, PatientIdentity]], *, allow_other: bool) -> list[str]:
+    """Check that images of several studies may be of one patient; give what a reader has to know all the same.
+
+    Parameters
+    ----------
+    images
+        How each image is named to its user, and its patient.
+    allow_other
+        Take them for one patient although they contradict each other.
+
+    Raises
+    ------
+    UsageError
+        If they are of different patients.
+
+    """
+    named = list(images)
+    conflict = first_conflict(named)
+    if conflict is None:
+        return _doubts(named)
+    what = f"{conflict.words()} between {conflict.first} and {conflict.second}"
+    if not allow_other:
+        raise UsageError(
+            f"the files name different patients: {what}",
+            remedy="check them; --allow-other-patient (allow_other_patient=True) takes them for one person",
+        )
+    return [f"Taken for one patient as asked, although {what}."]
+
+
+def doubts(headers: Sequence[FilmHeader]) -> list[str]:
+    """Warn of images that are taken for one patient's although their names differ in part."""
+    return _doubts((header.label, header.patient) for header in headers)
+
+
+def _doubts(images: Iterable[tuple[str, PatientIdentity]]) -> list[str]:
+    found = first_doubt(images)
+    if found is None:
+        return []
+    return [f"{found.words()} in part between {found.first} and {found.second}: taken for one patient by birth date."]
+
+
+def copies(headers: Sequence[FilmHeader]) -> Mapping[int, str]:
+    """Give the images, by their place, that are another copy of one that is used, and why each is left out."""
+    kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
+    return {
+        place: f"same SOP Instance UID as {headers[first].label}: that one is used"
+        for place, first in enumerate(kept)
+        if first != place
+    }
+
+
+def by_study(headers: Iterable[FilmHeader]) -> list[list[int]]:
+    """Group images, by their place, into studies; each that states none is a study of its own."""
+    studies: dict[str, list[int]] = {}
+    for place, header in enumerate(headers):
+        studies.setdefault(header.study_uid or f"none {place}", []).append(place)
+    return list(studies.values())
+
+
+def _place(headers: Sequence[FilmHeader], label: str) -> int:
+    return next(place for place, header in enumerate(headers) if header.label == label)
+
+
+def _header(source: Source, number: int) -> FilmHeader:
+    if isinstance(source, ImageRef) and source.patient is not None:
+        size = source.path.stat().st_size if source.path.exists() else 0
+        return FilmHeader(path_text(str(source.path)), source.study_uid, source.sop_instance_uid, source.patient, size)
+    where = source.path if isinstance(source, ImageRef) else source
+    try:
+        if isinstance(where, Dataset):
+            return _of_dataset(where, number, None, len(where.get("PixelData", b"") or b""), whole=where)
+        data = where if isinstance(where, bytes) else Path(where)
+        label = None if isinstance(data, bytes) else path_text(str(where))
+        size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        kind = kind_of(_head(data)) if size <= MAX_FILE_BYTES else FileKind.OTHER
+        if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
+            uid = raster_uid(data if isinstance(data, bytes) else data.read_bytes())
+            return FilmHeader(label or f"image {number} ({uid})", None, uid, size=size)
+        if kind is FileKind.DICOM:
+            return _of_dataset(open_dataset(data, header_only=True), number, label, size, whole=data)
+    except (HOImagingError, OSError):
+        pass
+    return FilmHeader(f"image {number}" if isinstance(where, bytes | Dataset) else path_text(str(where)))
+
+
+def _of_dataset(
+    dataset: Dataset, number: int, label: str | None, size: int, *, whole: Dataset | Path | bytes
+) -> FilmHeader:
+    check_is_radiograph(dataset)
+    study, sop = (usable_uid(_text(dataset, keyword)) for keyword in ("StudyInstanceUID", "SOPInstanceUID"))
+    if not sop:
+        sop = content_uid(whole if isinstance(whole, Dataset) else open_dataset(whole), "SOPInstanceUID")
+    return FilmHeader(label or f"image {number} ({sop})", study or None, sop, patient_of(dataset), size)
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    try:
+        return str(dataset.get(keyword, "") or "").strip()
+    except Exception:  # noqa: BLE001  a damaged value makes pydicom raise nearly anything; reading says so
+        return ""
+
+
+def _head(data: bytes | Path) -> bytes:
+    if isinstance(data, bytes):
+        return data[:_HEAD_BYTES]
+    with data.open("rb") as stream:
+        return stream.read(_HEAD_BYTES)
