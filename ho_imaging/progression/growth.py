@@ -56,7 +56,7 @@ class Constants:
 
 
 CONSTANTS = Constants(whole=0.273, share=0.099, small=0.076, apart=0.073, reach=3.90)
-"""Fitted to 51 sides with ectopic bone of 82 simulated pairs (seeds from 810000000, hip 0.9.0); see docs/progression.md.
+"""Fitted to 51 sides of 82 simulated pairs (seeds from 810000000, hip 0.9.0); see docs/progression.md.
 
 ``ho-imaging evaluate --pairs`` measures coverage and gives the constants that fit its own pairs: after other weights
 are trained, run it on fresh seeds and put its ``fitted`` here. The errors have long tails, hence a reach beyond 1.96.

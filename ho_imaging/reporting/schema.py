@@ -88,8 +88,9 @@ class ImageResult(_Part):
     measured_basis: SpacingBasis = SpacingBasis.NONE
     sides: tuple[Side, ...] = ()
     """Sides the film shows, in its own order from the left edge."""
-    sides_meet_px: float | None = None
-    """Column in source pixels where two sides meet; null on a film of one side."""
+    sides_meet_px: float | None = Field(
+        default=None, description="Column in source pixels where two sides meet; null on a film of one side."
+    )
     scope_probability: Probability | None = None
     highest_ho_probability: Probability | None = Field(
         default=None,

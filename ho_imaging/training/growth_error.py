@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize
-from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from ho_imaging.progression.growth import (
@@ -24,6 +23,7 @@ from ho_imaging.progression.growth import (
     growth_of,
     spread_of,
 )
+from ho_imaging.statistics.intervals import wilson
 
 __all__ = ["SideRecord", "fit_constants", "growth_figures"]
 
@@ -150,11 +150,5 @@ def _verdicts(sides: Sequence[SideRecord], low: float, high: float) -> dict[str,
 
 
 def _share(count: int, total: int) -> dict[str, float | int | None]:
-    interval = binomtest(count, max(total, 1)).proportion_ci(method="wilson")
-    return {
-        "count": count,
-        "of": total,
-        "share": round(count / total, 4) if total else None,
-        "low": round(float(interval.low), 4),
-        "high": round(float(interval.high), 4),
-    }
+    found = wilson(count, total).to_dict()
+    return {"count": count, "of": total, "share": found["value"], "low": found["low"], "high": found["high"]}
