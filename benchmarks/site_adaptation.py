@@ -22,9 +22,8 @@ import numpy as np
 
 from ho_imaging import Analyzer
 from ho_imaging.batch.run import BatchOptions, run_batch
-from ho_imaging.findings.outline import outlines
+from ho_imaging.findings.outline import filled, outlines
 from ho_imaging.network.model_store import find_model, read_description
-from ho_imaging.reporting.dicom.masks import fill
 from ho_imaging.reporting.schema import StudyResult
 from ho_imaging.review.decisions import MIMICS, Decision, ReviewStore
 from ho_imaging.review.export import export_reviews
@@ -93,7 +92,7 @@ class TruthfulReader:
         self._decide("open", value={"blinded": False})
         numbers, covered = self.truth.nodules, set()
         for finding in self.result.findings:
-            mask = fill(finding.contours_px, numbers.shape)
+            mask = filled(finding.contours_px, numbers.shape)
             here = np.unique(numbers[mask])
             touched = [int(n) for n in here if n and (mask & (numbers == n)).sum() >= 0.1 * (numbers == n).sum()]
             target = np.isin(numbers, touched)

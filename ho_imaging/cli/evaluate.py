@@ -58,10 +58,9 @@ def run(options: argparse.Namespace) -> int:
     if options.pairs:
         from ho_imaging.training.evaluate_pairs import evaluate_pairs, pair_figures  # noqa: PLC0415
 
-        pairs = evaluate_pairs(analyzer, options.data, limit=options.limit)
-        begin()
-        lines = "".join(record.model_dump_json() + "\n" for record in pairs)
-        (options.out / "pairs.jsonl").write_text(lines, encoding="utf-8")
+        if any(options.data.glob("*/pair.json")):
+            begin()
+        pairs = evaluate_pairs(analyzer, options.data, limit=options.limit, kept=options.out / "pairs.jsonl")
         text = json.dumps({"model": f"{identity.name} {identity.version}", **pair_figures(pairs)}, indent=2) + "\n"
         (options.out / "pairs.json").write_text(text, encoding="utf-8")
         sys.stdout.write(text)

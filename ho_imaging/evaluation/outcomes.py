@@ -206,7 +206,7 @@ def _hits(finding: FindingResult, boxes: Sequence[Box], about: ImageResult) -> l
         return []
     import shapely  # noqa: PLC0415  (only for labels with boxes)
 
-    from ho_imaging.review.readings import outline_shape  # noqa: PLC0415
+    from ho_imaging.review.outlines import outline_shape  # noqa: PLC0415
 
     shape = outline_shape(tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px))
     hit = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import cdist
+from skimage.draw import polygon
 from skimage.measure import find_contours
 
-__all__ = ["Extent", "enclosed_area", "extent", "outlines"]
+__all__ = ["Extent", "enclosed_area", "extent", "filled", "outlines"]
 
 Points = NDArray[np.float64]
 
@@ -73,3 +75,25 @@ def extent(points: Points) -> Extent:
     middle = 0.5 * ((hull[low] + hull[high]) @ along)
     ends = np.stack([middle * along + reach[low] * across, middle * along + reach[high] * across])
     return Extent(length, long_ends, width, ends)
+
+
+def filled(contours: Sequence[Sequence[tuple[float, float]]], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Fill outlines whose points are (row, column) of pixel centres; a contour within another is a hole.
+
+    A pixel belongs to the mask when its centre lies inside. A contour too small to hold a centre keeps the pixel of its
+    middle, so that no part of a nodule is lost.
+    """
+    mask = np.zeros(shape, dtype=bool)
+    crumbs = []
+    for contour in contours:
+        points = np.asarray(contour, dtype=np.float64)
+        if len(points) < 3:
+            continue
+        rows, columns = polygon(points[:, 0], points[:, 1], shape)
+        mask[rows, columns] ^= True
+        if not len(rows):
+            crumbs.append(np.rint(points.mean(axis=0)).astype(int))
+    for row, column in crumbs:
+        if 0 <= row < shape[0] and 0 <= column < shape[1]:
+            mask[row, column] = True
+    return mask

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ho_imaging.findings.density import clarity
 from ho_imaging.progression.comparable import Seen, area_mm2, placed, recalled, shared_ground
+from ho_imaging.progression.growth import Areas, Doubt, Growth, doubt_of, growth_of
 from ho_imaging.progression.register import Registration
 from ho_imaging.severity.film import SideView
 
@@ -54,8 +55,8 @@ _AREA_SD_DOUBT = 0.9
 _CONTRAST_SD_SHARE = 0.1
 """So much of an area when one film is 2.7 times (e) clearer than the other: its outlines lie elsewhere.
 
-These numbers and `_CERTAIN_NEW` were set on simulated pairs of visits, other ones than are reported on; with them the
-changes of unchanged nodules and sides have about the spread that is stated.
+These numbers and `_CERTAIN_NEW` were set on simulated pairs of visits; they say which nodules changed. What a side did
+is read from `ho_imaging.progression.growth`.
 """
 
 _CLEAR_FILM = 45.0
@@ -83,20 +84,40 @@ class NoduleChange:
 
 @dataclass(frozen=True)
 class SideChange:
-    """All nodules of a side; ``change_sd_mm2`` is the standard error of the total's change."""
+    """All nodules of a side. Areas are those that both films show clear of bone.
+
+    ``areas``: what growth is read from. ``contrast_apart``: logarithm of how many times clearer one film is.
+    """
 
     nodules: tuple[NoduleChange, ...]
     earlier_mm2: float
     later_mm2: float
-    change_sd_mm2: float
+    areas: Areas
+    contrast_apart: float = 0.0
+
+    @property
+    def growth(self) -> Growth | None:
+        """Growth of all ectopic bone of the side with its interval; ``None`` where areas do not tell it."""
+        return growth_of(self.areas)
+
+    @property
+    def change_sd_mm2(self) -> float | None:
+        """Standard error of the change of the area that is compared, such that 1.96 of it are half the interval."""
+        growth = self.growth
+        if growth is None:
+            return None
+        if self.areas.nothing:
+            return (growth.change_mm2[2] - growth.change_mm2[1]) / (2.0 * _SIGNIFICANT)
+        return self.earlier_mm2 * (growth.high - growth.low) / (2.0 * _SIGNIFICANT)
 
 
 def find_changes(earlier: SideView, later: SideView, registration: Registration) -> SideChange:
     """Match the nodules of two registered films and say what became of each."""
     before, after = placed(earlier, None), placed(later, registration)
     ground = shared_ground(earlier, later, registration)
-    exposure_share = _CONTRAST_SD_SHARE * _contrast_apart(earlier, later)
-    own_variance, changes = 0.0, []
+    contrast_apart = _contrast_apart(earlier, later)
+    exposure_share = _CONTRAST_SD_SHARE * contrast_apart
+    changes = []
     for old, new in _together(before, after, _MATCH_MM + registration.residual_mm):
         certain_old = [item for item in old if item.finding in earlier.findings]
         certain_new = [item for item in new if item.finding in later.findings]
@@ -117,12 +138,26 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
         sd = float(np.hypot(own_sd, _shared_sd(*areas, registration.scale_sd, exposure_share)))
         change = _change(certain_old, certain_new, areas, sd, visible=visible, faint=faint or unclear)
         changes.append(change)
-        own_variance += own_sd**2 if _counts(change) else 0.0
     counted = [change for change in changes if _counts(change)]
     totals = sum(change.earlier_mm2 for change in counted), sum(change.later_mm2 for change in counted)
-    # Errors of outlines are each nodule's own, those of scale and exposure are all nodules' together.
-    sd = float(np.hypot(np.sqrt(own_variance), _shared_sd(*totals, registration.scale_sd, exposure_share)))
-    return SideChange(tuple(changes), *totals, sd)
+    return SideChange(tuple(changes), *totals, _areas(earlier, later, registration.scale, changes), contrast_apart)
+
+
+def _areas(earlier: SideView, later: SideView, scale: float, changes: Sequence[NoduleChange]) -> Areas:
+    def total(*courses: NoduleCourse) -> float:
+        return sum(change.earlier_mm2 + change.later_mm2 for change in changes if change.course in courses)
+
+    counted = [change for change in changes if _counts(change)]
+    return Areas(
+        whole=(
+            sum(finding.area_mm2 or 0.0 for finding in earlier.findings),
+            scale**2 * sum(finding.area_mm2 or 0.0 for finding in later.findings),
+        ),
+        shared=(sum(change.earlier_mm2 for change in counted), sum(change.later_mm2 for change in counted)),
+        doubtful=total(NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE),
+        single=total(NoduleCourse.NEW, NoduleCourse.GONE),
+        matched=total(NoduleCourse.GROWN, NoduleCourse.STABLE, NoduleCourse.SHRUNK),
+    )
 
 
 def _counts(change: NoduleChange) -> bool:
@@ -130,24 +165,58 @@ def _counts(change: NoduleChange) -> bool:
     return change.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}
 
 
-def verdict_of(change: SideChange) -> tuple[Verdict, str]:
-    """Say whether ectopic bone of a side is spreading, and why."""
-    counted = [c for c in change.nodules if _counts(c)]
-    if change.nodules and not counted:
-        return Verdict.CANNOT_TELL, "No nodule is seen well enough on both films."
-    difference = change.later_mm2 - change.earlier_mm2
-    course = _course(change.earlier_mm2, change.later_mm2, change.change_sd_mm2)
-    news = sum(c.course is NoduleCourse.NEW for c in counted)
-    gone = sum(c.course is NoduleCourse.GONE for c in counted)
-    said = (
-        f"{change.earlier_mm2:.0f} to {change.later_mm2:.0f} sq mm, {difference:+.0f} +- "
-        f"{_SIGNIFICANT * change.change_sd_mm2:.0f}; {news} new, {gone} gone."
-    )
-    if course is NoduleCourse.GROWN or (news and not gone and difference > 0.0):
+def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict, str]:
+    """Say whether ectopic bone of a side is spreading, and why; where that cannot be told, what would settle it.
+
+    Spreading is said only where the interval of growth excludes none, regressing likewise, stable only where it lies
+    within the margin, the grade did not rise and no nodule is on the later film alone.
+    """
+    growth = change.growth
+    appeared = [n for n in change.nodules if not n.earlier_ids and n.course is not NoduleCourse.OUTSIDE]
+    if growth is None:
+        return Verdict.CANNOT_TELL, f"{_counted(change)} {_SETTLED_BY[doubt_of(change.areas) or Doubt.FAINT]}"
+    said = f"{_counted(change)} {_in_words(growth)}" if not change.areas.nothing else _NOTHING
+    if growth.grown:
         return Verdict.SPREADING, said
-    if course is NoduleCourse.SHRUNK or (gone and not news and difference < 0.0):
-        return Verdict.REGRESSING, said
-    return Verdict.STABLE, said
+    if grade_rose or appeared:
+        return Verdict.CANNOT_TELL, f"{said} {_ROSE if grade_rose else _APPEARED}"
+    if growth.shrunk or growth.within_margin:
+        return Verdict.REGRESSING if growth.shrunk else Verdict.STABLE, said
+    why = _EXPOSED_APART if change.contrast_apart > _ALIKE else _LATER
+    return Verdict.CANNOT_TELL, f"{said} {why.format(least=growth.change_mm2[2] - growth.change_mm2[0])}"
+
+
+_NOTHING = "No ectopic bone is found on either film."
+_ROSE = "The grade rose: a reader has to compare the films."
+_APPEARED = "A nodule is seen on the later film alone: a reader has to look for it on the earlier one."
+_LATER = "A later film would settle it: growth beyond {least:.0f} sq mm can be told."
+_EXPOSED_APART = (
+    "Films exposed alike would settle it, or a later one: growth beyond {least:.0f} sq mm can be told on these."
+)
+_SETTLED_BY = {
+    Doubt.FAINT: "Nodules are too faint or outside the field on one of the films: films exposed alike that show the "
+    "whole joint would settle it.",
+    Doubt.ONE_FILM: "Nodules are seen on one film only, and none on both: a reader has to compare the films.",
+    Doubt.APART: "Outlines over bone and clear of it tell different growth: films of the same position would settle "
+    "it.",
+}
+_ALIKE = 0.7
+"""Films of which one is less than twice as clear as the other are exposed alike."""
+
+
+def _counted(change: SideChange) -> str:
+    news, gone = (
+        sum(nodule.course is course for nodule in change.nodules) for course in (NoduleCourse.NEW, NoduleCourse.GONE)
+    )
+    return f"{change.earlier_mm2:.0f} to {change.later_mm2:.0f} sq mm; {news} new, {gone} gone."
+
+
+def _in_words(growth: Growth) -> str:
+    change, low, high = growth.change_mm2
+    return (
+        f"All of it: {change:+.0f} sq mm, between {low:+.0f} and {high:+.0f} in 95 of 100 cases; less than "
+        f"{growth.margin_mm2:.0f} is taken for none."
+    )
 
 
 def _change(

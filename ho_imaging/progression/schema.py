@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ho_imaging.reporting.schema import RESEARCH_USE, ModelResult, SoftwareResult
 from ho_imaging.vocabulary import Side, SpacingBasis
 
-__all__ = ["IntervalResult", "NoduleChangeResult", "ProgressionResult", "SideIntervalResult"]
+__all__ = ["GrowthResult", "IntervalResult", "NoduleChangeResult", "ProgressionResult", "SideIntervalResult"]
 
 NonNegative = Annotated[float, Field(ge=0.0)]
 VerdictWord = Literal["spreading", "stable", "regressing", "cannot tell"]
@@ -38,6 +38,23 @@ class NoduleChangeResult(_Part):
     """Change of brightness relative to the patient's own cortex; descriptive only."""
 
 
+class GrowthResult(_Part):
+    """Growth of all ectopic bone of a side with its 95 % interval; areas in mm² of the earlier film.
+
+    ``ratio``: area later over earlier, 20 mm² added to both. A verdict is about changes beyond ``margin_mm2``:
+    spreading where ``change_low_mm2`` is above 0, regressing where ``change_high_mm2`` is below, stable where both lie
+    within the margin, no nodule appeared and the grade did not rise.
+    """
+
+    ratio: NonNegative
+    ratio_low: NonNegative
+    ratio_high: NonNegative
+    change_mm2: float
+    change_low_mm2: float
+    change_high_mm2: float
+    margin_mm2: NonNegative
+
+
 class SideIntervalResult(_Part):
     """One side between two studies."""
 
@@ -50,6 +67,9 @@ class SideIntervalResult(_Part):
     later_mm2: NonNegative | None = None
     change_mm2: float | None = None
     change_sd_mm2: NonNegative | None = None
+    """Of the area that is compared; 1.96 of it are half the 95 % interval. None where areas tell no growth."""
+    growth: GrowthResult | None = None
+    """None where areas tell no growth: nodules faint, outside, on one film only, or outlines that contradict."""
     change_mm2_per_month: float | None = None
     change_sd_mm2_per_month: NonNegative | None = None
     earlier_basis: SpacingBasis | None = None
@@ -83,7 +103,7 @@ class ProgressionResult(_Part):
     are those of that analysis.
     """
 
-    schema_version: Literal["1.0", "1.1"] = "1.1"
+    schema_version: Literal["1.0", "1.1", "1.2"] = "1.2"
     verdict: VerdictWord
     intervals: tuple[IntervalResult, ...]
     overall: IntervalResult

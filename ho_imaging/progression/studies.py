@@ -15,8 +15,10 @@ from ho_imaging import __version__
 from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import Analyzer, StudyAnalysis
 from ho_imaging.progression.change import NoduleChange, SideChange, Verdict, find_changes, verdict_of
+from ho_imaging.progression.growth import Growth
 from ho_imaging.progression.register import NotComparableError, Registration, register
 from ho_imaging.progression.schema import (
+    GrowthResult,
     IntervalResult,
     NoduleChangeResult,
     ProgressionResult,
@@ -31,6 +33,7 @@ from ho_imaging.reading.one_study import one_patient
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 from ho_imaging.severity.context import MOST_DAYS
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
+from ho_imaging.severity.systems import SYSTEMS
 from ho_imaging.vocabulary import Side, Status
 
 __all__ = ["Comparison", "SideComparison", "analyze_study", "compare", "compare_studies"]
@@ -265,6 +268,22 @@ def _grade(study: StudyAnalysis, side: Side) -> str | None:
     return next((found.grade for found in study.severity.sides if found.side is side), None)
 
 
+def _grades(study: StudyAnalysis, side: Side) -> tuple[str, str | None] | None:
+    """Return system and grade of a side."""
+    sides = () if study.severity is None else study.severity.sides
+    return next(((found.system, found.grade) for found in sides if found.side is side), None)
+
+
+def _rose(earlier: tuple[str, str | None] | None, later: tuple[str, str | None] | None) -> bool:
+    """Whether the grade of a side is higher on the later study, by the order of its system."""
+    if earlier is None or later is None or earlier[0] != later[0]:
+        return False
+    order = next((system.grades for system in SYSTEMS if system.name == earlier[0]), ())
+    if earlier[1] not in order or later[1] not in order:
+        return False
+    return order.index(later[1]) > order.index(earlier[1])
+
+
 def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[SideComparison | None, str]:
     """Compare the two films of one projection that fit each other best."""
     best: SideComparison | None = None
@@ -273,7 +292,7 @@ def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[Sid
         for second in _films(later, side):
             views = first.prepared.radiograph.view.value, second.prepared.radiograph.view.value
             if views[0] is not views[1]:
-                reasons.append("the films are of different projections")
+                reasons.append(_DIFFERENT_PROJECTIONS)
                 continue
             before, after = view_of_side(first, side), view_of_side(second, side)
             try:
@@ -283,7 +302,8 @@ def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[Sid
                 continue
             if best is None or registration.residual_mm < best.registration.residual_mm:
                 change = find_changes(before, after, registration)
-                best = SideComparison(before, after, registration, change, *verdict_of(change))
+                rose = _rose(_grades(earlier, side), _grades(later, side))
+                best = SideComparison(before, after, registration, change, *verdict_of(change, grade_rose=rose))
     return best, reasons[-1] if reasons else "no film of this side on both"
 
 
@@ -291,8 +311,21 @@ def _films(study: StudyAnalysis, side: Side) -> list[FilmReading]:
     return [film.reading for film in study.films.values() if side in sides_shown(film.reading)]
 
 
+_DIFFERENT_PROJECTIONS = "the films are of different projections"
+_SETTLED_BY = {
+    _DIFFERENT_PROJECTIONS: "Films of the same projection would settle it.",
+    "no believable spacing and no femoral head to scale by": "Films with a calibrated spacing would settle it.",
+    "the joint is not seen on both films": "Films that show the whole joint would settle it.",
+    "too little native bone is seen on both films": "Films that show the whole joint would settle it.",
+    "the bones differ in size by more than magnification explains": "Films with a calibrated spacing would settle it.",
+}
+"""What would settle it, by why it cannot be told; a pose that differs names itself."""
+
+
 def _cannot_tell(side: Side, why: str, grades: tuple[str | None, str | None]) -> SideIntervalResult:
     statement = f"Cannot tell: {why}."
+    if why in _SETTLED_BY:
+        statement += f" {_SETTLED_BY[why]}"
     return SideIntervalResult(
         side=side,
         verdict=Verdict.CANNOT_TELL.value,
@@ -308,6 +341,7 @@ def _side_result(
     change, registration = comparison.change, comparison.registration
     months = None if not days else days / DAYS_A_MONTH
     difference = change.later_mm2 - change.earlier_mm2
+    growth, sd_mm2 = change.growth, change.change_sd_mm2
     statement = comparison.statement
     if grades[0] != grades[1] and None not in grades:
         statement += f" Grade {grades[0]} to {grades[1]}."
@@ -320,9 +354,10 @@ def _side_result(
         earlier_mm2=round(change.earlier_mm2, 1),
         later_mm2=round(change.later_mm2, 1),
         change_mm2=round(difference, 1),
-        change_sd_mm2=round(change.change_sd_mm2, 1),
+        change_sd_mm2=None if sd_mm2 is None else round(sd_mm2, 1),
+        growth=None if growth is None else _growth_result(growth),
         change_mm2_per_month=None if months is None else round(difference / months, 2),
-        change_sd_mm2_per_month=None if months is None else round(change.change_sd_mm2 / months, 2),
+        change_sd_mm2_per_month=None if months is None or sd_mm2 is None else round(sd_mm2 / months, 2),
         earlier_basis=comparison.earlier.film.anatomy.basis,
         later_basis=comparison.later.film.anatomy.basis,
         earlier_film=comparison.earlier.film.prepared.radiograph.sop_instance_uid,
@@ -331,6 +366,19 @@ def _side_result(
         scale=round(registration.scale, 4),
         turn_deg=round(registration.turn_deg, 1),
         nodules=tuple(_nodule_result(nodule, months) for nodule in change.nodules),
+    )
+
+
+def _growth_result(growth: Growth) -> GrowthResult:
+    change, low, high = growth.change_mm2
+    return GrowthResult(
+        ratio=round(growth.ratio, 3),
+        ratio_low=round(growth.low, 3),
+        ratio_high=round(growth.high, 3),
+        change_mm2=round(change, 1),
+        change_low_mm2=round(low, 1),
+        change_high_mm2=round(high, 1),
+        margin_mm2=round(growth.margin_mm2, 1),
     )
 
 

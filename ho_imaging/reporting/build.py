@@ -94,6 +94,9 @@ def image_result(
         measured_spacing_mm=None if reading is None else _measured_spacing(reading),
         measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.basis,
         sides=() if reading is None else _sides_in_order(reading),
+        sides_meet_px=None
+        if reading is None or not reading.anatomy.sides.both
+        else _rounded(reading.anatomy.sides.middle_px),
         scope_probability=_rounded(scope_probability, _SHARE_DIGITS),
         highest_ho_probability=None if reading is None else max(highest.values(), default=0.0),
         highest_ho_probability_by_side=highest,

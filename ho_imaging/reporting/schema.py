@@ -145,6 +145,9 @@ class ImageResult(_Part):
     measured_basis: SpacingBasis = SpacingBasis.NONE
     sides: tuple[Side, ...] = ()
     """Sides the film shows, in its own order from the left edge."""
+    sides_meet_px: float | None = Field(
+        default=None, description="Column in source pixels where two sides meet; null on a film of one side."
+    )
     scope_probability: Probability | None = None
     highest_ho_probability: Probability | None = Field(
         default=None,
@@ -160,6 +163,15 @@ class ImageResult(_Part):
         default=None, description="Resolution, noise and compression; null where the film was not analysed."
     )
     quality_flags: tuple[QualityFlagResult, ...] = ()
+
+    def side_at(self, column_px: float) -> Side:
+        """Return the side of the patient at a source column, by the rule that found nodules follow."""
+        from ho_imaging.findings.sides import SidePlan  # noqa: PLC0415  (the schema is read without the stages)
+
+        if len(self.sides) != 2:
+            return Side(self.sides[0]) if self.sides else Side.UNKNOWN
+        middle_px = 0.5 * (self.columns or 0) if self.sides_meet_px is None else self.sides_meet_px
+        return SidePlan(Side(self.sides[0]), Side(self.sides[1]), middle_px).at(column_px)
 
     def callers_word(self) -> dict[str, Any]:
         """Give what the caller said of the film in place of its file, as `ho_imaging.Analyzer` takes it."""
@@ -374,11 +386,20 @@ class StudyResult(_Part):
         pictures = {uid: FilmPictures(overlay=draw_overlay(read, self)) for uid, read in _radiographs(self, datasets)}
         return study_objects(self, datasets, pictures)
 
-    def to_fhir(self, *, subject: str | None = None) -> dict[str, Any]:
-        """Give an HL7 FHIR R4 Bundle (DiagnosticReport, Observations); ``subject`` such as ``Patient/42``."""
+    def to_fhir(self, *, subject: str | None = None, release: Literal["R4", "R5"] = "R4") -> dict[str, Any]:
+        """Return an HL7 FHIR Bundle (DiagnosticReport, Observations); ``subject`` such as ``Patient/42``.
+
+        Bundles of R4 are valid in R4B. A study that was refused or failed gives a report that is ``cancelled``.
+
+        Raises
+        ------
+        UsageError
+            If ``subject`` is no reference to a patient, or the release is none of the two.
+
+        """
         from ho_imaging.reporting.fhir import to_fhir  # noqa: PLC0415  (a module of its own, on top of this one)
 
-        return to_fhir(self, subject=subject)
+        return to_fhir(self, subject=subject, release=release)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StudyResult:

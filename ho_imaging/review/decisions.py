@@ -26,11 +26,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Val
 from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.reporting.masks import WriteError
-from ho_imaging.reporting.schema import ModelResult, StudyResult
+from ho_imaging.reporting.schema import ImageResult, ModelResult, StudyResult
 from ho_imaging.review.grounds import ON_A_NODULE, Present, nodule_key
+from ho_imaging.review.outlines import Outline, outline_shape
+from ho_imaging.vocabulary import Side
 
 __all__ = [
     "MIMICS",
+    "STANDING",
     "Decision",
     "Outline",
     "ReviewStore",
@@ -39,6 +42,7 @@ __all__ = [
     "active_decisions",
     "as_numbered_now",
     "check_reader",
+    "confirmed_sides",
     "in_words",
     "left_out_text",
     "outline_of",
@@ -55,9 +59,6 @@ Action = Literal[
     "open", "close", "accept", "reject", "reclassify", "reshape", "add", "regrade", "measure", "note", "commit",
     "undo", "redo",
 ]  # fmt: skip
-Outline = tuple[tuple[tuple[float, float], ...], ...]
-"""Closed rings of (x, y); inside is what an odd number of rings surrounds, so a ring in a ring is a hole."""
-
 MIMICS = (
     "phlebolith", "arterial_calcification", "calcified_node", "injection_granuloma", "os_acetabuli", "osteophyte",
     "enthesophyte", "healed_fracture", "avulsion_fragment", "fabella", "loose_body", "bone_island",
@@ -68,6 +69,9 @@ MIMICS = (
 
 _NEVER_UNDONE = frozenset({"open", "close", "commit", "undo", "redo"})
 """A commitment stands: what was shown after it cannot be unseen."""
+
+STANDING = frozenset({"unseen", "accepted", "added"})
+"""Of these statuses is a nodule that counts as ectopic bone."""
 
 _MOST_POINTS = 100_000
 _MOST_BYTES = 256 << 20
@@ -82,7 +86,8 @@ class Decision(BaseModel):
     ``value`` by action: ``reclassify`` {"mimic": kind}; ``reshape`` and ``add`` {"outline": [[[x, y], ...], ...]};
     ``regrade`` {"side", "system", "from", "to"}; ``measure`` {"from": [x, y], "to": [x, y], "mm", "basis"};
     ``undo`` {"undoes": id}; ``redo`` {"redoes": id}, the id of what was undone; ``close`` {"seconds"};
-    ``open`` {"blinded"}; else {}. A note's text is its ``reason``.
+    ``open`` {"blinded"}; ``commit`` {} or {"confirmed": [{"side", "grade", "nodules"}]}, where the reader was asked
+    about a grade and nodules that contradict each other and stood by both; else {}. A note's text is its ``reason``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -173,7 +178,22 @@ def _check_close(decision: Decision) -> None:
         raise ValueError("seconds is no duration")
 
 
+def _check_commit(decision: Decision) -> None:
+    confirmed = decision.value.get("confirmed", [])
+    if not isinstance(confirmed, list):
+        raise ValueError("what was confirmed is no list")
+    for item in confirmed:
+        if not isinstance(item, dict) or set(item) != {"side", "grade", "nodules"}:
+            raise ValueError("what was confirmed names no side, grade and nodules")
+        nodules = item["nodules"]
+        if not (isinstance(item["side"], str) and isinstance(item["grade"], str) and isinstance(nodules, list)):
+            raise ValueError("what was confirmed names no side, grade and nodules")
+        if not all(isinstance(name, str) for name in nodules):
+            raise ValueError("a nodule that was confirmed is no text")
+
+
 _CHECKS: dict[str, Callable[[Decision], None]] = {
+    "commit": _check_commit,
     "reclassify": _check_mimic,
     "reshape": _check_outline,
     "add": _check_outline,
@@ -368,17 +388,24 @@ def _decisions(path: Path) -> Iterator[Decision]:
 class ReviewedFinding:
     """A nodule as a reader left it.
 
-    ``outline``: closed rings of (x, y) in source pixels, inside by the even-odd rule. ``reshaped``: whether the
-    outline is the reader's in place of the model's. An added nodule that its reader took back is ``rejected``. A
+    ``side``: by the rule of the model's findings, of the outline as it is now. ``outline``: closed rings of (x, y) in
+    source pixels, inside by the even-odd rule. ``reshaped``: whether the outline is the reader's in place of the
+    model's. An added nodule that its reader took back is ``rejected``. A
     nodule that was reshaped and that the result no longer has is ``added``, with an id of its own (R- and six digits).
     """
 
     id: str
     image_uid: str
+    side: Side
     status: Literal["unseen", "accepted", "rejected", "mimic", "added"]
     outline: Outline
     mimic: str | None = None
     reshaped: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether it counts as ectopic bone: nobody took it away."""
+        return self.status in STANDING
 
 
 @dataclass(frozen=True)
@@ -388,7 +415,8 @@ class ReviewedStudy:
     ``grades``: of each side, the class and why it was changed (``None``: it is the model's, unchanged). ``seconds``:
     how long the reader had it open; a session that was never closed lasts until its last decision. ``left_out``:
     decisions that were made of something the result does not have, since the last commitment that holds for it; with
-    any of them the study is not ``committed``.
+    any of them the study is not ``committed``. ``confirmed``: sides whose grade and nodules contradict each other, for
+    which the reader, asked when finishing, stood by both.
     """
 
     study_uid: str
@@ -398,6 +426,7 @@ class ReviewedStudy:
     committed: bool
     seconds: float
     left_out: tuple[Decision, ...] = ()
+    confirmed: tuple[str, ...] = ()
 
 
 def active_decisions(decisions: Sequence[Decision]) -> list[Decision]:
@@ -492,6 +521,7 @@ def review_state(result: StudyResult, decisions: Sequence[Decision]) -> Reviewed
     regrades: list[Decision] = []
     left_out: list[Decision] = []
     committed = False
+    confirmed: tuple[str, ...] = ()
     for decision in active:
         if decision.action == "regrade":
             if present.has_grade(decision, regrades, complete=not left_out):
@@ -503,6 +533,7 @@ def review_state(result: StudyResult, decisions: Sequence[Decision]) -> Reviewed
             if present.is_what_was_committed(decision, complete=not left_out):
                 # Whoever commits this very result has looked at it again: nothing before is left to be told.
                 committed, left_out = True, []
+                confirmed = confirmed_sides(decision)
             else:
                 left_out.append(decision)
         elif decision.target is not None:
@@ -519,6 +550,15 @@ def review_state(result: StudyResult, decisions: Sequence[Decision]) -> Reviewed
         committed=committed and not left_out,
         seconds=_seconds(decisions),
         left_out=tuple(left_out),
+        confirmed=confirmed,
+    )
+
+
+def confirmed_sides(commit: Decision) -> tuple[str, ...]:
+    """Return the sides for which a reader confirmed a grade that its nodules contradict."""
+    confirmed = commit.value.get("confirmed", [])
+    return (
+        tuple(str(item["side"]) for item in confirmed if isinstance(item, dict)) if isinstance(confirmed, list) else ()
     )
 
 
@@ -540,6 +580,7 @@ def _to_review(result: StudyResult, active: Sequence[Decision], present: Present
         found.id: ReviewedFinding(
             id=found.id,
             image_uid=found.sop_instance_uid,
+            side=Side(found.side),
             status="unseen",
             outline=tuple(tuple((column, row) for row, column in contour) for contour in found.contours_px),
         )
@@ -547,8 +588,23 @@ def _to_review(result: StudyResult, active: Sequence[Decision], present: Present
     }
     for name, decision in _outlived(active).items():
         if present.finding(decision) is None and decision.image_uid in present.films:
-            findings[name] = ReviewedFinding(name, str(decision.image_uid), "unseen", outline_of(decision))
+            findings[name] = _drawn(name, decision, result, "unseen")
     return findings
+
+
+def _drawn(name: str, decision: Decision, result: StudyResult, status: Literal["unseen", "added"]) -> ReviewedFinding:
+    outline = outline_of(decision)
+    return ReviewedFinding(name, str(decision.image_uid), _side(result, decision, outline), status, outline)
+
+
+def _side(result: StudyResult, decision: Decision, outline: Outline) -> Side:
+    """Return the side of an outline, by where its middle lies on its film."""
+    image = _image(result, str(decision.image_uid))
+    return Side.UNKNOWN if image is None else image.side_at(float(outline_shape(outline).centroid.x))
+
+
+def _image(result: StudyResult, uid: str) -> ImageResult | None:
+    return next((image for image in result.images if image.sop_instance_uid == uid), None)
 
 
 def _outlived(decisions: Sequence[Decision]) -> dict[str, Decision]:
@@ -571,7 +627,7 @@ def _applied(
     """Apply a decision on one nodule; ``None``: it speaks of a nodule, or a film, that is not there."""
     found = None
     if decision.action == "add" and decision.target is not None and decision.image_uid in present.films:
-        found = ReviewedFinding(decision.target, str(decision.image_uid), "added", outline_of(decision))
+        found = _drawn(decision.target, decision, present.result, "added")
     elif decision.target is not None and decision.action != "add":
         found = findings.get(_name_now(decision, present, outlived))
     if found is None:
@@ -585,7 +641,9 @@ def _applied(
         found = replace(found, status="mimic", mimic=str(decision.value["mimic"]))
     elif decision.action == "reshape":
         status = found.status if found.status == "mimic" else kept
-        found = replace(found, outline=outline_of(decision), reshaped=True, status=status)
+        outline = outline_of(decision)
+        side = _side(present.result, decision, outline)
+        found = replace(found, outline=outline, reshaped=True, status=status, side=side)
     return found
 
 

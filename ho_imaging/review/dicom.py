@@ -9,29 +9,19 @@ from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
-from ho_imaging.findings.outline import extent
 from ho_imaging.reporting.dicom import read_sources
 from ho_imaging.reporting.dicom.identity import Maker, Observer
 from ho_imaging.reporting.dicom.measurements import structured_report
 from ho_imaging.reporting.dicom.segmentation import nodule_segmentation
-from ho_imaging.reporting.schema import (
-    FindingResult,
-    ImageResult,
-    SeverityResult,
-    SideResult,
-    StudyResult,
-    SystemGradeResult,
-)
-from ho_imaging.review.readings import Nodule, Reading, outline_shape
-from ho_imaging.severity.burden import category_of
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.reporting.schema import StudyResult
+from ho_imaging.review.readings import Reading
+from ho_imaging.review.reviewed_result import reviewed_result
 from ho_imaging.vocabulary import Status
 
-__all__ = ["observer_of", "reading_objects", "reviewed_result"]
+__all__ = ["observer_of", "reading_objects"]
 
 _LONGEST_NAME = 64
 
@@ -97,90 +87,6 @@ def observer_of(result: StudyResult, reading: Reading) -> Observer:
         reshaped={finding.id: finding for finding in result.findings if finding.id in reading.reshaped},
         regraded=reading.regraded,
     )
-
-
-def reviewed_result(result: StudyResult, reading: Reading) -> StudyResult:
-    """Give the result as the reader left it, in the form the writers of DICOM take.
-
-    Only for them: a nodule that a reader drew has no probability, and its confidence of one is never written.
-    """
-    images = {image.sop_instance_uid: image for image in result.images}
-    known = {finding.id: finding for finding in result.findings}
-    findings = tuple(_finding(nodule, known.get(nodule.id), images[nodule.image_uid]) for nodule in reading.nodules)
-    severity = result.severity
-    if severity is not None:
-        sides = tuple(_side(side, reading, {finding.id for finding in findings}) for side in severity.sides)
-        severity = SeverityResult(sides=sides, study=severity.study)
-    return result.model_copy(update={"findings": findings, "severity": severity})
-
-
-def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) -> FindingResult:
-    if known is not None and not nodule.drawn:
-        return known
-    row_mm, column_mm = image.measured_spacing_mm or (1.0, 1.0)
-    points = np.array([point for ring in nodule.outline for point in ring], dtype=np.float64)[:, ::-1]
-    scale = np.array([row_mm, column_mm])
-    reach = extent(points * scale)
-    long_ends, short_ends = reach.long_ends / scale, reach.short_ends / scale
-    in_mm = image.measured_spacing_mm is not None
-    middle = outline_shape(nodule.outline).centroid
-    return FindingResult(
-        id=nodule.id,
-        sop_instance_uid=nodule.image_uid,
-        side=nodule.side,
-        confidence=1.0,
-        mean_probability=1.0,
-        area_px=round(nodule.area_px, 1),
-        area_mm2=None if nodule.area_mm2 is None else round(nodule.area_mm2, 1),
-        long_axis_px=round(float(np.linalg.norm(long_ends[1] - long_ends[0])), 2),
-        long_axis_mm=round(reach.long_axis, 2) if in_mm else None,
-        short_axis_px=round(float(np.linalg.norm(short_ends[1] - short_ends[0])), 2),
-        short_axis_mm=round(reach.short_axis, 2) if in_mm else None,
-        long_axis_ends_px=_ends(long_ends),
-        short_axis_ends_px=_ends(short_ends),
-        centroid_px=(round(middle.y, 2), round(middle.x, 2)),
-        contours_px=tuple(tuple((y, x) for x, y in ring) for ring in nodule.outline),
-        density_ratio=None,
-        nearest_bone=None,
-        distance_to_bone_mm=None,
-        distance_to_joint_mm=None,
-        distance_to_joint_radii=None,
-        periarticular=None,
-        joined_to=(),
-        same_as=None if known is None else known.same_as,
-    )
-
-
-def _ends(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    (r0, c0), (r1, c1) = np.round(points, 2).tolist()
-    return (r0, c0), (r1, c1)
-
-
-def _side(side: SideResult, reading: Reading, kept: set[str]) -> SideResult:
-    """Put the reader's grade and what follows from it in place of the model's; a gap needs its bone."""
-    name = str(side.side)
-    grade, score = reading.grades.get(name), reading.burdens.get(name)
-    evidence = side.evidence
-    spurs = {*evidence.joined_to_pelvis, *evidence.joined_to_femur}
-    update: dict[str, object] = {"score": score}
-    if evidence.gap_mm is not None and not spurs & kept:
-        update["evidence"] = evidence.model_copy(update={"gap_mm": None, "gap_px": None, "gap_ends_px": None})
-    word = category_of(grade, score)
-    update["category"] = None if word is None else word.value
-    if name in reading.regraded or grade != side.grade:
-        system = next((system for system in SYSTEMS if system.name == side.system), None)
-        update |= {"grade": grade, "alternatives": (), "probabilities": {}}
-        update["systems"] = () if system is None else (
-            SystemGradeResult(
-                system=system.name,
-                title=system.title,
-                citation=system.citation,
-                definition_confirmed=system.confirmed,
-                grade=grade,
-                statement=f"Graded by {reading.reader}.",
-            ),
-        )  # fmt: skip
-    return side.model_copy(update=update)
 
 
 def _path(source: Dataset | str | PathLike[str]) -> Dataset | Path:

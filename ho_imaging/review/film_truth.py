@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.reporting.dicom.masks import fill
-from ho_imaging.review.decisions import Outline
+from ho_imaging.findings.outline import filled
+from ho_imaging.review.outlines import Outline
 from ho_imaging.review.readings import Nodule, Reading
 
 __all__ = ["FilmTruth", "film_truth"]
@@ -100,13 +100,7 @@ def _filled(outline: Outline, shape: tuple[int, int], to_grid: Callable[[Points]
     rings = [np.asarray(ring, dtype=np.float64)[:, ::-1] for ring in outline]
     if to_grid is not None:
         rings = [to_grid(ring) for ring in rings]
-    mask = fill([[(float(r), float(c)) for r, c in ring] for ring in rings], shape)
-    if not mask.any():
-        # Smaller than a pixel of the grid, but there.
-        row, column = np.rint(rings[0].mean(axis=0)).astype(int)
-        if 0 <= row < shape[0] and 0 <= column < shape[1]:
-            mask[row, column] = True
-    return mask
+    return filled([[(float(r), float(c)) for r, c in ring] for ring in rings], shape)
 
 
 def _rim(mask: Mask) -> Mask:

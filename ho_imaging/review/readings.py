@@ -20,12 +20,13 @@ from ho_imaging.findings.outline import extent
 from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.review.decisions import (
     Decision,
-    Outline,
     ReviewedFinding,
+    ReviewedStudy,
     review_state,
     until_commit,
     was_blinded,
 )
+from ho_imaging.review.outlines import Outline, outline_shape
 from ho_imaging.severity.burden import BurdenParts, burden_score
 from ho_imaging.vocabulary import Side, Status
 
@@ -36,8 +37,8 @@ __all__ = [
     "Reading",
     "film_shape",
     "model_reading",
-    "outline_shape",
     "reader_reading",
+    "state_reading",
     "was_blinded",
 ]
 
@@ -103,6 +104,8 @@ class Reading:
     """Sides whose grade is the reader's own."""
     left_out: tuple[Decision, ...] = ()
     """Decisions that do not hold for this result, for the study was analysed again with another outcome."""
+    confirmed: tuple[str, ...] = ()
+    """Sides whose grade and nodules contradict each other, for which the reader stood by both when finishing."""
 
     @property
     def area_mm2(self) -> float | None:
@@ -157,25 +160,29 @@ def reader_reading(
         blinded = was_blinded(decisions)
     whole = review_state(result, decisions)
     state = review_state(result, until_commit(decisions)) if blinded and not final else whole
-    findings = [found for found in state.findings if not (blinded and found.status == "unseen")]
-    regraded = {side: grade for side, (grade, reason) in state.grades.items() if reason is not None}
-    reading = _reading(result, whole.reader, findings, regraded, state.committed, whole.seconds, blinded=blinded)
+    reading = state_reading(result, state, blinded=blinded)
     commit = next((decision for decision in decisions if decision.action == "commit"), None)
     return replace(
         reading,
+        reader=whole.reader,
+        seconds=whole.seconds,
         committed_at=None if commit is None else commit.at,
-        reshaped=frozenset(found.id for found in findings if found.reshaped),
-        regraded=frozenset(regraded),
         left_out=whole.left_out,
     )
 
 
-def outline_shape(outline: Outline) -> BaseGeometry:
-    """Give what an outline surrounds, by the even-odd rule, as a shape in (x, y) source pixels."""
-    shape: BaseGeometry = shapely.Polygon()
-    for ring in outline:
-        shape = shape.symmetric_difference(shapely.make_valid(shapely.Polygon(ring)))
-    return shape
+def state_reading(result: StudyResult, state: ReviewedStudy, *, blinded: bool = False) -> Reading:
+    """Return the reading that a study amounts to as its reader left it; ``blinded``: the reader's own alone."""
+    findings = [found for found in state.findings if not (blinded and found.status == "unseen")]
+    regraded = {side: grade for side, (grade, reason) in state.grades.items() if reason is not None}
+    reading = _reading(result, state.reader, findings, regraded, state.committed, state.seconds, blinded=blinded)
+    return replace(
+        reading,
+        reshaped=frozenset(found.id for found in findings if found.reshaped),
+        regraded=frozenset(regraded),
+        left_out=state.left_out,
+        confirmed=state.confirmed,
+    )
 
 
 def film_shape(reading: Reading, image_uid: str) -> BaseGeometry:
@@ -185,7 +192,7 @@ def film_shape(reading: Reading, image_uid: str) -> BaseGeometry:
 
 def _untouched(found: FindingResult) -> ReviewedFinding:
     outline = tuple(tuple((column, row) for row, column in contour) for contour in found.contours_px)
-    return ReviewedFinding(found.id, found.sop_instance_uid, "unseen", outline)
+    return ReviewedFinding(found.id, found.sop_instance_uid, Side(found.side), "unseen", outline)
 
 
 def _reading(
@@ -203,7 +210,7 @@ def _reading(
     nodules = tuple(
         _nodule(found, images[found.image_uid], model.get(found.id))
         for found in findings
-        if found.image_uid in images and found.status in {"unseen", "accepted", "added"}
+        if found.image_uid in images and found.stands
     )
     sides = {str(side.side): side for side in (() if result.severity is None else result.severity.sides)}
     names = list(dict.fromkeys([*sides, *regraded]))
@@ -235,7 +242,7 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
         return Nodule(
             id=found.id,
             image_uid=found.image_uid,
-            side=Side(model.side),
+            side=found.side,
             outline=found.outline,
             drawn=False,
             decided=found.status != "unseen",
@@ -255,7 +262,7 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
     return Nodule(
         id=found.id,
         image_uid=found.image_uid,
-        side=Side(model.side) if model is not None else _side_of(found.outline, image),
+        side=found.side,
         outline=found.outline,
         drawn=True,
         decided=True,
@@ -265,16 +272,6 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
         density_ratio=None if model is None else model.density_ratio,
         repeat=model is not None and model.same_as is not None,
     )
-
-
-def _side_of(outline: Outline, image: ImageResult) -> Side:
-    """Give the side of a nodule the model does not know: that of the film, or of its half of a film of both sides."""
-    if len(image.sides) == 1:
-        return Side(image.sides[0])
-    if len(image.sides) == 2:
-        middle = float(np.mean([x for x, _ in outline[0]]))
-        return Side(image.sides[int(middle > (image.columns or 0) / 2)])
-    return Side.UNKNOWN
 
 
 def _burden(

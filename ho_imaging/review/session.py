@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,9 @@ from ho_imaging.review.films import FilmPixels, strips
 from ho_imaging.review.grounds import grounds_of
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.overlays import Overlays
+from ho_imaging.review.regrading import Regrader
 from ho_imaging.review.shapes import drawn
+from ho_imaging.review.side_state import changes_on, contradiction_text, contradictions
 from ho_imaging.review.telling import (
     film_about,
     gap_text,
@@ -109,6 +111,7 @@ class ReviewSession:
         self._decisions = store.read(study.result.study_uid, reader)
         self._size = self._stored_size()
         self._overlays = {"current": Overlays(study)} | ({"previous": Overlays(previous)} if previous else {})
+        self._regrader = Regrader(study)
         self._opened = False
         self._pixels: dict[tuple[str, str], FilmPixels] = {}
 
@@ -222,7 +225,18 @@ class ReviewSession:
             value |= self._regraded(str(value["side"]), str(value["to"]))
             if self.hidden and not (reason or "").strip():
                 reason = "read without the model's grade"
+        if action == "commit":
+            value = self._confirmed(value)
         self._keep(action, target=target, image_uid=image_uid, value=value, reason=reason)
+
+    def _confirmed(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a commitment keeps; a contradiction that the reader was not asked about is asked about first."""
+        found = contradictions(self.state, hidden=self.hidden)
+        asked = {str(side) for side in value.get("confirmed") or ()}
+        open_ones = [contradiction_text(one) for one in found if one.side not in asked]
+        if open_ones:
+            raise UsageError("; ".join(open_ones), remedy="change grade or nodules, or confirm both")
+        return {"confirmed": [one.to_value() for one in found]} if found else {}
 
     def _regraded(self, side: str, to: str) -> dict[str, Any]:
         """Say which class of which system is changed; the class before is one that the reader has seen."""
@@ -315,6 +329,9 @@ class ReviewSession:
                  "text": measure_text(d.value)}
                 for d in measures
             ],
+            "contradictions": [
+                {"side": one.side, "text": contradiction_text(one)} for one in contradictions(state, hidden=hidden)
+            ],
             "notes": [d.reason for d in active_decisions(self._decisions) if d.action == "note"],
             "undo": None if last is None else self._said(last),
             "redo": None if again is None else self._said(again),
@@ -338,7 +355,7 @@ class ReviewSession:
             "reshaped": found.reshaped,
             "outline": found.outline,
             "model_outline": model_outline(model) if model is not None and found.reshaped else None,
-            "side": None if model is None else str(model.side),
+            "side": str(found.side),
             "confidence": None if model is None else model.confidence,
             "same_as": None if model is None else model.same_as,
             "size": size_text(found, model, image),
@@ -355,7 +372,13 @@ class ReviewSession:
             "reason": reason,
             "changed": own,
             "model_grade": None if model is None else model.grade,
+            "changes": [],
+            "proposal": None,
         }
+        if not hidden:
+            changes = changes_on(state, side, {f.id: str(f.side) for f in self.study.result.findings})
+            about["changes"] = list(changes)
+            about["proposal"] = asdict(self._regrader.propose(state, side)) if changes else None
         if model is not None:
             evidence = model.evidence
             about |= {

@@ -18,7 +18,7 @@ from shapely.ops import polygonize, unary_union
 
 from ho_imaging.errors import UsageError
 from ho_imaging.findings.outline import extent
-from ho_imaging.review.decisions import Outline
+from ho_imaging.review.outlines import Outline
 
 __all__ = ["Measures", "Tool", "drawn", "measured"]
 

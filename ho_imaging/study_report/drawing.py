@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.reporting.bone_outlines import BoneOutlines
+from ho_imaging.reporting.bone_outlines import DRAWN, BoneOutlines
 from ho_imaging.reporting.film_picture import FilmView, film_picture
 from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult
 
@@ -129,7 +129,7 @@ def draw_film(
         bones=tuple(
             Outline(str(structure), _path(rings, xy))
             for structure, rings in (bones.outlines if bones is not None else {}).items()
-            if rings
+            if rings and structure in DRAWN
         ),
         readers=tuple(Outline("reader", _path(rings, xy)) for rings in drawn.values()),
         labels=_labels(named, view, (width, height), text_px),

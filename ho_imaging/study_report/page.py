@@ -82,8 +82,11 @@ class _Review:
     reader: str
     committed: bool
     minutes: float
-    findings: tuple[tuple[str, str, str | None, bool], ...]
+    findings: tuple[tuple[str, str, str, str | None, bool], ...]
+    """Each nodule's id, side, status, what it is instead, and whether its outline is the reader's."""
     grades: tuple[tuple[str, str | None, str | None, str | None], ...]
+    contradictions: tuple[tuple[str, str, tuple[str, ...], bool], ...]
+    """Side, grade, nodules that stand beside a grade of none, and whether the reader confirmed both."""
     left_out: int
     """How many decisions do not hold for this result, since the study was analysed again with another outcome."""
 
@@ -199,7 +202,13 @@ def _film(material: Material, image: ImageResult, number: int, spoken: Language)
                 if found.image_uid == uid and (found.status == "added" or found.reshaped)
             },
             nodule_text=lambda finding: " ".join(
-                part for part in (finding.id, _length(spoken, finding.long_axis_mm, digits=0)) if part
+                part
+                for part in (
+                    finding.id,
+                    _length(spoken, finding.long_axis_mm, digits=0),
+                    _reader_words(material, finding, spoken),
+                )
+                if part
             ),
             gap_text=lambda side: " ".join(
                 part for part in (spoken.say("gap"), _length(spoken, side.evidence.gap_mm)) if part
@@ -356,24 +365,51 @@ def _comparison_pictures(material: Material, spoken: Language) -> tuple[_Compari
     return tuple(shown)
 
 
-def _reader_grades(material: Material) -> dict[str, list[tuple[str, str | None]]]:
-    """Give the grades of readers who have committed their reading, by side."""
-    found: dict[str, list[tuple[str, str | None]]] = {}
-    for review in material.reviews:
-        for side, (grade, _) in review.grades.items() if review.committed else ():
-            found.setdefault(side, []).append((review.reader, grade))
+def _reader_grades(material: Material) -> dict[str, list[tuple[str, str | None, int]]]:
+    """Return grade and number of nodules of readers who have committed their reading, by side.
+
+    A nodule that two films show counts once, as in the model's column.
+    """
+    from ho_imaging.review.readings import state_reading  # noqa: PLC0415  (only where there are reviews)
+    from ho_imaging.review.reviewed_result import reviewed_result  # noqa: PLC0415
+
+    found: dict[str, list[tuple[str, str | None, int]]] = {}
+    for review in (review for review in material.reviews if review.committed):
+        result = reviewed_result(material.result, state_reading(material.result, review))
+        counted = counted_findings(result)
+        for side, (grade, _) in review.grades.items():
+            count = sum(finding.side == side for finding in counted)
+            found.setdefault(side, []).append((review.reader, grade, count))
     return found
+
+
+def _reader_words(material: Material, finding: FindingResult, spoken: Language) -> str:
+    """Say on the picture which readers took a nodule of the model's away."""
+    taken = [
+        review.reader
+        for review in material.reviews
+        for found in review.findings
+        if review.committed and found.id == finding.id and not found.stands
+    ]
+    return f"({spoken.word('rejected')}: {', '.join(taken)})" if taken else ""
 
 
 def _reviews(material: Material) -> list[_Review]:
     """Lay out what readers decided; the one place where a report meets `ho_imaging.review`."""
+    from ho_imaging.review.side_state import contradictions  # noqa: PLC0415  (only where there are reviews)
+
     given = {} if material.result.severity is None else {s.side: s.grade for s in material.result.severity.sides}
     return [
         _Review(
             reader=review.reader,
             committed=review.committed,
             minutes=review.seconds / 60.0,
-            findings=tuple((found.id, found.status, found.mimic, found.reshaped) for found in review.findings),
+            findings=tuple(
+                (found.id, str(found.side), found.status, found.mimic, found.reshaped) for found in review.findings
+            ),
+            contradictions=tuple(
+                (one.side, one.grade, one.nodules, one.side in review.confirmed) for one in contradictions(review)
+            ),
             grades=tuple(
                 (side, given.get(Side(side)), grade, reason) for side, (grade, reason) in review.grades.items()
             ),

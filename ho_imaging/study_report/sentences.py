@@ -172,6 +172,25 @@ _REASONS = (
 _CHANGES = (
     _("%(number1)s to %(number2)s sq mm, %(number3)s +- %(number4)s; %(number5)s new, %(number6)s gone."),
     _("No nodule is seen well enough on both films."),
+    _("%(number1)s to %(number2)s sq mm; %(number3)s new, %(number4)s gone."),
+    _(
+        "All of it: %(number1)s sq mm, between %(number2)s and %(number3)s in 95 of 100 cases; less than %(number4)s "
+        "is taken for none."
+    ),
+    _("No ectopic bone is found on either film."),
+    _("The grade rose: a reader has to compare the films."),
+    _("A nodule is seen on the later film alone: a reader has to look for it on the earlier one."),
+    _("A later film would settle it: growth beyond %(number)s sq mm can be told."),
+    _("Films exposed alike would settle it, or a later one: growth beyond %(number)s sq mm can be told on these."),
+    _(
+        "Nodules are too faint or outside the field on one of the films: films exposed alike that show the whole joint "
+        "would settle it."
+    ),
+    _("Nodules are seen on one film only, and none on both: a reader has to compare the films."),
+    _("Outlines over bone and clear of it tell different growth: films of the same position would settle it."),
+    _("Films of the same projection would settle it."),
+    _("Films with a calibrated spacing would settle it."),
+    _("Films that show the whole joint would settle it."),
     _("Cannot tell: %(inner)s."),
     _("Grade %(grade1)s to %(grade2)s."),
     _("the films are of different projections"),

@@ -13,7 +13,9 @@ from scipy.stats import binomtest
 
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.pipeline import Analyzer
-from ho_imaging.progression.studies import analyze_study, compare_studies
+from ho_imaging.progression.studies import Comparison, analyze_study, compare_studies
+from ho_imaging.training.growth_error import SideRecord, growth_figures
+from ho_imaging.vocabulary import Side, Status
 
 __all__ = ["PairRecord", "evaluate_pairs", "pair_figures"]
 
@@ -35,23 +37,50 @@ class PairRecord(BaseModel):
     has_ho: bool
     true_ratio: float | None = None
     """True area later over earlier, in the plane of the joint; none without ectopic bone."""
+    sides: tuple[SideRecord, ...] = ()
+    """Sides that are on both films, with their true areas."""
     errors_in_sd: tuple[float, ...] = ()
     """For unchanged pairs: change over its standard error, of each nodule found on both films."""
     relative_changes: tuple[float, ...] = ()
     residuals_mm: tuple[float, ...] = ()
 
 
-def evaluate_pairs(analyzer: Analyzer, folder: Path, *, limit: int | None = None) -> list[PairRecord]:
-    """Compare every pair below a folder, as ``ho-imaging simulate --pairs`` writes them."""
+def evaluate_pairs(
+    analyzer: Analyzer, folder: Path, *, limit: int | None = None, kept: Path | None = None
+) -> list[PairRecord]:
+    """Compare every pair below a folder, as ``ho-imaging simulate --pairs`` writes them.
+
+    ``kept``: file of records, a line each; pairs that stand in it are not compared again, new ones are added.
+    """
     pairs = sorted(path.parent for path in folder.glob("*/pair.json"))[:limit]
     if not pairs:
         raise UsageError("holds no pairs", path=folder, remedy="make some with: ho-imaging simulate --pairs --out DIR")
+    known = {} if kept is None or not kept.is_file() else _known(kept)
     records = []
     for number, pair in enumerate(pairs, start=1):
-        records.append(_evaluate_one(analyzer, pair))
+        record = known.get(pair.name)
+        if record is None:
+            record = _evaluate_one(analyzer, pair)
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(record.model_dump_json() + "\n")
+        records.append(record)
         if number % 25 == 0:
             logger.info("%d pairs", number)
     return records
+
+
+def _known(kept: Path) -> dict[str, PairRecord]:
+    """Read the pairs that were compared before; a line torn when the last run ended is compared again."""
+    found = {}
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        try:
+            record = PairRecord.model_validate_json(line)
+        except ValueError:
+            continue
+        found[record.pair] = record
+    return found
 
 
 def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
@@ -62,7 +91,8 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReadError(f"is no pair's truth: {error}", path=pair / "pair.json", remedy="simulate it again") from error
     studies = [analyze_study(analyzer, pair / name / "film.dcm") for name in ("baseline", "followup")]
-    result = compare_studies(studies).result
+    comparison = compare_studies(studies)
+    result = comparison.result
     sides = result.overall.sides
     measured = [n for side in sides for n in side.nodules if n.course in {"grown", "stable", "shrunk"}]
     return PairRecord(
@@ -71,12 +101,50 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
         verdict=result.verdict,
         has_ho=before_mm2 > 0.0,
         true_ratio=round(after_mm2 / before_mm2, 4) if before_mm2 > 0.0 else None,
+        sides=_sides(comparison, pair),
         errors_in_sd=tuple(round(n.change_mm2 / n.change_sd_mm2, 3) for n in measured if n.change_sd_mm2 > 0.0)
         if course == "unchanged"
         else (),
         relative_changes=tuple(round(n.change_mm2 / n.earlier_mm2, 4) for n in measured if n.earlier_mm2 > 0.0),
         residuals_mm=tuple(side.residual_mm for side in sides if side.residual_mm is not None),
     )
+
+
+def _sides(comparison: Comparison, pair: Path) -> tuple[SideRecord, ...]:
+    """Lay the true areas of each side that was compared beside those that were read."""
+    truths = [json.loads((pair / n / "truth" / "truth.json").read_text("utf-8")) for n in ("baseline", "followup")]
+    images = [image for image in comparison.studies[0].result.images if image.status == Status.DONE]
+    spacing = images[0].measured_spacing_mm if images else None
+    if spacing is None:
+        return ()
+    # Truth is in the plane of the joint; areas that were read are in the earlier film's millimetres.
+    scale = (spacing[1] / (truths[0]["pixel_mm"] / truths[0]["magnification"])) ** 2
+    found = []
+    for side, compared in comparison.sides.items():
+        if side is Side.UNKNOWN:
+            continue
+        areas = compared.change.areas
+        true = [
+            scale * sum(nodule["area_mm2"] for nodule in truth["truth"]["nodules"] if nodule["side"] == side.value)
+            for truth in truths
+        ]
+        found.append(
+            SideRecord(
+                side=side.value,
+                verdict=compared.verdict.value,
+                true_mm2=(round(true[0], 2), round(true[1], 2)),
+                whole=_rounded(areas.whole),
+                shared=_rounded(areas.shared),
+                doubtful=round(areas.doubtful, 2),
+                single=round(areas.single, 2),
+                matched=round(areas.matched, 2),
+            )
+        )
+    return tuple(found)
+
+
+def _rounded(areas: tuple[float, float]) -> tuple[float, float]:
+    return round(areas[0], 2), round(areas[1], 2)
 
 
 def pair_figures(records: list[PairRecord]) -> dict[str, Any]:
@@ -109,6 +177,7 @@ def pair_figures(records: list[PairRecord]) -> dict[str, Any]:
         "unchanged_beyond_1.96_sd": round(sum(z > 1.96 for z in errors) / len(errors), 4) if errors else None,
         "unchanged_median_relative_change": changes[len(changes) // 2] if changes else None,
         "median_residual_mm": residuals[len(residuals) // 2] if residuals else None,
+        "growth": growth_figures([side for record in records for side in record.sides]),
     }
 
 

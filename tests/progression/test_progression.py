@@ -1,5 +1,6 @@
 """Registration and growth against films that were moved and changed by known amounts."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 
 from ho_imaging.errors import UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
-from ho_imaging.progression import picture
+from ho_imaging.progression import growth, picture
 from ho_imaging.progression.change import NoduleCourse, Verdict, find_changes, verdict_of
 from ho_imaging.progression.register import NotComparableError, register
 from ho_imaging.progression.schema import ProgressionResult
@@ -20,9 +21,15 @@ from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reporting.schema import ModelResult
 from ho_imaging.severity import FilmReading, grade_study
 from ho_imaging.severity.film import view_of_side
-from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure
+from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
 
 SHAPE = (360, 300)
+
+
+@pytest.fixture(autouse=True)
+def sharp(monkeypatch):
+    """Let outlines err by little: the rules are tested here, not the weights of the day."""
+    monkeypatch.setattr(growth, "CONSTANTS", growth.Constants(whole=0.5, share=0.02, small=0.01, apart=0.1, reach=2.0))
 
 
 def hip(known, *nodules, angle_deg=0.0, scale=1.0, shift=(0.0, 0.0), pixel_mm=1.0, faint=(), **film):
@@ -152,7 +159,9 @@ def test_a_nodule_outside_the_other_films_field_is_no_news(known):
     before.prepared.valid[240:] = False
     change = changes(before, hip(known, NODULE, (270, 60, 14)))
     assert NoduleCourse.OUTSIDE in [c.course for c in change.nodules]
-    assert verdict_of(change)[0] is Verdict.STABLE
+    verdict, said = verdict_of(change)
+    assert verdict is Verdict.CANNOT_TELL
+    assert "outside the field" in said
 
 
 def test_a_nodule_cut_by_one_films_edge_is_compared_where_both_show_it(known):
@@ -389,3 +398,56 @@ def test_three_studies_give_each_interval_and_the_whole(known):
 def test_one_study_is_nothing_to_compare(known):
     with pytest.raises(UsageError, match="two studies"):
         compare_studies([study(hip(known, NODULE))])
+
+
+def test_a_verdict_needs_its_interval(known, monkeypatch):
+    """With outlines that err by a third neither growth nor none can be told: what was +671 +- 780 once was stable."""
+    wide = growth.Constants(whole=0.5, share=0.16, small=0.0, apart=0.1, reach=2.0)
+    monkeypatch.setattr(growth, "CONSTANTS", wide)
+    for radius in (12, 13):
+        (side,) = compared(hip(known, NODULE), hip(known, (120, 70, radius))).overall.sides
+        assert side.growth.change_low_mm2 < 0.0 < side.growth.margin_mm2 < side.growth.change_high_mm2
+        assert side.verdict == "cannot tell"
+        assert "would settle it" in side.statement
+    (side,) = compared(hip(known, NODULE), hip(known, (120, 70, 18))).overall.sides
+    assert side.verdict == "spreading"
+    true = np.pi * (18**2 - 12**2)
+    assert side.growth.change_low_mm2 < true < side.growth.change_high_mm2
+
+
+def test_a_side_whose_grade_rose_is_never_stable(known):
+    before, after = study(hip(known, NODULE)), study(hip(known, NODULE), name="2")
+    raised = tuple(replace(side, grade="III") for side in after.severity.sides)
+    after.severity = replace(after.severity, sides=raised)
+    (side,) = compare_studies([before, after]).result.overall.sides
+    assert (side.earlier_grade, side.later_grade, side.verdict) == ("I", "III", "cannot tell")
+    assert "The grade rose" in side.statement
+    (side,) = compare_studies([after, before]).result.overall.sides
+    assert side.verdict == "stable"
+
+
+def test_a_new_nodule_is_never_stable(known):
+    """Small beside what was there: within the margin by its area."""
+    large, small = (120, 70, 30), (250, 50, 7)
+    (side,) = compared(hip(known, large), hip(known, large, small)).overall.sides
+    assert side.growth.change_high_mm2 < side.growth.margin_mm2 or side.verdict == "spreading"
+    assert side.verdict in {"cannot tell", "spreading"}
+
+
+def test_what_is_seen_on_one_film_only_is_not_told(known):
+    for pair in ((hip(known), hip(known, NODULE)), (hip(known, NODULE), hip(known))):
+        (side,) = compared(*pair).overall.sides
+        assert (side.verdict, side.growth) == ("cannot tell", None)
+        assert "on one film only" in side.statement
+
+
+def test_other_projections_say_what_would_settle_it(known):
+    (side,) = compared(hip(known, NODULE), hip(known, NODULE, view=View.FROG_LEG)).overall.sides
+    assert side.statement == (
+        "Cannot tell: the films are of different projections. Films of the same projection would settle it."
+    )
+
+
+def test_sides_without_ectopic_bone_on_either_film_are_stable(known):
+    (side,) = compared(hip(known), hip(known)).overall.sides
+    assert (side.verdict, side.growth.change_low_mm2, side.growth.change_high_mm2) == ("stable", -20.0, 20.0)

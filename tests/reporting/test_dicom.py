@@ -23,13 +23,13 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.batch.work import Job, Settings, work
+from ho_imaging.findings.outline import filled
 from ho_imaging.network import inference
 from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.reporting.build import image_result
 from ho_imaging.reporting.dicom import codes, study_objects
 from ho_imaging.reporting.dicom.headers import without_unsound
 from ho_imaging.reporting.dicom.identity import Maker, stable_uid
-from ho_imaging.reporting.dicom.masks import fill
 from ho_imaging.reporting.dicom.presentation import presentation_state
 from ho_imaging.reporting.schema import ModelResult, SoftwareResult
 from ho_imaging.vocabulary import Status, Structure
@@ -617,7 +617,7 @@ def test_what_nothing_can_refer_to_is_said(analysed, tmp_path):
 def test_outlines_are_filled_with_their_holes():
     square = [(9.5, 9.5), (9.5, 29.5), (29.5, 29.5), (29.5, 9.5)]
     hole = [(14.5, 14.5), (14.5, 19.5), (19.5, 19.5), (19.5, 14.5)]
-    mask = fill([square, hole], (40, 40))
+    mask = filled([square, hole], (40, 40))
     assert mask.sum() == 20 * 20 - 5 * 5
     assert not mask[15:20, 15:20].any()
 
@@ -830,3 +830,47 @@ def test_frames_state_the_spacing_they_were_measured_with(analysed):
     shared = written(analysis.to_dicom()[0]).SharedFunctionalGroupsSequence[0]
     assert list(shared.PixelMeasuresSequence[0].PixelSpacing) == list(analysis.result.images[0].measured_spacing_mm)
     assert "PlanePositionSequence" not in shared
+
+
+PARTS = (
+    ((100.0, 100.0), (100.0, 160.0), (140.0, 160.0), (140.0, 100.0)),
+    ((110.0, 120.0), (110.0, 130.0), (120.0, 130.0), (120.0, 120.0)),  # a hole
+    ((200.0, 100.0), (200.0, 110.0), (220.0, 110.0), (220.0, 100.0)),
+    ((240.2, 100.2), (240.2, 100.4), (240.4, 100.3)),  # no pixel's centre lies in it
+)
+PARTS_AREA_PX = 40 * 60 - 10 * 10 + 20 * 10 + 0.02
+
+
+def test_every_object_holds_every_contour_of_a_nodule(analysed):
+    """Areas by the shoelace formula and by counting pixels, against what was drawn."""
+    source = make_source()
+    result = analysed(source).result
+    nodule = result.findings[0].model_copy(update={"contours_px": PARTS, "area_px": PARTS_AREA_PX, "area_mm2": None})
+    made = by_modality(result.model_copy(update={"findings": (nodule,)}).to_dicom([source]))
+    report = hd.sr.srread(to_file(made["SR"][0]))
+    (group,) = report.content.get_planar_roi_measurement_groups()
+    points = np.asarray(group.roi.value)
+    x, y = points.T
+    assert np.array_equal(points[0], points[-1])
+    assert abs(0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) == pytest.approx(PARTS_AREA_PX, abs=0.01)
+    told = {(round(float(a), 1), round(float(b), 1)) for a, b in points}
+    assert told == {(round(c + 0.5, 1), round(r + 0.5, 1)) for part in PARTS for r, c in part}
+    (area,) = group.get_measurements(name=codes.AREA)
+    assert area.value == pytest.approx(PARTS_AREA_PX)
+    mask = np.squeeze(pydicom.pixels.pixel_array(made["SEG"][0])).astype(bool)
+    assert mask[100:141, 100:161].sum() + mask[200:221, 100:111].sum() + mask[240, 100] == mask.sum()
+    assert mask[240, 100]
+    assert mask[210, 105]
+    assert not mask[115, 125]
+    state = made["PR"][0]
+    lines = [g for a in state.GraphicAnnotationSequence for g in a.get("GraphicObjectSequence", [])]
+    closed = [np.asarray(g.GraphicData).reshape(-1, 2) for g in lines]
+    closed = [line for line in closed if np.array_equal(line[0], line[-1])]
+    assert sorted(len(line) - 1 for line in closed) == [3, 4, 4, 4]
+
+
+def to_file(item):
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, item, enforce_file_format=True)
+    buffer.seek(0)
+    return buffer

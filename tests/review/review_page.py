@@ -142,6 +142,7 @@ def make_result(
             view="ap", laterality="bilateral", spacing_mm=spacing_mm,
             spacing_basis="none" if spacing_mm is None else "calibrated", measured_spacing_mm=spacing_mm,
             measured_basis="none" if spacing_mm is None else "calibrated", sides=("right", "left"),
+            sides_meet_px=0.0,  # every nodule lies on the left
         )
         for uid, (path, rows, columns) in films.items()
     )  # fmt: skip

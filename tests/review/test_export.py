@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -20,11 +22,16 @@ from ho_imaging.cli import main
 from ho_imaging.errors import UsageError
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.reading import read_radiograph
-from ho_imaging.review.decisions import Decision, ReviewStore
+from ho_imaging.reporting.counting import counted_findings
+from ho_imaging.reporting.dicom import codes
+from ho_imaging.review.decisions import Decision, ReviewStore, review_state
 from ho_imaging.review.dicom import reading_objects
 from ho_imaging.review.export import export_reviews, reviewed_studies, split_of
 from ho_imaging.review.plan import ReadingPlan, write_plan
 from ho_imaging.review.readings import reader_reading
+from ho_imaging.review.reviewed_result import reviewed_result
+from ho_imaging.study_report.material import Material
+from ho_imaging.study_report.page import report_html
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT
 from ho_imaging.training.config import load_config
 from ho_imaging.training.evaluate import evaluate_studies
@@ -369,6 +376,41 @@ def test_an_added_nodule_is_told_by_its_reader_and_outline(analysed, batch):
     assert other != once
     triangle = [[[120.0, 60.0], [150.0, 60.0], [150.0, 90.0]]]
     assert len(added("A", ("add", "R3", {"outline": triangle})) - {once}) == 1
+
+
+def test_report_and_dicom_of_a_reading_tell_the_same(analysed, batch):
+    """A nodule of two parts beside a hip that had none: side, grade, count and area, read back by highdicom."""
+    result = analysed.analyses[NARROW].result
+    image = result.images[0]
+    shows = {side.side: {f.id for f in result.findings if f.side == side.side} for side in result.severity.sides}
+    side = min(shows, key=lambda name: len(shows[name]))
+    # Well inside the side's half of the film.
+    low, high = (0.0, image.sides_meet_px) if image.sides[0] == side else (image.sides_meet_px, image.columns - 1.0)
+    x = 0.5 * (low + high)
+    parts = [[[x, 60.0], [x + 30, 60.0], [x + 30, 90.0], [x, 90.0]], [[x, 120.0], [x + 10, 120.0], [x, 130.0]]]
+    batch.decide(
+        NARROW, "AB", ("add", "R1", {"outline": parts}),
+        ("regrade", None, {"side": side, "system": "brooker", "from": None, "to": "I"}), ("commit", None, {}),
+    )  # fmt: skip
+    decisions = batch.store.read(result.study_uid, "AB")
+    reading = reader_reading(result, decisions)
+    reviewed = reviewed_result(result, reading)
+    (added,) = (nodule for nodule in reading.nodules if nodule.id == "R1")
+    assert (added.side, added.area_px) == (side, pytest.approx(900.0 + 50.0))
+    count = sum(finding.side == side for finding in counted_findings(reviewed))
+    assert count == len(shows[side]) + 1
+    report = next(item for item in reading_objects(result, reading) if item.Modality == "SR")
+    report = hd.sr.ComprehensiveSR.from_dataset(report)
+    group = next(
+        g for g in report.content.get_planar_roi_measurement_groups() if g.tracking_identifier.startswith("HO R1")
+    )
+    a, b = np.asarray(group.roi.value).T
+    assert abs(0.5 * (np.dot(a, np.roll(b, -1)) - np.dot(b, np.roll(a, -1)))) == pytest.approx(950.0, abs=1.0)
+    (of_side,) = (g for g in report.content.get_image_measurement_groups() if g.tracking_identifier == f"{side} side")
+    assert of_side.get_measurements(name=codes.COUNT)[0].value == count
+    assert "I" in [e.value.meaning.split()[-1] for e in of_side.get_qualitative_evaluations()]
+    page = re.sub(r"<[^>]+>|\s+", " ", report_html(Material(result, reviews=[review_state(result, decisions)])))
+    assert re.search(rf"I +\(AB; {count} nodule", page)
 
 
 def test_another_reading_is_another_object_and_the_same_the_same(analysed, objects, batch):

@@ -275,3 +275,18 @@ def test_a_blinded_page_holds_nothing_of_the_model(reading):
     hands.until("review.state.committed")
     assert "Spurs leave 15.0 mm." in hands.browser.find_element("tag name", "body").text
     assert [d.action for d in session.decisions] == ["open", "commit"]
+
+
+def test_finish_asks_about_a_grade_without_nodules_and_keeps_the_answer(reading):
+    hands, session = reading()
+    for number in range(4):
+        hands.keys("j", "x")
+        hands.until(f"review.state.findings[{number}].status === 'rejected'")
+    card = "document.querySelector('.ho-side[data-side=left]').textContent"
+    assert "You changed: F1 rejected, F2 rejected" in hands.js(card)
+    assert "outlines of bones were not kept" in hands.js(card)
+    hands.keys("q")
+    assert "no nodule is left or drawn" in hands.js("document.querySelector('.ho-dialog').textContent")
+    hands.keys("\ue009\ue007")  # Ctrl+Enter
+    hands.until("review.state.committed")
+    assert session.decisions[-1].value == {"confirmed": [{"side": "left", "grade": "II", "nodules": []}]}

@@ -46,7 +46,7 @@ def test_a_decision_is_on_disk_before_the_viewer_is_told(start):
     for answer in session.handle({"type": "decide", "action": "accept", "target": "F1", "seq": 1, "view": "v"}):
         last = json.loads(session.lines.read_text().splitlines()[-1])
         assert (last["action"], last["target"], last["image_uid"]) == ("accept", "F1", FILM)
-        assert last["model"] == {"name": "test", "version": "1", "sha256": "a" * 64}
+        assert last["model"] == {"name": "test", "version": "1", "sha256": "a" * 64, "site": None}
         assert (answer.content["ack"], answer.content["view"]) == (1, "v")
         assert statuses(answer.content) == {"F1": "accepted", "F2": "unseen", "F3": "unseen", "F4": "unseen"}
 

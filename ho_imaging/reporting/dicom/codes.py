@@ -12,7 +12,8 @@ import re
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
-from ho_imaging.vocabulary import Region, Side, Structure
+from ho_imaging.reporting.anatomic_codes import SIDE_CODES, SITE_CODES
+from ho_imaging.vocabulary import Structure
 
 __all__ = [
     "ALGORITHM_FAMILY",
@@ -96,18 +97,8 @@ SCORE_POINTS = _standard("{score}", "UCUM", "score")
 NODULES = _standard("{nodules}", "UCUM", "nodules")
 PIXELS = _standard("{pixels}", "UCUM", "pixels")
 
-SIDES = {  # CID 244
-    Side.LEFT: _standard("7771000", "SCT", "Left"),
-    Side.RIGHT: _standard("24028007", "SCT", "Right"),
-}
-_HIP = _standard("29836001", "SCT", "Hip")
-SITES = {  # CID 4
-    Region.HIP: _HIP,
-    Region.PELVIS: _HIP,  # findings of a pelvis film are graded hip by hip
-    Region.THIGH: _standard("68367000", "SCT", "Thigh"),
-    Region.KNEE: _standard("72696002", "SCT", "Knee"),
-    Region.RESIDUAL_LIMB: _standard("68367000", "SCT", "Thigh"),
-}
+SIDES = {side: _standard(value, "SCT", meaning) for side, (value, meaning) in SIDE_CODES.items()}
+SITES = {region: _standard(value, "SCT", meaning) for region, (value, meaning) in SITE_CODES.items()}
 STRUCTURES = {  # category (CID 7150) and type (CID 7304, 7151)
     Structure.PELVIS: (ANATOMICAL_STRUCTURE, _standard("118645006", "SCT", "Bone structure of pelvis")),
     Structure.FEMUR: (ANATOMICAL_STRUCTURE, _standard("71341001", "SCT", "Femur")),

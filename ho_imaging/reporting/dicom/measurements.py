@@ -30,9 +30,10 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
+from ho_imaging.reporting.counting import counted_findings
 from ho_imaging.reporting.dicom import codes
 from ho_imaging.reporting.dicom.identity import Maker, as_reference, take_over
-from ho_imaging.reporting.dicom.masks import outer_contour, to_image_coordinates, within
+from ho_imaging.reporting.dicom.masks import one_outline, to_image_coordinates, within
 from ho_imaging.reporting.dicom.segmentation import tracking
 from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Region, Side
@@ -43,7 +44,7 @@ SERIES_NUMBER = 8802
 _LONGEST_DESCRIPTION = 64
 """Characters of a long string (PS3.5 6.2, LO)."""
 MOST_POINTS = 2000
-"""Points of an outline that a report carries; more are thinned evenly."""
+"""Points of a nodule's outline that a report carries; more are thinned evenly."""
 
 
 def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker: Maker) -> ComprehensiveSR:
@@ -68,7 +69,8 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         if finding.sop_instance_uid in sources and finding.contours_px
     ]
     if result.severity is not None:
-        groups += [_side(side, result.findings, images, sources, algorithm, maker) for side in result.severity.sides]
+        counted = counted_findings(result)
+        groups += [_side(side, counted, images, sources, algorithm, maker) for side in result.severity.sides]
     evidence = [as_reference(source) for source in sources.values()]
     first = evidence[0]
     report = MeasurementReport(
@@ -131,12 +133,7 @@ def _nodule(
     algorithm: AlgorithmIdentification,
     maker: Maker,
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    outline = outer_contour(finding.contours_px)
-    if len(outline) > MOST_POINTS:
-        outline = outline[np.linspace(0, len(outline) - 1, MOST_POINTS).round().astype(int)]
-    points = within(to_image_coordinates(outline), source)
-    if not np.array_equal(points[0], points[-1]):
-        points = np.vstack([points, points[:1]])
+    points = within(to_image_coordinates(one_outline(finding.contours_px, MOST_POINTS)), source)
     identifier, uid = tracking(maker, finding)
     observer = maker.observer
     drawn = observer is not None and (finding.id in observer.drawn or finding.id in observer.reshaped)
@@ -168,7 +165,7 @@ def _nodule(
 
 def _side(
     side: SideResult,
-    findings: Sequence[FindingResult],
+    counted: Sequence[FindingResult],
     images: Mapping[str, ImageResult],
     sources: Mapping[str, Dataset],
     algorithm: AlgorithmIdentification,
@@ -176,7 +173,7 @@ def _side(
 ) -> MeasurementsAndQualitativeEvaluations:
     rests_on = side.evidence.sop_instance_uid or ""
     image, source = images.get(rests_on), sources.get(rests_on)
-    here = [finding for finding in findings if finding.sop_instance_uid == rests_on and finding.side == side.side]
+    here = [finding for finding in counted if finding.side == side.side]
     # A viewer that draws what a report measures (OHIF) fails on a group that lies nowhere on its film.
     where = None if source is None or image is None else _inferred_from(_part_of_film(side, image, source), source)
     measures = [Measurement(name=codes.COUNT, value=len(here), unit=codes.NODULES, referenced_coordinates=where)]

@@ -105,8 +105,10 @@ def _outline(finding: FindingResult, source: Dataset) -> list[GraphicObject]:
     lines = []
     for contour in finding.contours_px:
         points = approximate_polygon(np.asarray([*contour, contour[0]], dtype=np.float64), _OUTLINE_TOLERANCE_PX)
-        if len(points) >= 4:
-            lines.append(_line(points, source, filled=False))
+        # A contour near the tolerance's own size is drawn as it is.
+        if len(points) < 4:
+            points = np.asarray([*contour, contour[0]], dtype=np.float64)
+        lines.append(_line(points, source, filled=False))
     lines.append(_line(np.asarray(finding.long_axis_ends_px, dtype=np.float64), source))
     return lines
 

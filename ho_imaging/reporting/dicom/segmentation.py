@@ -21,9 +21,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import DS
 
+from ho_imaging.findings.outline import filled
 from ho_imaging.reporting.dicom import codes
 from ho_imaging.reporting.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
-from ho_imaging.reporting.dicom.masks import fill
 from ho_imaging.reporting.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
 
@@ -61,7 +61,7 @@ def nodule_segmentation(
 ) -> Segmentation | None:
     """Each nodule of a film as a binary segment; ``None`` where there is none: an empty object says nothing."""
     shape = (int(source.Rows), int(source.Columns))
-    kept = [(finding, fill(finding.contours_px, shape)) for finding in findings]
+    kept = [(finding, filled(finding.contours_px, shape)) for finding in findings]
     kept = [(finding, mask) for finding, mask in kept if mask.any()]
     if not kept:
         return None

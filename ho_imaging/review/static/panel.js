@@ -35,8 +35,21 @@ export function sideCard(host, side) {
     lines.push(make("div", { className: "ho-changed" }, `Your grade${side.model_grade === null ? "" : `; the model's is ${side.model_grade}`}. ${side.reason ?? ""}`));
   }
   if (side.statement) lines.push(make("div", { className: "ho-statement" }, side.statement));
-  const changed = (side.finding_ids ?? []).filter((id) => host.state.findings.some((f) => f.id === id && (f.reshaped || f.status === "rejected" || f.status === "mimic")));
-  if (changed.length) lines.push(make("div", { className: "ho-quiet" }, `by the model's outlines; you have changed ${changed.join(", ")}`));
+  if (side.changes?.length) lines.push(make("div", { className: "ho-changes" }, `You changed: ${side.changes.join(", ")}.`));
+  const proposal = side.proposal;
+  if (proposal && proposal.grade === null) {
+    lines.push(make("div", { className: "ho-proposal" }, `Choose the grade yourself: ${proposal.why_not}.`));
+  } else if (proposal && proposal.grade !== side.grade) {
+    lines.push(make("div", { className: "ho-proposal" },
+      make("div", {}, `The outlines now give ${systemTitle(side.system)} ${proposal.grade}. ${proposal.statement}`),
+      make("button", { type: "button", "data-propose": side.side, onclick: () => host.openGrade(side.side, proposal.grade) },
+        `Grade ${proposal.grade} …`)));
+  } else if (proposal) {
+    lines.push(make("div", { className: "ho-quiet" }, "The outlines now give this grade."));
+  }
+  for (const { text } of (host.state.contradictions ?? []).filter((one) => one.side === side.side)) {
+    lines.push(make("div", { className: "ho-contradiction", role: "alert" }, `${text}.`));
+  }
   if (side.alternatives?.length) lines.push(make("div", { className: "ho-quiet" }, `or ${side.alternatives.join(", ")}`));
   const buttons = make("div", { className: "ho-row" });
   if (side.gap) {

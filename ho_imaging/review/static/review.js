@@ -478,7 +478,8 @@ class Review {
     this.root.focus({ preventScroll: true });
   }
 
-  openGrade(name = null) {
+  // `proposed`: the grade that the outlines give, with the reason it then has.
+  openGrade(name = null, proposed = null) {
     const sides = this.state.sides.map(({ side }) => side);
     const first = name ?? this.state.sides.find(({ grade, changed }) => grade === null && !changed)?.side ?? sides[0];
     const side = choices("side", sides, first, words);
@@ -486,11 +487,12 @@ class Review {
     const fill = () => {
       const about = this.state.sides.find(({ side: which }) => which === side.querySelector(":checked").value);
       const classes = this.study.grades[about.system] ?? [];
-      grades.replaceChildren(make("div", { className: "ho-quiet" }, `${systemTitle(about.system)}${about.model_grade ? `, model: ${about.model_grade}` : ""}`), choices("grade", classes, about.grade));
+      grades.replaceChildren(make("div", { className: "ho-quiet" }, `${systemTitle(about.system)}${about.model_grade ? `, model: ${about.model_grade}` : ""}`), choices("grade", classes, proposed !== null && about.side === name ? proposed : about.grade));
     };
     side.addEventListener("change", fill);
     fill();
     const reason = make("textarea", { name: "reason", rows: 2, maxLength: 2000, placeholder: this.state.hidden ? "why (may stay empty in a blinded reading)" : "why (needed)" });
+    if (proposed !== null) reason.value = "follows from the outlines as I left them";
     const form = dialog(this, "Grade a side", [side, grades, reason], "Keep", () => {
       const to = grades.querySelector(":checked")?.value;
       if (to === undefined) return "Choose a class.";
@@ -536,9 +538,12 @@ class Review {
     const lines = [];
     if (open.length) lines.push(`Not looked at: ${open.join(", ")}.`);
     if (ungraded.length) lines.push(`Without a grade: ${ungraded.join(", ")}.`);
+    const contradictions = this.state.contradictions ?? [];
+    for (const { text } of contradictions) lines.push(`${text}. Finish only if both are meant: your confirmation is kept.`);
     lines.push(this.state.hidden ? "The model's findings are shown after this. It cannot be undone." : "The reading is marked as finished. It cannot be undone; later changes are kept as such.");
-    const form = dialog(this, "Finish the reading?", lines.map((line) => make("p", {}, line)), "Finish", () => {
-      this.decide("commit");
+    const title = contradictions.length ? "Grade and nodules contradict each other. Finish all the same?" : "Finish the reading?";
+    const form = dialog(this, title, lines.map((line) => make("p", {}, line)), contradictions.length ? "Confirm and finish" : "Finish", () => {
+      this.decide("commit", contradictions.length ? { confirmed: contradictions.map(({ side }) => side) } : {});
       return null;
     });
     this.openDialog(form);
