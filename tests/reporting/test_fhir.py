@@ -69,10 +69,8 @@ def test_every_contour_of_a_nodule_is_told(analyse):
 
 
 @pytest.mark.parametrize("release", ["R4", "R5"])
-def test_a_refused_study_names_its_study_and_is_cancelled(analyse, release):
-    network, _ = analyse()
-    network.scope = 0.01
-    _, result = analyse()
+def test_a_refused_study_names_its_study_and_is_cancelled(analyse, tmp_path, release):
+    result = Analyzer(region="chest").analyze(tmp_path / "film.png")
     bundle = read(result.to_fhir(subject="Patient/42", release=release), release)
     (entry,) = bundle.entry
     report = entry.resource
