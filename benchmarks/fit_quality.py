@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.network.model_store import to_toml
+from ho_imaging.toml_file import to_toml
 from ho_imaging.training.quality_fit import fit_quality_correction
 
 LEAST_CANDIDATES = 20
