@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,6 +130,8 @@ def grey_of(channels: NDArray[np.generic], top: float, flags: list[QualityFlag])
 
 def _reduced(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a small copy, or a slightly smoothed one of what is small already."""
+    import cv2  # noqa: PLC0415  (only when a film is read)
+
     rows, columns = values.shape[:2]
     step = round(max(rows, columns) / _LOOK_AT_PX)
     if step < 2:

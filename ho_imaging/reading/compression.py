@@ -10,25 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
-from pydicom.multival import MultiValue
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-)
+from pydicom.uid import HTJ2K, JPEG2000
+
+from ho_imaging.reading.values import read_number, stated_whole, stated_word, values_of
 
 __all__ = [
     "BLOCK_PX",
@@ -97,10 +85,6 @@ _MOST_SAMPLED = 1_500_000
 _MOST_RATIO = 1000.0
 
 _PERHAPS_LOSSY = {JPEG2000, HTJ2K}
-_CODED = {
-    JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSLossless, JPEGLSNearLossless, JPEG2000, JPEG2000Lossless, HTJ2K,
-    HTJ2KLossless, HTJ2KLosslessRPCL,
-}  # fmt: skip
 
 
 class Codec(StrEnum):
@@ -279,51 +263,48 @@ def _is_irreversible(data: bytes, start: int) -> bool:
     return False
 
 
-def compression_of_dataset(dataset: Dataset, frame: int) -> Compression:
+def compression_of_dataset(dataset: Dataset, syntax: str, codestream: bytes) -> Compression:
     """Return how a frame was compressed: by its codestream, else by what the header says of earlier steps.
 
     Parameters
     ----------
     dataset
-        With its pixel data; one that cannot be taken apart is none of this function's business.
-    frame
-        Number of the frame, from 0.
+        The header of the frame.
+    syntax
+        The transfer syntax that the frame was decoded from, whatever the file states.
+    codestream
+        The JPEG, JPEG-LS or JPEG 2000 data of the frame; empty for one that no codec made.
 
     """
-    syntax = str(getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", "") or "")
     known = NOT_KNOWN
-    if syntax in _CODED:
-        raw_bytes = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel", 1) or 1)
-        raw_bytes = raw_bytes * int(dataset.get("BitsAllocated", 16) or 16) // 8
-        frames = max(int(dataset.get("NumberOfFrames", 1) or 1), 1)
-        data = next(islice(generate_frames(dataset.PixelData, number_of_frames=frames), frame, None), b"")
-        known = compression_of_codestream(data, raw_bytes=raw_bytes)
-    stated = str(dataset.get("LossyImageCompression", "") or "")
+    if codestream:
+        raw_bytes = stated_whole(dataset, "Rows") * stated_whole(dataset, "Columns")
+        raw_bytes *= max(stated_whole(dataset, "SamplesPerPixel", 1), 1)
+        raw_bytes = raw_bytes * stated_whole(dataset, "BitsAllocated", 16) // 8
+        known = compression_of_codestream(codestream, raw_bytes=raw_bytes)
     if known.is_lossy:
         return known
+    stated = stated_word(dataset, "LossyImageCompression")
     if stated == "01":
         return _stated(dataset)
-    if syntax in _PERHAPS_LOSSY and stated != "00":
-        # A reversible wavelet may have been cut short: only "00" would say that it was not.
+    said = str(getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", "") or "")
+    if said in _PERHAPS_LOSSY and syntax == said and stated != "00":
+        # The file says that a reversible wavelet may have been cut short, and only "00" would say that it was not.
         return Compression(Codec.JPEG_2000, KnownFrom.HEADER)
     return NOT_KNOWN
 
 
 def _stated(dataset: Dataset) -> Compression:
-    """Return what a header says of loss in earlier steps; of several the last method and all ratios count."""
+    """Return what a header says of loss in earlier steps; of several the last method and all ratios count.
+
+    Ratios that are no numbers, or none that a codec reaches, are left out.
+    """
     codecs = {"ISO_10918_1": Codec.JPEG, "ISO_14495_1": Codec.JPEG_LS, "ISO_15444_1": Codec.JPEG_2000}
-    methods = _several(dataset.get("LossyImageCompressionMethod"))
+    methods = values_of(dataset, "LossyImageCompressionMethod")
     codec = codecs.get(str(methods[-1]).strip().upper(), Codec.UNKNOWN) if methods else Codec.UNKNOWN
-    ratios = [float(ratio) for ratio in _several(dataset.get("LossyImageCompressionRatio"))]
-    believable = [ratio for ratio in ratios if 1.0 < ratio < _MOST_RATIO]
+    ratios = [read_number(ratio) for ratio in values_of(dataset, "LossyImageCompressionRatio")]
+    believable = [ratio for ratio in ratios if ratio is not None and 1.0 < ratio < _MOST_RATIO]
     return Compression(codec, KnownFrom.HEADER, ratio=float(np.prod(believable)) if believable else None)
-
-
-def _several(value: object) -> list[Any]:
-    """Return the values of an element that may hold none, one or many."""
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
 
 
 def find_block_grid(values: NDArray[np.generic]) -> BlockGrid | None:

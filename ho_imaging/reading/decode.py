@@ -67,10 +67,11 @@ _KNOWN_PHOTOMETRIC = ("MONOCHROME", "PALETTE", "RGB", "YBR")
 class Stored:
     """Stored values of one frame: ``values`` (rows, columns) or (rows, columns, 3), integers, unused bits cleared.
 
-    ``syntax``: what they were decoded from, which may not be what the file states.
+    ``syntax``: what they were decoded from, which may not be what the file states. ``codestream``: the frame's JPEG,
+    JPEG-LS or JPEG 2000 data, empty where no codec made it.
     """
 
-    __slots__ = ("bits", "flags", "signed", "syntax", "values")
+    __slots__ = ("bits", "codestream", "flags", "signed", "syntax", "values")
 
     def __init__(
         self,
@@ -79,12 +80,14 @@ class Stored:
         signed: bool,
         flags: tuple[QualityFlag, ...],
         syntax: UID = ExplicitVRLittleEndian,
+        codestream: bytes = b"",
     ) -> None:
         self.values = values
         self.bits = bits
         self.signed = signed
         self.flags = flags
         self.syntax = syntax
+        self.codestream = codestream
 
 
 def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> Stored:
@@ -152,6 +155,7 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     if said is not None and said.signed not in {None, signed}:
         stored = _without_jumps(stored)
     stored.syntax = syntax
+    stored.codestream = said.data if said is not None else b""
     return stored
 
 

@@ -214,13 +214,14 @@ def _radiograph(
     flags: list[QualityFlag] = list(header_flags(dataset))
     stored = decode_frame(dataset, number, max_pixels)
     flags += stored.flags
+    known = compression_of_dataset(dataset, stored.syntax, stored.codestream)
     padding = _padding(dataset, stored) if stored.values.ndim == 2 else None
     stored = _grey(dataset, stored, flags)
     pixels = _shown(dataset, stored, padding, voi, flags, whole_range=whole_range)
     acquired, date_flags = date_acquired(dataset)
     description = describe(dataset)
     spacing, spacing_flags = read_spacing(dataset, (rows, columns))
-    compression = with_pixels(compression_of_dataset(dataset, number), stored.values)
+    compression = with_pixels(known, stored.values)
     flags += [
         *description.flags,
         *spacing_flags,
