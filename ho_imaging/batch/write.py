@@ -96,6 +96,14 @@ def write_objects(
         if problems is not None:
             problems.append(f"No DICOM objects: {error.reason}.")
         made = []
+    except Exception as error:  # whatever a header does to a library must not cost the result
+        # Its words may hold the patient's data.
+        name = type(error).__name__
+        logger.warning("study %s gets no DICOM objects: internal error (%s)", analysis.result.study_uid, name)
+        logger.debug("trace", exc_info=True)
+        if problems is not None:
+            problems.append(f"No DICOM objects: internal error ({name}).")
+        made = []
     place = folder / DICOM_FOLDER
     if not made and not place.is_dir():
         return made
