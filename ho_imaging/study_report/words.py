@@ -18,6 +18,9 @@ WORDS: Mapping[str, str] = {
     "right": _("right"),
     "bilateral": _("both sides"),
     "unknown": _("not known"),
+    # how a file wants its film shown
+    "window": _("window"),
+    "VOI_lookup_table": _("VOI lookup table"),
     # how an input ended
     "done": _("analysed"),
     "refused": _("refused"),

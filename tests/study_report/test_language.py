@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+from pydicom.uid import JPEGLosslessSV1
 
 import ho_imaging
 from ho_imaging.errors import UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
+from ho_imaging.reading.attributes import ATTRIBUTES
 from ho_imaging.reporting.schema import RESEARCH_USE
 from ho_imaging.severity import FilmReading, grade_study
 from ho_imaging.study_report.language import languages, load_language
@@ -69,7 +71,7 @@ def test_german_is_german():
                 "", re.sub(r"frame=0|region=|Secondary Capture|Photometric Interpretation", "", text)
             )
             assert not ENGLISH.search(plain), text
-        if message.string == message.id:
+        if message.string == message.id and re.search(r"\w", PLACEHOLDER.sub("", message.id)):
             same.add(message.id)
     # What is Latin or a name in both.
     assert same <= {"Thorax", "Hand", "Femur", "Amputation", "Fabella", "Clips", "axial", "R", "L"}
@@ -108,8 +110,52 @@ def english_parts(text):
 def test_every_quality_flag_can_be_said_in_german():
     texts = set(strings_of({"QualityFlag"}, "reading", 1))
     assert len(texts) > 25
-    # One has a clause that only the code knows.
-    assert {text for text in texts if english_parts(text)} == {"7 7: it was not believed."}
+    # Some have clauses that only the code knows: see below.
+    assert {text for text in texts if english_parts(text)} == {
+        "7 7.",
+        "7 77.",
+        "7 7: it was not believed.",
+        "7 cannot be read: 7.",
+        "7 is 7: it was not used.",
+        "ModalityLUTSequence 7: stored values are taken as they are.",
+        "VOILUTSequence 7: it was not used.",
+    }
+
+
+def clauses_of(module):
+    """Literal and formatted texts of a module that say what is wrong with an attribute."""
+    for node in ast.walk(ast.parse((PACKAGE / "reading" / module).read_text(encoding="utf-8"))):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
+        # One that ends with a space is the first part of a formatted one.
+        if isinstance(text, str) and re.fullmatch(r"(is|has|makes|names|states|does not state) \w[^.]*[^. ]", text):
+            yield text
+
+
+def test_every_flag_of_an_attribute_can_be_said_in_german():
+    wrong = {text for module in ("attributes.py", "values.py") for text in clauses_of(module)}
+    tables = set(clauses_of("luts.py")) | set(strings_of({"LookupTableError"}, "reading", 0))
+    assert len(wrong) >= 12
+    assert len(tables) >= 9
+    said = {f"{keyword} {text}." for text in tables for keyword in ("VOILUTSequence", "ModalityLUTSequence")}
+    said |= {f"VOILUTSequence {text}: it was not used." for text in tables if ": " not in text}
+    said |= {f"ModalityLUTSequence {text}: stored values are taken as they are." for text in tables if ": " not in text}
+    for text in wrong:
+        is_repaired = "was read" in text or "several times" in text
+        endings = {"."} if is_repaired else {f": {attribute.otherwise}." for attribute in ATTRIBUTES if attribute.check}
+        said |= {f"{attribute.keyword} {text}{ending}" for attribute in ATTRIBUTES[:1] for ending in endings}
+    said |= {f"{attribute.keyword} cannot be read: {attribute.otherwise}." for attribute in ATTRIBUTES}
+    said |= {f"StudyDate is {when}: it was not used." for when in ("in the future", "before the patient's birth")}
+    for kind in ("window", "VOI lookup table"):
+        said |= {
+            f"The stated {kind} hides 12 % of the film's detail{end}"
+            for end in (", perhaps bone.", ": it was not used.")
+        }
+    for held in ("uncompressed data", "bare JPEG-LS data", "JPEG Baseline data"):
+        said.add(f"The file states {JPEGLosslessSV1.name} and holds {held}: it was decoded as that.")
+    said.add("A stated window is not allowed by the standard: it was not used.")
+    assert {text for text in said if english_parts(text)} == set()
 
 
 CONTRADICTED = "ImageLaterality says right, but the film shows both hips: each side is graded where it lies."
