@@ -30,6 +30,11 @@ LAID_IN_BLUR_PX = (0.4, 1.5)
 """How sharp real films are on the prepared grid; a nodule laid in is as sharp as one of them."""
 
 
+FILM_LANES = 2
+"""Steps that follow each other are of so many lanes, and those of one lane share films: batches must not depend on the
+number of workers, and with two, as many as a run has by default, no film is made twice."""
+
+
 EDGE_PX = 4
 """So far from a nodule a pixel weighs as much as the nodule does."""
 
@@ -102,7 +107,7 @@ class StepBatches(Dataset[Batch]):
         self._config = config
         self._make_film = make_film
         self._steps = steps
-        self._group: tuple[tuple[int, int, int], list[Drawn]] | None = None
+        self._shared: dict[tuple[int, int, int], list[Drawn]] = {}
 
     def __len__(self) -> int:
         return self._steps
@@ -130,24 +135,30 @@ class StepBatches(Dataset[Batch]):
         return self._collate(crops, drawn, pixel_mm)
 
     def _draw_films(self, step: int, count: int) -> list[Drawn]:
-        """Return the ``count`` films of a step; ``data.steps_per_film`` steps of one worker share them.
+        """Return the ``count`` films of a step; every ``FILM_LANES``-th step shares them, ``steps_per_film`` in all.
 
-        Making a film costs four times what cutting a crop from it does, and no two crops are changed alike.
+        Making a film costs four times what cutting a crop from it does, and no two crops are changed alike. Workers
+        take steps in turn: with as many workers as lanes each makes its own films and no other does.
         """
         data = self._config.data
-        lanes = max(1, self._config.run.workers)
-        key = (step % lanes, step // (lanes * data.steps_per_film), count)
-        if self._group is None or self._group[0] != key:
+        # With one step a film the key is the step; with more it still does not depend on the number of workers.
+        lane, group = step % FILM_LANES, step // (FILM_LANES * data.steps_per_film)
+        key = (lane, group, count)
+        if key not in self._shared:
             known = read_hard_spots(self._hard_spots) if self._hard_spots is not None and data.hard_share > 0 else []
             spots = [spot for spot in known if spot.case in self._by_name]
-            rng = np.random.default_rng([self._config.run.seed, 2**34, *key[:2]])
+            rng = np.random.default_rng([self._config.run.seed, 2**34, lane, group])
             films: list[Drawn] = []
             for _ in range(count):
                 # Nothing is drawn from the generator without films, so that such runs stay what they were.
                 is_reviewed = bool(self._films) and rng.random() < data.film_share
                 films.append(self._draw_film(rng) if is_reviewed else self._draw_case(spots, rng))
-            self._group = (key, films)
-        return self._group[1]
+            # One process takes the lanes in turn and keeps the films of each.
+            self._shared = {
+                other: made for other, made in self._shared.items() if other[0] != lane or other[1] == group
+            }
+            self._shared[key] = films
+        return self._shared[key]
 
     def _draw_case(self, spots: Sequence[HardSpot], rng: np.random.Generator) -> Drawn:
         data = self._config.data

@@ -63,7 +63,8 @@ class DataConfig(_Strict):
     crops_per_film: Count = 2
     """Crops cut from one simulated film: more cost less simulation, fewer give more varied batches."""
     steps_per_film: Count = 1
-    """So many steps of a worker cut their crops from the same films: a film costs four times what a crop does."""
+    """So many steps cut their crops from the same films: a film costs four times what a crop does. This saves time with
+    two workers or fewer; more make some films several times."""
     coarse_steps: Annotated[int, Field(ge=0)] = 0
     """So many steps at the start show each crop in half the pixels a side, and cut twice as many from a film: what
     bones and bodies look like is learnt at less cost (progressive resizing)."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ho_imaging.training.batches import StepBatches, nodule_weights
+from ho_imaging.training.batches import FILM_LANES, StepBatches, nodule_weights
 from ho_imaging.training.cases import IGNORE_BIT, MIMIC_BIT, list_cases
 from ho_imaging.training.config import load_config
 
@@ -76,8 +76,7 @@ def test_steps_that_share_films_cut_other_crops_and_depend_on_the_step_alone(toy
 
     config = load_config(toy_config)
     shared = config.model_copy(update={"data": config.data.model_copy(update={"steps_per_film": 3})})
-    lanes = max(1, config.run.workers)
-    steps = [lanes * step for step in range(3)]
+    steps = [FILM_LANES * step for step in range(3)]
     cases = list_cases(config.data.cases, "train")
     reader = StepBatches(cases, shared, counted, 100)
     first = [reader[step] for step in steps]
@@ -85,8 +84,41 @@ def test_steps_that_share_films_cut_other_crops_and_depend_on_the_step_alone(toy
     assert not torch.equal(first[0].films, first[1].films)
     again = StepBatches(cases, shared, toy_film_maker, 100)[steps[2]]
     torch.testing.assert_close(first[2], again, rtol=0, atol=0)
-    _ = reader[lanes * 3]
+    _ = reader[FILM_LANES * 3]
     assert len(made) == 2 * films
+
+
+@pytest.mark.parametrize("steps_per_film", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_batches_do_not_depend_on_the_number_of_workers(toy_config, toy_film_maker, steps_per_film, workers):
+    """Each of some workers takes every so-many-th step, as a data loader gives them out."""
+    config = load_config(toy_config)
+    cases = list_cases(config.data.cases, "train")
+    data = config.data.model_copy(update={"steps_per_film": steps_per_film})
+    run = config.run.model_copy(update={"workers": workers})
+    shared = config.model_copy(update={"data": data, "run": run})
+    readers = [StepBatches(cases, shared, toy_film_maker, 100) for _ in range(workers)]
+    alone = config.model_copy(update={"data": data, "run": config.run.model_copy(update={"workers": 0})})
+    for step in range(8):
+        expected = StepBatches(cases, alone, toy_film_maker, 100)[step]
+        for one, two in zip(readers[step % workers][step], expected, strict=True):
+            torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+def test_one_process_makes_no_film_of_shared_steps_twice(toy_config, toy_film_maker):
+    made = []
+
+    def counted(case, rng):
+        made.append(case)
+        return toy_film_maker(case, rng)
+
+    config = load_config(toy_config)
+    shared = config.model_copy(update={"data": config.data.model_copy(update={"steps_per_film": 3})})
+    reader = StepBatches(list_cases(config.data.cases, "train"), shared, counted, 100)
+    _ = [reader[step] for step in range(FILM_LANES)]
+    films = len(made)
+    _ = [reader[step] for step in range(FILM_LANES, 3 * FILM_LANES)]
+    assert len(made) == films
 
 
 def test_small_nodules_weigh_by_the_root_of_their_area():
