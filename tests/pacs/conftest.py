@@ -245,6 +245,9 @@ def send(port: int, films: list[Dataset], *, called: str = "HO_IMAGING", calling
     if not association.is_established:
         return [None] * len(films)
     for film in films:
+        # One that is sent before the association's thread went on after the last may lose its answer to that thread.
+        while association.is_established and association._is_paused:
+            time.sleep(0.001)
         try:
             statuses.append(association.send_c_store(film).get("Status"))
         except (RuntimeError, ValueError):
