@@ -156,3 +156,20 @@ def test_damaged_headers_never_raise(film):
         for place in rng.integers(2, 700, 4):
             damaged[place] = rng.integers(256)
         compression_of_codestream(bytes(damaged))
+
+
+@pytest.mark.parametrize("stated", [JPEG2000, JPEGLSNearLossless])
+def test_a_wrong_transfer_syntax_says_nothing_of_loss(film, make_film, stated):
+    plain = make_film(film.astype(np.uint16) * 16)
+    plain.file_meta.TransferSyntaxUID = stated
+    assert read_radiograph(plain).compression == NOT_KNOWN
+    reversible = make_film(film.astype(np.uint16) * 16)
+    reversible.compress(JPEG2000Lossless, generate_instance_uid=False)
+    reversible.file_meta.TransferSyntaxUID = JPEGLSNearLossless
+    assert read_radiograph(reversible).compression == NOT_KNOWN
+
+
+def test_ratios_that_are_no_numbers_are_left_out(make_film):
+    stated = make_film(LossyImageCompression="01")
+    stated.add_new("LossyImageCompressionRatio", "LO", ["ten", "8"])
+    assert read_radiograph(stated).compression.ratio == pytest.approx(8.0)
