@@ -124,6 +124,7 @@ def report_html(material: Material, language: str = "en") -> str:
         card=material.card,
         reviews=tuple(_reviews(material)),
         reader_grades=_reader_grades(material),
+        without_paths=functools.partial(_without_paths, result),
         research_use=RESEARCH_USE,
         running_title=result.study_uid if is_uid(result.study_uid) else "",
     )
@@ -157,6 +158,14 @@ def _environment(code: str) -> Environment:
         "MM": _MM,
     }
     return environment
+
+
+def _without_paths(result: StudyResult, text: str | None) -> str | None:
+    """Name films by number where a text names their files: a path may tell a name."""
+    named = sorted(((image.path, n) for n, image in enumerate(result.images, start=1) if image.path), reverse=True)
+    for path, number in named:  # of two paths of which one begins the other, the longer first
+        text = text and text.replace(path, f"film {number}")
+    return text
 
 
 def _without_controls(value: object) -> object:

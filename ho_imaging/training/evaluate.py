@@ -57,7 +57,7 @@ class Lesion(_Record):
 
 
 class Alarm(_Record):
-    """A candidate that is no nodule, with the mimics it lies on; ``reported``: it reaches the operating threshold."""
+    """A candidate that is no nodule, with the mimics it lies on; ``reported``: a finding lies on it."""
 
     score: float
     mimics: tuple[str, ...] = ()
@@ -289,15 +289,18 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
             lesions[-1] = lesions[-1].model_copy(update=measures)
     mimics = {name.removeprefix("mimic_"): mask[pick] for name, mask in truth.masks.items() if name[:6] == "mimic_"}
     threshold = film.prediction.thresholds[Structure.HO]
+    # What reaches the threshold but is too small for a nodule, or on a film too coarse, is reported to nobody.
+    outlined = np.zeros(labels.shape, dtype=bool)
+    for finding in film.reading.findings:
+        outlined |= finding.mask
     alarms = tuple(
         Alarm(
             score=float(score),
             mimics=tuple(kind for kind, mask in mimics.items() if mask.flat[pixels].any()),
-            reported=bool(score >= threshold),
+            reported=bool(outlined.flat[pixels].any()),
         )
         for score, pixels in zip(matched.false_alarm_scores, matched.false_alarm_pixels, strict=True)
-        # A candidate reaches far beyond what a reader saw outlined: what of it would be reported decides, or its peak.
-        if left_open.flat[pixels[probability.flat[pixels] >= min(threshold, score)]].mean() < OPEN_SHARE
+        if left_open.flat[_decisive(pixels, outlined, probability, min(threshold, score))].mean() < OPEN_SHARE
     )
     judged = _judged(film.reading.findings, labels > 0, left_open)
     return {
@@ -311,6 +314,17 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
         "dice": _dices(film, truth, pick, valid, labels, ignore),
         "reliability": _reliability(probability, labels > 0, valid & ~ignore),
     }
+
+
+def _decisive(
+    pixels: NDArray[np.intp], outlined: NDArray[np.bool_], probability: NDArray[np.float32], level: float
+) -> NDArray[np.intp]:
+    """Return what of a candidate a reader saw outlined, or its part from a level on where nothing of it was.
+
+    A candidate reaches far beyond its outlines, and may hold parts that are too small to be outlined.
+    """
+    seen = pixels[outlined.flat[pixels]]
+    return seen if seen.size else pixels[probability.flat[pixels] >= level]
 
 
 def _judged(

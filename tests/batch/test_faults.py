@@ -120,7 +120,7 @@ def test_a_tenth_of_the_films_is_damaged_and_the_others_do_not_notice(put, tmp_p
 
 def test_films_with_one_sop_instance_uid_are_analysed_once_and_the_other_is_named(put, tmp_path):
     first = put(1, "a.dcm")
-    second = put(1, "b.dcm", PatientID="another")
+    second = put(1, "b.dcm")
     third = put(2, "c.dcm")
     out = tmp_path / "out"
     run_batch([tmp_path / "films"], out, CHEST, HERE)
@@ -129,6 +129,25 @@ def test_films_with_one_sop_instance_uid_are_analysed_once_and_the_other_is_name
     assert ended[str(second)] == ("refused", f"same SOP Instance UID as {first}: the first one is used")
     assert "chest" in ended[str(third)][1]
     assert len(list(out.glob("studies/*/result.json"))) == 2
+
+
+def test_copies_of_one_sop_instance_uid_that_name_two_patients_refuse_their_study_alone(put, tmp_path):
+    first = put(1, "a.dcm")
+    second = put(1, "b.dcm", PatientID="another")
+    third = put(2, "c.dcm")
+    out = tmp_path / "out"
+    counts = run_batch([tmp_path / "films"], out, CHEST, HERE)
+    ended = inputs(out)
+    assert set(ended) == {str(first), str(second), str(third)}
+    for path in (first, second):
+        status, reason = ended[str(path)]
+        assert status == "refused"
+        assert reason.startswith(
+            f"images of two patients in one study: Patient ID differs between {first} and {second} ("
+        )
+        assert "another" not in reason
+    assert "chest" in ended[str(third)][1]
+    assert (counts.refused, counts.failed) == (2, 0)
 
 
 def test_names_in_every_alphabet_of_any_length_and_no_alphabet_at_all(put, tmp_path):

@@ -135,7 +135,7 @@ def test_a_comparison_is_printed_before_pictures_can_fail(monkeypatch, tmp_path,
     def no_space(*_):
         raise WriteError("cannot be written: No space left on device", path=tmp_path)
 
-    result = SimpleNamespace(to_json=lambda: '{"verdict": "stable"}\n', verdict="stable")
+    result = SimpleNamespace(to_json=lambda **_: '{"verdict": "stable"}\n', verdict="stable")
     monkeypatch.setattr("ho_imaging.progression.studies.analyze_study", lambda *_: None)
     monkeypatch.setattr(
         "ho_imaging.progression.studies.compare_studies", lambda *_, **__: SimpleNamespace(result=result)

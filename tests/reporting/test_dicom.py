@@ -589,9 +589,8 @@ def test_names_keep_their_characters(analysed, charset, name, tmp_path):
             assert name in dumped
 
 
-def test_a_study_that_was_not_analysed_gives_no_objects(analysed):
-    analysed.state.scope = 0.01
-    analysis = analysed(make_source())
+def test_a_study_that_was_not_analysed_gives_no_objects(fake_network):
+    analysis = Analyzer(region="chest").analyze_films([make_source()])
     assert analysis.result.status == "refused"
     assert analysis.to_dicom() == []
 

@@ -42,6 +42,7 @@ def hostile(value):
     kept = {
         "status", "region", "view", "laterality", "side", "spacing_basis", "measured_basis", "category", "sides",
         "nearest_bone", "joined_to", "schema_version", "sha256", "sop_instance_uid", "path", "code",
+        "codec", "known_from",
     }  # fmt: skip
     if isinstance(value, dict):
         return {key: item if key in kept else hostile(item) for key, item in value.items()}
@@ -178,13 +179,36 @@ def test_no_patient_unless_asked_for(named_film):
     assert "4711" not in re.sub(r"base64,[\w+/=]+", "", told).replace(analysis.result.study_uid, "")
 
 
-def test_patients_that_differ_are_told(named_film, tmp_path):
-    dataset = pydicom.dcmread(named_film)
-    dataset.PatientName, dataset.SOPInstanceUID = "Muster^Max", "1.2.3.4.5"
-    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
-    dataset.save_as(tmp_path / "other.dcm")
-    analysis = Analyzer().analyze_films([named_film, tmp_path / "other.dcm"])
-    assert "different patients" in report_html(material_of_analysis(analysis, patient=True))
+@pytest.fixture
+def second_film(named_film, tmp_path):
+    """Write another film of the study, of somebody with a given name."""
+
+    def write(name):
+        dataset = pydicom.dcmread(named_film)
+        dataset.PatientName, dataset.SOPInstanceUID = name, "1.2.3.4.5"
+        dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+        dataset.save_as(tmp_path / "other.dcm")
+        return tmp_path / "other.dcm"
+
+    return write
+
+
+def test_patients_that_differ_are_told(named_film, second_film):
+    """A study of two patients has no grade; so the films must have changed since they were analysed."""
+    result = Analyzer().analyze_films([named_film, second_film("Beispiel^Erika")]).result
+    assert "different patients" not in report_html(material_of_result(result, patient=True))
+    second_film("Muster^Max")
+    assert "different patients" in report_html(material_of_result(result, patient=True))
+
+
+def test_a_study_refused_for_two_patients_names_films_by_number_alone(named_film, second_film, tmp_path, page):
+    analysis = Analyzer().analyze_films([named_film, second_film("Muster^Max")])
+    assert analysis.result.status == "refused"
+    text = report_html(material_of_analysis(analysis))
+    assert "images of two patients in one study" in page(text).text
+    assert "between film 1 and film 2 (" in page(text).text
+    for said in ("Beispiel", "Erika", "Muster", str(tmp_path)):
+        assert said not in text
 
 
 @pytest.mark.parametrize(
@@ -298,7 +322,7 @@ def test_a_batch_gets_a_report_a_study_and_links_to_them(batch, capsys, page):
     ledger = Ledger(batch / "ledger.sqlite")
     kept = [row["study_uid"] for row in ledger.rows()]
     ledger.begin({})
-    ledger.plan([("1.2.3.999", "x")], kept, ())
+    ledger.plan([("1.2.3.999", "x", 0)], kept, ())
     from ho_imaging.batch.work import Outcome  # noqa: PLC0415
 
     ledger.start("1.2.3.999")
@@ -420,8 +444,9 @@ def test_readers_decisions_stand_beside_the_models(batch, page):
         )
     material = material_of_result(study.result, folder=study.folder, reviews=reviews_of(study))
     shown = page(report_html(material))
-    for said in ("Reader reader-7", "committed", "rejected", "drawn by the reader", "<b>seen</b> on CT", "( reader-7)"):
-        assert said.replace("( ", "(") in shown.text, said
+    for said in ("Reader reader-7", "committed", "rejected", "drawn by the reader", "<b>seen</b> on CT"):
+        assert said in shown.text, said
+    assert "IV (reader-7; 1 nodule)" in shown.text  # the one that was drawn, not the one that was rejected
     assert len([a for _, a in shown.elements if a.get("class") == "readers reader"]) == 2  # the outline and its label
     assert len([a for a in shown.named("input") if "show-readers" in a["class"]]) == 1
 
