@@ -74,15 +74,22 @@ def make_prediction(
     return Prediction(prepared, maps, thresholds, ModelIdentity("test", "0", "0" * 64), scope)
 
 
+LEVELS = {name: logging.getLogger(name).level for name in ("", *logs.LIBRARIES)}
+"""Of loggers before any test: a fixture of a whole module may run the command line before the one below begins."""
+
+
 @pytest.fixture(autouse=True)
 def logging_as_it_was():
     """Undo what the command line sets for its whole process: after ``-q`` a test in it would see no warning."""
-    loggers = [logging.getLogger(name) for name in ("", *logs.LIBRARIES)]
-    levels = [logger.level for logger in loggers]
+    _reset_logging()
     yield
+    _reset_logging()
+
+
+def _reset_logging():
     logs.forget()
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=False)
 
 
