@@ -43,4 +43,6 @@ def run(options: argparse.Namespace) -> int:
         from ho_imaging.progression.picture import write_comparison  # noqa: PLC0415
 
         write_comparison(comparison, options.out)
-    return 1 if comparison.result.verdict == "cannot tell" else 0
+    # "cannot tell" of a side that both studies show is an answer; that no side could be compared is none.
+    is_compared = any(side.earlier_film and side.later_film for side in comparison.result.overall.sides)
+    return 0 if is_compared else 1
