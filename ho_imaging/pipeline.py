@@ -496,7 +496,7 @@ def analyze(
 def _why_not_graded(
     headers: Sequence[FilmHeader], study_uid: str | None, completeness: Completeness | None
 ) -> tuple[Status, HOImagingError] | None:
-    """Say how images end that must not be graded as one study, and why."""
+    """Return how images end that must not be graded as one study, and why."""
     refusal = why_not_one(headers, study_uid)
     if refusal is not None:
         return Status.REFUSED, refusal

@@ -78,7 +78,7 @@ class FilmOutcome:
 
     @property
     def accepted(self) -> bool:
-        """Whether the program analysed it."""
+        """Return whether the program analysed it."""
         return self.status == Status.DONE
 
     @property

@@ -49,7 +49,7 @@ class Validation:
 
     @property
     def complete(self) -> bool:
-        """Whether every row has its film and every film could be read."""
+        """Return whether every row has its film and every film could be read."""
         figures = self.figures
         return not (figures.rows_not_matched or figures.all.failed or figures.all.pending)
 

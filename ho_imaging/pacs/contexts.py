@@ -51,7 +51,7 @@ SYNTAXES: tuple[UID, ...] = (
 
 
 def each_alone(classes: Collection[UID | str], *, room: int) -> list[tuple[str, list[UID]]]:
-    """Give contexts in which a peer can send objects of these classes in whatever syntax it keeps them.
+    """Return contexts in which a peer can send objects of these classes in whatever syntax it keeps them.
 
     Of several syntaxes in one context a peer chooses one, before it knows what it will send; one that does not
     transcode could then send nothing else. So each has a context of its own, as far as there is room; the least usual
@@ -68,7 +68,7 @@ def each_alone(classes: Collection[UID | str], *, room: int) -> list[tuple[str, 
 
 
 def sending_contexts(objects: Sequence[tuple[str, str]]) -> list[tuple[str, list[UID]]]:
-    """Give contexts to send objects in: each class in its own syntaxes, and in the uncompressed ones, each alone.
+    """Return contexts to send objects in: each class in its own syntaxes, and in the uncompressed ones, each alone.
 
     Implicit VR Little Endian is the default that every peer has to take and that is to be offered (PS3.5 10.1).
     """

@@ -98,7 +98,7 @@ def completeness_of(listed: StudyListed, transfer: Transfer) -> Completeness:
 
 
 def _not_listed(listed: StudyListed, transfer: Transfer) -> list[str]:
-    """Say what the archive counts and does not list: a limit of a list is passed over in silence by some."""
+    """Return what the archive counts and does not list: a limit of a list is passed over in silence by some."""
     known = {series.uid for series in listed.series}
     counts = [series.count for series in listed.series]
     further = sum(series not in known for series, _ in transfer.received)

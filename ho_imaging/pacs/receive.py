@@ -212,7 +212,7 @@ class Receiver:
         return SUCCESS
 
     def _clash(self, dataset: Dataset, instance: str, study: str) -> str | None:
-        """Say why an instance is not the one that is kept under its UID; ``None`` where it may be.
+        """Return why an instance is not the one that is kept under its UID; ``None`` where it may be.
 
         An archive sends an instance again when its patient was corrected: then the later one counts. With other pixels
         too it is another image.

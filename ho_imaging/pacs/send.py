@@ -146,7 +146,7 @@ def _store(association: Any, dataset: Dataset) -> str | None:
 
 
 def _as_accepted(association: Any, dataset: Dataset) -> Dataset:
-    """Give an object in a syntax that the peer takes: uncompressed where it takes no other."""
+    """Return an object in a syntax that the peer takes: uncompressed where it takes no other."""
     syntax = dataset.file_meta.TransferSyntaxUID
     taken = [c.transfer_syntax[0] for c in association.accepted_contexts if c.abstract_syntax == dataset.SOPClassUID]
     if not UID(syntax).is_compressed or syntax in taken or not taken:

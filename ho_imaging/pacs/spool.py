@@ -143,7 +143,7 @@ class Spool:
         return True
 
     def known(self, sop_uid: str) -> tuple[str, Path] | None:
-        """Give the study that an instance is kept of, and its file; ``None`` for one that is not kept."""
+        """Return the study that an instance is kept of, and its file; ``None`` for one that is not kept."""
         row = self._one("SELECT study_uid, file FROM instances WHERE sop_uid = ?", sop_uid)
         return None if row is None else (row["study_uid"], self.folder / row["file"])
 
@@ -175,7 +175,7 @@ class Spool:
             )
 
     def take_ready(self, quiet_s: float, *, suspect: bool = False) -> tuple[str, list[sqlite3.Row]] | None:
-        """Give the study that has been quiet for longest, if that is long enough, and its instances.
+        """Return the study that has been quiet for longest, if that is long enough, and its instances.
 
         A ``suspect``, which was begun and did not end because its worker or the service died, is given to whoever asks
         for one, and any other study to whoever does not: when it is the turn of a suspect, the others wait.

@@ -166,7 +166,7 @@ def _counts(change: NoduleChange) -> bool:
 
 
 def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict, str]:
-    """Say whether ectopic bone of a side is spreading, and why; where that cannot be told, what would settle it.
+    """Return whether ectopic bone of a side is spreading, and why; where that cannot be told, what would settle it.
 
     Spreading is said only where the interval of growth excludes none, regressing likewise, stable only where it lies
     within the margin, the grade did not rise and no nodule is on the later film alone.

@@ -88,7 +88,7 @@ class Areas:
 
     @property
     def nothing(self) -> bool:
-        """Whether no ectopic bone is reported on either film."""
+        """Return whether no ectopic bone is reported on either film."""
         return max(self.whole) <= 0.0
 
 
@@ -115,23 +115,23 @@ class Growth:
 
     @property
     def grown(self) -> bool:
-        """Whether zero growth is excluded."""
+        """Return whether zero growth is excluded."""
         return self.low > 1.0
 
     @property
     def shrunk(self) -> bool:
-        """Whether zero loss is excluded."""
+        """Return whether zero loss is excluded."""
         return self.high < 1.0
 
     @property
     def within_margin(self) -> bool:
-        """Whether growth and loss beyond the margin are excluded."""
+        """Return whether growth and loss beyond the margin are excluded."""
         _, low, high = self.change_mm2
         return -self.margin_mm2 <= low and high <= self.margin_mm2
 
 
 def doubt_of(areas: Areas) -> Doubt | None:
-    """Say why areas tell nothing of growth; ``None`` where they do."""
+    """Return why areas tell nothing of growth; ``None`` where they do."""
     total = max(sum(areas.whole), 1e-9)
     if areas.doubtful > _MOST_DOUBTFUL_SHARE * total:
         return Doubt.FAINT

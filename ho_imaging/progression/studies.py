@@ -157,13 +157,13 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
 
 
 def _patients(number: int, study: StudyAnalysis) -> list[tuple[str, PatientIdentity]]:
-    """Give each image's patient, and how the image is named to its user."""
+    """Return each image's patient, and how the image is named to its user."""
     films = (film.reading.prepared.radiograph for film in study.films.values())
     return [(f"study {number} ({film.path or film.sop_instance_uid})", film.patient) for film in films]
 
 
 def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
-    """Give the weights that all studies were analysed with: other weights see other outlines, which are no growth.
+    """Return the weights that all studies were analysed with: other weights see other outlines, which are no growth.
 
     So does another operating threshold, which a site file sets.
     """
@@ -195,7 +195,7 @@ def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
 
 
 def _date_warnings(studies: Sequence[StudyAnalysis]) -> list[str]:
-    """Say what makes the dates of films doubtful: an interval, and with it each rate, rests on them."""
+    """Return what makes the dates of films doubtful: an interval, and with it each rate, rests on them."""
     return [
         f"study {number}: {flag.message} Intervals and growth per month may be wrong."
         for number, study in enumerate(studies, start=1)
@@ -275,7 +275,7 @@ def _grades(study: StudyAnalysis, side: Side) -> tuple[str, str | None] | None:
 
 
 def _rose(earlier: tuple[str, str | None] | None, later: tuple[str, str | None] | None) -> bool:
-    """Whether the grade of a side is higher on the later study, by the order of its system."""
+    """Return whether the grade of a side is higher on the later study, by the order of its system."""
     if earlier is None or later is None or earlier[0] != later[0]:
         return False
     order = next((system.grades for system in SYSTEMS if system.name == earlier[0]), ())

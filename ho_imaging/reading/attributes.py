@@ -65,7 +65,7 @@ def flags_of_lost(keywords: Collection[str]) -> tuple[QualityFlag, ...]:
 
 
 def _unpaired(dataset: Dataset) -> tuple[QualityFlag, ...]:
-    """Say when centers and widths of windows are not pairs."""
+    """Return when centers and widths of windows are not pairs."""
     centers, widths = (len(values_of(dataset, keyword)) for keyword in ("WindowCenter", "WindowWidth"))
     if centers == widths:
         return ()

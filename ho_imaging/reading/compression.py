@@ -138,7 +138,7 @@ class Compression:
 
     @property
     def is_lossy(self) -> bool:
-        """Whether anything says that the film was compressed with loss."""
+        """Return whether anything says that the film was compressed with loss."""
         return self.codec is not Codec.NONE
 
 

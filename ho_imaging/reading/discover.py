@@ -263,7 +263,7 @@ def _sources(dataset: Dataset) -> frozenset[str]:
 
 
 def first_copies(uids: Sequence[str | None], sizes: Sequence[int]) -> list[int]:
-    """Give for each of several images the place of the one of its SOP Instance UID that is used.
+    """Return for each of several images the place of the one of its SOP Instance UID that is used.
 
     That is the first, but not before one that is clearly larger. An image without a UID has no copies.
     """

@@ -47,7 +47,7 @@ def film_headers(sources: Sequence[Source]) -> list[FilmHeader]:
 
 
 def why_not_one(headers: Sequence[FilmHeader], study_uid: str | None = None) -> RefusedError | None:
-    """Say why images are not one study of one patient; ``None`` where nothing speaks against it.
+    """Return why images are not one study of one patient; ``None`` where nothing speaks against it.
 
     ``study_uid``: the study they are said to be of.
     """
@@ -115,7 +115,7 @@ def _doubts(images: Iterable[tuple[str, PatientIdentity]]) -> list[str]:
 
 
 def copies(headers: Sequence[FilmHeader]) -> Mapping[int, str]:
-    """Give the images, by their place, that are another copy of one that is used, and why each is left out."""
+    """Return the images, by their place, that are another copy of one that is used, and why each is left out."""
     kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
     return {
         place: f"same SOP Instance UID as {headers[first].label}: that one is used"

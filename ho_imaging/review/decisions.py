@@ -404,7 +404,7 @@ class ReviewedFinding:
 
     @property
     def stands(self) -> bool:
-        """Whether it counts as ectopic bone: nobody took it away."""
+        """Return whether it counts as ectopic bone: nobody took it away."""
         return self.status in STANDING
 
 

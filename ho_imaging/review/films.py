@@ -103,7 +103,7 @@ def _frame(dataset: Dataset | None, frame: int) -> int | None:
 
 
 def _is_flat(pixels: NDArray[np.float32]) -> bool:
-    """Whether a film is shown within so few greys that a viewer would open on a black or white picture."""
+    """Return whether a film is shown within so few greys that a viewer would open on a black or white picture."""
     step = max(1, min(pixels.shape) // 512)
     low, high = np.percentile(pixels[::step, ::step], [0.5, 99.5])
     return bool(high - low < LEAST_GREYS)
@@ -212,7 +212,7 @@ class FilmSource:
         )
 
     def patient(self, uid: str) -> tuple[str, PatientIdentity]:
-        """Say how a film is named to its reader, and what it states of its patient; nothing where it is gone."""
+        """Return how a film is named to its reader, and what it states of its patient; nothing where it is gone."""
         try:
             place = self.locate(uid)
         except ReadError:

@@ -44,7 +44,7 @@ class ReviewInput:
         return tuple(image for image in self.result.images if image.status == Status.DONE.value)
 
     def patients(self) -> list[tuple[str, PatientIdentity]]:
-        """Give the patient of each film, and how the film is named to its reader."""
+        """Return the patient of each film, and how the film is named to its reader."""
         named = (self.films.patient(image.sop_instance_uid) for image in self.images)
         return [(f"study {self.result.study_uid} ({film})", patient) for film, patient in named]
 

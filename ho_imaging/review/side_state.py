@@ -49,7 +49,7 @@ def contradictions(state: ReviewedStudy, *, hidden: bool = False) -> tuple[Contr
 
 
 def changes_on(state: ReviewedStudy, side: str, before: Mapping[str, str]) -> tuple[str, ...]:
-    """Say what a reader changed of a side's nodules; ``before``: the side of each of the model's findings."""
+    """Return what a reader changed of a side's nodules; ``before``: the side of each of the model's findings."""
     said = []
     for nodule in state.findings:
         was = before.get(nodule.id)
@@ -65,7 +65,7 @@ def changes_on(state: ReviewedStudy, side: str, before: Mapping[str, str]) -> tu
 
 
 def contradiction_text(found: Contradiction) -> str:
-    """Say in a sentence what contradicts what."""
+    """Return in a sentence what contradicts what."""
     if found.nodules:
         return f"{found.side}: graded {found.grade}, no ectopic bone, but {', '.join(found.nodules)} counts as such"
     return f"{found.side}: graded {found.grade}, but no nodule is left or drawn"

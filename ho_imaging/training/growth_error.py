@@ -62,12 +62,12 @@ class SideRecord(BaseModel):
 
     @property
     def beyond_margin(self) -> bool:
-        """Whether it has truly changed by more than the margin of verdicts."""
+        """Return whether it has truly changed by more than the margin of verdicts."""
         return abs(self.true_mm2[1] - self.true_mm2[0]) > max(MARGIN_SHARE * self.true_mm2[0], MARGIN_MM2)
 
     @property
     def has_bone(self) -> bool:
-        """Whether there is ectopic bone, or the program says so."""
+        """Return whether there is ectopic bone, or the program says so."""
         return max(*self.true_mm2, *self.whole) > 0.0
 
     @property
@@ -109,7 +109,7 @@ def fit_constants(sides: Sequence[SideRecord]) -> Constants | None:
 
 
 def growth_figures(sides: Sequence[SideRecord]) -> dict[str, Any]:
-    """Say how often intervals hold the truth and what verdicts are worth, side by side."""
+    """Return how often intervals hold the truth and what verdicts are worth, side by side."""
     bone = [side for side in sides if side.has_bone]
     stated = [(side, growth) for side in bone if (growth := growth_of(side.areas)) is not None]
     held = sum(growth.low <= math.exp(side.log_ratio) <= growth.high for side, growth in stated)

@@ -103,7 +103,7 @@ class Maker:
         }
 
     def uid(self, *parts: str) -> UID:
-        """Give a UID that is the same for the same input, model, site file, program and reading.
+        """Return a UID that is the same for the same input, model, site file, program and reading.
 
         An object's own is made from it and from what the object says, by `take_over`.
         """
@@ -210,7 +210,7 @@ def _is_ascii(made: Dataset) -> bool:
 
 
 def _survives(made: Dataset, charset: str | Sequence[str]) -> bool:
-    """Whether names and words come back as they are when written in a character set of the standard."""
+    """Return whether names and words come back as they are when written in a character set of the standard."""
     terms = [charset] if isinstance(charset, str) else list(charset)
     if not all(term in python_encoding for term in terms):
         return False
