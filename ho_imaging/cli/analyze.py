@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.common import add_analysis_arguments, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
 from ho_imaging.logs import say
 from ho_imaging.path_text import path_text
-from ho_imaging.vocabulary import Laterality, Region, View, spell, spell_side
+from ho_imaging.vocabulary import Laterality, spell_side
 
 if TYPE_CHECKING:
     from ho_imaging.batch import Outcome, Progress
@@ -43,18 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="clinical facts by study, separated by commas: study_uid, cause, days_since_event, prophylaxis",
     )
-    parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
-    add_site_argument(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
-    parser.add_argument(
-        "--region",
-        type=spell,
-        metavar="WORD",
-        help="the region of every film, in place of what the files say: " + ", ".join(Region),
-    )
-    parser.add_argument(
-        "--view", type=spell, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
-    )
+    add_analysis_arguments(parser)
     parser.add_argument(
         "--laterality",
         type=spell_side,

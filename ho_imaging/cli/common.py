@@ -1,4 +1,4 @@
-"""What several commands share: the site file, and where results may go."""
+"""Arguments that several commands share, and checks of where results may go."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ho_imaging.errors import UsageError
+from ho_imaging.vocabulary import Region, View, spell
 
 if TYPE_CHECKING:
     from ho_imaging.network.site import Site
 
-__all__ = ["add_site_argument", "check_out", "is_page", "site_of"]
+__all__ = ["add_analysis_arguments", "add_site_argument", "check_out", "is_page", "site_of"]
 
 
 def add_site_argument(parser: argparse.ArgumentParser) -> None:
@@ -54,3 +55,19 @@ def check_out(out: Path, *, page: bool = False) -> None:
             return
         if os.path.lexists(place):
             raise UsageError("is a file, not a folder", path=place, remedy="choose another --out")
+
+
+def add_analysis_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say with which model, where, and as what films are analysed."""
+    parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
+    add_site_argument(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
+    parser.add_argument(
+        "--region",
+        type=spell,
+        metavar="WORD",
+        help="the region of every film, in place of what the files say: " + ", ".join(Region),
+    )
+    parser.add_argument(
+        "--view", type=spell, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
+    )

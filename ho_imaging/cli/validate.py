@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.common import add_analysis_arguments, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
 from ho_imaging.path_text import path_text
-from ho_imaging.vocabulary import Region, View, spell
 
 if TYPE_CHECKING:
     from ho_imaging.batch import Outcome, Progress
@@ -43,18 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help=f"share of films labelled no that may be outlined, with --suggest-threshold (default: {DEFAULT_RATE:g})",
     )
-    parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
-    add_site_argument(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: %(default)s)")
-    parser.add_argument(
-        "--region",
-        type=spell,
-        metavar="WORD",
-        help="the region of every film, in place of what the files say: " + ", ".join(Region),
-    )
-    parser.add_argument(
-        "--view", type=spell, metavar="WORD", help="the view of every film, likewise: " + ", ".join(View)
-    )
+    add_analysis_arguments(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="processes, 0 for none (default: one a core)")
     parser.add_argument("--retry-failed", action="store_true", help="try failed films again")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
-from typing import Any
 
-from ho_imaging.errors import UsageError
 from ho_imaging.evaluation.labels import HO
 from ho_imaging.evaluation.outcomes import FilmOutcome
 from ho_imaging.evaluation.validation_figures import judged
 from ho_imaging.evaluation.validation_schema import ValidationFigures
+from ho_imaging.plotting import new_axes, to_png
 from ho_imaging.statistics.roc import roc_curve
 
 __all__ = ["draw_plots"]
@@ -28,30 +26,8 @@ def draw_plots(figures: ValidationFigures, films: Sequence[FilmOutcome]) -> Mapp
     return found
 
 
-def _axes() -> tuple[Any, Any]:
-    try:
-        import matplotlib as mpl  # noqa: PLC0415  (optional, and slow to import)
-
-        mpl.use("Agg")
-        from matplotlib import pyplot  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError(
-            "plots need the package matplotlib", remedy='install it with: pip install "ho-imaging[evaluate]"'
-        ) from error
-    return pyplot.subplots(figsize=(4.8, 4.2), dpi=120, layout="constrained")
-
-
-def _png(figure: Any) -> bytes:
-    from matplotlib import pyplot  # noqa: PLC0415
-
-    stream = BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    pyplot.close(figure)
-    return stream.getvalue()
-
-
 def _roc(figures: ValidationFigures, films: Sequence[FilmOutcome]) -> bytes:
-    figure, axes = _axes()
+    figure, axes = new_axes((4.8, 4.2), 120)
     known = judged(films)
     rates, sensitivities, _ = roc_curve([film.score or 0.0 for film in known], [film.ho is HO.YES for film in known])
     area = figures.all.auc.value
@@ -68,11 +44,11 @@ def _roc(figures: ValidationFigures, films: Sequence[FilmOutcome]) -> bytes:
     )
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    return _png(figure)
+    return to_png(figure)
 
 
 def _reliability(figures: ValidationFigures) -> bytes:
-    figure, axes = _axes()
+    figure, axes = new_axes((4.8, 4.2), 120)
     bins = figures.all.film_confidence.reliability
     axes.plot([0, 1], [0, 1], color="0.75", linewidth=1)
     values = [found.true.value or 0.0 for found in bins]
@@ -90,11 +66,11 @@ def _reliability(figures: ValidationFigures) -> bytes:
         title="Reliability (number of films at each point)",
     )
     axes.grid(alpha=0.3)
-    return _png(figure)
+    return to_png(figure)
 
 
 def _decision(figures: ValidationFigures) -> bytes:
-    figure, axes = _axes()
+    figure, axes = new_axes((4.8, 4.2), 120)
     points = figures.all.decision_curve
     probabilities = [point.probability for point in points]
     share = figures.all.accepted_yes / (figures.all.accepted_yes + figures.all.accepted_no)
@@ -110,4 +86,4 @@ def _decision(figures: ValidationFigures) -> bytes:
     )
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right")
-    return _png(figure)
+    return to_png(figure)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ho_imaging.errors import UsageError
+from ho_imaging.plotting import new_axes, to_png
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.training.evaluate import FilmRecord
 from ho_imaging.training.evaluation_tables import GROUP_HEADER, group_rows, headline_rows
@@ -46,30 +45,8 @@ def write_page(out_dir: Path, model: str, figures: dict[str, Any], records: Sequ
     return page
 
 
-def _figure() -> tuple[Any, Any]:
-    try:
-        import matplotlib as mpl  # noqa: PLC0415  (optional, and slow to import)
-
-        mpl.use("Agg")
-        from matplotlib import pyplot  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError(
-            "curves need the package matplotlib", remedy='install it with: pip install "ho-imaging[evaluate]"'
-        ) from error
-    return pyplot.subplots(figsize=(6.4, 4.2), dpi=110, layout="constrained")
-
-
-def _png(figure: Any) -> bytes:
-    from matplotlib import pyplot  # noqa: PLC0415
-
-    stream = BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    pyplot.close(figure)
-    return stream.getvalue()
-
-
 def _froc_picture(records: Sequence[FilmRecord]) -> bytes:
-    figure, axes = _figure()
+    figure, axes = new_axes((6.4, 4.2), 110)
     records = [record for record in records if record.evaluated]
     for curve, label, style in (
         (film_froc(records, CLEAR), clear_means(records), "-"),
@@ -81,17 +58,17 @@ def _froc_picture(records: Sequence[FilmRecord]) -> bytes:
     axes.set(xlim=(1 / 32, 8), ylim=(0, 1), xlabel="false alarms a film", ylabel="sensitivity (nodules)")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    return _png(figure)
+    return to_png(figure)
 
 
 def _reliability_picture(figures: dict[str, Any]) -> bytes:
-    figure, axes = _figure()
+    figure, axes = new_axes((6.4, 4.2), 110)
     rows = [row for row in figures["reliability"] if row["pixels"]]
     axes.plot([0, 1], [0, 1], color="0.7")
     axes.plot([row["stated"] for row in rows], [row["true"] for row in rows], "o-")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability stated", ylabel="share that is ectopic bone (pixels)")
     axes.grid(alpha=0.3)
-    return _png(figure)
+    return to_png(figure)
 
 
 def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> str:

@@ -1,0 +1,34 @@
+"""Plots as PNG, drawn without a display; matplotlib is optional and loads only when something is drawn."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from ho_imaging.errors import UsageError
+
+__all__ = ["new_axes", "to_png"]
+
+
+def new_axes(size_in: tuple[float, float], dpi: int) -> tuple[Any, Any]:
+    """Return a new figure and its axes; raises `UsageError` without matplotlib."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415  (optional, and slow to import)
+
+        mpl.use("Agg")
+        from matplotlib import pyplot  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(
+            "plots need the package matplotlib", remedy='install it with: pip install "ho-imaging[evaluate]"'
+        ) from error
+    return pyplot.subplots(figsize=size_in, dpi=dpi, layout="constrained")
+
+
+def to_png(figure: Any) -> bytes:
+    """Return a figure as PNG, the same bytes for the same figure, and close it."""
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    stream = BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    pyplot.close(figure)
+    return stream.getvalue()
