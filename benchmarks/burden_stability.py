@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from ho_imaging.evaluation.truth import StudyTruth, list_studies, read_truth
+from ho_imaging.evaluation.truth_reading import read_truth_masks
 from ho_imaging.severity import FilmReading, grade_study
-from ho_imaging.training.truth import StudyTruth, list_studies, read_truth
-from ho_imaging.training.truth_reading import read_truth_masks
 
 NOISE_LENGTH_MM = 4.0
 """How far along an outline its error stays the same."""

@@ -4,7 +4,7 @@
     python benchmarks/fit_quality.py ROWS.jsonl [--ridge 1.0]
 
 Each candidate of the rows (a group of pixels above the level of a possible nodule) is a nodule that was laid in, or is
-not. See `ho_imaging.training.quality_fit`. Rows of several files count together.
+not. See `ho_imaging.evaluation.quality_fit`. Rows of several files count together.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.toml_file import to_toml
-from ho_imaging.training.quality_fit import fit_quality_correction
+from ho_imaging.evaluation.quality_fit import fit_quality_correction
+from ho_imaging.files.toml import to_toml
 
 LEAST_CANDIDATES = 20
 

@@ -28,13 +28,13 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ho_imaging import Analyzer
+from ho_imaging.evaluation.figures import CLEAR_CONTRAST_TO_NOISE
 from ho_imaging.preparing import probability_to_source
 from ho_imaging.simulation.contrast import contrast_to_noise
 from ho_imaging.simulation.projection import Camera, path_through
 from ho_imaging.simulation.shape_model import Mesh
+from ho_imaging.statistics.detection import cpm, dice, froc, froc_of, match_lesions, sensitivity_at
 from ho_imaging.statistics.roc import auroc
-from ho_imaging.training.figures import CLEAR_CONTRAST_TO_NOISE
-from ho_imaging.training.scoring import cpm, dice, froc, froc_of, match_lesions, sensitivity_at
 from ho_imaging.vocabulary import Structure
 
 PIXEL_MM = 0.5

@@ -37,9 +37,9 @@ from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.simulation.contrast import contrast_to_noise
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.scene import VISIBLE_MM
+from ho_imaging.statistics.detection import match_lesions
 from ho_imaging.training.films import Film
 from ho_imaging.training.laying_in import LaidIn, lay_in, soft_tissue
-from ho_imaging.training.scoring import match_lesions
 from ho_imaging.vocabulary import Region, Structure, View
 
 FIRST_SEED = 700_000_000

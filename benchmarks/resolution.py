@@ -35,13 +35,13 @@ from ho_imaging import Analyzer
 from ho_imaging.findings.nodules import GROW_SHARE, POSSIBLE_LEVEL
 from ho_imaging.findings.outline import extent
 from ho_imaging.network.quality_correction import features
-from ho_imaging.pipeline import FilmAnalysis
 from ho_imaging.preparing import mask_to_source, probability_to_source
 from ho_imaging.reading import read_radiograph
+from ho_imaging.results.analysis import FilmAnalysis
 from ho_imaging.simulation.contrast import contrast_to_noise
+from ho_imaging.statistics.detection import match_lesions
 from ho_imaging.training.films import Film
 from ho_imaging.training.laying_in import lay_in
-from ho_imaging.training.scoring import match_lesions
 from ho_imaging.vocabulary import Structure
 
 FINEST_MM = 0.25

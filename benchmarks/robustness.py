@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 from real_films import films_labelled
 
 from ho_imaging import Analyzer
+from ho_imaging.evaluation.figures import CLEAR_CONTRAST_TO_NOISE, CLEAR_LENGTH_MM
+from ho_imaging.evaluation.truth import list_studies, read_truth
 from ho_imaging.preparing import probability_to_source
 from ho_imaging.reading import read_radiograph
-from ho_imaging.training.figures import CLEAR_CONTRAST_TO_NOISE, CLEAR_LENGTH_MM
-from ho_imaging.training.truth import list_studies, read_truth
 from ho_imaging.vocabulary import Structure
 
 Image = NDArray[np.float32]

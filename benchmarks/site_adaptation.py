@@ -22,25 +22,25 @@ import numpy as np
 
 from ho_imaging import Analyzer
 from ho_imaging.batch.run import BatchOptions, run_batch
+from ho_imaging.evaluation.evaluate import FilmRecord, evaluate_studies
+from ho_imaging.evaluation.figures import figures, film_froc
+from ho_imaging.evaluation.truth import StudyTruth, read_truth
 from ho_imaging.findings.outline import filled, outlines
 from ho_imaging.network.model_store import find_model, read_description
-from ho_imaging.reporting.schema import StudyResult
-from ho_imaging.review.decisions import MIMICS, Decision, ReviewStore
+from ho_imaging.readings.decisions import MIMICS, Decision, ReviewStore
+from ho_imaging.readings.grounds import grounds_of
+from ho_imaging.results.folder import batch_results, default_store
+from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.export import export_reviews
-from ho_imaging.review.grounds import grounds_of
-from ho_imaging.review.results import batch_results, default_store
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.vendor import Look
+from ho_imaging.statistics.detection import sensitivity_at
 from ho_imaging.statistics.roc import auroc
 from ho_imaging.training import train
-from ho_imaging.training.evaluate import FilmRecord, evaluate_studies
 from ho_imaging.training.export import export_model
-from ho_imaging.training.figures import figures, film_froc
 from ho_imaging.training.generate import write_cases
-from ho_imaging.training.scoring import sensitivity_at
-from ho_imaging.training.truth import StudyTruth, read_truth
 
 logger = logging.getLogger("site_adaptation")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ho_imaging._version import __version__
+
 if TYPE_CHECKING:
     from ho_imaging.errors import (
         DecodeError,
@@ -19,14 +21,13 @@ if TYPE_CHECKING:
         RefusedError,
         TooLargeError,
         UsageError,
+        WriteError,
     )
     from ho_imaging.pipeline import Analyzer, analyze
     from ho_imaging.progression import ProgressionResult, compare
     from ho_imaging.reading import Radiograph, discover, read_radiograph
-    from ho_imaging.reporting.schema import StudyResult
+    from ho_imaging.results.schema import StudyResult
     from ho_imaging.severity.context import StudyContext
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Analyzer",
@@ -43,6 +44,7 @@ __all__ = [
     "StudyResult",
     "TooLargeError",
     "UsageError",
+    "WriteError",
     "__version__",
     "analyze",
     "compare",
@@ -59,7 +61,7 @@ _HOME = {
     "Radiograph": "reading",
     "discover": "reading",
     "read_radiograph": "reading",
-    "StudyResult": "reporting.schema",
+    "StudyResult": "results.schema",
 }
 
 

@@ -11,6 +11,7 @@ A message names the file, what is wrong with it and what to do, in that order, a
     │   ├── NotARadiographError        no image, or not a projection film
     │   └── OutOfScopeError            a radiograph the model was not made for
     ├── ModelError (RuntimeError)      weights missing, damaged or not what model.toml says
+    ├── WriteError (OSError)           a result could not be written -> the batch stops
     └── UsageError (ValueError)        arguments that contradict each other or the data
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "RefusedError",
     "TooLargeError",
     "UsageError",
+    "WriteError",
 ]
 
 
@@ -94,6 +96,10 @@ class OutOfScopeError(RefusedError):
 
 class ModelError(HOImagingError, RuntimeError):
     """Weights are missing, damaged or do not match their ``model.toml``."""
+
+
+class WriteError(HOImagingError, OSError):
+    """A result could not be written."""
 
 
 class UsageError(HOImagingError, ValueError):

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, overload
@@ -28,7 +28,8 @@ from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
 from ho_imaging.reading.read import ImageRef, check_spacing
 from ho_imaging.reading.uid import usable_uid
-from ho_imaging.reporting.build import (
+from ho_imaging.results.analysis import FilmAnalysis, StudyAnalysis
+from ho_imaging.results.build import (
     failed_image,
     finding_result,
     image_result,
@@ -36,8 +37,8 @@ from ho_imaging.reporting.build import (
     severity_result,
     study_result,
 )
-from ho_imaging.reporting.schema import ImageResult, StudyResult
-from ho_imaging.severity import FilmReading, Severity, StudyContext, grade_study, same_nodules
+from ho_imaging.results.schema import ImageResult, StudyResult
+from ho_imaging.severity import FilmReading, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
 from ho_imaging.stopwatch import stage
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, View
@@ -64,49 +65,6 @@ _RESCALE_TOLERANCE = 0.12
 
 _MOST_RESCALES = 2
 _UNSETTLED = 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class FilmAnalysis:
-    """One film that was analysed: what the pictures and masks are made from."""
-
-    prediction: Prediction
-    reading: FilmReading
-
-
-@dataclass(frozen=True, eq=False)
-class StudyAnalysis:
-    """A study's result together with what was computed on the way, film by film (by SOP Instance UID)."""
-
-    result: StudyResult
-    severity: Severity | None
-    films: dict[str, FilmAnalysis]
-    datasets: dict[str, Dataset] = field(default_factory=dict)
-    """The films that came as data sets."""
-
-    def with_warnings(self, warnings: Sequence[str]) -> StudyAnalysis:
-        """Return the analysis with more warnings in its result."""
-        if not warnings:
-            return self
-        return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *warnings)}))
-
-    def to_dicom(
-        self, *, probability: bool = False, anatomy: bool = False, problems: list[str] | None = None
-    ) -> list[Dataset]:
-        """Make the study's DICOM objects, see `StudyResult.to_dicom`.
-
-        ``probability`` adds the map of ectopic bone as a fractional segmentation, ``anatomy`` bones and implants.
-        ``problems`` is given a sentence for each thing that could not be written.
-        """
-        from ho_imaging.reporting.dicom import read_sources, study_objects  # noqa: PLC0415  (heavy)
-        from ho_imaging.reporting.dicom.pictures import film_pictures  # noqa: PLC0415
-
-        given = [self.datasets[uid] for uid in self.films] if set(self.films) <= set(self.datasets) else None
-        pictures = {
-            uid: film_pictures(film.prediction, film.reading, self.result, probability=probability, anatomy=anatomy)
-            for uid, film in self.films.items()
-        }
-        return study_objects(self.result, read_sources(self.result, given), pictures, problems=problems)
 
 
 class Analyzer:

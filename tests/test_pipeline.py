@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ho_imaging import Analyzer, ReadError, UsageError
-from ho_imaging.reporting.schema import RESEARCH_USE, StudyResult, json_schema
+from ho_imaging.results.schema import RESEARCH_USE, StudyResult, json_schema
 
 ROOT = Path(__file__).parent.parent
 

@@ -24,6 +24,7 @@ PROMISED = {
     "StudyResult",
     "TooLargeError",
     "UsageError",
+    "WriteError",
     "__version__",
     "analyze",
     "compare",

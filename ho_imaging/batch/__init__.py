@@ -1,9 +1,9 @@
 """Many studies to a folder of results: nothing is lost, nothing stops at one bad film, and it goes on where it was."""
 
 from ho_imaging.batch.run import BatchCounts, BatchOptions, Progress, run_batch
-from ho_imaging.batch.tables import summarise
+from ho_imaging.batch.summary import summarise
 from ho_imaging.batch.work import Outcome, Settings
-from ho_imaging.batch.write import folder_name
+from ho_imaging.results.folder import folder_name
 
 __all__ = [
     "BatchCounts",

@@ -18,9 +18,9 @@ from typing import Any
 
 from ho_imaging.batch.pool import MOST_DEATHS_ALONE, Died, given_up
 from ho_imaging.batch.work import Job, Outcome, WorkFunction
-from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import HOImagingError, ModelError, UsageError
 from ho_imaging.pipeline import LOADING
+from ho_imaging.results.folder import folder_name
 from ho_imaging.stopwatch import observed
 
 __all__ = ["Cluster", "check_address"]

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ho_imaging.batch.work import Outcome
-from ho_imaging.errors import UsageError
-from ho_imaging.path_text import path_text
+from ho_imaging.errors import UsageError, WriteError
+from ho_imaging.files.path_text import path_text
 from ho_imaging.reading import Rejected
-from ho_imaging.reporting.masks import WriteError
 
 __all__ = ["Ledger", "StudyState", "hold_folder", "ledger_files"]
 

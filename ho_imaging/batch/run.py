@@ -16,13 +16,12 @@ from typing import Any, Protocol
 
 from ho_imaging.batch.ledger import Ledger, hold_folder
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
-from ho_imaging.batch.rows import given_up_rows
-from ho_imaging.batch.tables import write_tables
+from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
-from ho_imaging.batch.write import folder_name
-from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.errors import HOImagingError, UsageError, WriteError
+from ho_imaging.outputs.rows import given_up_rows
 from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
-from ho_imaging.reporting.masks import WriteError
+from ho_imaging.results.folder import folder_name
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
 
@@ -275,7 +274,7 @@ def _model_sha256(settings: Settings, *, here: bool) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    from ho_imaging import __version__  # noqa: PLC0415  (the package imports this module late)
+    from ho_imaging._version import __version__  # noqa: PLC0415  (the package imports this module late)
 
     return {"version": __version__, "python": platform.python_version(), "cores": os.cpu_count() or 1}
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ho_imaging.batch.rows import finding_rows, input_rows, study_row
-from ho_imaging.batch.write import clear_objects, folder_name, write_objects, write_study, write_thumbnail
 from ho_imaging.errors import HOImagingError
 from ho_imaging.network.site import Site
+from ho_imaging.outputs.rows import finding_rows, input_rows, study_row
+from ho_imaging.outputs.study_folder import clear_objects, write_objects, write_study, write_thumbnail
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
+from ho_imaging.results.folder import folder_name
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.stopwatch import stage, timed
 from ho_imaging.vocabulary import Status

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ho_imaging.cli.common import add_analysis_arguments, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
+from ho_imaging.files.path_text import path_text
 from ho_imaging.logs import say
-from ho_imaging.path_text import path_text
 from ho_imaging.vocabulary import Laterality, spell_side
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Analyse, write results, print one JSON line a study, then one for each file that is no film of a study."""
     from ho_imaging.batch import BatchOptions, Settings, run_batch  # noqa: PLC0415  (heavy imports wait)
-    from ho_imaging.context_table import read_context_table  # noqa: PLC0415
+    from ho_imaging.batch.context_table import read_context_table  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
     contexts = None if options.context is None else read_context_table(options.context)

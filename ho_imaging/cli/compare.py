@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.write(comparison.result.to_json(indent=None))
     sys.stdout.flush()
     if options.out is not None:
-        from ho_imaging.progression.picture import write_comparison  # noqa: PLC0415
+        from ho_imaging.outputs.comparison_picture import write_comparison  # noqa: PLC0415
 
         write_comparison(comparison, options.out)
     # "cannot tell" of a side that both studies show is an answer; that no side could be compared is none.

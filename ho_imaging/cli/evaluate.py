@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score the whole program on studies with truth; print the figures as JSON."""
     from ho_imaging.errors import UsageError  # noqa: PLC0415  (nothing loads before a command runs)
+    from ho_imaging.evaluation.evaluate import evaluate_studies  # noqa: PLC0415
+    from ho_imaging.evaluation.evaluation_page import write_page  # noqa: PLC0415
+    from ho_imaging.evaluation.evaluation_tables import markdown_tables  # noqa: PLC0415
+    from ho_imaging.evaluation.figures import figures  # noqa: PLC0415
+    from ho_imaging.evaluation.truth import list_studies  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
-    from ho_imaging.training.evaluate import evaluate_studies  # noqa: PLC0415
-    from ho_imaging.training.evaluation_page import write_page  # noqa: PLC0415
-    from ho_imaging.training.evaluation_tables import markdown_tables  # noqa: PLC0415
-    from ho_imaging.training.figures import figures  # noqa: PLC0415
-    from ho_imaging.training.truth import list_studies  # noqa: PLC0415
 
     if not options.pairs:
         list_studies(options.data)  # that there are none is said before the model is loaded
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         stamp.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
 
     if options.pairs:
-        from ho_imaging.training.evaluate_pairs import evaluate_pairs, pair_figures  # noqa: PLC0415
+        from ho_imaging.evaluation.evaluate_pairs import evaluate_pairs, pair_figures  # noqa: PLC0415
 
         if any(options.data.glob("*/pair.json")):
             begin()

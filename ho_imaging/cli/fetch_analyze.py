@@ -85,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Namespace) -> bool:
     """Fetch and analyse a study; what goes wrong with it is said in its line and costs no other."""
-    from ho_imaging.batch.write import folder_name, write_objects, write_study  # noqa: PLC0415
+    from ho_imaging.outputs.study_folder import write_objects, write_study  # noqa: PLC0415
+    from ho_imaging.results.folder import folder_name  # noqa: PLC0415
 
     line: dict[str, object] = {"study_uid": uid}
     try:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from ho_imaging import __version__
+from ho_imaging._version import __version__
 from ho_imaging.cli.common import check_out, is_page
 from ho_imaging.errors import HOImagingError
 from ho_imaging.logs import LogSettings, set_up

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ho_imaging.cli.common import add_site_argument, is_page, site_of
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
-from ho_imaging.path_text import path_text
+from ho_imaging.files.path_text import path_text
 
 if TYPE_CHECKING:
-    from ho_imaging.pipeline import StudyAnalysis
-    from ho_imaging.study_report import ComparisonMaterial, Material
-    from ho_imaging.study_report.folder import KeptStudy
+    from ho_imaging.batch.kept_studies import KeptStudy
+    from ho_imaging.outputs.report import ComparisonMaterial, Material
+    from ho_imaging.results.analysis import StudyAnalysis
 
 __all__ = ["add_arguments", "run"]
 
@@ -62,9 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write reports; print one JSON line each. Exit status 1 if one could not be written."""
-    from ho_imaging.study_report.folder import kept_studies  # noqa: PLC0415  (heavy imports wait)
-    from ho_imaging.study_report.language import load_language  # noqa: PLC0415
-    from ho_imaging.study_report.pdf import find_browser  # noqa: PLC0415
+    from ho_imaging.batch.kept_studies import kept_studies  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.outputs.report.language import load_language  # noqa: PLC0415
+    from ho_imaging.outputs.report.pdf import find_browser  # noqa: PLC0415
 
     load_language(options.language)  # what cannot be is said before the first study, not after the last
     if options.pdf:
@@ -86,9 +86,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _of_kept(options: argparse.Namespace, studies: list[KeptStudy]) -> Iterator[dict[str, Any]]:
-    from ho_imaging.study_report import material_of_result  # noqa: PLC0415
-    from ho_imaging.study_report.folder import reviews_of  # noqa: PLC0415
-    from ho_imaging.study_report.material import find_films  # noqa: PLC0415
+    from ho_imaging.batch.kept_studies import reviews_of  # noqa: PLC0415
+    from ho_imaging.outputs.report import material_of_result  # noqa: PLC0415
+    from ho_imaging.outputs.report.material import find_films  # noqa: PLC0415
 
     if len(studies) != 1 and (options.previous or options.comparison or is_page(options.out)):
         raise UsageError(
@@ -120,7 +120,7 @@ def _of_kept(options: argparse.Namespace, studies: list[KeptStudy]) -> Iterator[
 
 
 def _comparison(options: argparse.Namespace, study: KeptStudy, films: Any) -> ComparisonMaterial | None:
-    from ho_imaging.study_report.folder import read_comparison  # noqa: PLC0415
+    from ho_imaging.batch.kept_studies import read_comparison  # noqa: PLC0415
 
     if options.previous is None:
         return read_comparison(study, options.comparison)
@@ -142,9 +142,9 @@ def _comparison(options: argparse.Namespace, study: KeptStudy, films: Any) -> Co
 
 
 def _of_films(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from ho_imaging.batch.kept_studies import KeptStudy, read_comparison  # noqa: PLC0415
+    from ho_imaging.outputs.report import material_of_analysis  # noqa: PLC0415
     from ho_imaging.reading import discover  # noqa: PLC0415
-    from ho_imaging.study_report import material_of_analysis  # noqa: PLC0415
-    from ho_imaging.study_report.folder import KeptStudy, read_comparison  # noqa: PLC0415
 
     found = discover([options.source]).studies
     if not found:
@@ -176,8 +176,8 @@ def _analyzer(options: argparse.Namespace) -> Any:
 
 
 def _compared(options: argparse.Namespace, analyzer: Any, analysis: StudyAnalysis) -> ComparisonMaterial:
+    from ho_imaging.outputs.report import ComparisonMaterial  # noqa: PLC0415
     from ho_imaging.progression.studies import analyze_study, compare_studies  # noqa: PLC0415
-    from ho_imaging.study_report import ComparisonMaterial  # noqa: PLC0415
 
     earlier = analyze_study(analyzer, options.previous)
     comparison = compare_studies(
@@ -190,15 +190,15 @@ def _compared(options: argparse.Namespace, analyzer: Any, analysis: StudyAnalysi
 
 def _page(out: Path, study_uid: str) -> Path:
     """Name a report's file by its study's UID: names of files never tell whose they are."""
-    from ho_imaging.batch.write import folder_name  # noqa: PLC0415
+    from ho_imaging.results.folder import folder_name  # noqa: PLC0415
 
     return out if is_page(out) else out / f"{folder_name(study_uid)}.html"
 
 
 def _write(options: argparse.Namespace, material: Material, page: Path) -> dict[str, Any]:
-    from ho_imaging.batch.write import write_text  # noqa: PLC0415
-    from ho_imaging.reporting.masks import WriteError  # noqa: PLC0415
-    from ho_imaging.study_report import report_html, write_pdf  # noqa: PLC0415
+    from ho_imaging.errors import WriteError  # noqa: PLC0415
+    from ho_imaging.files.atomic import write_text  # noqa: PLC0415
+    from ho_imaging.outputs.report import report_html, write_pdf  # noqa: PLC0415
 
     text = report_html(material, options.language)
     try:

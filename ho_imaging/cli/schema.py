@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the schema."""
-    from ho_imaging.reporting.schema import json_schema  # noqa: PLC0415  (pydantic loads only here)
+    from ho_imaging.results.schema import json_schema  # noqa: PLC0415  (pydantic loads only here)
 
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
     return 0

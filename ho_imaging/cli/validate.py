@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ho_imaging.cli.common import add_analysis_arguments, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
-from ho_imaging.path_text import path_text
+from ho_imaging.files.path_text import path_text
 
 if TYPE_CHECKING:
     from ho_imaging.batch import Outcome, Progress
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         ),
     }  # fmt: skip
     if options.suggest_threshold:
-        from ho_imaging.batch.write import write_text  # noqa: PLC0415
+        from ho_imaging.files.atomic import write_text  # noqa: PLC0415
         from ho_imaging.network.site import site_text  # noqa: PLC0415
 
         site = found.suggest_site(rate)

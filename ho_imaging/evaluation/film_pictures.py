@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ho_imaging.evaluation.labels import Box
+from ho_imaging.outputs.film_picture import film_picture
 from ho_imaging.reading import read_radiograph
-from ho_imaging.reporting.film_picture import film_picture
-from ho_imaging.reporting.schema import StudyResult
+from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Laterality, Region, View
 
 __all__ = ["draw_film"]

@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from ho_imaging.batch.ledger import Ledger
-from ho_imaging.batch.write import folder_name
 from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.reporting.schema import FindingResult, ImageResult, StudyResult
+from ho_imaging.results.folder import folder_name
+from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Side, Status
 
 __all__ = ["FilmOutcome", "GradePair", "Outlined", "film_outcomes"]
@@ -206,7 +206,7 @@ def _hits(finding: FindingResult, boxes: Sequence[Box], about: ImageResult) -> l
         return []
     import shapely  # noqa: PLC0415  (only for labels with boxes)
 
-    from ho_imaging.review.outlines import outline_shape  # noqa: PLC0415
+    from ho_imaging.readings.outlines import outline_shape  # noqa: PLC0415
 
     shape = outline_shape(tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px))
     hit = []

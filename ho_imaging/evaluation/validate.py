@@ -19,12 +19,12 @@ from ho_imaging.evaluation.site_threshold import suggest_site
 from ho_imaging.evaluation.validation_figures import by_size, group_figures, split_by_columns
 from ho_imaging.evaluation.validation_page import write_validation
 from ho_imaging.evaluation.validation_schema import RowNotMatched, ValidationFigures
+from ho_imaging.files.path_text import path_text
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.site import SiteFile
-from ho_imaging.path_text import path_text
 from ho_imaging.reading import Discovery, StudyRef, discover
-from ho_imaging.reporting.schema import RESEARCH_USE
+from ho_imaging.results.schema import RESEARCH_USE
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Validation", "validate"]
@@ -172,7 +172,7 @@ def _figures(
     threshold: float,
     confidence: Calibration,
 ) -> ValidationFigures:
-    from ho_imaging import __version__  # noqa: PLC0415  (the package imports this module late)
+    from ho_imaging._version import __version__  # noqa: PLC0415  (the package imports this module late)
 
     groups, left = split_by_columns(outcomes, table.group_columns)
     return ValidationFigures(

@@ -13,8 +13,7 @@ from typing import Any
 
 import cv2
 
-from ho_imaging.batch.write import folder_name, write_text
-from ho_imaging.errors import HOImagingError
+from ho_imaging.errors import HOImagingError, WriteError
 from ho_imaging.evaluation.disagreements import Disagreement
 from ho_imaging.evaluation.film_pictures import draw_film
 from ho_imaging.evaluation.outcomes import FilmOutcome
@@ -22,11 +21,12 @@ from ho_imaging.evaluation.plots import draw_plots
 from ho_imaging.evaluation.validation_figures import film_confidence
 from ho_imaging.evaluation.validation_schema import ValidationFigures, described_keys
 from ho_imaging.evaluation.validation_tables import tables, to_markdown
+from ho_imaging.files.atomic import write_text
+from ho_imaging.files.path_text import path_text
 from ho_imaging.network.calibration import Calibration
-from ho_imaging.path_text import path_text
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.reporting.masks import WriteError
-from ho_imaging.reporting.schema import StudyResult
+from ho_imaging.results.folder import folder_name
+from ho_imaging.results.schema import StudyResult
 
 __all__ = ["write_validation"]
 

@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from ho_imaging.errors import ModelError
+from ho_imaging.files.toml import read_toml, to_toml
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.prediction import ModelIdentity
@@ -30,7 +31,6 @@ from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.network.site import Site
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.preparing.contract import PreparationContract
-from ho_imaging.toml_file import read_toml, to_toml
 from ho_imaging.vocabulary import Structure
 
 __all__ = [

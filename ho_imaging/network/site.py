@@ -16,9 +16,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.errors import UsageError
+from ho_imaging.files.toml import parse_toml, read_toml_bytes, to_toml
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.prediction import ModelIdentity, SiteIdentity
-from ho_imaging.toml_file import parse_toml, read_toml_bytes, to_toml
 
 __all__ = ["Site", "SiteEvidence", "SiteFile", "SiteModel", "read_site", "site_text"]
 

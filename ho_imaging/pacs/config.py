@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ho_imaging.errors import HOImagingError, UsageError
-from ho_imaging.toml_file import read_toml
+from ho_imaging.files.toml import read_toml
 
 __all__ = [
     "Accept",

@@ -17,7 +17,6 @@ import pydicom
 from ho_imaging.batch.ledger import hold_folder
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
-from ho_imaging.batch.write import DICOM_FOLDER
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig, within
@@ -28,6 +27,7 @@ from ho_imaging.pacs.spool import OutboxItem, Spool, SpoolFullError, check_folde
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
+from ho_imaging.results.folder import DICOM_FOLDER
 
 __all__ = ["Service", "check_config"]
 
@@ -315,7 +315,7 @@ class Service:
         return False
 
     def _commit(self, destination: DimseDestination, taken: list[OutboxItem]) -> None:
-        from ho_imaging.reporting.dicom.identity import stable_uid  # noqa: PLC0415
+        from ho_imaging.outputs.dicom.identity import stable_uid  # noqa: PLC0415
 
         references = []
         for item in taken:

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.results.folder import folder_name
 
 __all__ = ["OutboxItem", "Spool", "SpoolFullError", "check_folder"]
 

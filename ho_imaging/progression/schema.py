@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ho_imaging.reporting.schema import RESEARCH_USE, ModelResult, SoftwareResult
+from ho_imaging.results.schema import RESEARCH_USE, ModelResult, SoftwareResult
 from ho_imaging.vocabulary import Side, SpacingBasis
 
 __all__ = ["GrowthResult", "IntervalResult", "NoduleChangeResult", "ProgressionResult", "SideIntervalResult"]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from ho_imaging import __version__
+from ho_imaging._version import __version__
 from ho_imaging.errors import UsageError
-from ho_imaging.pipeline import Analyzer, StudyAnalysis
+from ho_imaging.pipeline import Analyzer
 from ho_imaging.progression.change import NoduleChange, SideChange, Verdict, find_changes, verdict_of
 from ho_imaging.progression.growth import Growth
 from ho_imaging.progression.register import NotComparableError, Registration, register
@@ -30,7 +30,8 @@ from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.one_study import one_patient
-from ho_imaging.reporting.schema import ModelResult, SoftwareResult
+from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.schema import ModelResult, SoftwareResult
 from ho_imaging.severity.context import MOST_DAYS
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
 from ho_imaging.severity.systems import SYSTEMS

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, RefusedError, UsageError
-from ho_imaging.path_text import path_text
+from ho_imaging.files.path_text import path_text
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, open_dataset
 from ho_imaging.reading.discover import first_copies
 from ho_imaging.reading.files import FileKind, kind_of

@@ -12,13 +12,13 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
-from ho_imaging.reporting.dicom import read_sources
-from ho_imaging.reporting.dicom.identity import Maker, Observer
-from ho_imaging.reporting.dicom.measurements import structured_report
-from ho_imaging.reporting.dicom.segmentation import nodule_segmentation
-from ho_imaging.reporting.schema import StudyResult
-from ho_imaging.review.readings import Reading
-from ho_imaging.review.reviewed_result import reviewed_result
+from ho_imaging.outputs.dicom import read_sources
+from ho_imaging.outputs.dicom.identity import Maker, Observer
+from ho_imaging.outputs.dicom.measurements import structured_report
+from ho_imaging.outputs.dicom.segmentation import nodule_segmentation
+from ho_imaging.readings.readings import Reading
+from ho_imaging.readings.reviewed_result import reviewed_result
+from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Status
 
 __all__ = ["observer_of", "reading_objects"]

@@ -19,21 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from ho_imaging.batch.write import folder_name, write_text
-from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.errors import HOImagingError, UsageError, WriteError
+from ho_imaging.files.atomic import write_text
+from ho_imaging.files.png import write_png
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.preparing import PreparationContract, prepare
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.reporting.masks import WriteError, write_png
-from ho_imaging.reporting.schema import ImageResult, StudyResult
-from ho_imaging.review.decisions import ReviewStore, left_out_text
-from ho_imaging.review.film_truth import film_truth
+from ho_imaging.readings.decisions import ReviewStore, left_out_text
+from ho_imaging.readings.film_truth import film_truth
+from ho_imaging.readings.plan import read_plan
+from ho_imaging.readings.readings import Reading, reader_reading
+from ho_imaging.results.folder import batch_results, default_store, folder_name
+from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
-from ho_imaging.review.plan import read_plan
-from ho_imaging.review.readings import Reading, reader_reading
-from ho_imaging.review.results import batch_results, default_store
 from ho_imaging.training.adapt import write_adapt_config
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
 from ho_imaging.training.films import Film
@@ -300,7 +300,7 @@ def _film_path(out: Path, image_uid: str) -> Path:
 
 
 def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Path) -> tuple[int, int]:
-    """Write what is true of a film as `ho_imaging.training.truth` reads it; gives nodules and what is no bone."""
+    """Write what is true of a film as `ho_imaging.evaluation.truth` reads it; gives nodules and what is no bone."""
     shape = (image.rows or 0, image.columns or 0)
     uid = image.sop_instance_uid
     truth = film_truth(reviewed.readings, uid, shape, rim=False)

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import ReadError, UsageError
-from ho_imaging.pipeline import StudyAnalysis
 from ho_imaging.reading.identity import PatientIdentity
-from ho_imaging.reporting.schema import ImageResult, StudyResult
+from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.folder import folder_name, read_result
+from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.vocabulary import Status
 
-__all__ = ["ReviewInput", "StudySource", "open_study", "read_result"]
+__all__ = ["ReviewInput", "StudySource", "open_study"]
 
 StudySource = str | PathLike[str] | StudyResult | StudyAnalysis
 
-_MOST_RESULT_BYTES = 256 << 20
 _NAMED = 12
 
 
@@ -96,22 +93,6 @@ def _chosen(path: Path, study: str | None) -> Path:
         return found[0]
     names = ", ".join(folder.name for folder in found[:_NAMED]) + (", ..." if len(found) > _NAMED else "")
     raise UsageError(f"holds {len(found)} studies", path=path, remedy=f"choose one with study=: {names or 'none yet'}")
-
-
-def read_result(path: Path) -> StudyResult:
-    """Read a ``result.json``; raises `ReadError`."""
-    try:
-        if path.stat().st_size > _MOST_RESULT_BYTES:
-            raise ReadError(f"is larger than {_MOST_RESULT_BYTES >> 20} MiB", path=path, remedy="analyse it again")
-        return StudyResult.from_json(path.read_bytes())
-    except ValidationError as error:
-        raise ReadError(
-            f"is no result of this version ({error.error_count()} problems)", path=path, remedy="analyse it again"
-        ) from error
-    except OSError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
 
 
 def _checked(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import UsageError
 from ho_imaging.findings.outline import outlines
-from ho_imaging.pipeline import Analyzer, FilmAnalysis
+from ho_imaging.outputs.probability_map import ho_probability_8bit
+from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.reporting.masks import ho_probability_8bit
+from ho_imaging.results.analysis import FilmAnalysis
+from ho_imaging.results.folder import folder_name
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.vocabulary import Structure
 

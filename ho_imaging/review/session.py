@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.reading.one_study import one_patient
-from ho_imaging.reporting.schema import RESEARCH_USE, ImageResult, SideResult
-from ho_imaging.review.decisions import (
+from ho_imaging.readings.decisions import (
     MIMICS,
     Decision,
     ReviewedFinding,
@@ -30,13 +29,14 @@ from ho_imaging.review.decisions import (
     review_state,
     undoable,
 )
+from ho_imaging.readings.grounds import grounds_of
+from ho_imaging.readings.regrading import Regrader
+from ho_imaging.readings.shapes import drawn
+from ho_imaging.readings.side_state import changes_on, contradiction_text, contradictions
+from ho_imaging.results.schema import RESEARCH_USE, ImageResult, SideResult
 from ho_imaging.review.films import FilmPixels, strips
-from ho_imaging.review.grounds import grounds_of
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.overlays import Overlays
-from ho_imaging.review.regrading import Regrader
-from ho_imaging.review.shapes import drawn
-from ho_imaging.review.side_state import changes_on, contradiction_text, contradictions
 from ho_imaging.review.telling import (
     film_about,
     gap_text,
@@ -111,7 +111,7 @@ class ReviewSession:
         self._decisions = store.read(study.result.study_uid, reader)
         self._size = self._stored_size()
         self._overlays = {"current": Overlays(study)} | ({"previous": Overlays(previous)} if previous else {})
-        self._regrader = Regrader(study)
+        self._regrader = Regrader(study.result, analysis=study.analysis, folder=study.folder)
         self._opened = False
         self._pixels: dict[tuple[str, str], FilmPixels] = {}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ho_imaging.reporting.schema import FindingResult, ImageResult, SideResult
-from ho_imaging.review.decisions import ReviewedFinding
+from ho_imaging.readings.decisions import ReviewedFinding
+from ho_imaging.readings.shapes import measured
+from ho_imaging.results.schema import FindingResult, ImageResult, SideResult
 from ho_imaging.review.inputs import ReviewInput
-from ho_imaging.review.shapes import measured
 from ho_imaging.vocabulary import SpacingBasis
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ho_imaging.review.decisions import Decision, ReviewedStudy, ReviewStore, check_reader
+from ho_imaging.readings.decisions import Decision, ReviewedStudy, ReviewStore, check_reader
 from ho_imaging.review.inputs import StudySource, open_study
 from ho_imaging.review.session import ReviewSession
 

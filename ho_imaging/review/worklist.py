@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ho_imaging.batch.rows import study_row
 from ho_imaging.errors import UsageError
-from ho_imaging.review.decisions import ReviewStore
-from ho_imaging.review.plan import ReadingPlan, read_plan
-from ho_imaging.review.readings import Reading, model_reading, reader_reading
-from ho_imaging.review.results import batch_results, default_store
+from ho_imaging.outputs.rows import study_row
+from ho_imaging.readings.decisions import ReviewStore
+from ho_imaging.readings.plan import ReadingPlan, read_plan
+from ho_imaging.readings.readings import Reading, model_reading, reader_reading
+from ho_imaging.results.folder import batch_results, default_store
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from ho_imaging.reporting.schema import StudyResult
+    from ho_imaging.results.schema import StudyResult
     from ho_imaging.review.widget import ReviewWidget
 
 __all__ = ["Progress", "StudyRow", "Worklist", "open_worklist"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ho_imaging.files.toml import to_toml
 from ho_imaging.network.model_store import find_model, read_description
-from ho_imaging.toml_file import to_toml
 from ho_imaging.training.config import TrainingConfig, load_config
 
 __all__ = ["write_adapt_config"]

@@ -17,6 +17,7 @@ from ho_imaging.network.calibration import Calibration, calibrate
 from ho_imaging.network.devices import choose_device, choose_dtype
 from ho_imaging.network.model_store import ModelDescription, find_model, read_description, save_model
 from ho_imaging.network.unet import UNet
+from ho_imaging.statistics.detection import FilmLesions, match_lesions
 from ho_imaging.training.averaging import halfway
 from ho_imaging.training.calibration import best_dice_threshold, fit_platt, scope_cut
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
@@ -24,7 +25,6 @@ from ho_imaging.training.checkpoint import read_average
 from ho_imaging.training.config import copy_config, load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
 from ho_imaging.training.loop import BEST_FILE
-from ho_imaging.training.scoring import FilmLesions, match_lesions
 from ho_imaging.training.start import without_mimics
 from ho_imaging.training.validation import (
     FilmLogits,

@@ -11,9 +11,9 @@ import numpy as np
 
 from ho_imaging.network.inference import predict_logits
 from ho_imaging.network.unet import UNet
+from ho_imaging.statistics.detection import match_lesions
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, read_case
 from ho_imaging.training.films import FilmMaker, on_grid
-from ho_imaging.training.scoring import match_lesions
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["HardSpot", "find_hard_spots", "read_hard_spots", "spot_name", "write_hard_spots"]

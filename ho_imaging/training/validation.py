@@ -15,11 +15,11 @@ from torch import Tensor
 from ho_imaging.errors import UsageError
 from ho_imaging.network.inference import predict_logits
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.statistics.detection import cpm, froc, match_lesions, sensitivity_at
 from ho_imaging.statistics.roc import auroc
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_cases, read_case
 from ho_imaging.training.films import Film, FilmMaker, on_grid
 from ho_imaging.training.reviewed_films import ReviewedInfo, list_films, read_film
-from ho_imaging.training.scoring import cpm, froc, match_lesions, sensitivity_at
 from ho_imaging.training.start import without_mimics
 from ho_imaging.vocabulary import Structure
 

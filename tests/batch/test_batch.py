@@ -20,8 +20,7 @@ from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch, summarise
 from ho_imaging.batch.ledger import hold_folder
-from ho_imaging.errors import HOImagingError, ModelError, UsageError
-from ho_imaging.reporting.masks import WriteError
+from ho_imaging.errors import HOImagingError, ModelError, UsageError, WriteError
 
 CHEST = Settings(region="chest")
 """Films that are called chests are refused before any model is needed, so a study takes milliseconds."""
@@ -273,7 +272,7 @@ def test_what_stumbles_over_a_header_costs_the_objects_alone(fake_network, tmp_p
     def stumble(*_, **__):
         raise AttributeError("Doe^Jane is wrong")
 
-    monkeypatch.setattr("ho_imaging.pipeline.StudyAnalysis.to_dicom", stumble)
+    monkeypatch.setattr("ho_imaging.outputs.dicom.write.to_dicom", stumble)
     counts = run_batch([SAMPLE], tmp_path / "out", PELVIS, HERE)
     assert counts.done == 1
     assert "AttributeError" in caplog.text

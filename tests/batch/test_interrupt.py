@@ -14,7 +14,7 @@ import pytest
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
 from ho_imaging.batch.ledger import Ledger
-from ho_imaging.reporting.masks import WriteError
+from ho_imaging.errors import WriteError
 
 CHEST = Settings(region="chest")
 

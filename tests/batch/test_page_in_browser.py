@@ -5,7 +5,7 @@ import time
 import cv2
 import numpy as np
 
-from ho_imaging.batch.page import write_page
+from ho_imaging.outputs.worklist import write_page
 
 
 def study(number, **changes):

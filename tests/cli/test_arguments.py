@@ -12,10 +12,9 @@ from PIL import Image
 from ho_imaging.batch import BatchCounts
 from ho_imaging.cli import main
 from ho_imaging.cli.common import check_out
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import UsageError, WriteError
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import discover
-from ho_imaging.reporting.masks import WriteError
 from ho_imaging.vocabulary import Laterality, Region, View
 
 
@@ -106,7 +105,7 @@ def test_an_out_that_is_a_file_is_said_before_any_work(films, tmp_path, monkeypa
         raise AssertionError("something was done first")
 
     for name in (
-        "pipeline.Analyzer.__init__", "batch.run_batch", "study_report.folder.kept_studies",
+        "pipeline.Analyzer.__init__", "batch.run_batch", "batch.kept_studies.kept_studies",
         "simulation.studies.write_study",
     ):  # fmt: skip
         monkeypatch.setattr(f"ho_imaging.{name}", work)
@@ -140,7 +139,7 @@ def test_a_comparison_is_printed_before_pictures_can_fail(monkeypatch, tmp_path,
     monkeypatch.setattr(
         "ho_imaging.progression.studies.compare_studies", lambda *_, **__: SimpleNamespace(result=result)
     )
-    monkeypatch.setattr("ho_imaging.progression.picture.write_comparison", no_space)
+    monkeypatch.setattr("ho_imaging.outputs.comparison_picture.write_comparison", no_space)
     assert main(["compare", "a", "b", "--out", str(tmp_path / "o")]) == 2
     said = capsys.readouterr()
     assert json.loads(said.out) == {"verdict": "stable"}
@@ -156,7 +155,7 @@ def scored(monkeypatch):
 
     model = SimpleNamespace(identity=SimpleNamespace(name="m", version="1", sha256="a" * 64, site=None))
     monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(lambda self: model))
-    monkeypatch.setattr("ho_imaging.training.evaluate.evaluate_studies", score)
+    monkeypatch.setattr("ho_imaging.evaluation.evaluate.evaluate_studies", score)
 
 
 @pytest.mark.parametrize("more", [[], ["--pairs"]])

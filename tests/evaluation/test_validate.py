@@ -17,6 +17,7 @@ from ho_imaging.cli import main
 from ho_imaging.network.model_store import find_model, load_model, read_description
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.site import SiteEvidence, SiteFile, SiteModel, read_site, site_text
+from ho_imaging.outputs import to_fhir
 from ho_imaging.pacs.config import ServeConfig
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
@@ -164,9 +165,9 @@ def test_every_result_and_object_records_the_site_file(validated, films, tmp_pat
     assert site.sha256 in algorithm.AlgorithmParameters
     (report,) = [item for item in objects if item.Modality == "SR"]
     assert named in report.to_json()
-    observation = result.to_fhir()["entry"][1]["resource"]
+    observation = to_fhir(result)["entry"][1]["resource"]
     assert observation["device"]["display"].endswith(named)
-    assert result.to_fhir()["entry"][0]["fullUrl"] != without_site(result).to_fhir()["entry"][0]["fullUrl"]
+    assert to_fhir(result)["entry"][0]["fullUrl"] != to_fhir(without_site(result))["entry"][0]["fullUrl"]
     with (out / "studies.csv").open(newline="") as stream:
         assert next(csv.DictReader(stream))["site_sha256"] == site.sha256
 

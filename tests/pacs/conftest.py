@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 from highdicom.sc import SCImage
 from ho_imaging.batch.work import Outcome
-from ho_imaging.batch.write import folder_name
-from ho_imaging.reporting.dicom.identity import stable_uid
+from ho_imaging.results.folder import folder_name
+from ho_imaging.outputs.dicom.identity import stable_uid
 
 def stand_in(job):
     study = job.study

@@ -19,6 +19,7 @@ import pytest
 
 from ho_imaging import Analyzer
 from ho_imaging.findings.outline import filled
+from ho_imaging.outputs import to_dicom
 
 pytestmark = pytest.mark.slow
 
@@ -203,7 +204,7 @@ def analysis():
 def stored(orthanc, analysis, tmp_path):
     """The film and its results in the archive."""
     orthanc.upload(SAMPLES / "06_both_sides.dcm")
-    for number, item in enumerate(analysis.to_dicom()):
+    for number, item in enumerate(to_dicom(analysis)):
         item.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
         orthanc.upload(tmp_path / f"{number}.dcm")
     return analysis.result
@@ -252,7 +253,7 @@ def test_a_report_without_nodules_opens_too(address, orthanc, viewer, tmp_path):
     analysis = Analyzer().analyze_films([path])
     assert not analysis.result.findings
     orthanc.upload(path)
-    for number, item in enumerate(analysis.to_dicom()):
+    for number, item in enumerate(to_dicom(analysis)):
         item.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
         orthanc.upload(tmp_path / f"{number}.dcm")
     viewer.open_study(address, analysis.result.study_uid, series=4)

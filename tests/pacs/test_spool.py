@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ho_imaging.batch.write import folder_name
 from ho_imaging.pacs import spool as spool_module
 from ho_imaging.pacs.spool import Spool, SpoolFullError
+from ho_imaging.results.folder import folder_name
 
 
 def make(folder, **limits):

@@ -18,7 +18,7 @@ from ho_imaging.progression.studies import compare_studies
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.radiograph import QualityFlag
-from ho_imaging.reporting.schema import ModelResult
+from ho_imaging.results.schema import ModelResult
 from ho_imaging.severity import FilmReading, grade_study
 from ho_imaging.severity.film import view_of_side
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View

@@ -6,6 +6,7 @@ import pytest
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.errors import RefusedError
+from ho_imaging.outputs import to_dicom
 from ho_imaging.reading import discover
 from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.one_study import by_study, copies, film_headers, one_patient, why_not_one
@@ -119,7 +120,7 @@ def test_the_analysis_ends_a_study_of_two_patients_without_a_look(film, fake_net
     assert (analysis.result.status, analysis.result.severity, fake_network.loads) == ("refused", None, 0)
     assert {image.status for image in analysis.result.images} == {"refused"}
     assert "Patient ID differs" in analysis.result.reason
-    assert analysis.to_dicom() == []
+    assert to_dicom(analysis) == []
 
 
 @pytest.mark.parametrize("corrected", [{}, {"PatientName": "DOE^JOHN^^^", "StudyDescription": "hip"}])
@@ -154,7 +155,7 @@ def test_a_study_known_to_be_incomplete_is_graded_only_as_asked(film, fake_netwo
     assert graded.result.status == "done"
     assert graded.result.severity is not None
     assert "1 of 2 images" in graded.result.warnings[0]
-    report = next(item for item in graded.to_dicom() if item.Modality == "SR")
+    report = next(item for item in to_dicom(graded) if item.Modality == "SR")
     assert (report.CompletionFlag, report.CompletionFlagDescription[:16]) == ("PARTIAL", "Incomplete study")
     whole = Analyzer().analyze_films(StudyFilms([film()], Completeness(1, 1))).result
     assert whole.completeness.complete
@@ -166,4 +167,4 @@ def test_objects_are_made_of_one_patients_images_alone(film, fake_network):
     result = Analyzer().analyze_films(films).result
     assert result.status == "done"
     with pytest.raises(UsageError, match="Patient ID differs"):
-        result.to_dicom([films[0], film("1.2.3.4.6", PatientID="B")])
+        to_dicom(result, [films[0], film("1.2.3.4.6", PatientID="B")])

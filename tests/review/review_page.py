@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ho_imaging.reporting.schema import FindingResult, ImageResult, StudyResult
+from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.review.session import ReviewSession
 from ho_imaging.review.widget import ReviewWidget, front_end
 

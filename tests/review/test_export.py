@@ -17,27 +17,28 @@ import pydicom
 import pytest
 
 from ho_imaging import Analyzer
-from ho_imaging.batch.write import write_study
 from ho_imaging.cli import main
 from ho_imaging.errors import UsageError
+from ho_imaging.evaluation.evaluate import evaluate_studies
+from ho_imaging.evaluation.figures import figures
+from ho_imaging.evaluation.truth import list_studies, read_truth
 from ho_imaging.network.model_store import find_model, read_description
+from ho_imaging.outputs import to_dicom
+from ho_imaging.outputs.dicom import codes
+from ho_imaging.outputs.report.material import Material
+from ho_imaging.outputs.report.page import report_html
+from ho_imaging.outputs.study_folder import write_study
 from ho_imaging.reading import read_radiograph
-from ho_imaging.reporting.counting import counted_findings
-from ho_imaging.reporting.dicom import codes
-from ho_imaging.review.decisions import Decision, ReviewStore, review_state
+from ho_imaging.readings.decisions import Decision, ReviewStore, review_state
+from ho_imaging.readings.plan import ReadingPlan, write_plan
+from ho_imaging.readings.readings import reader_reading
+from ho_imaging.readings.reviewed_result import reviewed_result
+from ho_imaging.results.counting import counted_findings
 from ho_imaging.review.dicom import reading_objects
 from ho_imaging.review.export import export_reviews, reviewed_studies, split_of
-from ho_imaging.review.plan import ReadingPlan, write_plan
-from ho_imaging.review.readings import reader_reading
-from ho_imaging.review.reviewed_result import reviewed_result
-from ho_imaging.study_report.material import Material
-from ho_imaging.study_report.page import report_html
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT
 from ho_imaging.training.config import load_config
-from ho_imaging.training.evaluate import evaluate_studies
-from ho_imaging.training.figures import figures
 from ho_imaging.training.reviewed_films import list_films, read_film, read_film_info
-from ho_imaging.training.truth import list_studies, read_truth
 from ho_imaging.vocabulary import Structure
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -339,7 +340,7 @@ def test_dicom_objects_name_the_reader_and_what_is_his(analysed, objects):
     manual = next(segment for segment in seg.SegmentSequence if segment.SegmentAlgorithmType == "MANUAL")
     assert "SegmentationAlgorithmIdentificationSequence" not in manual
     # A nodule the reader kept is the model's nodule: the same tracking UID in both objects.
-    by_model = analysed.analyses[NARROW].to_dicom()
+    by_model = to_dicom(analysed.analyses[NARROW])
     theirs = {s.TrackingID: s.TrackingUID for item in by_model if item.Modality == "SEG" for s in item.SegmentSequence}
     mine = {s.TrackingID: s.TrackingUID for s in seg.SegmentSequence}
     kept = f"HO {objects.first.id}"

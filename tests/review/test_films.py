@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.reading import read_radiograph
-from ho_imaging.reporting.schema import StudyResult
+from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.films import CURVE_POINTS, film_pixels, strips
 from ho_imaging.review.inputs import open_study
 

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from ho_imaging import UsageError
 from ho_imaging.reading.identity import patient_of
-from ho_imaging.reporting.schema import ImageResult
+from ho_imaging.results.schema import ImageResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.review.session import ReviewSession
 

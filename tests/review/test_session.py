@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ho_imaging.review.decisions import ReviewStore, until_commit, was_blinded
+from ho_imaging.readings.decisions import ReviewStore, until_commit, was_blinded
 from ho_imaging.review.inputs import open_study
 from ho_imaging.review.session import ReviewSession
 

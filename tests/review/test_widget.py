@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from ho_imaging.errors import UsageError
-from ho_imaging.reporting.masks import WriteError
+from ho_imaging.errors import UsageError, WriteError
 from ho_imaging.review import review
 
 STUDY = "1.2.3"

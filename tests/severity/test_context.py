@@ -3,7 +3,7 @@
 import pytest
 from pydicom.dataset import Dataset
 
-from ho_imaging.context_table import read_context_table
+from ho_imaging.batch.context_table import read_context_table
 from ho_imaging.errors import UsageError
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.severity.context import Cause, Prophylaxis, StudyContext, context_from_words

@@ -1,0 +1,112 @@
+"""Tables of a batch: ``studies``, ``findings`` and ``inputs`` as Parquet and CSV, ``run.json``, ``index.html``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ho_imaging.batch.ledger import Ledger, ledger_files
+from ho_imaging.errors import UsageError
+from ho_imaging.files.atomic import write_text
+from ho_imaging.outputs.rows import FINDING_COLUMNS, INPUT_COLUMNS, STUDY_COLUMNS
+from ho_imaging.outputs.tables import write_table
+from ho_imaging.outputs.worklist import write_page
+from ho_imaging.results.folder import folder_name
+
+__all__ = ["summarise", "write_tables"]
+
+
+def write_tables(out_dir: Path) -> dict[str, Any]:
+    """Write the tables of everything the folder's ledgers hold, each file whole or not at all; gives the summary."""
+    studies: list[dict[str, Any]] = []
+    findings: list[dict[str, Any]] = []
+    inputs: list[dict[str, Any]] = []
+    seconds = 0.0
+    stages: Counter[str] = Counter()
+    about: dict[str, Any] = {}
+    rejected: dict[str, tuple[str, str]] = {}
+    left_out: set[str] = set()
+    rows: dict[str, dict[str, Any]] = {}
+    for path in ledger_files(out_dir):
+        ledger = Ledger(path)
+        try:
+            bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
+            for row in ledger.rows():
+                # A film that was analysed once and cannot be read now ended as that.
+                row["inputs"] = [film for film in row.get("inputs", ()) if film["path"] not in bad]
+                # Parts of one folder cut in other numbers hold the same study twice: the later one is on disk.
+                before = rows.get(row["study_uid"])
+                if before is None or (row["finished"] or "") >= (before["finished"] or ""):
+                    rows[row["study_uid"]] = row
+            rejected |= bad
+            left_out |= ledger.left_out()
+            about = ledger.about() or about
+        finally:
+            ledger.close()
+    for row in rows.values():
+        studies.append(_study(row))
+        findings += row.get("findings", [])
+        inputs += row["inputs"]
+        seconds += row["seconds"] or 0.0
+        stages.update(row.get("stages", {}))
+    inputs += [
+        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, "reason": reason}
+        for name, (status, reason) in rejected.items()
+    ]
+    inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
+    write_table(out_dir / "studies", studies, STUDY_COLUMNS)
+    write_table(out_dir / "findings", findings, FINDING_COLUMNS)
+    write_table(out_dir / "inputs", inputs, INPUT_COLUMNS)
+    summary = _summary(studies, inputs, about, seconds) | {
+        "left_out": len(left_out - rows.keys()),
+        # What is left of the work is looking for changed files, making tables' rows and loading the model.
+        "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
+    }
+    write_text(out_dir / "run.json", json.dumps(summary, indent=2) + "\n")
+    write_page(out_dir, studies)
+    return summary
+
+
+def summarise(out_dir: Path) -> dict[str, Any]:
+    """Count what is in a batch's folder, from its ledgers.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no batch.
+
+    """
+    if not ledger_files(out_dir):
+        raise UsageError("holds no batch", path=out_dir, remedy="give the --out of an earlier ho-imaging analyze")
+    return write_tables(out_dir)
+
+
+def _study(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a study's row; one that never ended well has little to say."""
+    if "study" in row:
+        return dict(row["study"])
+    uid = row["study_uid"]
+    return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], "reason": row["reason"]}
+
+
+def _summary(
+    studies: list[dict[str, Any]], inputs: list[dict[str, Any]], about: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    graded = Counter(
+        f"{row.get('system')} {row.get('grade')}" for row in studies if row["status"] == "done" and row.get("grade")
+    )
+    wall = float(about.get("seconds") or 0.0)
+    analysed = int(about.get("analysed") or 0)
+    return {
+        **about,
+        "studies": dict(Counter(row["status"] for row in studies)),
+        "inputs": dict(Counter(row["status"] for row in inputs)),
+        "grades": dict(sorted(graded.items())),
+        "categories": dict(Counter(row["category"] for row in studies if row.get("category"))),
+        "reasons": dict(Counter(row["reason"] for row in studies if row.get("reason")).most_common(20)),
+        "studies_per_second": round(analysed / wall, 3) if wall > 0.0 and analysed else None,
+        "work_seconds": round(seconds, 1),
+    }

@@ -1,0 +1,21 @@
+"""Write results for others: pictures, tables, pages, reports, DICOM objects, FHIR."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ho_imaging.outputs.dicom.write import to_dicom
+    from ho_imaging.outputs.fhir import to_fhir
+
+__all__ = ["to_dicom", "to_fhir"]
+
+_HOME = {"to_dicom": "dicom.write", "to_fhir": "fhir"}
+
+
+def __getattr__(name: str) -> object:
+    # Each writer loads its libraries when it is first used (PEP 562).
+    if name in _HOME:
+        return getattr(import_module(f"ho_imaging.outputs.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,127 @@
+"""Every code that the DICOM objects use, with where it comes from; ``docs/conformance.md`` lists them.
+
+Standard codes are those of DICOM PS3.16 (context groups named beside each). No standard code says heterotopic
+ossification, a Brooker class or this program's score: those are private, in a scheme that every object declares
+(Coding Scheme Identification Sequence, PS3.3 C.12.1). The codes for calcification do not mean bone and are not used.
+"""
+
+from __future__ import annotations
+
+import re
+
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import CodedConcept
+
+from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
+from ho_imaging.vocabulary import Structure
+
+__all__ = [
+    "ALGORITHM_FAMILY",
+    "ANATOMICAL_STRUCTURE",
+    "AREA",
+    "BURDEN",
+    "CERTAINTY",
+    "CODING_SCHEME",
+    "COUNT",
+    "DENSITY_RATIO",
+    "GAP",
+    "GRADE_PROBABILITY",
+    "HETEROTOPIC_OSSIFICATION",
+    "LESION",
+    "LONG_AXIS",
+    "MM",
+    "MM2",
+    "MORPHOLOGICALLY_ABNORMAL",
+    "NODULES",
+    "NOT_GRADED",
+    "PERCENT",
+    "PIXELS",
+    "PLAIN_RADIOGRAPHY",
+    "RATIO",
+    "SCORE_POINTS",
+    "SEVERITY",
+    "SEVERITY_WORDS",
+    "SHORT_AXIS",
+    "SIDES",
+    "SITES",
+    "STRUCTURES",
+    "grade_code",
+    "system_code",
+]
+
+PRIVATE = "99HOIMG"
+CODING_SCHEME = CodingSchemeIdentificationItem(
+    designator=PRIVATE, name="ho_imaging private codes", version="1", responsible_organization="ho_imaging"
+)
+
+
+def _standard(value: str, scheme: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value=value, scheme_designator=scheme, meaning=meaning)
+
+
+def _private(value: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value=value, scheme_designator=PRIVATE, meaning=meaning)
+
+
+HETEROTOPIC_OSSIFICATION = _private("HO", "Suspected heterotopic ossification")
+BURDEN = _private("BURDEN", "Burden of heterotopic ossification, 0 to 100")
+COUNT = _private("COUNT", "Number of nodules")
+GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outside the joint")
+DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
+GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
+NOT_GRADED = _private("NOT-GRADED", "Cannot be graded on this film")
+
+LESION = _standard("52988006", "SCT", "Lesion")  # CID 7151
+MORPHOLOGICALLY_ABNORMAL = _standard("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150
+ANATOMICAL_STRUCTURE = _standard("91723000", "SCT", "Anatomical Structure")  # CID 7150
+PHYSICAL_OBJECT = _standard("260787004", "SCT", "Physical object")  # CID 7150
+AREA = _standard("42798000", "SCT", "Area")  # CID 7461
+LONG_AXIS = _standard("103339001", "SCT", "Long axis")  # CID 7470
+SHORT_AXIS = _standard("103340004", "SCT", "Short axis")  # CID 7470
+CERTAINTY = _standard("111012", "DCM", "Certainty of Finding")
+SEVERITY = _standard("246112005", "SCT", "Severity")
+SEVERITY_WORDS = {  # CID 3716
+    "none": _standard("260413007", "SCT", "None"),
+    "mild": _standard("255604002", "SCT", "Mild"),
+    "moderate": _standard("6736007", "SCT", "Moderate"),
+    "severe": _standard("24484000", "SCT", "Severe"),
+}
+PLAIN_RADIOGRAPHY = _standard("168537006", "SCT", "Plain radiography")  # CID 10005
+ALGORITHM_FAMILY = _standard("123110", "DCM", "Artificial Intelligence")  # CID 7162
+
+MM = _standard("mm", "UCUM", "mm")
+MM2 = _standard("mm2", "UCUM", "mm2")
+PERCENT = _standard("%", "UCUM", "%")
+RATIO = _standard("{ratio}", "UCUM", "ratio")
+SCORE_POINTS = _standard("{score}", "UCUM", "score")
+NODULES = _standard("{nodules}", "UCUM", "nodules")
+PIXELS = _standard("{pixels}", "UCUM", "pixels")
+
+SIDES = {side: _standard(value, "SCT", meaning) for side, (value, meaning) in SIDE_CODES.items()}
+SITES = {region: _standard(value, "SCT", meaning) for region, (value, meaning) in SITE_CODES.items()}
+STRUCTURES = {  # category (CID 7150) and type (CID 7304, 7151)
+    Structure.PELVIS: (ANATOMICAL_STRUCTURE, _standard("118645006", "SCT", "Bone structure of pelvis")),
+    Structure.FEMUR: (ANATOMICAL_STRUCTURE, _standard("71341001", "SCT", "Femur")),
+    Structure.FEMORAL_HEAD: (ANATOMICAL_STRUCTURE, _standard("2812003", "SCT", "Head of Femur")),
+    Structure.IMPLANT: (PHYSICAL_OBJECT, _standard("53350007", "SCT", "Prosthesis")),
+}
+
+_SYSTEM_PREFIX = {
+    "brooker": "BRK",
+    "della_valle": "DV",
+    "schmidt_hackenbrock": "SHB",
+    "walter_reed": "WR",
+    "hastings_graham": "HG",
+    "biplanar": "BP",
+}
+
+
+def system_code(system: str, title: str) -> CodedConcept:
+    """Code of a grading system."""
+    return _private(_SYSTEM_PREFIX.get(system, system[:12].upper()), title[:64])
+
+
+def grade_code(system: str, title: str, grade: str) -> CodedConcept:
+    """Code of one grade of a system: at most 16 characters, as Code Value asks (PS3.5 6.2, SH)."""
+    words = re.sub(r"[^A-Za-z0-9]+", "_", grade).strip("_").upper()
+    return _private(f"{_SYSTEM_PREFIX.get(system, system[:8].upper())}-{words}"[:16], f"{title} {grade}"[:64])

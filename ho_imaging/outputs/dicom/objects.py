@@ -1,0 +1,219 @@
+"""All DICOM objects of a study's result."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from ho_imaging.errors import UsageError
+from ho_imaging.outputs.dicom.capture import secondary_capture
+from ho_imaging.outputs.dicom.headers import without_unsound
+from ho_imaging.outputs.dicom.identity import Maker
+from ho_imaging.outputs.dicom.measurements import structured_report
+from ho_imaging.outputs.dicom.presentation import presentation_state
+from ho_imaging.outputs.dicom.segmentation import (
+    anatomy_segmentation,
+    nodule_segmentation,
+    probability_segmentation,
+)
+from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.one_study import film_headers, why_not_one
+from ho_imaging.reading.uid import is_uid
+from ho_imaging.reading.values import stated_whole
+from ho_imaging.results.schema import ImageResult, StudyResult
+from ho_imaging.vocabulary import Status, Structure
+
+__all__ = ["FilmPictures", "read_sources", "study_objects"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class FilmPictures:
+    """What a result in numbers does not hold of a film, on the source grid; what is missing is left out.
+
+    ``probability``: float32 (rows, columns); ``masks``: bool, same shape; ``overlay``: uint8 RGB of any size.
+    """
+
+    probability: NDArray[np.float32] | None = None
+    masks: Mapping[Structure, NDArray[np.bool_]] = field(default_factory=dict)
+    overlay: NDArray[np.uint8] | None = None
+
+
+def study_objects(
+    result: StudyResult,
+    sources: Mapping[str, Dataset],
+    pictures: Mapping[str, FilmPictures] | None = None,
+    *,
+    created: datetime | None = None,
+    problems: list[str] | None = None,
+) -> list[Dataset]:
+    """Make the DICOM objects of a result: segmentations, a report, presentation states and secondary captures.
+
+    An attribute of a film that is missing or of wrong form is left empty, and an object that cannot be written all the
+    same costs no other one. Each is said in ``problems``, a sentence without patient data, and in the log.
+
+    ``sources`` and ``pictures`` go by SOP Instance UID. A study none of whose films was analysed gives no objects, and
+    a film without nodules no segmentation. All belong to the source's patient and study; the same input, weights and
+    program give the same UIDs.
+
+    Raises
+    ------
+    UsageError
+        If the source of an analysed film is missing, is of several frames, or states no UIDs of its own.
+
+    """
+    images = [image for image in result.images if image.status == Status.DONE.value]
+    if not images or result.model is None:
+        return []
+    _check(result, sources)
+    maker = Maker(result.model, result.software, created or datetime.now())
+    writing = _Writing([] if problems is None else problems)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of pydicom and highdicom quote values, which may be the patient's
+        kept = {image.sop_instance_uid: writing.sound(sources[image.sop_instance_uid]) for image in images}
+        for image in images:
+            given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
+            _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
+        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker))
+        _number(writing.made)
+    return writing.made
+
+
+class _Writing:
+    """The objects made so far; what goes wrong with one is said and costs no other."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.made: list[Dataset] = []
+        self._problems = problems
+
+    def sound(self, source: Dataset) -> Dataset:
+        """Return a source that objects can be made of."""
+        found, left_out = without_unsound(source)
+        if left_out:
+            self._say(
+                f"DICOM objects of film {source.SOPInstanceUID} leave out what is not of DICOM's form: "
+                f"{', '.join(left_out)}."
+            )
+        return found
+
+    def add(self, what: str, uid: str, make: Callable[[], Dataset | None]) -> None:
+        """Make one object."""
+        try:
+            found = make()
+        except Exception as error:
+            # Its words may hold the patient's data.
+            self._say(f"The DICOM {what} of {uid} could not be written ({type(error).__name__}).")
+            logger.debug("a DICOM %s failed", what, exc_info=True)
+            return
+        if found is not None:
+            self.made.append(found)
+
+    def _say(self, problem: str) -> None:
+        logger.warning("%s", problem)
+        self._problems.append(problem)
+
+
+def read_sources(
+    result: StudyResult, given: Iterable[Dataset | str | PathLike[str]] | None = None, *, header_only: bool = True
+) -> dict[str, Dataset]:
+    """Give the data sets of a result's analysed films: those given, else the files it was made from.
+
+    ``header_only``: leave out the pixels, which only drawing the films anew needs.
+
+    Raises
+    ------
+    UsageError
+        If the result names no file of a film and none is given, or a file is no DICOM object.
+    ReadError
+        If a file cannot be read.
+
+    """
+    if given is not None:
+        opened = [
+            item if isinstance(item, Dataset) else open_dataset(Path(item), header_only=header_only) for item in given
+        ]
+        found = {str(dataset.SOPInstanceUID): dataset for dataset in opened}
+        _check(result, found)
+        return found
+    found = {}
+    for image in result.images:
+        if image.status != Status.DONE.value:
+            continue
+        if image.path is None:
+            raise UsageError(
+                f"film {image.sop_instance_uid} was analysed from memory",
+                remedy="give the data sets: to_dicom(sources=...)",
+            )
+        if not _is_dicom(Path(image.path)):
+            raise UsageError("is no DICOM object, so nothing can refer to it", path=image.path, remedy="use the JSON")
+        found[image.sop_instance_uid] = open_dataset(Path(image.path), header_only=header_only)
+    _check(result, found)
+    return found
+
+
+def _is_dicom(path: Path) -> bool:
+    """Tell by the first bytes; a file that is gone says so when it is opened."""
+    try:
+        with path.open("rb") as stream:
+            return kind_of(stream.read(512)) is FileKind.DICOM
+    except OSError:
+        return True
+
+
+def _film_objects(
+    result: StudyResult, image: ImageResult, source: Dataset, given: FilmPictures, maker: Maker, writing: _Writing
+) -> None:
+    uid = image.sop_instance_uid
+    findings = [finding for finding in result.findings if finding.sop_instance_uid == uid]
+    sides = () if result.severity is None else result.severity.sides
+    here = [side for side in sides if side.evidence.sop_instance_uid == uid]
+    writing.add("segmentation", uid, lambda: nodule_segmentation(source, image, findings, maker))
+    probability, overlay = given.probability, given.overlay
+    if probability is not None:
+        writing.add("probability map", uid, lambda: probability_segmentation(source, image, probability, maker))
+    if given.masks:
+        writing.add("anatomy", uid, lambda: anatomy_segmentation(source, image, given.masks, maker))
+    writing.add("presentation state", uid, lambda: presentation_state(source, image, findings, here, maker))
+    if overlay is not None:
+        writing.add("picture", uid, lambda: secondary_capture(source, overlay, maker))
+
+
+def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
+    analysed = [image.sop_instance_uid for image in result.images if image.status == Status.DONE.value]
+    given = [sources[uid] for uid in analysed if uid in sources]
+    why_not = why_not_one(film_headers(given), result.study_uid if is_uid(result.study_uid) else None)
+    if why_not is not None:
+        # Objects belong to one patient and study, those of the first source: they must not name another's images.
+        raise UsageError(why_not.problem, remedy=why_not.remedy)
+    for image in result.images:
+        if image.status != Status.DONE.value:
+            continue
+        uid = image.sop_instance_uid
+        source = sources.get(uid)
+        if source is None:
+            raise UsageError(f"the source of film {uid} is missing", remedy="give every analysed film as a source")
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
+            if not source.get(keyword):
+                raise UsageError(f"film {uid} states no {keyword}", remedy="have the header corrected, or use the JSON")
+        if stated_whole(source, "NumberOfFrames", 1) > 1:
+            raise UsageError(f"film {uid} is one of several frames", remedy="split it into single-frame objects first")
+
+
+def _number(made: list[Dataset]) -> None:
+    """Number the instances of each series from 1."""
+    counts: dict[str, int] = {}
+    for item in made:
+        series = str(item.SeriesInstanceUID)
+        counts[series] = counts.get(series, 0) + 1
+        item.InstanceNumber = counts[series]

@@ -1,0 +1,80 @@
+"""DICOM objects of a study, from its result alone or with all that was computed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+
+from pydicom.dataset import Dataset
+
+from ho_imaging.outputs.dicom.objects import FilmPictures, read_sources, study_objects
+from ho_imaging.outputs.dicom.pictures import film_pictures
+from ho_imaging.outputs.overlay import draw_overlay
+from ho_imaging.reading import Radiograph, read_radiograph
+from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.schema import StudyResult
+from ho_imaging.vocabulary import Status
+
+__all__ = ["to_dicom"]
+
+
+def to_dicom(
+    study: StudyAnalysis | StudyResult,
+    sources: Iterable[Dataset | str | PathLike[str]] | None = None,
+    *,
+    probability: bool = False,
+    anatomy: bool = False,
+    problems: list[str] | None = None,
+) -> list[Dataset]:
+    """Return a study's DICOM objects: a segmentation and a presentation state a film, a report, a picture a film.
+
+    They belong to the patient and study of the films. The same film and model give the same UIDs.
+
+    Parameters
+    ----------
+    study
+        What `Analyzer.analyze_films` returned, or a result alone.
+    sources
+        The films, as files or data sets; by default they are read from where they were. An analysis of data sets
+        holds them.
+    probability
+        Add the map of ectopic bone as a fractional segmentation. Needs an analysis.
+    anatomy
+        Add bones and implants as a segmentation. Needs an analysis.
+    problems
+        Is given a sentence for each thing that could not be written.
+
+    Returns
+    -------
+    list of pydicom.Dataset
+        Ready to be stored. Empty where no film was analysed that objects can refer to.
+
+    Raises
+    ------
+    UsageError
+        If a film is not given and was in memory, is no DICOM object, or is one of several frames.
+    ReadError
+        If a film cannot be read.
+
+    """
+    if isinstance(study, StudyResult):
+        datasets = read_sources(study, sources, header_only=False)
+        pictures = {uid: FilmPictures(overlay=draw_overlay(read, study)) for uid, read in _radiographs(study, datasets)}
+        return study_objects(study, datasets, pictures, problems=problems)
+    result = study.result
+    given = sources
+    if given is None and set(study.films) <= set(study.datasets):
+        given = [study.datasets[uid] for uid in study.films]
+    pictures = {
+        uid: film_pictures(film.prediction, film.reading, result, probability=probability, anatomy=anatomy)
+        for uid, film in study.films.items()
+    }
+    return study_objects(result, read_sources(result, given), pictures, problems=problems)
+
+
+def _radiographs(result: StudyResult, datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, Radiograph]]:
+    """Read the films that were analysed, where there are pixels."""
+    for image in result.images:
+        dataset = datasets.get(image.sop_instance_uid)
+        if image.status == Status.DONE.value and dataset is not None and "PixelData" in dataset:
+            yield image.sop_instance_uid, read_radiograph(dataset)

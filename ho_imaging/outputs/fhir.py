@@ -1,0 +1,221 @@
+"""A result for systems that speak HL7 FHIR (R4, R4B or R5): a report, an observation a side and one a nodule."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, Literal
+
+import numpy as np
+from skimage.measure import approximate_polygon
+
+from ho_imaging.errors import UsageError
+from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
+from ho_imaging.reading.uid import is_uid
+from ho_imaging.results.schema import FindingResult, SideResult, StudyResult
+from ho_imaging.vocabulary import Region, Side, Status
+
+__all__ = ["to_fhir"]
+
+PRIVATE_CODES = "urn:ho-imaging:codes"
+SNOMED, LOINC, UCUM = "http://snomed.info/sct", "http://loinc.org", "http://unitsofmeasure.org"
+_RADIOGRAPH = {"system": LOINC, "code": "43468-8", "display": "XR Unspecified body region Views"}
+_ANY_STUDY = {"system": LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
+"""Of a study that was not analysed nobody has said that it is a radiograph."""
+
+_LATERALITY = {"system": SNOMED, "code": "272741003", "display": "Laterality"}
+_STUDY_FIELD = {"R4": "imagingStudy", "R5": "study"}
+"""What DiagnosticReport calls the reference to its study."""
+
+_PATIENT = re.compile(
+    r"((https?://[^\s]+/)?Patient/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?"
+    r"|urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[0-2](\.(0|[1-9][0-9]*))+)"
+)
+_OUTLINE_TOLERANCE_PX = 0.25
+
+
+def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal["R4", "R5"] = "R4") -> dict[str, Any]:
+    """Return a Bundle of a DiagnosticReport and its Observations as JSON-able data.
+
+    What was analysed is ``preliminary``: no reader has seen it. A study that was refused or failed is ``cancelled``,
+    and its report is one of an imaging study, of whatever kind. The same result gives the same bundle.
+
+    Parameters
+    ----------
+    result
+        What is reported.
+    subject
+        Reference to the patient, such as ``Patient/42``; a result holds no patient data, so without it there is none.
+    release
+        ``R4``, which R4B reads as well, or ``R5``.
+
+    Raises
+    ------
+    UsageError
+        If ``subject`` is no reference to a patient, or the release is none of the two.
+
+    """
+    if release not in _STUDY_FIELD:
+        raise UsageError(f"{release!r} is no release of FHIR that is written", remedy="use R4 (also for R4B) or R5")
+    if subject is not None and _PATIENT.fullmatch(subject) is None:
+        raise UsageError("the subject is no reference to a patient", remedy="give one such as Patient/42")
+    about = {} if subject is None else {"subject": {"reference": subject}}
+    done = result.status == Status.DONE
+    common: dict[str, Any] = {"status": "preliminary", "resourceType": "Observation", **about}
+    study = _study(result)
+    if result.model is not None:
+        words = [
+            f"ho_imaging {result.software.version}",
+            f"model {result.model.name} {result.model.version}",
+            f"sha256 {result.model.sha256}",
+            result.model.site_words(),
+        ]
+        common["device"] = {"display": ", ".join(filter(None, words))}
+    regions = {image.sop_instance_uid: Region(image.region) for image in result.images}
+    sides = () if result.severity is None else result.severity.sides
+    observations = [_of_side(side, regions) for side in sides]
+    observations += [_of_nodule(finding, regions) for finding in result.findings]
+    entries = []
+    for number, observation in enumerate(observations):
+        made = common | {"derivedFrom": [study]} | observation
+        entries.append({"fullUrl": _name(result, f"observation {number}"), "resource": made})
+    report: dict[str, Any] = {
+        "resourceType": "DiagnosticReport",
+        "status": "preliminary" if done else "cancelled",
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "RAD"}]}],
+        "code": {
+            "coding": [_RADIOGRAPH if done else _ANY_STUDY],
+            "text": "Heterotopic ossification on radiographs"
+            if done
+            else f"Not analysed for heterotopic ossification: {result.status}",
+        },
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": _name(result, "report")}],
+        _STUDY_FIELD[release]: [study],
+        "conclusion": _conclusion(result),
+        **about,
+    }
+    if entries:
+        report["result"] = [{"reference": entry["fullUrl"]} for entry in entries]
+    first = {"fullUrl": _name(result, "report"), "resource": report}
+    return {"resourceType": "Bundle", "type": "collection", "entry": [first, *entries]}
+
+
+def _study(result: StudyResult) -> dict[str, Any]:
+    """Return a reference to the study by its UID; what is no UID is named as text."""
+    if is_uid(result.study_uid):
+        return {
+            "type": "ImagingStudy",
+            "identifier": {"system": "urn:dicom:uid", "value": f"urn:oid:{result.study_uid}"},
+        }
+    return {"type": "ImagingStudy", "display": f"Study {result.study_uid}"}
+
+
+def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
+    components: list[dict[str, Any]] = [
+        {"code": _private(system.system, system.title), "valueString": system.grade}
+        for system in side.systems
+        if system.grade is not None
+    ]
+    if side.score is not None:
+        components.append(_measure("burden", "Burden of heterotopic ossification, 0 to 100", side.score, "{score}"))
+    if side.evidence.gap_mm is not None:
+        components.append(_measure("gap", "Least distance between opposing bone surfaces", side.evidence.gap_mm, "mm"))
+    if side.category is not None:
+        components.append({"code": _private("severity", "Severity"), "valueString": side.category})
+    return _observation(
+        _private("ho-side", "Severity of heterotopic ossification"),
+        {"valueString": "not graded" if side.grade is None else f"{side.system} {side.grade}"},
+        components,
+        regions.get(side.evidence.sop_instance_uid or ""),
+        Side(side.side),
+        side.evidence.statement,
+    )
+
+
+def _of_nodule(finding: FindingResult, regions: dict[str, Region]) -> dict[str, Any]:
+    components = [_measure("confidence", "Confidence", round(100.0 * finding.confidence, 1), "%")]
+    for code, text, value, unit in (
+        ("area", "Area", finding.area_mm2, "mm2"),
+        ("long-axis", "Long axis", finding.long_axis_mm, "mm"),
+        ("short-axis", "Short axis", finding.short_axis_mm, "mm"),
+        ("density-ratio", "Brightness relative to cortex", finding.density_ratio, "{ratio}"),
+    ):
+        if value is not None:
+            components.append(_measure(code, text, value, unit))
+    components += [
+        {"code": _private("outline", "Outline: column,row in source pixels"), "valueString": _outline(contour)}
+        for contour in finding.contours_px
+        if len(contour) >= 3
+    ]
+    return _observation(
+        _private("ho-nodule", "Suspected heterotopic ossification"),
+        {"valueString": finding.id},
+        components,
+        regions.get(finding.sop_instance_uid),
+        Side(finding.side),
+        f"On film {finding.sop_instance_uid}",
+    )
+
+
+def _observation(
+    code: dict[str, Any],
+    value: dict[str, Any],
+    components: list[dict[str, Any]],
+    region: Region | None,
+    side: Side,
+    note: str,
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"code": code, **value, "note": [{"text": note}]}
+    site, lateral = SITE_CODES.get(region or Region.UNKNOWN), SIDE_CODES.get(side)
+    if lateral is not None:
+        coded = {"coding": [{"system": SNOMED, "code": lateral[0], "display": lateral[1]}], "text": lateral[1]}
+        components.insert(0, {"code": {"coding": [_LATERALITY], "text": "Laterality"}, "valueCodeableConcept": coded})
+    if components:
+        made["component"] = components
+    if site is not None:
+        text = site[1] if lateral is None else f"{lateral[1]} {site[1].lower()}"
+        made["bodySite"] = {"coding": [{"system": SNOMED, "code": site[0], "display": site[1]}], "text": text}
+    return made
+
+
+def _private(code: str, text: str) -> dict[str, Any]:
+    return {"coding": [{"system": PRIVATE_CODES, "code": code, "display": text}], "text": text}
+
+
+def _measure(code: str, text: str, value: float, unit: str) -> dict[str, Any]:
+    quantity = {"value": value, "unit": unit, "system": UCUM, "code": unit}
+    return {"code": _private(code, text), "valueQuantity": quantity}
+
+
+def _outline(contour: tuple[tuple[float, float], ...]) -> str:
+    """Return a closed outline as "column,row column,row ...", without points on a straight line."""
+    closed = np.asarray([*contour, contour[0]], dtype=np.float64)
+    thin = approximate_polygon(closed, _OUTLINE_TOLERANCE_PX)
+    points = thin if len(thin) >= 4 else closed
+    return " ".join(f"{column:.1f},{row:.1f}" for row, column in points)
+
+
+def _name(result: StudyResult, part: str) -> str:
+    """Return a name that is the same for the same study, weights and part."""
+    weights = "" if result.model is None else result.model.sha256
+    if result.model is not None and result.model.site is not None:
+        weights += f"|{result.model.site.sha256}"
+    of_films = "" if is_uid(result.study_uid) else "|".join(image.sop_instance_uid for image in result.images)
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, f'{result.study_uid}|{weights}|{part}{of_films}')}"
+
+
+def _conclusion(result: StudyResult) -> str:
+    if result.status != Status.DONE:
+        return f"{result.status}: {result.reason}. {result.research_use}"
+    said = [f"{str(side.side).capitalize()}: {side.evidence.statement}" for side in _sides(result)]
+    # A film that was left out may show what the others do not.
+    said += [
+        f"Film {image.sop_instance_uid} was {image.status}: {image.reason}."
+        for image in result.images
+        if image.status != Status.DONE
+    ]
+    return " ".join([*said, result.research_use])
+
+
+def _sides(result: StudyResult) -> tuple[SideResult, ...]:
+    return () if result.severity is None else result.severity.sides

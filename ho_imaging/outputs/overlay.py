@@ -1,0 +1,251 @@
+"""A picture of a film with what was found: outlines, measures, the gap, the grade and why."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ho_imaging.errors import UsageError
+from ho_imaging.outputs.film_picture import FilmView, film_picture
+from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.results.schema import RESEARCH_USE, FindingResult, ImageResult, SideResult, StudyResult
+from ho_imaging.vocabulary import Side, SpacingBasis, Structure
+
+__all__ = ["draw_overlay"]
+
+_OUTLINE = (255, 176, 0)
+_GAP = (100, 200, 255)
+_AXIS = (255, 255, 255)
+_TEXT = (240, 240, 240)
+_QUIET = (170, 170, 170)
+_PANEL = (16, 16, 20)
+"""Orange, sky blue and white keep apart for every common kind of colour vision (after Okabe and Ito)."""
+
+_MARGIN = 14
+_SIDE_NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
+
+
+def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint8]:
+    """Draw a film with what a study's result says of it.
+
+    The film stands at the left at a bounded size, bone bright, in the window its maker chose, square in mm; a panel
+    at the right lists grade, score and evidence of each side and the nodules. Returns uint8 (rows, columns, 3), RGB.
+
+    Raises
+    ------
+    UsageError
+        If the result does not name the film.
+
+    """
+    uid = radiograph.sop_instance_uid
+    image = next((i for i in result.images if i.sop_instance_uid == uid and i.frame == radiograph.frame), None)
+    if image is None:
+        raise UsageError(f"the result says nothing of film {uid}", remedy="give the result of this film's study")
+    findings = tuple(finding for finding in result.findings if finding.sop_instance_uid == uid)
+    sides = () if result.severity is None else result.severity.sides
+    picture, view = film_picture(radiograph, image)
+    canvas = Image.fromarray(picture).convert("RGB")
+    size = max(13, round(canvas.height / 62))
+    font = ImageFont.load_default(size)
+    draw = ImageDraw.Draw(canvas)
+    line = max(2, round(canvas.height / 700))
+    for finding in findings:
+        for contour in finding.contours_px:
+            points = [view.xy(point) for point in contour]
+            draw.line([*points, points[0]], fill=_OUTLINE, width=line, joint="curve")
+        axis = [view.xy(point) for point in finding.long_axis_ends_px]
+        _dashes(draw, axis[0], axis[1], _AXIS, max(1, line // 2))
+    for side in sides:
+        evidence = side.evidence
+        if evidence.gap_ends_px is not None and evidence.sop_instance_uid == uid:
+            _draw_gap(draw, view, evidence.gap_ends_px, evidence.gap_mm, font, line)
+    _draw_labels(draw, view, findings, font, canvas.size)
+    _draw_scale_bar(draw, image, view, font, canvas.size)
+    _draw_sides(draw, image, font, canvas.size)
+    return np.asarray(_with_panel(canvas, image, findings, sides, size), dtype=np.uint8)
+
+
+def _dashes(
+    draw: ImageDraw.ImageDraw,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: tuple[int, int, int],
+    width: int,
+) -> None:
+    length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
+    count = max(1, int(length / 9.0))
+    for k in range(0, count, 2):
+        a, b = k / count, min(1.0, (k + 1) / count)
+        draw.line(
+            [
+                (start[0] + a * (end[0] - start[0]), start[1] + a * (end[1] - start[1])),
+                (start[0] + b * (end[0] - start[0]), start[1] + b * (end[1] - start[1])),
+            ],
+            fill=colour,
+            width=width,
+        )
+
+
+def _draw_gap(
+    draw: ImageDraw.ImageDraw,
+    view: FilmView,
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    length_mm: float | None,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    line: int,
+) -> None:
+    a, b = view.xy(ends[0]), view.xy(ends[1])
+    draw.line([a, b], fill=_GAP, width=line)
+    for x, y in (a, b):
+        draw.ellipse([x - 2 * line, y - 2 * line, x + 2 * line, y + 2 * line], outline=_GAP, width=line)
+    label = "gap" if length_mm is None else f"gap {length_mm:.1f} mm"
+    _text(draw, (max(a[0], b[0]) + 3 * line, 0.5 * (a[1] + b[1])), label, font, _GAP)
+
+
+def _text(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    colour: tuple[int, int, int],
+) -> None:
+    draw.text(at, text, font=font, fill=colour, stroke_width=2, stroke_fill=(0, 0, 0))
+
+
+def _draw_labels(
+    draw: ImageDraw.ImageDraw,
+    view: FilmView,
+    findings: tuple[FindingResult, ...],
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    size: tuple[int, int],
+) -> None:
+    """Put each label beside its nodule, on the side with more room, and move labels apart."""
+    taken: list[tuple[float, float, float, float]] = []
+    for finding in findings:
+        points = np.array([view.xy(point) for contour in finding.contours_px for point in contour])
+        length = f" {finding.long_axis_mm:.0f} mm" if finding.long_axis_mm is not None else ""
+        text = f"{finding.id}{length}"
+        width, height = draw.textlength(text, font=font), 1.25 * getattr(font, "size", 14)
+        x, y = view.xy(finding.centroid_px)
+        to_right = x < 0.5 * size[0]
+        edge = float(points[:, 0].max()) + 12 if to_right else float(points[:, 0].min()) - 12 - width
+        left = float(np.clip(edge, 2, size[0] - width - 2))
+        top = float(np.clip(y - 0.5 * height, 2, size[1] - height - 2))
+        while any(left < r and left + width > x0 and top < b and top + height > t for x0, t, r, b in taken):
+            top += height
+            if top > size[1] - height - 2:
+                break
+        taken.append((left, top, left + width, top + height))
+        near = (left, top + 0.5 * height) if to_right else (left + width, top + 0.5 * height)
+        anchor = points[int(np.argmin(np.hypot(points[:, 0] - near[0], points[:, 1] - near[1])))]
+        draw.line([near, (float(anchor[0]), float(anchor[1]))], fill=_OUTLINE, width=1)
+        _text(draw, (left, top), text, font, _OUTLINE)
+
+
+def _draw_scale_bar(
+    draw: ImageDraw.ImageDraw,
+    image: ImageResult,
+    view: FilmView,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    size: tuple[int, int],
+) -> None:
+    if image.measured_spacing_mm is None:
+        return
+    per_mm = view.column_scale / image.measured_spacing_mm[1]
+    length = 50.0 * per_mm
+    x, y = _MARGIN, size[1] - _MARGIN
+    draw.line([(x, y), (x + length, y)], fill=_TEXT, width=3)
+    for k in range(6):
+        draw.line([(x + k * 10 * per_mm, y - 6), (x + k * 10 * per_mm, y)], fill=_TEXT, width=2)
+    height = 1.6 * getattr(font, "size", 14)
+    _text(draw, (x, y - 6 - height), f"50 mm ({SpacingBasis(image.measured_basis).value})", font, _TEXT)
+
+
+def _draw_sides(
+    draw: ImageDraw.ImageDraw,
+    image: ImageResult,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    size: tuple[int, int],
+) -> None:
+    sides = [Side(side) for side in image.sides]
+    if {Side.LEFT, Side.RIGHT} <= set(sides):
+        _text(draw, (_MARGIN, _MARGIN), sides[0].value[0].upper(), font, _TEXT)
+        _text(draw, (size[0] - 2.5 * _MARGIN, _MARGIN), sides[1].value[0].upper(), font, _TEXT)
+    elif sides:
+        _text(draw, (_MARGIN, _MARGIN), _SIDE_NAMES[sides[0]], font, _TEXT)
+
+
+def _with_panel(
+    film: Image.Image,
+    image: ImageResult,
+    findings: tuple[FindingResult, ...],
+    sides: tuple[SideResult, ...],
+    size: int,
+) -> Image.Image:
+    heading, body, small = (
+        ImageFont.load_default(round(1.5 * size)),
+        ImageFont.load_default(size),
+        ImageFont.load_default(round(0.85 * size)),
+    )
+    width = max(420, round(26 * size))
+    lines: list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]] = []
+    per_line = max(20, int(width / (0.52 * size)))
+    for side in sides:
+        lines += _side_lines(side, heading, body, small, per_line)
+    if findings:
+        lines.append(("Nodules on this film", body, _OUTLINE))
+    for finding in findings:
+        lines.append((_finding_line(finding), small, _TEXT))
+    basis = SpacingBasis(image.measured_basis)
+    if basis is not SpacingBasis.CALIBRATED:
+        lines.append(("", small, _TEXT))
+        note = "no mm: no spacing" if image.measured_spacing_mm is None else f"mm: {basis.value} spacing"
+        lines.append((note, small, _QUIET))
+    footer = textwrap.wrap(RESEARCH_USE, per_line + 8)
+    panel_height = sum(round(1.35 * getattr(font, "size", size)) for _, font, _ in lines)
+    height = max(film.height, panel_height + (len(footer) + 3) * round(1.4 * size))
+    canvas = Image.new("RGB", (film.width + width, height), _PANEL)
+    canvas.paste(film, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    y = float(_MARGIN)
+    for text, font, colour in lines:
+        draw.text((film.width + _MARGIN, y), text, font=font, fill=colour)
+        y += round(1.35 * getattr(font, "size", size))
+    y = height - _MARGIN - len(footer) * 1.2 * size
+    for text in footer:
+        draw.text((film.width + _MARGIN, y), text, font=small, fill=_OUTLINE)
+        y += 1.2 * size
+    return canvas
+
+
+def _side_lines(
+    side: SideResult,
+    heading: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    body: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    small: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    per_line: int,
+) -> list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]]:
+    grade = "not graded" if side.grade is None else f"{side.system.capitalize()} {side.grade}"
+    if side.alternatives and side.grade is not None:
+        grade += f" (or {' or '.join(side.alternatives)})"
+    lines: list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]] = [
+        (f"{_SIDE_NAMES[Side(side.side)]}: {grade}", heading, _TEXT)
+    ]
+    if side.score is not None:
+        word = "" if side.category is None else f", {side.category}"
+        lines.append((f"burden {side.score:.1f} of 100{word}", body, _TEXT))
+    lines += [(text, small, _QUIET) for text in textwrap.wrap(side.evidence.statement, per_line + 6)]
+    lines.append(("", body, _TEXT))
+    return lines
+
+
+def _finding_line(finding: FindingResult) -> str:
+    if finding.long_axis_mm is not None and finding.short_axis_mm is not None and finding.area_mm2 is not None:
+        size = f"{finding.long_axis_mm:.1f} x {finding.short_axis_mm:.1f} mm, {finding.area_mm2:.0f} sq mm"
+    else:
+        size = f"{finding.long_axis_px:.0f} x {finding.short_axis_px:.0f} px"
+    joined = f", on {' and '.join(Structure(bone).value for bone in finding.joined_to)}" if finding.joined_to else ""
+    return f"{finding.id}: {size}, {finding.confidence:.0%}{joined}"

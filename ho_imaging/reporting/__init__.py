@@ -1,1 +1,0 @@
-"""Results for others: a versioned schema, masks and pictures."""

@@ -1,5 +1,0 @@
-"""Results as DICOM objects; importing this loads highdicom."""
-
-from ho_imaging.reporting.dicom.objects import FilmPictures, read_sources, study_objects
-
-__all__ = ["FilmPictures", "read_sources", "study_objects"]

@@ -1,0 +1,121 @@
+"""FHIR bundles against the models of fhir.resources, of R4B and of R5."""
+
+import json
+
+import numpy as np
+import pytest
+import shapely
+from fhir.resources.bundle import Bundle as R5Bundle
+from fhir.resources.R4B.bundle import Bundle
+from PIL import Image
+
+from ho_imaging import Analyzer, UsageError
+from ho_imaging.outputs import to_fhir
+from ho_imaging.results.schema import SoftwareResult, StudyResult
+
+BUNDLES = {"R4": Bundle, "R5": R5Bundle}
+
+
+def read(bundle, release="R4"):
+    """Validate a bundle as a system of that release does."""
+    return BUNDLES[release].model_validate(json.loads(json.dumps(bundle)))
+
+
+@pytest.fixture
+def analyse(fake_network, tmp_path):
+    path = tmp_path / "film.png"
+    Image.fromarray((np.random.default_rng(0).random((700, 860)) * 60000).astype(np.uint16)).save(path)
+    made = Analyzer(region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5))
+    return lambda: (fake_network, made.analyze(path))
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_bundle_is_valid_and_says_what_the_result_says(analyse, release):
+    _, result = analyse()
+    bundle = read(to_fhir(result, subject="Patient/42", release=release), release)
+    report, *observations = [entry.resource for entry in bundle.entry]
+    assert report.get_resource_type() == "DiagnosticReport"
+    assert {entry.fullUrl for entry in bundle.entry[1:]} == {item.reference for item in report.result}
+    assert len(observations) == len(result.severity.sides) + len(result.findings)
+    right = observations[0]
+    assert right.valueString == f"brooker {result.severity.sides[0].grade}"
+    assert right.bodySite.text == "Right hip"
+    assert right.component[0].valueCodeableConcept.coding[0].code == "24028007"
+    study = (report.imagingStudy if release == "R4" else report.study)[0]
+    assert study.identifier.value == right.derivedFrom[0].identifier.value == f"urn:oid:{result.study_uid}"
+    nodule = {part.code.text: part.valueQuantity for part in observations[-1].component}
+    assert float(nodule["Area"].value) == pytest.approx(result.findings[0].area_mm2)
+    assert nodule["Area"].code == "mm2"
+    assert result.research_use in report.conclusion
+    assert all(item.subject.reference == "Patient/42" for item in [report, *observations])
+    assert all(item.status == "preliminary" for item in [report, *observations])
+
+
+def test_the_same_result_gives_the_same_bundle(analyse):
+    _, result = analyse()
+    assert to_fhir(result) == to_fhir(result)
+
+
+def test_every_contour_of_a_nodule_is_told(analyse):
+    """A part beside the first one, and a hole in that: their areas by the polygons' own arithmetic."""
+    _, result = analyse()
+    found = result.findings[0]
+    rings = [((0.0, 0.0), (0.0, 40.0), (40.0, 40.0), (40.0, 0.0)), ((10.0, 10.0), (10.0, 20.0), (20.0, 20.0)),
+             ((60.0, 60.0), (60.0, 70.0), (70.0, 70.0), (70.0, 60.0))]  # fmt: skip
+    changed = result.model_copy(update={"findings": (found.model_copy(update={"contours_px": rings}),)})
+    nodule = read(to_fhir(changed)).entry[-1].resource
+    told = [part.valueString for part in nodule.component if part.code.coding[0].code == "outline"]
+    areas = [shapely.Polygon([tuple(map(float, p.split(","))) for p in text.split()]).area for text in told]
+    assert areas == [1600.0, 50.0, 100.0]
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_refused_study_names_its_study_and_is_cancelled(analyse, tmp_path, release):
+    result = Analyzer(region="chest").analyze(tmp_path / "film.png")
+    bundle = read(to_fhir(result, subject="Patient/42", release=release), release)
+    (entry,) = bundle.entry
+    report = entry.resource
+    assert report.status == "cancelled"
+    assert "refused" in report.conclusion
+    assert report.subject.reference == "Patient/42"
+    study = (report.imagingStudy if release == "R4" else report.study)[0]
+    assert study.identifier.value == f"urn:oid:{result.study_uid}"
+    said = report.model_dump_json().lower()
+    assert not [word for word in ("x-ray", "43468-8", "radiographs") if word in said]
+
+
+def test_a_study_without_a_uid_is_named_and_is_not_another_one():
+    """Inputs that belong to no study must not share one name."""
+
+    def failed(uid):
+        software = SoftwareResult(name="ho_imaging", version="0")
+        image = {"sop_instance_uid": uid, "status": "failed", "reason": "is empty"}
+        return StudyResult(study_uid="unknown", status="failed", reason="is empty", images=(image,), software=software)
+
+    one, other = (to_fhir(failed(uid)) for uid in ("1.2", "1.3"))
+    report = read(one).entry[0].resource
+    assert report.imagingStudy[0].display == "Study unknown"
+    assert one["entry"][0]["fullUrl"] != other["entry"][0]["fullUrl"]
+
+
+def test_films_that_were_left_out_are_said(analyse):
+    _, result = analyse()
+    left_out = {"sop_instance_uid": "1.2.3", "status": "refused", "reason": "shows a chest"}
+    result = StudyResult.model_validate(result.model_dump() | {"images": [*result.model_dump()["images"], left_out]})
+    assert "Film 1.2.3 was refused: shows a chest." in read(to_fhir(result)).entry[0].resource.conclusion
+
+
+@pytest.mark.parametrize("subject", ["", "42", "Patient/", "Patient/a b", "Practitioner/1", "Patient/" + "9" * 65])
+def test_what_is_no_reference_to_a_patient_is_answered(analyse, subject):
+    with pytest.raises(UsageError, match="no reference to a patient"):
+        to_fhir(analyse()[1], subject=subject)
+
+
+@pytest.mark.parametrize(
+    "subject", ["Patient/42", "https://ehr.example/fhir/Patient/a-1", "urn:uuid:0a1b2c3d-0000-4000-8000-0123456789ab"]
+)
+def test_references_to_patients_are_taken_as_they_are(analyse, subject):
+    report = read(to_fhir(analyse()[1], subject=subject)).entry[0].resource
+    assert report.subject.reference == subject
+    with pytest.raises(UsageError, match="no release of FHIR"):
+        to_fhir(analyse()[1], release="STU3")
