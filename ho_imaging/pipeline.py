@@ -15,10 +15,9 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError, UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
-from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
+from ho_imaging.findings.nodules import Surroundings
 from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
 from ho_imaging.gate import check_anatomy, check_attributes
-from ho_imaging.gate.rules import RULES
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
@@ -360,9 +359,9 @@ class Analyzer:
 
         contract = model.description.preparation
 
-        def look(assumed_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:
+        def look(source_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:
             with stage("prepare"):
-                prepared = prepare(radiograph, contract, assumed_pixel_mm=assumed_pixel_mm)
+                prepared = prepare(radiograph, contract, source_pixel_mm=source_pixel_mm)
             with stage("network"):
                 prediction = predict(model, prepared)
             with stage("findings"):
@@ -370,31 +369,33 @@ class Analyzer:
 
         prepared, prediction, anatomy = look(None)
         for _ in range(_MOST_RESCALES):
-            if prepared.pixel_mm is not None or anatomy.pixel_mm is None:
+            if not prepared.scale.is_assumed or anatomy.scale.is_assumed:
                 break
-            wrong_by = anatomy.pixel_mm / prepared.assumed_pixel_mm
+            wrong_by = anatomy.scale.cell_mm / prepared.scale.cell_mm
             if abs(wrong_by - 1.0) <= _RESCALE_TOLERANCE or not 0.2 < wrong_by < 5.0:
                 break
             prepared, prediction, anatomy = look(wrong_by * contract.pixel_mm / prepared.grid.column_scale)
-        if anatomy.basis is SpacingBasis.ANATOMICAL and anatomy.pixel_mm is not None:
+        if anatomy.scale.basis is SpacingBasis.ANATOMICAL:
             # A scale that the heads did not settle on is none.
-            off = anatomy.pixel_mm / prepared.assumed_pixel_mm
+            off = anatomy.scale.cell_mm / prepared.scale.cell_mm
             if abs(off - 1.0) > _UNSETTLED:
-                anatomy = replace(anatomy, pixel_mm=None, basis=SpacingBasis.NONE)
+                anatomy = replace(anatomy, scale=prepared.scale)
         with stage("network"):
             showing = shown_wrongly(model, prediction, anatomy)
         if showing is not None:
-            what = f"looks like {RULES[radiograph.region.value].shows} only {showing.how}"
+            shows = "a film" if anatomy.plan.scope is None else anatomy.plan.scope.shows
+            what = f"looks like {shows} only {showing.how}"
             raise OutOfScopeError(what, path=radiograph.path, remedy=showing.remedy)
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path, remedy=scope.remedy)
         with stage("findings"):
-            quality = film_quality(prepared, anatomy.pixel_mm)
+            quality = film_quality(prepared, anatomy.scale.measured_mm)
             correction = model.description.quality_correction
             prediction = weigh_quality(prediction, quality, correction)
+            around = Surroundings(prediction, anatomy)
             findings, possible = only_possible(
-                find_nodules(prediction, anatomy), find_possible_nodules(prediction, anatomy), quality
+                find_nodules(prediction, anatomy, around), find_possible_nodules(prediction, anatomy, around), quality
             )
             shift = shift_of(quality, contract.pixel_mm, correction)
             highest = {side: lowered(p, shift) for side, p in highest_probabilities(prediction, anatomy).items()}
@@ -559,19 +560,24 @@ _SERIOUS = {
 
 
 def _warnings(film: FilmAnalysis) -> list[str]:
-    """What a reader of the study must know first; the full list of flags stands with each film."""
+    """Return what a reader of the study must know first; the full list of flags stands with each film."""
     radiograph = film.reading.prepared.radiograph
     found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
     found += [flag.message for flag in resolution_flags(film.reading.quality)]
     stated = radiograph.laterality
-    if film.reading.anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
+    anatomy = film.reading.anatomy
+    landmark, limits = anatomy.plan.landmark, anatomy.plan.scope
+    if anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
+        joint = "joint" if limits is None or limits.pair is None else limits.pair.joint
         found.append(
-            f"{stated.source} says {stated.value}, but the film shows both hips: each side is graded where it lies."
+            f"{stated.source} says {stated.value}, but the film shows both {joint}s: each side is graded where it lies."
         )
-    if film.reading.anatomy.basis is SpacingBasis.ANATOMICAL:
+    if anatomy.scale.basis is SpacingBasis.ANATOMICAL and landmark is not None:
         found.append(
-            f"Millimetres are scaled from the femoral heads ({HEAD_DIAMETER_MM:.0f} mm assumed): take them as +- 8 %."
+            f"Millimetres are scaled from the {landmark.words} ({landmark.diameter_mm:.0f} mm assumed): "
+            f"take them as +- {landmark.scale_sd:.0%}.".replace("%", " %")
         )
-    elif film.reading.anatomy.pixel_mm is None:
-        found.append("No believable spacing and no femoral head to scale by: sizes are in pixels only.")
+    elif anatomy.scale.is_assumed:
+        name = "landmark" if landmark is None else landmark.structure.value.replace("_", " ")
+        found.append(f"No believable spacing and no {name} to scale by: sizes are in pixels only.")
     return found

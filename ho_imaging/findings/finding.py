@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.findings.sides import SidePlan
-from ho_imaging.vocabulary import Side, SpacingBasis, Structure
+from ho_imaging.preparing.scale import Scale
+from ho_imaging.regions import RegionPlan
+from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["Anatomy", "Finding", "Joint"]
 
@@ -23,7 +25,7 @@ Outlines = tuple[NDArray[np.float64], ...]
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """A hip joint as seen on the film: centre and radius of the femoral head (or of the implant's)."""
+    """A joint as seen on the film: centre and radius of its landmark, or of the implant in its place."""
 
     side: Side
     center_px: Point
@@ -35,18 +37,18 @@ class Joint:
 class Anatomy:
     """Native bone, implants and joints of one film.
 
-    ``masks`` are bool on the prepared grid, (rows, columns), for pelvis, femur, femoral head, implant and body.
-    ``outlines``: closed sub-pixel outlines of pelvis, femur and femoral head on the prepared grid, each (n, 2).
-    ``sides``: which side of the patient is where. ``pixel_mm`` is the side of a prepared pixel in mm with its ``basis``
-    (which may have become ``anatomical``).
+    ``masks`` are bool on the prepared grid, (rows, columns), for the plan's bones and landmark, implant and body.
+    ``outlines``: closed sub-pixel outlines of bones and landmark on the prepared grid, each (n, 2). ``sides``: which
+    side of the patient is where. ``scale``: how large a cell is, perhaps by the landmark (basis ``anatomical``).
+    ``plan``: what is known of the region.
     """
 
     masks: Mapping[Structure, NDArray[np.bool_]]
     outlines: Mapping[Structure, Outlines]
     joints: tuple[Joint, ...]
     sides: SidePlan
-    pixel_mm: float | None
-    basis: SpacingBasis
+    scale: Scale
+    plan: RegionPlan
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 import numpy as np
 
 from ho_imaging.preparing.collimation import find_exposed_area
@@ -11,20 +9,17 @@ from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.preparing.intensity import normalise_intensity
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.preparing.resample import grid_for, part_to_prepared, to_prepared
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
-from ho_imaging.vocabulary import Region
+from ho_imaging.regions import plan_of
+from ho_imaging.vocabulary import SpacingBasis
 
-__all__ = ["ASSUMED_LONG_SIDE_MM", "prepare"]
-
-ASSUMED_LONG_SIDE_MM = MappingProxyType({Region.PELVIS: 430.0, Region.HIP: 300.0, Region.THIGH: 430.0})
-"""Usual long side of the exposed field, for films without any spacing; 400 mm elsewhere. A start, not a measure."""
-
-_ASSUMED_ELSEWHERE_MM = 400.0
+__all__ = ["prepare"]
 
 
 def prepare(
-    radiograph: Radiograph, contract: PreparationContract | None = None, *, assumed_pixel_mm: float | None = None
+    radiograph: Radiograph, contract: PreparationContract | None = None, *, source_pixel_mm: float | None = None
 ) -> Prepared:
     """Prepare a film: leave out what is no image, bring it to one pixel size and one intensity scale.
 
@@ -34,9 +29,14 @@ def prepare(
         As read; its spacing decides the grid.
     contract
         What the weights were trained on.
-    assumed_pixel_mm
-        Size of a source pixel (its column direction) in mm to work with where the film has no spacing, say from the
-        size of the femoral heads; ``None`` takes a usual field size.
+    source_pixel_mm
+        Width of a source pixel in mm to work with where the film has no spacing, say from the size of the landmark;
+        ``None`` takes the usual field size of the region, which is a start and no measure.
+
+    Returns
+    -------
+    Prepared
+        On a grid of the contract's pixel size.
 
     """
     contract = contract or PreparationContract()
@@ -44,13 +44,12 @@ def prepare(
     spacing = radiograph.spacing
     aspect = radiograph.aspect_ratio
     if spacing.row_mm is not None and spacing.column_mm is not None:
-        row_mm, column_mm, pixel_mm = spacing.row_mm, spacing.column_mm, contract.pixel_mm
+        row_mm, column_mm, basis = spacing.row_mm, spacing.column_mm, spacing.basis
     else:
-        pixel_mm = None
+        basis = SpacingBasis.NONE
         height, width = (part.stop - part.start for part in (area.rows, area.columns))
-        long_side_mm = ASSUMED_LONG_SIDE_MM.get(radiograph.region.value, _ASSUMED_ELSEWHERE_MM)
         longest_px = max(height * aspect, width)
-        column_mm = assumed_pixel_mm if assumed_pixel_mm is not None else long_side_mm / longest_px
+        column_mm = source_pixel_mm or plan_of(radiograph.region.value).long_side_mm / longest_px
         column_mm = min(column_mm, LARGEST_EXTENT_MM / longest_px)  # bounds what a wrong guess can allocate
         row_mm = column_mm * aspect
     grid = grid_for(
@@ -65,7 +64,6 @@ def prepare(
         radiograph=radiograph,
         pixels=normalise_intensity(to_prepared(radiograph.pixels, grid), valid),
         valid=valid,
-        pixel_mm=pixel_mm,
-        assumed_pixel_mm=contract.pixel_mm,
+        scale=Scale(contract.pixel_mm, basis),
         grid=grid,
     )

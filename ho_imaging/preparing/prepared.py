@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph
 
 __all__ = ["GridMap", "Prepared"]
@@ -50,13 +51,12 @@ class Prepared:
 
     ``pixels``: (rows, columns) float32 in [0, 1], bone bright, collimated border left out, normalised as the model's
     contract asks. ``valid``: bool, same shape, False where the film carries no image (collimation, padding).
-    ``pixel_mm``: side of a prepared pixel in mm of the source's spacing; ``None`` when the spacing basis is ``NONE``
-    (then the grid was chosen from the picture's extent alone, ``assumed_pixel_mm`` says for which size).
+    ``scale``: how large a cell of the grid is, by the source's spacing; without one it is assumed, since the grid was
+    chosen from the picture's extent alone.
     """
 
     radiograph: Radiograph
     pixels: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    pixel_mm: float | None
-    assumed_pixel_mm: float
+    scale: Scale
     grid: GridMap

@@ -64,12 +64,12 @@ class Texture:
 class FilmQuality:
     """Quality of one film as a picture.
 
-    ``pixel_mm``: side of a stored pixel; ``resolution_mm``: side of a pixel that would hold what the film shows, never
-    less than ``pixel_mm``; both ``None`` without millimetres. ``detail_px``: the one over the other. ``noise``: see
-    `Texture`. ``block_mm``: side of a JPEG block on the film, where it has such.
+    ``source_pixel_mm``: side of a stored pixel; ``resolution_mm``: side of a pixel that would hold what the film shows,
+    never less than ``source_pixel_mm``; both ``None`` without millimetres. ``detail_px``: the one over the other.
+    ``noise``: see `Texture`. ``block_mm``: side of a JPEG block on the film, where it has such.
     """
 
-    pixel_mm: float | None
+    source_pixel_mm: float | None
     resolution_mm: float | None
     detail_px: float | None
     noise: float | None
@@ -78,25 +78,27 @@ class FilmQuality:
     flags: tuple[QualityFlag, ...] = ()
 
 
-def film_quality(prepared: Prepared, pixel_mm: float | None) -> FilmQuality:
+def film_quality(prepared: Prepared, prepared_pixel_mm: float | None) -> FilmQuality:
     """Measure the quality of a prepared film.
 
     Parameters
     ----------
     prepared
         The film on the network's grid, with the radiograph that it was made from.
-    pixel_mm
+    prepared_pixel_mm
         Side of a prepared pixel in mm by the millimetres of the findings, which may be scaled from the femoral heads;
         ``None`` without.
 
     """
     grid = prepared.grid
     texture = measure_texture(prepared.radiograph, _exposed(prepared))
-    stored_mm = None if pixel_mm is None else pixel_mm / float(np.sqrt(grid.row_scale * grid.column_scale))
+    stored_mm = (
+        None if prepared_pixel_mm is None else prepared_pixel_mm / float(np.sqrt(grid.row_scale * grid.column_scale))
+    )
     compression = prepared.radiograph.compression
     has_blocks = compression.jpeg_quality is not None or compression.blocks is not None
     return FilmQuality(
-        pixel_mm=stored_mm,
+        source_pixel_mm=stored_mm,
         resolution_mm=None if stored_mm is None else stored_mm * (texture.detail_px or 1.0),
         detail_px=texture.detail_px,
         noise=texture.noise,

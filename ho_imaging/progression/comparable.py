@@ -16,10 +16,11 @@ import shapely
 from ho_imaging.findings.finding import Finding
 from ho_imaging.progression.register import Motion, Registration
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, shape_of
+from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE
+from ho_imaging.severity.shapes import shape_of
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["Ground", "Seen", "area_mm2", "placed", "recalled", "shared_ground"]
+__all__ = ["Ground", "Seen", "area_mm2", "moves_with", "placed", "recalled", "shared_ground"]
 
 SHARED_SHARE = 0.5
 """With more of a nodule in the field of both films, what both show of it is compared; with less it is left out."""
@@ -44,15 +45,19 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What both films show of all that moves with each bone, and native bone of either film."""
+    """What both films show of all that moves with each bone, and native bone of either film.
 
+    ``opposing``: the bones, proximal one first.
+    """
+
+    opposing: Sequence[Structure]
     fields: Mapping[Structure, shapely.Geometry]
     bones: shapely.Geometry
 
     def of(self, nodules: Sequence[Seen]) -> tuple[shapely.Geometry, bool]:
         """Where these are to be compared, and whether enough of them lies in both fields."""
         largest = max(nodules, key=lambda item: float(shapely.area(item.shape)))
-        field = self.fields[_bone_of(largest.finding)]
+        field = self.fields[moves_with(largest.finding, self.opposing)]
         everything = shapely.union_all([item.shape for item in nodules])
         clear = shapely.difference(field, self.bones)
         where = clear if _share(everything, clear) >= CLEAR_SHARE else field
@@ -61,10 +66,11 @@ class Ground:
 
 def placed(view: SideView, registration: Registration | None) -> list[Seen]:
     """Nodules of a film where they lie on the earlier one, the possible ones last; ``None`` for the earlier one."""
-    mm = view.film.anatomy.pixel_mm or 1.0
+    mm = view.film.anatomy.scale.measured_mm or 1.0
+    opposing = view.film.anatomy.plan.opposing
     nodules = []
     for finding in (*view.findings, *view.possible):
-        motion = None if registration is None else registration.motions[_bone_of(finding)]
+        motion = None if registration is None else registration.motions[moves_with(finding, opposing)]
         shapes = (_moved(shape_of(finding.levels[level]), mm, motion) for level in (AS_REPORTED, LESS_SURE))
         nodules.append(Seen(finding, *shapes))
     return nodules
@@ -80,8 +86,8 @@ def shared_ground(earlier: SideView, later: SideView, registration: Registration
         fields[bone] = shapely.buffer(shared, 0.0)
         for view, move in ((earlier, None), (later, motion)):
             outlines = shape_of(view.film.anatomy.outlines[bone])
-            bones.append(shapely.make_valid(_moved(outlines, view.film.anatomy.pixel_mm or 1.0, move)))
-    return Ground(fields, shapely.union_all(bones))
+            bones.append(shapely.make_valid(_moved(outlines, view.film.anatomy.scale.measured_mm or 1.0, move)))
+    return Ground(earlier.film.anatomy.plan.opposing, fields, shapely.union_all(bones))
 
 
 def recalled(seen: Sequence[Seen], possible: Sequence[Seen], on_other: Sequence[Seen]) -> list[shapely.Geometry]:
@@ -107,11 +113,10 @@ def area_mm2(shapes: Sequence[shapely.Geometry]) -> float:
     return float(shapely.area(shapely.union_all(list(shapes))))
 
 
-def _bone_of(finding: Finding) -> Structure:
-    """Bone that a nodule moves with."""
-    if finding.joined_to:
-        return finding.joined_to[0]
-    return finding.nearest_bone if finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
+def moves_with(finding: Finding, opposing: Sequence[Structure]) -> Structure:
+    """Return the bone that a nodule moves with: one it is joined to, else the nearest, else the proximal one."""
+    near = [bone for bone in (*finding.joined_to, finding.nearest_bone) if bone is not None and bone in opposing]
+    return near[0] if near else opposing[0]
 
 
 def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely.Geometry:
@@ -122,7 +127,7 @@ def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely
 
 def _field(view: SideView) -> shapely.Geometry:
     """What a film shows, in its own mm."""
-    mm = view.film.anatomy.pixel_mm or 1.0
+    mm = view.film.anatomy.scale.measured_mm or 1.0
     valid = view.film.prepared.valid.astype(np.uint8)
     contours, _ = cv2.findContours(valid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     rings = [contour[:, 0, ::-1] * mm for contour in contours if len(contour) >= 4]

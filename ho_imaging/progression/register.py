@@ -18,16 +18,12 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.layout import shape_of
+from ho_imaging.severity.shapes import shape_of
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Motion", "NotComparableError", "Registration", "register"]
 
 Points = NDArray[np.float64]
-
-_BONES = (Structure.PELVIS, Structure.FEMUR)
-_REACH_RADII = 4.5
-"""Bone this near the joint, in head radii, is matched: far ends are cut differently by every film."""
 
 _CLEAR_OF_NODULES_MM = 3.0
 _CLEAR_OF_EDGE_PX = 4.0
@@ -58,16 +54,16 @@ class Motion:
 
     @property
     def angle_deg(self) -> float:
-        """How far it turns."""
+        """The angle it turns by."""
         return float(np.degrees(np.arctan2(self.rotation[1, 0], self.rotation[0, 0])))
 
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """How a later film lies over an earlier one, bone by bone, in mm of the earlier film.
+    """A later film's place over an earlier one, bone by bone, in mm of the earlier film.
 
     ``residual_mm``: typical distance left between the outlines of native bone. ``scale_sd``: relative error of the
-    scale. ``turn_deg``: how differently femur and pelvis are turned against each other.
+    scale. ``turn_deg``: how far the opposing bones are turned against each other.
     """
 
     motions: Mapping[Structure, Motion]
@@ -89,7 +85,8 @@ def register(earlier: SideView, later: SideView) -> Registration:
     if earlier.joint is None or later.joint is None:
         raise NotComparableError("the joint is not seen on both films")
     fixed, moving = _bone_points(earlier), _bone_points(later)
-    shared = [bone for bone in _BONES if min(len(fixed[bone]), len(moving[bone])) >= _LEAST_POINTS]
+    bones = earlier.film.anatomy.plan.opposing
+    shared = [bone for bone in bones if min(len(fixed[bone]), len(moving[bone])) >= _LEAST_POINTS]
     if not shared:
         raise NotComparableError("too little native bone is seen on both films")
     start = _start(earlier, later)
@@ -105,10 +102,13 @@ def register(earlier: SideView, later: SideView) -> Registration:
         raise NotComparableError(f"the outlines of native bone lie {residual:.1f} mm apart: view or pose differ")
     turn = 0.0
     if len(shared) == 2:
-        turn = abs(motions[Structure.PELVIS].angle_deg - motions[Structure.FEMUR].angle_deg)
+        first, second = shared
+        turn = abs(motions[first].angle_deg - motions[second].angle_deg)
         if turn > _MOST_TURN_DEG:
-            raise NotComparableError(f"the femur is turned by {turn:.0f} degrees more on one film: the pose differs")
-    for bone in _BONES:
+            raise NotComparableError(
+                f"the {second.value} is turned by {turn:.0f} degrees more on one film: the pose differs"
+            )
+    for bone in bones:
         motions.setdefault(bone, both)
     points = np.concatenate([moving[bone] for bone in shared])
     spread = float(np.sqrt(np.mean(np.sum((points - points.mean(axis=0)) ** 2, axis=1))))
@@ -126,7 +126,9 @@ def _bone_points(view: SideView) -> dict[Structure, Points]:
     nodules = shapely.union_all([shape_of(f.levels[2]) for f in (*view.findings, *view.possible)])
     near = shapely.buffer(nodules, _CLEAR_OF_NODULES_MM / mm)
     found: dict[Structure, Points] = {}
-    for bone in _BONES:
+    landmark = film.anatomy.plan.landmark
+    reach_radii = 0.0 if landmark is None else landmark.registered_radii
+    for bone in film.anatomy.plan.opposing:
         outlines = [_evenly(outline) for outline in film.anatomy.outlines[bone] if len(outline) >= 4]
         points = np.concatenate(outlines) if outlines else np.zeros((0, 2))
         rows, columns = np.rint(points).astype(int).T
@@ -134,7 +136,7 @@ def _bone_points(view: SideView) -> dict[Structure, Points]:
         keep = inside.copy()
         keep[inside] = valid[rows[inside], columns[inside]] > _CLEAR_OF_EDGE_PX
         keep &= (points[:, 1] > view.columns[0]) & (points[:, 1] < view.columns[1])
-        keep &= np.linalg.norm(points * mm - center, axis=1) < _REACH_RADII * radius
+        keep &= np.linalg.norm(points * mm - center, axis=1) < reach_radii * radius
         keep &= ~shapely.contains_xy(near, points[:, 1], points[:, 0])
         found[bone] = points[keep] * mm
     return found
@@ -148,9 +150,10 @@ def _evenly(outline: Points) -> Points:
 
 
 def _mm(view: SideView) -> float:
-    if view.film.anatomy.pixel_mm is None:
+    cell_mm = view.film.anatomy.scale.measured_mm
+    if cell_mm is None:
         raise NotComparableError("no believable spacing and no femoral head to scale by")
-    return view.film.anatomy.pixel_mm
+    return cell_mm
 
 
 def _joint(view: SideView) -> tuple[Points, float]:

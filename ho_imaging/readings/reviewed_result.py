@@ -18,9 +18,8 @@ from ho_imaging.results.schema import (
     StudySeverityResult,
     SystemGradeResult,
 )
-from ho_imaging.severity.burden import category_of
 from ho_imaging.severity.grade import Category
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.severity.systems import grade_scale, system_named
 
 __all__ = ["reviewed_result"]
 
@@ -107,10 +106,10 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
     if regraded:
         changed["statement"] = f"Graded by {reading.reader}."
     update: dict[str, object] = {"score": score, "evidence": evidence.model_copy(update=changed)}
-    word = category_of(grade, score)
+    system = system_named(side.system)
+    word = None if system is None else system.category(grade, score)
     update["category"] = None if word is None else word.value
     if regraded:
-        system = next((system for system in SYSTEMS if system.name == side.system), None)
         update |= {"grade": grade, "alternatives": (), "probabilities": {}}
         update["systems"] = () if system is None else (
             SystemGradeResult(
@@ -139,6 +138,6 @@ def _worst(sides: Sequence[SideResult]) -> StudySeverityResult:
 
 
 def _rank(side: SideResult) -> tuple[int, int, float]:
-    grades = next((system.grades for system in SYSTEMS if system.name == side.system), ())
+    scale = grade_scale(side.system)
     word = -1 if side.grade is None or side.category is None else _WORDS.index(side.category)
-    return word, grades.index(side.grade) if side.grade in grades else -1, side.score or 0.0
+    return word, -1 if scale is None else scale.rank(side.grade), side.score or 0.0

@@ -61,16 +61,15 @@ class KeptJoint(_Part):
 class FilmGeometry(_Part):
     """What a grade needs besides outlines: the prepared grid, its scale, the joints, and which side lies where.
 
-    A prepared point is (source point - offset) / scale on each axis. ``pixel_mm``: side of a prepared pixel,
-    ``None`` without millimetres; ``assumed_pixel_mm`` is what the grid was then chosen for. ``sides``: of the columns
+    A prepared point is (source point - offset) / scale on each axis. ``cell_mm``: side of a prepared pixel,
+    assumed where ``basis`` is none. ``sides``: of the columns
     before ``middle_px`` and from it on, ``None`` where the film shows one side.
     """
 
     prepared_shape: tuple[Cells, Cells]
     scale: tuple[Positive, Positive]
     offset: PointPx
-    pixel_mm: Positive | None
-    assumed_pixel_mm: Positive
+    cell_mm: Positive
     basis: SpacingBasis
     joints: tuple[KeptJoint, ...]
     sides: tuple[Side, Side]
@@ -117,15 +116,14 @@ def bone_outlines(reading: FilmReading, model_sha256: str) -> BoneOutlines:
 
 
 def _geometry(reading: FilmReading) -> FilmGeometry:
-    anatomy, prepared, grid = reading.anatomy, reading.prepared, reading.prepared.grid
+    anatomy, grid = reading.anatomy, reading.prepared.grid
     plan = anatomy.sides
     return FilmGeometry(
         prepared_shape=grid.prepared_shape,
         scale=(grid.row_scale, grid.column_scale),
         offset=(grid.row_offset, grid.column_offset),
-        pixel_mm=anatomy.pixel_mm,
-        assumed_pixel_mm=prepared.assumed_pixel_mm,
-        basis=anatomy.basis,
+        cell_mm=anatomy.scale.cell_mm,
+        basis=anatomy.scale.basis,
         joints=tuple(
             KeptJoint(side=joint.side, center_px=joint.center_px, radius_px=joint.radius_px, radius_mm=joint.radius_mm)
             for joint in anatomy.joints

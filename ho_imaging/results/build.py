@@ -35,7 +35,7 @@ from ho_imaging.results.schema import (
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.severity.film import FilmReading, sides_shown
 from ho_imaging.severity.grade import Gap, Severity, SideSeverity
-from ho_imaging.vocabulary import Side, SpacingBasis, Status
+from ho_imaging.vocabulary import Side, SpacingBasis, Status, Structure
 
 __all__ = ["failed_image", "finding_result", "image_result", "model_result", "severity_result", "study_result"]
 
@@ -92,7 +92,7 @@ def image_result(
         spacing_source=spacing.source,
         magnification=_rounded(spacing.magnification, _SHARE_DIGITS),
         measured_spacing_mm=None if reading is None else _measured_spacing(reading),
-        measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.basis,
+        measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.scale.basis,
         sides=() if reading is None else _sides_in_order(reading),
         sides_meet_px=None
         if reading is None or not reading.anatomy.sides.both
@@ -108,7 +108,7 @@ def image_result(
 def _quality(quality: FilmQuality) -> FilmQualityResult:
     compression = quality.compression
     return FilmQualityResult(
-        pixel_mm=_rounded(quality.pixel_mm, 4),
+        pixel_mm=_rounded(quality.source_pixel_mm, 4),
         resolution_mm=_rounded(quality.resolution_mm, 3),
         detail_px=_rounded(quality.detail_px, 3),
         noise=_rounded(quality.noise, 5),
@@ -128,10 +128,11 @@ def _quality(quality: FilmQuality) -> FilmQualityResult:
 
 def _measured_spacing(reading: FilmReading) -> tuple[float, float] | None:
     """Size of a source pixel by the millimetres of the findings."""
-    if reading.anatomy.pixel_mm is None:
+    cell_mm = reading.anatomy.scale.measured_mm
+    if cell_mm is None:
         return None
     grid = reading.prepared.grid
-    return round(reading.anatomy.pixel_mm / grid.row_scale, 6), round(reading.anatomy.pixel_mm / grid.column_scale, 6)
+    return round(cell_mm / grid.row_scale, 6), round(cell_mm / grid.column_scale, 6)
 
 
 def _sides_in_order(reading: FilmReading) -> tuple[Side, ...]:
@@ -229,8 +230,8 @@ def _side(side: SideSeverity) -> SideResult:
             sop_instance_uid=evidence.sop_instance_uid,
             statement=evidence.statement,
             finding_ids=evidence.finding_ids,
-            joined_to_pelvis=evidence.joined_to_pelvis,
-            joined_to_femur=evidence.joined_to_femur,
+            joined_to_pelvis=evidence.joined_to.get(Structure.PELVIS, ()),
+            joined_to_femur=evidence.joined_to.get(Structure.FEMUR, ()),
             gap_px=None if gap is None else _rounded(gap.length_px),
             gap_mm=None if gap is None else _rounded(gap.length_mm),
             gap_true_range_mm=None

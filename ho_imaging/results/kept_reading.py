@@ -12,17 +12,18 @@ from ho_imaging.findings.finding import Anatomy, Finding, Joint, Outlines
 from ho_imaging.findings.outline import extent, filled
 from ho_imaging.findings.sides import SidePlan
 from ho_imaging.preparing.prepared import GridMap, Prepared
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.regions import plan_of
 from ho_imaging.results.bone_outlines import BoneOutlines, FilmGeometry
 from ho_imaging.results.schema import ImageResult
 from ho_imaging.severity.film import FilmReading
-from ho_imaging.severity.layout import shape_of
+from ho_imaging.severity.shapes import shape_of
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Structure, View
 
 __all__ = ["kept_reading", "outlined_finding"]
 
-_OUTLINED = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD)
-_MASKED = (*_OUTLINED, Structure.IMPLANT, Structure.BODY)
+_COMMON = (Structure.IMPLANT, Structure.BODY)
 
 Points = NDArray[np.float64]
 
@@ -36,25 +37,28 @@ def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
     if geometry is None or image.rows is None or image.columns is None:
         return None
     grid = _grid(image.rows, image.columns, geometry)
+    scale = Scale(geometry.cell_mm, SpacingBasis(geometry.basis))
+    plan = plan_of(Region(image.region))
     prepared = Prepared(
         radiograph=_radiograph(image, image.rows, image.columns),
         pixels=np.broadcast_to(np.float32(0.0), grid.prepared_shape),
         valid=np.broadcast_to(np.True_, grid.prepared_shape),
-        pixel_mm=geometry.pixel_mm,
-        assumed_pixel_mm=geometry.assumed_pixel_mm,
+        scale=scale,
         grid=grid,
     )
-    rings = {structure: _prepared_rings(bones.outlines.get(structure, ()), grid) for structure in _MASKED}
+    rings = {
+        structure: _prepared_rings(bones.outlines.get(structure, ()), grid) for structure in (*plan.outlined, *_COMMON)
+    }
     first, second = (Side(side) for side in geometry.sides)
     anatomy = Anatomy(
-        masks={structure: _mask(rings[structure], grid) for structure in _MASKED},
-        outlines={structure: rings[structure] for structure in _OUTLINED},
+        masks={structure: _mask(shape, grid) for structure, shape in rings.items()},
+        outlines={structure: rings[structure] for structure in plan.outlined},
         joints=tuple(
             Joint(Side(joint.side), joint.center_px, joint.radius_px, joint.radius_mm) for joint in geometry.joints
         ),
         sides=SidePlan(first, second, inf if geometry.middle_px is None else geometry.middle_px),
-        pixel_mm=geometry.pixel_mm,
-        basis=SpacingBasis(geometry.basis),
+        scale=scale,
+        plan=plan,
     )
     return FilmReading(prepared, anatomy, ())
 
@@ -71,7 +75,7 @@ def outlined_finding(
 
     Its three outlines are one and the same: how sure the network was of an edge is not known of an outline alone.
     """
-    grid, mm = film.prepared.grid, film.anatomy.pixel_mm
+    grid, mm = film.prepared.grid, film.anatomy.scale.measured_mm
     rings = _prepared_rings(contours_px, grid)
     shape = shape_of(rings)
     size = extent(np.concatenate(rings))

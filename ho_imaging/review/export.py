@@ -34,6 +34,7 @@ from ho_imaging.readings.readings import Reading, reader_reading
 from ho_imaging.results.folder import batch_results, default_store, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
+from ho_imaging.severity.systems import BROOKER
 from ho_imaging.training.adapt import write_adapt_config
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
 from ho_imaging.training.films import Film
@@ -274,7 +275,7 @@ def _write_training_film(
     split: Split,
 ) -> None:
     by_heads = image.measured_spacing_mm if image.measured_basis == SpacingBasis.ANATOMICAL else None
-    prepared = prepare(radiograph, contract, assumed_pixel_mm=None if by_heads is None else by_heads[1])
+    prepared = prepare(radiograph, contract, source_pixel_mm=None if by_heads is None else by_heads[1])
     shape = (prepared.pixels.shape[0], prepared.pixels.shape[1])
     truth = film_truth(reviewed.readings, image.sop_instance_uid, shape, prepared.grid.points_to_prepared)
     bits = (
@@ -368,8 +369,8 @@ def _sides(reviewed: Reviewed, image_uid: str) -> list[dict[str, Any]]:
     for side in () if severity is None else severity.sides:
         grades = {reading.grades.get(str(side.side)) for reading in reviewed.readings}
         grade = grades.pop() if len(grades) == 1 else None
-        if side.system == "brooker" and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
-            found.append({"side": str(side.side), "brooker": grade})
+        if side.system == BROOKER.name and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
+            found.append({"side": str(side.side), BROOKER.name: grade})
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ho_imaging.vocabulary import Side
+from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["Category", "Evidence", "Gap", "Severity", "SideSeverity", "StudySeverity", "SystemGrade"]
 
@@ -14,7 +14,7 @@ Point = tuple[float, float]
 
 
 class Category(StrEnum):
-    """The severity in a word."""
+    """The severity in a word, from none to worst."""
 
     NONE = "none"
     MILD = "mild"
@@ -39,13 +39,13 @@ class Gap:
 class Evidence:
     """Why a side has its grade: its findings, which bone they are joined to, the gap, and one sentence.
 
+    ``joined_to``: ids of the findings joined to each of the bones that the grade looks at, by the bone.
     ``not_counted_ids``: findings that the grade leaves out because they are not sure enough.
     """
 
     sop_instance_uid: str | None
     finding_ids: tuple[str, ...]
-    joined_to_pelvis: tuple[str, ...]
-    joined_to_femur: tuple[str, ...]
+    joined_to: Mapping[Structure, tuple[str, ...]]
     gap: Gap | None
     spacing_basis: str
     statement: str
@@ -57,8 +57,8 @@ class SystemGrade:
     """Grade of a side by one system.
 
     ``grade`` is ``None`` when the film cannot carry it; ``statement`` says why. ``probabilities``: of each grade, empty
-    without one. ``alternatives``: grades that may well be meant instead, most likely first. ``confirmed``: whether the
-    system's wording was read in a published text. ``possible``: the grade if every reported nodule were ectopic bone,
+    without one. ``alternatives``: grades that may well be meant instead, most likely first. ``confirmed``: the system's
+    wording was read in a published text. ``possible``: the grade if every reported nodule were ectopic bone,
     where some that touch bone are not sure enough to be counted; ``None`` where all are counted.
     """
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ho_imaging.outputs.report.drawing import Drawing, draw_film, jpeg_uri
 from ho_imaging.outputs.report.language import Language, load_language
 from ho_imaging.outputs.report.material import Material
-from ho_imaging.outputs.report.words import BASIS_MEANINGS, BROOKER_MEANINGS
+from ho_imaging.outputs.report.words import BASIS_MEANINGS
 from ho_imaging.progression.schema import IntervalResult, SideIntervalResult
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.results.counting import area_mm2, counted_findings
@@ -26,6 +26,7 @@ from ho_imaging.results.schema import (
     StudyResult,
     SystemGradeResult,
 )
+from ho_imaging.severity.systems import grade_scales
 from ho_imaging.vocabulary import Side, SpacingBasis
 
 __all__ = ["report_html"]
@@ -115,7 +116,7 @@ def report_html(material: Material, language: str = "en") -> str:
         sides=_sides(result, numbers),
         bases=_bases(result),
         basis_meanings=BASIS_MEANINGS,
-        brooker_meanings=BROOKER_MEANINGS,
+        grade_meanings={scale.name: scale.meanings for scale in grade_scales()},
         basis_of={image.sop_instance_uid: image.measured_basis for image in result.images},
         comparison=material.comparison,
         intervals=() if material.comparison is None else _intervals(material.comparison.result),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["BASIS_MEANINGS", "BROOKER_MEANINGS", "WORDS"]
+__all__ = ["BASIS_MEANINGS", "GRADE_MEANINGS", "WORDS"]
 
 
 def _(text: str) -> str:
@@ -141,13 +141,14 @@ WORDS: Mapping[str, str] = {
     "gonad_shield": _("gonad shield"),
 }
 
-BROOKER_MEANINGS: Mapping[str, str] = {
-    "0": _("no ectopic bone"),
-    "I": _("islands of bone in the soft tissue"),
-    "II": _("bone spurs, at least 1 cm between opposing surfaces"),
-    "III": _("bone spurs, less than 1 cm between opposing surfaces"),
-    "IV": _("apparent bony ankylosis"),
-}
+GRADE_MEANINGS = (
+    _("no ectopic bone"),
+    _("islands of bone in the soft tissue"),
+    _("bone spurs, at least 1 cm between opposing surfaces"),
+    _("bone spurs, less than 1 cm between opposing surfaces"),
+    _("apparent bony ankylosis"),
+)
+"""What grading systems say that their grades mean, marked for the catalogues."""
 
 BASIS_MEANINGS: Mapping[str, str] = {
     "calibrated": _("Pixel spacing that was calibrated: millimetres in the patient."),
