@@ -17,7 +17,7 @@ from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadE
 from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
 from ho_imaging.findings.nodules import Surroundings
 from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
-from ho_imaging.gate import check_anatomy, check_attributes
+from ho_imaging.gate import check_anatomy, check_attributes, check_region
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
@@ -357,6 +357,7 @@ class Analyzer:
         from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
         from ho_imaging.network.quality_correction import lowered, shift_of, weigh_quality  # noqa: PLC0415  (likewise)
 
+        check_region(radiograph, model.description.regions, model.description.name)
         contract = model.description.preparation
 
         def look(source_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:

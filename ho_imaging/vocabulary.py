@@ -91,7 +91,10 @@ class SpacingBasis(StrEnum):
 
 
 class Structure(StrEnum):
-    """The maps the network gives; they overlap in projection, so each stands for itself."""
+    """The maps the network gives; they overlap in projection, so each stands for itself.
+
+    New ones are added at the end: their places are those of their bits in the masks of training cases.
+    """
 
     HO = "ho"
     PELVIS = "pelvis"

@@ -4,6 +4,6 @@
 joints from children's, `sockets` joints from other round bones, and `showing` finds films that are swapped or turned.
 """
 
-from ho_imaging.gate.scope import ScopeReading, check_anatomy, check_attributes
+from ho_imaging.gate.scope import ScopeReading, check_anatomy, check_attributes, check_region
 
-__all__ = ["ScopeReading", "check_anatomy", "check_attributes"]
+__all__ = ["ScopeReading", "check_anatomy", "check_attributes", "check_region"]

@@ -6,6 +6,7 @@ and by no other's. A refused film gets a reason, a remedy and no grade.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import cv2
@@ -19,9 +20,9 @@ from ho_imaging.gate.sockets import heads_of, sits_in_socket
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.regions import ScopeLimits, is_read
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import Region, Structure
 
-__all__ = ["ScopeReading", "check_anatomy", "check_attributes", "has_a_socket"]
+__all__ = ["ScopeReading", "check_anatomy", "check_attributes", "check_region", "has_a_socket"]
 
 _LEAST_BODY_SHARE = 0.10
 
@@ -58,6 +59,33 @@ def check_attributes(radiograph: Radiograph) -> None:
             "thighs and knees",
             path=radiograph.path,
             remedy="leave it out, or pass region= if the file is wrong",
+        )
+
+
+def check_region(radiograph: Radiograph, regions: Collection[Region], model: str) -> None:
+    """Refuse a film of a region that a model was not made for.
+
+    Parameters
+    ----------
+    radiograph
+        The film.
+    regions
+        Those that the model reads.
+    model
+        Its name.
+
+    Raises
+    ------
+    OutOfScopeError
+        Naming the region and the model.
+
+    """
+    region = radiograph.region
+    if region.value not in regions:
+        raise OutOfScopeError(
+            f"shows {region.value.value.replace('_', ' ')} by its {region.source}; the model {model} does not read it",
+            path=radiograph.path,
+            remedy="use a model that was made for the region, or pass region= if the file is wrong",
         )
 
 

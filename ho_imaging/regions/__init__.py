@@ -7,7 +7,7 @@ plans and hold no constants of one joint. ``docs/add-a-joint.md`` says how to ad
 """
 
 from ho_imaging.regions.plan import COMMON, Bone, Code, Landmark, Pair, RegionPlan, ScopeLimits, Socket
-from ho_imaging.regions.table import PLANS, all_plans, bone_codes, is_read, plan_of, read_regions
+from ho_imaging.regions.table import PLANS, all_plans, bone_codes, is_read, plan_of, read_regions, regions_of
 
 __all__ = [
     "COMMON",
@@ -24,4 +24,5 @@ __all__ = [
     "is_read",
     "plan_of",
     "read_regions",
+    "regions_of",
 ]

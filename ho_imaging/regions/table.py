@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from ho_imaging.regions.elbow import ELBOW
@@ -11,7 +11,7 @@ from ho_imaging.regions.legs import EXTREMITY, KNEE, RESIDUAL_LIMB, THIGH
 from ho_imaging.regions.plan import Code, RegionPlan
 from ho_imaging.vocabulary import Region, Structure
 
-__all__ = ["PLANS", "all_plans", "bone_codes", "is_read", "plan_of", "read_regions"]
+__all__ = ["PLANS", "all_plans", "bone_codes", "is_read", "plan_of", "read_regions", "regions_of"]
 
 PLANS: Mapping[Region, RegionPlan] = MappingProxyType(
     {
@@ -59,6 +59,11 @@ def is_read(region: Region) -> bool:
 def read_regions() -> tuple[Region, ...]:
     """Return the regions whose films are read, in the order of the table."""
     return tuple(region for region in PLANS if is_read(region))
+
+
+def regions_of(structures: Collection[Structure]) -> tuple[Region, ...]:
+    """Return the regions that a network which outlines these structures can read."""
+    return tuple(region for region in read_regions() if set(plan_of(region).structures) <= set(structures))
 
 
 def bone_codes() -> dict[Structure, Code]:

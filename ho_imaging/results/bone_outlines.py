@@ -80,10 +80,10 @@ class BoneOutlines(_Part):
     """What the network saw of bones and implants on one film.
 
     Outlines are closed rings of (row, column) in source pixels with pixel centres at whole numbers; a ring in a ring is
-    a hole. ``model_sha256``: of the weights that saw them. ``geometry``: since 1.1.
+    a hole. ``model_sha256``: of the weights that saw them.
     """
 
-    schema_version: Literal["1.0", "1.1"] = "1.1"
+    schema_version: Literal["1.2"] = "1.2"
     sop_instance_uid: str
     model_sha256: str
     outlines: dict[Structure, tuple[Outline, ...]]

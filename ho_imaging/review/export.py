@@ -36,7 +36,7 @@ from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.severity.systems import BROOKER
 from ho_imaging.training.adapt import write_adapt_config
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
+from ho_imaging.training.cases import BITS, IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split, as_bit
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, write_film
 from ho_imaging.vocabulary import SpacingBasis, Status, Structure
@@ -279,9 +279,9 @@ def _write_training_film(
     shape = (prepared.pixels.shape[0], prepared.pixels.shape[1])
     truth = film_truth(reviewed.readings, image.sop_instance_uid, shape, prepared.grid.points_to_prepared)
     bits = (
-        truth.ho.astype(np.uint8) << MASK_BITS[Structure.HO]
-        | truth.is_open.astype(np.uint8) << IGNORE_BIT
-        | truth.not_bone.astype(np.uint8) << MIMIC_BIT
+        as_bit(truth.ho, MASK_BITS[Structure.HO])
+        | as_bit(truth.is_open, IGNORE_BIT)
+        | as_bit(truth.not_bone, MIMIC_BIT)
     )
     info = ReviewedInfo(
         pixel_mm=contract.pixel_mm,
@@ -292,7 +292,7 @@ def _write_training_film(
         split=split,
         readers=tuple(reading.reader for reading in reviewed.readings),
     )
-    film = Film(prepared.pixels, prepared.valid, np.asarray(bits, dtype=np.uint8))
+    film = Film(prepared.pixels, prepared.valid, bits)
     write_film(_film_path(out, image.sop_instance_uid), ReviewedFilm(info, film))
 
 
@@ -435,7 +435,7 @@ def _write_plain(
         split=split_of(_patient_key(image.path, image.study_uid), **shares),
         scope=scope,
     )
-    bits = np.zeros(prepared.pixels.shape, dtype=np.uint8)
+    bits = np.zeros(prepared.pixels.shape, dtype=BITS)
     write_film(path, ReviewedFilm(info, Film(prepared.pixels, prepared.valid, bits)))
 
 
