@@ -1,4 +1,4 @@
-"""Preparation of a radiograph for the network: collimation, intensity, pixel size, and the mapping back to the source."""
+"""Preparation of a radiograph for the network: exposed area, intensity, pixel size, and the mapping to the source."""
 
 from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.preparing.intensity import normalise_intensity

@@ -18,7 +18,7 @@ _FLAT = 0.02
 _CONSTANT = 0.004
 """Difference within a shutter, which is filled with one value, as a fraction of the image's range."""
 _LEAST_SHARE = 0.15
-"""If less than this fraction of the image (without padding) would remain, the border was misread and all of it stays."""
+"""If less than this fraction of the image (without padding) would remain, the border was misread and all is kept."""
 _LEAST_WEDGE = 0.004
 _STRAIGHT = 0.97
 
