@@ -79,7 +79,7 @@ class SpacingBasis(StrEnum):
     """Origin of the pixel spacing, and so of every measure in millimetres."""
 
     CALIBRATED = "calibrated"
-    """PixelSpacing that was corrected or calibrated: millimetres in the patient (DICOM PS3.3 10.7.1.3)."""
+    """PixelSpacing that was corrected or calibrated: millimetres in the patient (DICOM PS3.3 10.7)."""
     DETECTOR = "detector"
     """Pixel pitch at the detector, divided by the magnification where it is known."""
     ANATOMICAL = "anatomical"
@@ -102,7 +102,7 @@ class Structure(StrEnum):
 
 
 _SIDES = {"r": "right", "l": "left", "b": "bilateral", "both": "bilateral"}
-"""DICOM's letters for laterality (PS3.3 C.7.6.1.1.1), and an everyday word."""
+"""DICOM's letters for Image Laterality (0020,0062), and an everyday word."""
 
 
 def spell(text: str) -> str:
