@@ -26,7 +26,14 @@ class Interval:
     high: float
 
     def to_dict(self) -> dict[str, float | None]:
-        """Return value and limits for JSON, rounded to four decimals, ``None`` for NaN."""
+        """Return value and limits for JSON.
+
+        Returns
+        -------
+        dict of str to float or None
+            Rounded to four decimals, ``None`` for NaN.
+
+        """
         return {
             name: round(value, 4) if math.isfinite(value) else None
             for name, value in (("value", self.value), ("low", self.low), ("high", self.high))
