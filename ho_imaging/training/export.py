@@ -297,8 +297,8 @@ def _card(
 ) -> str:
     reviewed = sum(not info.anatomy_known for info, _, _ in films)
     adapted = (
-        f"Fine-tuned on films that a site's readers reviewed; {reviewed} of the films below are such films, and the\n"
-        "scores of HO are of both kinds together.\n\n"
+        f"Fine-tuned on radiographs reviewed by a site's readers. {reviewed} of the images below are reviewed;\n"
+        "the scores of HO are over both kinds.\n\n"
     )
     rows = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items() if np.isfinite(value))
     cuts = "\n".join(f"| {structure} | {value:.2f} |" for structure, value in thresholds.items())
@@ -306,12 +306,12 @@ def _card(
 
 Outlines heterotopic ossification, pelvis, femur, femoral heads, implants and the body on radiographs of hip and pelvis.
 
-**For research only.** Trained on simulated radiographs; the scores below are on simulated films as well and say
+**For research only.** Trained on simulated radiographs; the scores below are on simulated images as well and say
 nothing about patients.
 
-{adapted if reviewed else ""}## Scores on {len(films)} {"" if reviewed else "simulated "}validation films
+{adapted if reviewed else ""}## Performance on {len(films)} {"" if reviewed else "simulated "}validation images
 
-These films also chose the checkpoint, the calibration and the thresholds.
+The same images were used to choose the checkpoint, the calibration and the thresholds.
 
 | score | value |
 | --- | --- |
