@@ -61,5 +61,5 @@ def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Pat
         }
     )
     text = to_toml(config.model_dump(mode="json", exclude_none=True))
-    path.write_text(f"# Fine-tunes {description.name} {description.version} on reviewed films.\n{text}", "utf-8")
+    path.write_text(f"# Fine-tunes {description.name} {description.version} on reviewed radiographs.\n{text}", "utf-8")
     return config
