@@ -1,4 +1,4 @@
-"""The result of a comparison as others see it: a versioned schema, strict when read."""
+"""Result of a comparison: a versioned schema, strict when read."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ COMPARISON_VERSION: Final = "2.0"
 
 VerdictWord = Literal["spreading", "stable", "regressing", "cannot tell"]
 
-_COMPARED = "of what both films show clear of native bone, in mm² of the earlier film"
+_COMPARED = "of what both images show clear of native bone, in mm² of the earlier image"
 _NO_GROWTH = (
-    "Null where areas tell no growth: nodules are faint, outside or on one film only, or the outlines contradict each "
-    "other."
+    "Null if areas do not determine growth: nodules are faint, outside or on one image only, or the outlines "
+    "contradict each other."
 )
-_BASIS = "What the millimetres of the {} study's film rest on."
+_BASIS = "Origin of the pixel spacing of the {} study's image."
 _NONE = "null where the side cannot be compared."
 
 
 class NoduleChangeResult(Part):
-    """One nodule on two films; ids are those of the two studies' results.
+    """One nodule on two images; ids are those of the two studies' results.
 
-    Areas are those of what both films show clear of native bone; those of the studies are larger.
+    Areas are restricted to what both images show clear of native bone; the areas in the studies' results are larger.
     """
 
     course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"] = Field(
-        description="What became of it; uncertain: too faint on one of the films to say; outside: mostly outside the "
-        "field of one of the films."
+        description="What became of it; uncertain: too faint on one of the images to say; outside: mostly outside the "
+        "field of one of the images."
     )
     earlier_ids: tuple[str, ...] = Field(description="Ids of its findings in the earlier study's result.")
     later_ids: tuple[str, ...] = Field(description="Ids of its findings in the later study's result.")
-    earlier_mm2: NonNegative = Field(description=f"Area on the earlier film, {_COMPARED}.")
-    later_mm2: NonNegative = Field(description=f"Area on the later film, {_COMPARED}.")
+    earlier_mm2: NonNegative = Field(description=f"Area on the earlier image, {_COMPARED}.")
+    later_mm2: NonNegative = Field(description=f"Area on the later image, {_COMPARED}.")
     change_mm2: float = Field(description="later_mm2 less earlier_mm2, in mm².")
-    change_sd_mm2: NonNegative = Field(description="Standard deviation of change_mm2 from measuring, in mm².")
+    change_sd_mm2: NonNegative = Field(description="Standard error of change_mm2, in mm².")
     change_mm2_per_month: float | None = Field(
         description="change_mm2 over the time between the studies, in mm² a month; null where that is not known."
     )
@@ -59,11 +59,10 @@ class NoduleChangeResult(Part):
 
 
 class GrowthResult(Part):
-    """Growth of all ectopic bone of a side with its 95 % interval; areas are in mm² of the earlier film.
+    """Growth of all ectopic bone of a side with its 95 % interval; areas are in mm² of the earlier image.
 
-    A verdict is about changes beyond ``margin_mm2``: spreading where ``change_low_mm2`` is above 0, regressing where
-    ``change_high_mm2`` is below, stable where both lie within the margin, no nodule appeared and the grade did not
-    rise.
+    A verdict concerns changes beyond ``margin_mm2``: spreading if ``change_low_mm2`` is above 0, regressing if
+    ``change_high_mm2`` is below 0, stable if both are within the margin, no nodule appeared and the grade did not rise.
     """
 
     ratio: NonNegative = Field(description="Area later over earlier, 20 mm² added to both.")
@@ -76,7 +75,7 @@ class GrowthResult(Part):
 
 
 class SideIntervalResult(Part):
-    """One side between two studies."""
+    """Change of one side between two studies."""
 
     side: Side = Field(description="Side of the patient.")
     verdict: VerdictWord = Field(description="What became of the ectopic bone of this side.")
@@ -84,15 +83,15 @@ class SideIntervalResult(Part):
     earlier_grade: str | None = Field(default=None, description="Grade in the earlier result; null without one.")
     later_grade: str | None = Field(default=None, description="Grade in the later result; null without one.")
     earlier_mm2: NonNegative | None = Field(
-        default=None, description=f"Area of all nodules on the earlier film, {_COMPARED}; {_NONE}"
+        default=None, description=f"Area of all nodules on the earlier image, {_COMPARED}; {_NONE}"
     )
     later_mm2: NonNegative | None = Field(
-        default=None, description=f"Area of all nodules on the later film, {_COMPARED}; {_NONE}"
+        default=None, description=f"Area of all nodules on the later image, {_COMPARED}; {_NONE}"
     )
     change_mm2: float | None = Field(default=None, description=f"later_mm2 less earlier_mm2, in mm²; {_NONE}")
     change_sd_mm2: NonNegative | None = Field(
         default=None,
-        description=f"Standard deviation of change_mm2 in mm²; 1.96 of it are half the 95 % interval. {_NO_GROWTH}",
+        description=f"Standard error of change_mm2 in mm²; 1.96 times it is half the 95 % interval. {_NO_GROWTH}",
     )
     growth: GrowthResult | None = Field(
         default=None, description=f"Growth of all ectopic bone of the side with its interval. {_NO_GROWTH}"
@@ -102,38 +101,40 @@ class SideIntervalResult(Part):
         description="change_mm2 over the time between the studies, in mm² a month; null where that is not known.",
     )
     change_sd_mm2_per_month: NonNegative | None = Field(
-        default=None, description="Standard deviation of change_mm2_per_month, in mm² a month."
+        default=None, description="Standard error of change_mm2_per_month, in mm² a month."
     )
     earlier_basis: SpacingBasis | None = Field(
-        default=None, description=f"{_BASIS.format('earlier')} Areas are in those; {_NONE}"
+        default=None, description=f"{_BASIS.format('earlier')} Areas are in its mm²; {_NONE}"
     )
     later_basis: SpacingBasis | None = Field(default=None, description=f"{_BASIS.format('later')} {_NONE.capitalize()}")
-    earlier_film: str | None = Field(default=None, description=f"SOP Instance UID of the earlier film; {_NONE}")
-    later_film: str | None = Field(default=None, description=f"SOP Instance UID of the later film; {_NONE}")
+    earlier_film: str | None = Field(default=None, description=f"SOP Instance UID of the earlier image; {_NONE}")
+    later_film: str | None = Field(default=None, description=f"SOP Instance UID of the later image; {_NONE}")
     residual_mm: NonNegative | None = Field(
         default=None,
         description=f"Typical distance between the outlines of native bone after image registration, in mm; {_NONE}",
     )
-    scale: float | None = Field(default=None, description=f"What lengths of the later film were multiplied by; {_NONE}")
+    scale: float | None = Field(
+        default=None, description=f"Factor by which lengths of the later image were multiplied; {_NONE}"
+    )
     turn_deg: NonNegative | None = Field(
         default=None,
-        description=f"Angle by which the femur is turned against the pelvis between the films, in degrees; {_NONE}",
+        description=f"Angle by which the femur is turned against the pelvis between the images, in degrees; {_NONE}",
     )
-    nodules: tuple[NoduleChangeResult, ...] = Field(default=(), description="Each nodule on the two films.")
+    nodules: tuple[NoduleChangeResult, ...] = Field(default=(), description="Each nodule on the two images.")
 
 
 class IntervalResult(Part):
-    """Two studies."""
+    """Change between two studies."""
 
     earlier_study_uid: str = Field(description="Study Instance UID of the earlier study.")
     later_study_uid: str = Field(description="Study Instance UID of the later study.")
-    days: int | None = Field(description="Days between their films; null where a date is missing.")
+    days: int | None = Field(description="Days between their images; null where a date is missing.")
     verdict: VerdictWord = Field(description="The sides' verdicts in one: spreading on any side is spreading.")
     sides: tuple[SideIntervalResult, ...] = Field(description="Each side of the patient.")
 
 
 class ProgressionResult(Part):
-    """Studies of one patient in time order."""
+    """Changes between studies of one patient in time order."""
 
     schema_version: Literal["2.0"] = Field(
         default=COMPARISON_VERSION,
@@ -151,10 +152,39 @@ class ProgressionResult(Part):
     research_use: str = Field(default=RESEARCH_USE, description="The limits of use, to be shown with every result.")
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """Return the result as JSON; the same result gives the same text."""
+        """Return the result as JSON; equal results give equal text.
+
+        Parameters
+        ----------
+        indent
+            Spaces per level; ``None`` for one line.
+
+        Returns
+        -------
+        str
+            The JSON text.
+
+        """
         return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ProgressionResult:
-        """Return the result that a text holds; raise ``pydantic.ValidationError`` (a ``ValueError``) for any other."""
+        """Read a result from JSON.
+
+        Parameters
+        ----------
+        text
+            Text of a result of this schema version.
+
+        Returns
+        -------
+        ProgressionResult
+            The result.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If it is anything else; a subclass of ``ValueError``.
+
+        """
         return cls.model_validate_json(text)

@@ -1,7 +1,7 @@
 """The two orders of a point: (x, y) in results, readings and everything kept, (row, column) where arrays are indexed.
 
-x is the column and y the row, both in source pixels with pixel centres at whole numbers: the middle of the film's first
-pixel is (0, 0). Fields that hold such points end in ``_xy_px``.
+x is the column and y the row, both in source pixels with pixel centres at whole numbers: the middle of the image's
+first pixel is (0, 0). Fields that hold such points end in ``_xy_px``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The result of a study as others see it: a versioned schema, strict when read, the same bytes for the same film.
+"""The result of a study as others see it: a versioned schema, strict when read, the same bytes for the same image.
 
 Fields are only added within a major version. Points are (x, y) = (column, row) in source pixels with pixel centres at
 whole numbers, in fields that end in ``_xy_px``; `ho_imaging.results.points.rows_columns` turns them for indexing.
-Lengths are in mm in the plane named by the spacing basis. Films, findings and severity are described in modules of
+Lengths are in mm in the plane named by the spacing basis. Images, findings and severity are described in modules of
 their own; import their models from here.
 """
 
@@ -63,7 +63,7 @@ class ContextResult(Part):
         "brain_injury or none_known; null where nothing is stated.",
     )
     days_since_event: int | None = Field(
-        default=None, description="Days from the injury or surgery to the film; null where they are not stated."
+        default=None, description="Days from the injury or surgery to the image; null where they are not stated."
     )
     prophylaxis: str = Field(
         default="unknown", description="What was given against ossification: none, nsaid, radiation, both or unknown."
@@ -120,25 +120,25 @@ class SoftwareResult(Part):
 
 
 class StudyResult(Part):
-    """Everything said about one study. ``status`` is ``done`` if any of its films was analysed."""
+    """Everything said about one study. ``status`` is ``done`` if any of its images was analysed."""
 
     schema_version: Literal["2.0"] = Field(
         default=SCHEMA_VERSION, description="Version of this schema: MAJOR.MINOR. A minor version only adds fields."
     )
-    study_uid: str = Field(description="Study Instance UID; made from the films' content where none is stated.")
-    status: Status = Field(description="done if any film was analysed, else refused or failed.")
-    reason: str | None = Field(default=None, description="Why no film was analysed; null where one was.")
-    images: tuple[ImageResult, ...] = Field(description="Every film of the study, however it ended.")
+    study_uid: str = Field(description="Study Instance UID; made from the images' content where none is stated.")
+    status: Status = Field(description="done if any image was analysed, else refused or failed.")
+    reason: str | None = Field(default=None, description="Why no image was analysed; null where one was.")
+    images: tuple[ImageResult, ...] = Field(description="Every image of the study, however it ended.")
     findings: tuple[FindingResult, ...] = Field(
-        default=(), description="Nodules that the model reports, the surest of a film first."
+        default=(), description="Nodules that the model reports, the surest of each image first."
     )
     possible_findings: tuple[FindingResult, ...] = Field(
         default=(),
-        description="Nodules that would be findings on a better film: their film has the quality flag resolution_low. "
+        description="Nodules that would be findings on a better image: theirs has the quality flag resolution_low. "
         "They are in no grade, score or count.",
     )
     severity: SeverityResult | None = Field(
-        default=None, description="Grades and scores; null where no film was analysed."
+        default=None, description="Grades and scores; null where no image was analysed."
     )
     context: ContextResult | None = Field(
         default=None, description="Clinical facts that came with the study; null where none did."
@@ -153,16 +153,57 @@ class StudyResult(Part):
     research_use: str = Field(default=RESEARCH_USE, description="The limits of use, to be shown with every result.")
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """Return the result as JSON; the same result gives the same text."""
+        """Return the result as JSON; equal results give equal text.
+
+        Parameters
+        ----------
+        indent
+            Spaces per level; ``None`` for one line.
+
+        Returns
+        -------
+        str
+            The JSON text.
+
+        """
         return self.model_dump_json(indent=indent) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StudyResult:
-        """Return the result that a text holds; raise ``pydantic.ValidationError`` (a ``ValueError``) for any other."""
+        """Read a result from JSON.
+
+        Parameters
+        ----------
+        text
+            Text of a result of this schema version.
+
+        Returns
+        -------
+        StudyResult
+            The result.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If it is anything else; a subclass of ``ValueError``.
+
+        """
         return cls.model_validate_json(text)
 
 
 def json_schema(model: type[BaseModel] = StudyResult) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a result, or of another model that is kept, as it is written."""
+    """Return the JSON Schema (2020-12) of a result, or of another model that is kept, as it is written.
+
+    Parameters
+    ----------
+    model
+        The pydantic model, by default that of a study's result.
+
+    Returns
+    -------
+    dict
+        The schema, ready for ``json.dumps``.
+
+    """
     schema = model.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -10,14 +10,14 @@ from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["FindingResult"]
 
-_BASIS = "by the film's measured_spacing_mm; null without one"
+_BASIS = "by the image's measured_spacing_mm; null without one"
 
 
 class FindingResult(Part):
-    """One nodule on one film."""
+    """One nodule on one image."""
 
     id: str = Field(description="Name of the nodule, unique in this result: F1, F2, ...")
-    sop_instance_uid: str = Field(description="The film that it lies on.")
+    sop_instance_uid: str = Field(description="The image that it lies on.")
     side: Side = Field(description="Side of the patient that it lies on.")
     confidence: Probability = Field(description="Calibrated probability, 0 to 1, that it is ectopic bone.")
     mean_probability: Probability = Field(
@@ -74,9 +74,9 @@ class FindingResult(Part):
         description="True where the nodule's nearest point lies near the joint (see docs/severity.md); null where no "
         "joint is seen."
     )
-    joined_to: tuple[Structure, ...] = Field(description="Native bones that the nodule touches on this film.")
+    joined_to: tuple[Structure, ...] = Field(description="Native bones that the nodule touches on this image.")
     same_as: str | None = Field(
         default=None,
-        description="Id of the finding on a better film of this study that shows the same nodule; null where this is "
+        description="Id of the finding on a better image of this study that shows the same nodule; null where this is "
         "the better one.",
     )

@@ -13,7 +13,7 @@ _POSSIBLE = (
     "Grade if every outlined nodule were ectopic bone, where some that touch bone are not sure enough to count; null "
     "where all count."
 )
-_GRADE = "Grade in the system's own spelling, such as III; null where the film cannot carry one."
+_GRADE = "Grade in the system's own spelling, such as III; null where the image cannot carry one."
 _ALTERNATIVES = "Grades that may well be meant instead, most likely first; empty where the grade is clear."
 _PROBABILITIES = "Probability, 0 to 1, of each grade; they sum to one. Empty without a grade."
 _SCORE = "Burden score, 0 to 100 (see docs/severity.md); null without millimetres."
@@ -23,9 +23,9 @@ _CATEGORY = "Severity in a word: none, mild, moderate or severe; null where noth
 class EvidenceResult(Part):
     """Why a side has its grade."""
 
-    sop_instance_uid: str | None = Field(description="The film that the grade was read from; null without one.")
+    sop_instance_uid: str | None = Field(description="The image that the grade was read from; null without one.")
     statement: str = Field(description="The grade's reason as an English sentence.")
-    finding_ids: tuple[str, ...] = Field(description="Ids of the findings of this side on that film.")
+    finding_ids: tuple[str, ...] = Field(description="Ids of the findings of this side on that image.")
     joined_to: dict[Structure, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Ids of the findings that are joined to a bone, directly or through other findings, by the name of "
@@ -96,5 +96,5 @@ class StudySeverityResult(Part):
 class SeverityResult(Part):
     """Each side and the study."""
 
-    sides: tuple[SideResult, ...] = Field(description="Each side of the patient that a film shows.")
+    sides: tuple[SideResult, ...] = Field(description="Each side of the patient that an image shows.")
     study: StudySeverityResult = Field(description="The worst of the sides.")
