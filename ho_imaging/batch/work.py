@@ -63,7 +63,7 @@ class Outcome:
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
     gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
-    how long it took.
+    how long it took. ``problems``: sentences on DICOM objects that could not be made.
     """
 
     study_uid: str
@@ -72,6 +72,7 @@ class Outcome:
     again: bool = False
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    problems: tuple[str, ...] = ()
 
 
 WorkFunction = Callable[[Job], Outcome]
@@ -133,10 +134,10 @@ def _work(job: Job) -> Outcome:
         return Outcome(uid, "changed", "a file changed while it was read")
     folder = Path(job.out_dir) / "studies" / folder_name(uid)
     settings = job.settings
+    problems: list[str] = []
     try:
         with stage("write"):
             if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
-                problems: list[str] = []
                 write_objects(
                     analysis,
                     folder,
@@ -163,6 +164,7 @@ def _work(job: Job) -> Outcome:
             "findings": finding_rows(result),
             "inputs": input_rows(result),
         },
+        problems=tuple(problems),
     )
 
 

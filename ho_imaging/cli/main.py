@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_module(f"ho_imaging.cli.{name.replace('-', '_')}").add_arguments(command)
     options = parser.parse_args(arguments)
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
-    set_up(LogSettings(level, as_json=options.log_json))
+    set_up(LogSettings(level, as_json=options.log_json, times=options.command == "serve"))
     out = getattr(options, "out", None)
     try:
         if out is not None:

@@ -171,15 +171,22 @@ class Accept(_Strict):
 
 
 class Spooling(_Strict):
-    """Where studies wait, how long a study must be quiet to be whole, and how long what has ended is kept."""
+    """Where studies wait, how long a study must be quiet to be whole, and how long what has ended is kept.
+
+    ``reserve_mb`` of the disk are kept for the service's own notes and results, 0 for none.
+    """
 
     folder: Path
     quiet_s: Annotated[float, Field(ge=0.0)] = 20.0
     keep_hours: Annotated[float, Field(ge=0.0)] = 72.0
+    reserve_mb: Annotated[float, Field(ge=0.0, le=1e6)] = 64.0
 
 
 class Analysis(_Strict):
-    """How studies are analysed and which objects go back; ``site``: a site file of ``ho-imaging validate``."""
+    """How studies are analysed and which objects go back; ``site``: a site file of ``ho-imaging validate``.
+
+    ``resent``: which ended studies are analysed anew when their films are sent again unchanged.
+    """
 
     model: str = "default"
     site: Path | None = None
@@ -188,6 +195,7 @@ class Analysis(_Strict):
     limit_s: Positive = 300.0
     probability: bool = False
     anatomy: bool = False
+    resent: Literal["never", "failed", "always"] = "failed"
 
 
 class DimseDestination(_Strict):
@@ -231,10 +239,16 @@ class DicomwebDestination(_Strict):
 
 
 class Health(_Strict):
-    """Health and counters by HTTP; no port, no endpoint."""
+    """Health and counters by HTTP; no port, no endpoint. Alarms are logged all the same.
+
+    A study that waits for ``stuck_minutes`` is an alarm, and a destination that takes nothing for
+    ``destination_minutes``.
+    """
 
     host: str = "127.0.0.1"
     port: Port | None = None
+    stuck_minutes: Positive = 60.0
+    destination_minutes: Positive = 1.0
 
 
 class ServeConfig(_Strict):
