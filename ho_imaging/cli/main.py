@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": "say what grew between studies of one patient",
     "report": "write a study's report as HTML and PDF",
     "serve": "take studies from a PACS, analyse them and send the results back",
+    "service": "list, show, retry, send and purge the studies of a service, also while it runs",
     "fetch-analyze": "fetch studies from an archive and analyse them",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",

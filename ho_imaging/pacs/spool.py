@@ -359,6 +359,7 @@ def check_folder(folder: Path) -> None:
         if (folder / LEDGER).exists():
             for place in (folder / "in", folder / "out"):
                 if place.exists():
+                    place.mkdir(exist_ok=True)  # says so of a file
                     _make_something(place)
             Ledger(folder).close()
             return
