@@ -16,7 +16,7 @@ from ho_imaging.network.site import Site, read_site
 from ho_imaging.pacs.alarms import Alarm, Alarms, Situation, alarms_of
 from ho_imaging.pacs.analysing import Analysing
 from ho_imaging.pacs.config import ServeConfig, within
-from ho_imaging.pacs.disk import SpoolFullError, is_full
+from ho_imaging.pacs.disk import Reserve, SpoolFullError, is_full
 from ho_imaging.pacs.health import Counters, HealthServer
 from ho_imaging.pacs.receive import Receiver
 from ho_imaging.pacs.room import PAUSE_S, Room
@@ -167,17 +167,21 @@ class Service:
 
     def _open(self, undo: contextlib.ExitStack) -> bool:
         """Take the spool, and up what the last process left; ``False`` if the service stops before there is room."""
+        reserve = Reserve(self.config.spool.folder, _reserve_bytes(self.config))
         while True:
             with contextlib.ExitStack() as opened:
                 try:
                     hold_spool(self.config.spool.folder, opened)
                     self.spool = open_spool(self.config)
                     opened.callback(self.spool.close)
+                    self.spool.reserve.spent |= reserve.spent
                     Room(self.spool, self.counters.add, self._stopping).wait_for(self.spool.recover)
                 except HOImagingError as error:
                     if not (isinstance(error, SpoolFullError) or _says_full(error)):
                         raise
                     self._alarms.update((Alarm("disk_full", f"the service cannot start: {error}"),))
+                    if reserve.spend():
+                        continue
                 else:
                     undo.push(opened.pop_all())
                     return not self._stopping.is_set()
@@ -256,9 +260,14 @@ def open_spool(config: ServeConfig) -> Spool:
         most_bytes=accept.spool_gb * 1e9,
         least_free_bytes=accept.free_gb * 1e9,
         most_instances=accept.study_instances,
-        reserve_bytes=int(config.spool.reserve_mb * 1e6),
+        reserve_bytes=_reserve_bytes(config),
         again=config.analysis.resent,
     )
+
+
+def _reserve_bytes(config: ServeConfig) -> int:
+    """Return the size of the reserve that a configuration asks for."""
+    return int(config.spool.reserve_mb * 1e6)
 
 
 def _settings(config: ServeConfig, site: Site | None) -> Settings:
