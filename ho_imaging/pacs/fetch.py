@@ -376,7 +376,7 @@ class _Association:
         own_ae_title: str,
         contexts: Sequence[tuple[str, list[UID] | None]],
         *,
-        handlers: list[Any] | None = None,
+        handlers: Sequence[Any] = (),
         roles: list[Any] | None = None,
     ) -> None:
         try:
