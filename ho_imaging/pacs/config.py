@@ -25,6 +25,7 @@ __all__ = [
     "Health",
     "Listen",
     "PeerPort",
+    "Priors",
     "ServeConfig",
     "Spooling",
     "Tls",
@@ -238,6 +239,19 @@ class DicomwebDestination(_Strict):
         return tls
 
 
+class Priors(_Strict):
+    """Where the patient's last study of the same side is looked for, to say what grew; nowhere without ``archive``.
+
+    ``archive``: name of a destination that is asked too, by C-FIND and C-GET or by DICOMweb; ``move_port``: by C-MOVE
+    to this port of ours instead. Not more than ``years`` back, and not more than ``studies`` are looked into.
+    """
+
+    archive: Name | None = None
+    move_port: PeerPort | None = None
+    years: Positive = 5.0
+    studies: Annotated[int, Field(ge=1, le=20)] = 3
+
+
 class Health(_Strict):
     """Health and counters by HTTP; no port, no endpoint. Alarms are logged all the same.
 
@@ -260,12 +274,15 @@ class ServeConfig(_Strict):
     analysis: Analysis = Analysis()
     send: tuple[Annotated[DimseDestination | DicomwebDestination, Field(discriminator="kind")], ...] = ()
     health: Health = Health()
+    priors: Priors = Priors()
 
     @model_validator(mode="after")
     def _names_differ(self) -> ServeConfig:
         names = [destination.name for destination in self.send]
         if len(set(names)) != len(names):
             raise ValueError("two destinations have the same name")
+        if self.priors.archive is not None and self.priors.archive not in names:
+            raise ValueError(f"priors.archive: no destination is named {self.priors.archive!r}")
         return self
 
 

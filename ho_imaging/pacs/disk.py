@@ -8,8 +8,8 @@ import os
 import threading
 from pathlib import Path
 
-from ho_imaging.batch.write import folder_name
 from ho_imaging.errors import HOImagingError
+from ho_imaging.results.folder import folder_name
 
 __all__ = [
     "Reserve",

@@ -52,6 +52,9 @@ class Archive(Protocol):
     def find(self, query: Mapping[str, str]) -> list[str]:
         """Study Instance UIDs of the studies that match: keywords of DICOM and values, with ``*`` and date ranges."""
 
+    def dates(self, query: Mapping[str, str]) -> dict[str, str]:
+        """Study Instance UIDs of the studies that match, with their Study Dates, empty where there is none."""
+
     def fetch(self, study_uid: str) -> StudyFilms:
         """Films of a study, and whether these are all: other objects stay where they are."""
 
@@ -76,14 +79,18 @@ class DicomwebArchive:
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """See `Archive`; raises `FetchError`."""
+        return list(self.dates(query))
+
+    def dates(self, query: Mapping[str, str]) -> dict[str, str]:
+        """See `Archive`; raises `FetchError`."""
         check_query(query)
         filters = dict(query)
 
         def page(offset: int) -> list[tuple[str, str]]:
             studies = self._client.search_for_studies(search_filters=filters, limit=MOST_STUDIES, **_from(offset))
-            return [(_value(study, "StudyInstanceUID"), "") for study in studies]
+            return [(_value(study, "StudyInstanceUID"), _value(study, "StudyDate")) for study in studies]
 
-        return _not_too_many([uid for uid, _ in self._listed(page, MOST_STUDIES)])
+        return _not_too_many(dict(self._listed(page, MOST_STUDIES)))
 
     def fetch(self, study_uid: str) -> StudyFilms:
         """See `Archive`; raises `FetchError`."""
@@ -205,24 +212,28 @@ class DimseArchive:
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """See `Archive`; raises `FetchError`."""
+        return list(self.dates(query))
+
+    def dates(self, query: Mapping[str, str]) -> dict[str, str]:
+        """See `Archive`; raises `FetchError`."""
         from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
             StudyRootQueryRetrieveInformationModelFind,
         )
 
         check_query(query)
         asked = Dataset()
-        asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", ""
+        asked.QueryRetrieveLevel, asked.StudyInstanceUID, asked.StudyDate = "STUDY", "", ""
         for keyword, value in query.items():
             try:
                 setattr(asked, keyword, value)
             except (TypeError, ValueError) as error:
                 raise UsageError(f"{keyword} cannot be asked for", remedy="ask for something else") from error
-        found: list[str] = []
+        found: dict[str, str] = {}
         with _Association(self._peer, self._own, [(StudyRootQueryRetrieveInformationModelFind, None)]) as association:
             for status, study in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
                 self._check(status, "C-FIND")
                 if study is not None and len(found) <= MOST_STUDIES:
-                    found.append(str(study.get("StudyInstanceUID", "")))
+                    found[str(study.get("StudyInstanceUID", ""))] = str(study.get("StudyDate", "") or "")
         return _not_too_many(found)
 
     def fetch(self, study_uid: str) -> StudyFilms:
@@ -427,10 +438,10 @@ def _check_uid(study_uid: str) -> None:
         raise FetchError(f"{study_uid!r} is no UID of a study", remedy="give digits with dots between them")
 
 
-def _not_too_many(found: list[str]) -> list[str]:
+def _not_too_many(found: Mapping[str, str]) -> dict[str, str]:
     if len(found) > MOST_STUDIES:
         logger.warning("more than %d studies match: only the first of them are taken", MOST_STUDIES)
-    return found[:MOST_STUDIES]
+    return dict(list(found.items())[:MOST_STUDIES])
 
 
 def _check_count(count: int, study_uid: str) -> None:

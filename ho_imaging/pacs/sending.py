@@ -112,7 +112,7 @@ class Sending:
         references = [reference for item in items for reference in _references(item)]
         wrong = None
         if references:
-            from ho_imaging.reporting.dicom.identity import stable_uid  # noqa: PLC0415
+            from ho_imaging.outputs.dicom.identity import stable_uid  # noqa: PLC0415
 
             made = str(stable_uid(str(time.time_ns()), destination.name, *(uid for _, uid in references)))
             transaction = self._outbox.begin_commitment(made, destination.name)

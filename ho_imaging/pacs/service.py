@@ -82,7 +82,7 @@ class Service:
     receiver: Receiver
     analysing: Analysing
 
-    def __init__(self, config: ServeConfig, *, function: WorkFunction = work) -> None:
+    def __init__(self, config: ServeConfig, *, function: WorkFunction | None = None) -> None:
         self.config, self.counters = config, Counters()
         self._function = function
         self._stopping = threading.Event()
@@ -127,7 +127,7 @@ class Service:
             self.config,
             self.spool,
             _settings(self.config, site),
-            self._function,
+            self._function or _function(self.config),
             model=model_of(self.config),
             count=self.counters.add,
             stopping=self._stopping,
@@ -280,6 +280,16 @@ def _settings(config: ServeConfig, site: Site | None) -> Settings:
         dicom_probability=analysis.probability,
         dicom_anatomy=analysis.anatomy,
     )
+
+
+def _function(config: ServeConfig) -> WorkFunction:
+    """Return what workers do with a study."""
+    peer = next((one for one in config.send if one.name == config.priors.archive), None)
+    if peer is None:
+        return work
+    from ho_imaging.pacs.priors import WorkWithPriors  # noqa: PLC0415  (needs all of the analysis)
+
+    return WorkWithPriors(peer, config.priors, config.listen.ae_title)
 
 
 def _says_full(error: HOImagingError) -> bool:
