@@ -1,7 +1,8 @@
-"""Logging of the command line and of its workers: one form for every line, and no patient data in any.
+"""Logging of the command line and its workers: one format for all lines, without patient data.
 
-What a library logs, warns of or raises may quote header values. Of such a record only its logger, level and place are
-written, and of a trace only its frames and the kind of the error; the text is withheld, in every mode.
+Messages of other libraries, and of warnings and errors they raise, may quote header values. Of those records only the
+logger, level and source location are written, and of a traceback only the frames and the type of the error. The text is
+withheld at every log level.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ _OURS = "ho_imaging"
 LIBRARIES = {
     "pydicom": logging.ERROR,
     "highdicom": logging.WARNING,
-    "pynetdicom": logging.CRITICAL,  # says per packet what the service says once
+    "pynetdicom": logging.CRITICAL,  # repeats for every packet what the service logs once
     "PIL": logging.ERROR,
-    "tifffile": logging.CRITICAL,  # what it warns of ends as a film's status and reason
+    "tifffile": logging.CRITICAL,  # the same problems appear as an image's status and reason
     "py.warnings": logging.ERROR,
 }
-"""The least level of each that is written without ``-v``."""
+"""Lowest level of each library's records that is written without ``-v``."""
 
 _WARNING_PLACE = re.compile(r"(?P<file>[^\n]*?):(?P<line>[0-9]+): (?P<kind>[A-Za-z_.]+):")
 
@@ -38,19 +39,27 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 @dataclass(frozen=True)
 class LogSettings:
-    """How records are written to standard error: from which level on, and whether as JSON lines."""
+    """How records are written to standard error: from which level on, as JSON lines, or as text with their time."""
 
     level: int = logging.INFO
     as_json: bool = False
+    times: bool = False
 
 
 _current: list[LogSettings] = []
 
 
 def set_up(settings: LogSettings) -> None:
-    """Write records to standard error, in this process, in place of what was set up before."""
+    """Configure logging to standard error in this process, in place of an earlier configuration.
+
+    Parameters
+    ----------
+    settings
+        Level and format.
+
+    """
     logging.basicConfig(level=settings.level, stream=sys.stderr, force=True)
-    logging.getLogger().handlers[0].setFormatter(_JsonLines() if settings.as_json else _Plain())
+    logging.getLogger().handlers[0].setFormatter(_JsonLines() if settings.as_json else _Plain(times=settings.times))
     logging.captureWarnings(True)
     for name, level in LIBRARIES.items():
         logging.getLogger(name).setLevel(logging.NOTSET if settings.level <= logging.DEBUG else level)
@@ -58,17 +67,31 @@ def set_up(settings: LogSettings) -> None:
 
 
 def current() -> LogSettings | None:
-    """Return what was set up in this process, for its workers; ``None`` where a caller keeps logging to itself."""
+    """Return the settings of this process, for its workers; ``None`` if `set_up` was not called.
+
+    Returns
+    -------
+    LogSettings or None
+        ``None`` where an application configures logging itself.
+
+    """
     return _current[0] if _current else None
 
 
 def forget() -> None:
-    """Forget what was set up; a caller that runs the command line within its own process may want to."""
+    """Forget the settings, for applications that run the command line within their own process."""
     _current.clear()
 
 
 def say(text: str) -> None:
-    """Write a line of progress to standard error, as JSON where log lines are."""
+    """Write a line of progress to standard error, as JSON where the log is JSON.
+
+    Parameters
+    ----------
+    text
+        The line, without patient data.
+
+    """
     settings = current()
     if settings is not None and settings.as_json:
         logging.getLogger(f"{_OURS}.cli").info("%s", text)
@@ -77,8 +100,16 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == _OURS
+
+
+def _time(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+
+
 def _message(record: logging.LogRecord) -> str:
-    if record.name.partition(".")[0] == _OURS:
+    if _is_ours(record):
         return record.getMessage()
     where = f"{Path(record.pathname).name}:{record.lineno}"
     what = "message"
@@ -89,7 +120,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _trace(exc_info: _ExcInfo) -> str:
-    """Write the frames of an error and of what caused it, with the words of our own errors only."""
+    """Format the frames of an error and its causes; messages only of this package's own errors."""
     lines: list[str] = []
     error = exc_info[1]
     seen: set[int] = set()
@@ -102,24 +133,35 @@ def _trace(exc_info: _ExcInfo) -> str:
     return "\ncaused by\n".join(lines)
 
 
+_FIELDS = ("sender", "study", "film")
+"""What a record may say of itself beside its message; all of them titles, addresses and UIDs."""
+
+
 class _Plain(logging.Formatter):
-    """A record as its level and message."""
+    """A record as its level and message, after its time where that is wanted."""
+
+    def __init__(self, *, times: bool = False) -> None:
+        super().__init__()
+        self._times = times
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{record.levelname} {_message(record)}"
+        if self._times:
+            line = f"{_time(record)} {line}"
         return f"{line}\n{_trace(record.exc_info)}" if record.exc_info else line
 
 
 class _JsonLines(logging.Formatter):
-    """A record as one line of JSON."""
+    """Formatter of a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "time": _time(record),
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record),
         }
+        line |= {name: value for name in _FIELDS if (value := getattr(record, name, None)) and _is_ours(record)}
         if record.exc_info:
             line["trace"] = _trace(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""From a radiograph to what the network sees."""
+"""Preparation of a radiograph for the network."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ __all__ = ["prepare"]
 def prepare(
     radiograph: Radiograph, contract: PreparationContract | None = None, *, source_pixel_mm: float | None = None
 ) -> Prepared:
-    """Prepare a film: leave out what is no image, bring it to one pixel size and one intensity scale.
+    """Crop a radiograph to its exposed area and bring it to the contract's pixel size and intensity scale.
 
     Parameters
     ----------
     radiograph
-        As read; its spacing decides the grid.
+        The radiograph as read; its spacing determines the grid.
     contract
-        What the weights were trained on.
+        Preparation that the weights were trained with; ``None`` takes the default.
     source_pixel_mm
-        Width of a source pixel in mm to work with where the film has no spacing, say from the size of the landmark;
-        ``None`` takes the usual field size of the region, which is a start and no measure.
+        Width of a source pixel in mm for an image without spacing, for example estimated from the landmark of the
+        joint; ``None`` assumes the usual field size of the region.
 
     Returns
     -------
     Prepared
-        On a grid of the contract's pixel size.
+        The image on the network's grid with its mapping to the source.
 
     """
     contract = contract or PreparationContract()

@@ -16,6 +16,7 @@ from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.regions import plan_of
 from ho_imaging.results.bone_outlines import BoneOutlines, FilmGeometry
+from ho_imaging.results.points import PointXY, rows_columns
 from ho_imaging.results.schema import ImageResult
 from ho_imaging.severity.film import FilmReading
 from ho_imaging.severity.shapes import shape_of
@@ -29,15 +30,15 @@ Points = NDArray[np.float64]
 
 
 def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
-    """Return a film's anatomy without nodules, or ``None`` where too little of it was kept.
+    """Return a film's anatomy without nodules, or ``None`` of a film whose size is not known.
 
     Its pixels are not there: density cannot be measured on it, everything that a grade rests on can.
     """
     geometry = bones.geometry
-    if geometry is None or image.rows is None or image.columns is None:
+    if image.rows is None or image.columns is None:
         return None
     grid = _grid(image.rows, image.columns, geometry)
-    scale = Scale(geometry.cell_mm, SpacingBasis(geometry.basis))
+    scale = Scale(geometry.prepared_pixel_mm, SpacingBasis(geometry.basis))
     plan = plan_of(Region(image.region))
     prepared = Prepared(
         radiograph=_radiograph(image, image.rows, image.columns),
@@ -46,17 +47,17 @@ def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
         scale=scale,
         grid=grid,
     )
-    rings = {
-        structure: _prepared_rings(bones.outlines.get(structure, ()), grid) for structure in (*plan.outlined, *_COMMON)
-    }
+    kept = (*plan.outlined, *_COMMON)
+    rings = {structure: _prepared_rings(bones.outlines_xy_px.get(structure, ()), grid) for structure in kept}
     first, second = (Side(side) for side in geometry.sides)
     anatomy = Anatomy(
         masks={structure: _mask(shape, grid) for structure, shape in rings.items()},
         outlines={structure: rings[structure] for structure in plan.outlined},
         joints=tuple(
-            Joint(Side(joint.side), joint.center_px, joint.radius_px, joint.radius_mm) for joint in geometry.joints
+            Joint(Side(joint.side), _row_column(joint.center_xy_px), joint.radius_px, joint.radius_mm)
+            for joint in geometry.joints
         ),
-        sides=SidePlan(first, second, inf if geometry.middle_px is None else geometry.middle_px),
+        sides=SidePlan(first, second, inf if geometry.middle_x_px is None else geometry.middle_x_px),
         scale=scale,
         plan=plan,
     )
@@ -65,18 +66,18 @@ def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
 
 def outlined_finding(
     film: FilmReading,
-    contours_px: Sequence[Sequence[tuple[float, float]]],
+    contours_xy_px: Sequence[Sequence[PointXY]],
     *,
     name: str,
     confidence: float,
     density_ratio: float | None = None,
 ) -> Finding:
-    """Return a nodule of a film from its outline, (row, column) in source pixels, measured as a found one is.
+    """Return a nodule of a film from its outline, (x, y) in source pixels, measured as a found one is.
 
     Its three outlines are one and the same: how sure the network was of an edge is not known of an outline alone.
     """
     grid, mm = film.prepared.grid, film.anatomy.scale.measured_mm
-    rings = _prepared_rings(contours_px, grid)
+    rings = _prepared_rings(contours_xy_px, grid)
     shape = shape_of(rings)
     size = extent(np.concatenate(rings))
     middle = grid.points_to_source(np.array([[shape.centroid.y, shape.centroid.x]]))[0]
@@ -116,10 +117,10 @@ def _grid(rows: int, columns: int, geometry: FilmGeometry) -> GridMap:
     return GridMap(
         source_shape=(rows, columns),
         prepared_shape=geometry.prepared_shape,
-        row_scale=geometry.scale[0],
-        row_offset=geometry.offset[0],
-        column_scale=geometry.scale[1],
-        column_offset=geometry.offset[1],
+        row_scale=geometry.row_scale,
+        row_offset=geometry.row_offset_px,
+        column_scale=geometry.column_scale,
+        column_offset=geometry.column_offset_px,
     )
 
 
@@ -143,14 +144,19 @@ def _radiograph(image: ImageResult, rows: int, columns: int) -> Radiograph:
     )
 
 
-def _prepared_rings(contours_px: Sequence[Sequence[tuple[float, float]]], grid: GridMap) -> Outlines:
-    """Return closed rings on the prepared grid."""
-    rings = [grid.points_to_prepared(np.asarray(ring, dtype=np.float64)) for ring in contours_px if len(ring) >= 3]
+def _prepared_rings(contours_xy_px: Sequence[Sequence[PointXY]], grid: GridMap) -> Outlines:
+    """Return outlines (x, y) in source pixels as closed rings of (row, column) on the prepared grid."""
+    rings = [grid.points_to_prepared(rows_columns(ring)) for ring in contours_xy_px if len(ring) >= 3]
     return tuple(ring if np.array_equal(ring[0], ring[-1]) else np.vstack([ring, ring[:1]]) for ring in rings)
 
 
 def _mask(rings: Outlines, grid: GridMap) -> NDArray[np.bool_]:
-    return filled([[(float(r), float(c)) for r, c in ring] for ring in rings], grid.prepared_shape)
+    return filled(rings, grid.prepared_shape)
+
+
+def _row_column(point_xy_px: PointXY) -> tuple[float, float]:
+    row, column = rows_columns(point_xy_px).tolist()
+    return row, column
 
 
 def _ends(points: Points) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -15,7 +15,7 @@ from ho_imaging.severity.film import FilmReading, SideView, has_measurable_joint
 from ho_imaging.severity.grade import Evidence, Gap, SideSeverity, SystemGrade
 from ho_imaging.severity.layout import AS_REPORTED, Arrangement, Layout, arrange, lay_out_side
 from ho_imaging.severity.likelihood import Draws, draw, grade_probabilities
-from ho_imaging.severity.systems import SYSTEMS, Measured, System, leading_system
+from ho_imaging.severity.systems import Measured, System, all_systems, leading_system
 from ho_imaging.severity.systems.system import at_least_a_centimetre
 from ho_imaging.severity.true_lengths import true_lengths
 from ho_imaging.vocabulary import Side
@@ -71,10 +71,10 @@ def read_side(film: FilmReading, side: Side) -> SideReading:
     with_all = (everything, _measure(view, everything)) if left_out else None
     is_measurable = has_measurable_joint(view)
     gap = _gap(view, layouts[AS_REPORTED], arrangement) if is_measurable else None
-    refusals = {system.name: system.refuses(view) for system in SYSTEMS}
+    refusals = {system.name: system.refuses(view) for system in all_systems()}
     grades = {
         system.name: _grade(system, view, refusals[system.name], draws, arrangement, measured, with_all)
-        for system in SYSTEMS
+        for system in all_systems()
         if system is leading or refusals[system.name] is None
     }
     lead = _explained(leading, view, arrangement, gap, grades[leading.name])

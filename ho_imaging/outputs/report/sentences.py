@@ -278,7 +278,7 @@ _CHANGES = (
     _("too little native bone is seen on both films"),
     _("the bones differ in size by more than magnification explains"),
     _("the outlines of native bone lie %(number)s mm apart: view or pose differ"),
-    _("the femur is turned by %(number)s degrees more on one film: the pose differs"),
+    _("a bone is turned by %(number)s degrees more on one film: the pose differs"),
     _("no believable spacing and no femoral head to scale by"),
     _("the studies show no side in common"),
     _("study earlier was %(word)s"),

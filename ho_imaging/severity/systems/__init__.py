@@ -9,6 +9,7 @@ from ho_imaging.severity.systems.della_valle import DELLA_VALLE
 from ho_imaging.severity.systems.hastings_graham import HASTINGS_GRAHAM
 from ho_imaging.severity.systems.registry import (
     SYSTEMS,
+    all_systems,
     grade_orders,
     grade_scale,
     grade_scales,
@@ -31,6 +32,7 @@ __all__ = [
     "Measured",
     "Rule",
     "System",
+    "all_systems",
     "grade_orders",
     "grade_scale",
     "grade_scales",

@@ -12,10 +12,15 @@ from ho_imaging.severity.systems.system import GradeScale, System
 from ho_imaging.severity.systems.walter_reed import WALTER_REED
 from ho_imaging.vocabulary import Region
 
-__all__ = ["SYSTEMS", "grade_orders", "grade_scale", "grade_scales", "leading_system", "system_named"]
+__all__ = ["SYSTEMS", "all_systems", "grade_orders", "grade_scale", "grade_scales", "leading_system", "system_named"]
 
 SYSTEMS: tuple[System, ...] = (BROOKER, DELLA_VALLE, SCHMIDT_HACKENBROCK, WALTER_REED, HASTINGS_GRAHAM)
 """Systems that grade one side of one film, in the order in which results list them; to add one, name it here."""
+
+
+def all_systems() -> tuple[System, ...]:
+    """Return the systems that grade one side of one film."""
+    return SYSTEMS
 
 
 def system_named(name: str) -> System | None:
