@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +155,6 @@ def _outcome(
     )
 
 
-@lru_cache(maxsize=4)
 def _read(path: Path) -> StudyResult | None:
     if not path.exists():
         return None
