@@ -16,6 +16,7 @@ from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.preparing import PreparationContract, Scale
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.regions import read_regions
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
 
 
@@ -177,6 +178,8 @@ def fake_network(monkeypatch):
     state = SimpleNamespace(scope=0.99, ho=True, loads=0)
     identity = ModelIdentity("fake", "1", "a" * 64)
     description = SimpleNamespace(
+        name="fake",
+        regions=read_regions(),
         preparation=PreparationContract(),
         scope_threshold=0.5,
         usual_scope_logit=None,

@@ -97,7 +97,6 @@ class FilmOutcome:
 
 def film_outcomes(films: Sequence[LabelledFilm], batch_dir: Path) -> list[FilmOutcome]:
     """Read what a batch made of the films, in their order."""
-    _read.cache_clear()  # of an earlier batch in the same folder
     ended = _ended(batch_dir)
     return [_outcome(film, ended, batch_dir) for film in films]
 

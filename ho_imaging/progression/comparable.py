@@ -14,10 +14,10 @@ import numpy as np
 import shapely
 
 from ho_imaging.findings.finding import Finding
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.progression.register import Motion, Registration
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE
-from ho_imaging.severity.shapes import shape_of
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Ground", "Seen", "area_mm2", "moves_with", "placed", "recalled", "shared_ground"]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.shapes import shape_of
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Motion", "NotComparableError", "Registration", "register"]

@@ -11,9 +11,9 @@ import shapely
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Anatomy, Finding, Joint
+from ho_imaging.findings.shapes import Shape, shape_of
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.preparing.quality import FilmQuality
-from ho_imaging.severity.shapes import Shape, shape_of
 from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["FilmReading", "SideView", "has_measurable_joint", "sides_shown", "view_of_side"]

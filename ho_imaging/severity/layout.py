@@ -15,8 +15,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ho_imaging.findings.shapes import Shape, shape_of
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.shapes import Shape, shape_of
 from ho_imaging.vocabulary import Structure
 
 __all__ = [

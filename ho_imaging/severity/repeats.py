@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Finding, Joint
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.severity.film import FilmReading
-from ho_imaging.severity.shapes import shape_of
 from ho_imaging.severity.study import BASES_WORST_TO_BEST
 from ho_imaging.vocabulary import Side
 

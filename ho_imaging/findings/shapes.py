@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import shapely
-
-from ho_imaging.findings.finding import Outlines
+from numpy.typing import NDArray
 
 __all__ = ["Shape", "shape_of"]
 
 Shape = Any
-"""A shapely geometry, (column, row) on the prepared grid."""
+"""A shapely geometry, (column, row) on the grid of its outlines."""
 
 
-def shape_of(outlines: Outlines) -> Shape:
+def shape_of(outlines: Sequence[NDArray[np.float64]]) -> Shape:
     """Return the area inside a set of closed outlines, holes left out.
 
     Parameters
