@@ -236,6 +236,12 @@ def test_a_batch_is_not_resumed_into_an_older_folder(old_folder, tmp_path, make_
     assert sorted(path for path in old_folder.rglob("*")) == before
 
 
+def test_fetched_studies_are_not_written_into_an_older_folder(old_folder, capsys):
+    fetch = ["-q", "fetch-analyze", "--dimse", "ARCHIVE@127.0.0.1:1", "--study", "1.2.4", "--out", str(old_folder)]
+    assert main(fetch) == 2
+    assert "holds results of schema 1.3" in capsys.readouterr().err
+
+
 @pytest.fixture
 def make_film():
     def make(path):
