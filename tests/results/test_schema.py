@@ -1,6 +1,7 @@
 """The versioned schemas: every field is described, points have one order, another version ends in one clear message."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import jsonschema
@@ -14,7 +15,9 @@ from ho_imaging.cli.main import main
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.outputs.overlay import draw_overlay
+from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.progression.schema import ProgressionResult
+from ho_imaging.reading.compression import BlockGrid, Compression
 from ho_imaging.readings.decisions import Decision, ReviewStore
 from ho_imaging.readings.regrading import Regrader
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
@@ -188,6 +191,14 @@ def test_kept_bones_lie_where_they_were_drawn_and_come_back(film, result):
     redrawn = outlined_finding(again, found.contours_xy_px, name="F1", confidence=1.0)
     assert redrawn.centroid_px == pytest.approx(film.findings[0].centroid_px, abs=0.5)
     assert redrawn.area_mm2 == pytest.approx(found.area_mm2, rel=0.01)
+
+
+def test_block_edges_are_told_as_x_and_y(film):
+    """Blocks whose first corner lies in column 5 and row 1 of the image."""
+    blocks = Compression(blocks=BlockGrid(phase_px=(1, 5), strength=0.2))
+    measured = replace(film, quality=FilmQuality(None, None, None, None, blocks, None))
+    image = image_result(film.prepared.radiograph, status=Status.DONE, reading=measured)
+    assert image.quality.compression.block_phase_xy_px == (5, 1)
 
 
 OLD_RESULT = {
