@@ -27,6 +27,7 @@ _COMMANDS = {
     "serve": "take studies from a PACS, analyse them and send the results back",
     "service": "list, show, retry, send and purge the studies of a service, also while it runs",
     "fetch-analyze": "fetch studies from an archive and analyse them",
+    "deidentify": "take names, dates and identifiers out of DICOM films before they leave a site",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
     "train": "train a network from a configuration",
