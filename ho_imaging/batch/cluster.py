@@ -19,6 +19,7 @@ from typing import Any
 from ho_imaging.batch.pool import MOST_DEATHS_ALONE, Died, given_up
 from ho_imaging.batch.work import Job, Outcome, WorkFunction
 from ho_imaging.errors import HOImagingError, ModelError, UsageError
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.pipeline import LOADING
 from ho_imaging.results.folder import folder_name
 from ho_imaging.stopwatch import observed
@@ -206,9 +207,7 @@ def _model_here(name: str, shipped: Mapping[str, bytes]) -> str:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file, data in shipped.items():
         if not (folder / file).exists():
-            part = folder / f"{file}.{os.getpid()}.part"
-            part.write_bytes(data)
-            part.replace(folder / file)
+            write_bytes(folder / file, data)
     return str(folder)
 
 

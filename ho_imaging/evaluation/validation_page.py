@@ -21,7 +21,7 @@ from ho_imaging.evaluation.plots import draw_plots
 from ho_imaging.evaluation.validation_figures import film_confidence
 from ho_imaging.evaluation.validation_schema import ValidationFigures, described_keys
 from ho_imaging.evaluation.validation_tables import tables, to_markdown
-from ho_imaging.files.atomic import write_text
+from ho_imaging.files.atomic import write_bytes, write_text
 from ho_imaging.files.path_text import path_text
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.reading.uid import is_uid
@@ -77,7 +77,7 @@ def write_validation(
     write_text(out_dir / "tables.md", to_markdown(found))
     write_text(out_dir / "films.csv", _films_csv(figures, films, confidence))
     plots = draw_plots(figures, films)
-    _write_bytes(out_dir, plots)
+    _write_pictures(out_dir, plots)
     cards = _cards(out_dir, differing, figures, confidence)
     page = out_dir / "index.html"
     write_text(page, _html(figures, found, list(plots), cards))
@@ -165,17 +165,17 @@ def _picture(folder: Path, film: FilmOutcome) -> tuple[str | None, str]:
         return None, "the film cannot be read any more"
     encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
     name = f"{folder_name(uid)}.jpg"
-    _write_bytes(folder, {name: encoded})
+    _write_pictures(folder, {name: encoded})
     return f"{PICTURES}/{name}", ""
 
 
-def _write_bytes(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_pictures(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
-            part = folder / f"{name}.part"
-            part.write_bytes(data)
-            part.replace(folder / name)
+            write_bytes(folder / name, data)
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=folder, remedy="check space and rights"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import WriteError
+from ho_imaging.files.atomic import write_text, writing
 from ho_imaging.files.png import write_png
 from ho_imaging.progression.change import NoduleCourse
 from ho_imaging.progression.studies import Comparison, SideComparison
@@ -51,7 +52,9 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
         # Without a comparison beside them, files of these names are somebody's own.
         for path in (*pictures.values(), trend) if result.exists() else ():
             path.unlink(missing_ok=True)
-        result.write_text(comparison.result.to_json(), encoding="utf-8")
+        write_text(result, comparison.result.to_json())
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
@@ -221,4 +224,5 @@ def _write_trend(comparison: Comparison, path: Path) -> None:
     axes.set_xlabel("days since the first study")
     axes.set_ylabel("change of projected area, mm²")
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    with writing(path) as part:
+        figure.savefig(part, format="png", dpi=120)

@@ -24,6 +24,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ho_imaging.errors import ReadError, UsageError, WriteError
+from ho_imaging.files.atomic import sync_folder
 from ho_imaging.readings.grounds import ON_A_NODULE, Present, nodule_key
 from ho_imaging.readings.outlines import Outline, outline_shape
 from ho_imaging.results.folder import folder_name
@@ -296,7 +297,7 @@ class ReviewStore:
                 os.close(handle)
             if new:
                 for folder in (path.parent, self.folder, self.folder.parent):
-                    _sync_folder(folder)
+                    sync_folder(folder)
         except OSError as error:
             raise WriteError(
                 f"the decision could not be kept: {error.strerror}", path=path, remedy="check space and rights"
@@ -341,14 +342,6 @@ def _reader_file(reader: str) -> str:
         return reader
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", reader)[:40].strip("_") or "reader"
     return f"{plain}-{hashlib.sha256(reader.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _decisions(path: Path) -> Iterator[Decision]:

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ho_imaging.errors import HOImagingError, WriteError
+from ho_imaging.errors import HOImagingError
+from ho_imaging.files.atomic import write_bytes
 
 __all__ = ["BROWSERS", "PdfError", "find_browser", "write_pdf"]
 
@@ -87,9 +88,4 @@ def write_pdf(
         if not printed.is_file() or not printed.read_bytes().startswith(b"%PDF-"):
             raise PdfError(f"printed nothing (exit status {done.returncode})", path=program, remedy="check the program")
         data = printed.read_bytes()
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise WriteError(f"cannot be written: {error.strerror}", path=path, remedy="check space and rights") from error
+    write_bytes(path, data)
