@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import WriteError
 from ho_imaging.files.atomic import write_text, writing
+from ho_imaging.files.output_names import COMPARISON, PICTURE_SUFFIX, TREND
 from ho_imaging.files.png import write_png
 from ho_imaging.progression.change import NoduleCourse
 from ho_imaging.progression.studies import Comparison, SideComparison
@@ -45,8 +46,8 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
         If the folder cannot be written to.
 
     """
-    result, trend = out_dir / "comparison.json", out_dir / "trend.png"
-    pictures = {side: out_dir / f"{side.value}.png" for side in Side}
+    result, trend = out_dir / COMPARISON, out_dir / TREND
+    pictures = {side: out_dir / f"{side.value}{PICTURE_SUFFIX}" for side in Side}
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         # Without a comparison beside them, files of these names are somebody's own.

@@ -18,6 +18,7 @@ from ho_imaging.batch.ledger import hold_folder
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.files.output_names import DICOM_FOLDER
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig, within
 from ho_imaging.pacs.health import Counters, HealthServer
@@ -27,7 +28,6 @@ from ho_imaging.pacs.spool import OutboxItem, Spool, SpoolFullError, check_folde
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import DICOM_FOLDER
 
 __all__ = ["Service", "check_config"]
 
@@ -183,9 +183,7 @@ class Service:
             model=analysis.model,
             site=self._site,
             device=analysis.device,
-            dicom=True,
-            dicom_probability=analysis.probability,
-            dicom_anatomy=analysis.anatomy,
+            outputs=("dicom" + ":probability" * analysis.probability + ":anatomy" * analysis.anatomy,),
         )
         threads = max(1, available_cores() // analysis.workers)
         pool = Pool(analysis.workers, threads, self._function, limit_s=analysis.limit_s)

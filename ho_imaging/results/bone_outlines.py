@@ -20,10 +20,7 @@ from ho_imaging.results.schema import PointPx
 from ho_imaging.severity.film import FilmReading
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
-__all__ = ["BONE_OUTLINES_SUFFIX", "DRAWN", "BoneOutlines", "FilmGeometry", "KeptJoint", "bone_outlines"]
-
-BONE_OUTLINES_SUFFIX = ".bones.json"
-"""A film's file lies beside ``result.json`` under the film's name with this suffix."""
+__all__ = ["DRAWN", "BoneOutlines", "FilmGeometry", "KeptJoint", "bone_outlines"]
 
 _TOLERANCE_PX = 0.1
 """Outlines leave out points that are off a straight line by less than this, in prepared pixels (0.06 mm).

@@ -72,7 +72,7 @@ def write_pdf(
     """
     program = find_browser(browser)
     with tempfile.TemporaryDirectory(prefix="ho-imaging-pdf-") as scratch:
-        page, printed = Path(scratch) / "report.html", Path(scratch) / "report.pdf"
+        page, printed = Path(scratch) / "page.html", Path(scratch) / "printed.pdf"
         page.write_text(html, encoding="utf-8")
         command = [str(program), *_FLAGS, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={printed}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
