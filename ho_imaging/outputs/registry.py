@@ -8,7 +8,7 @@ A package plugs in another output by an entry point of the group ``ho_imaging.ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.files.output_names import OUTPUTS
@@ -133,12 +133,6 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
-class Writer(Protocol):
-    """Writes an output to a path: of one `Source`, or of an iterable of them where the output is one of a batch."""
-
-    def __call__(self, source: Any, path: Path, **options: Any) -> None: ...
-
-
 @dataclass(frozen=True)
 class Output:
     """A way to write results.
@@ -175,7 +169,7 @@ class Output:
 
     name: str
     about: str
-    write: Writer
+    write: Callable[..., None]
     per: Per = Per.STUDY
     needs: Needs = Needs.RESULT
     file: str = ""
@@ -236,6 +230,8 @@ _BUILT_IN = {
     "report": "report.output",
     "tables": "batch_tables:TABLES",
     "worklist": "batch_tables:WORKLIST",
+    **{name: f"exchange.{name}" for name in ("coco", "geojson", "labelme", "cvat", "yolo", "labels", "nrrd", "nifti")},
+    "r": "exchange.r_table",
 }
 """Outputs of this package by name: the module below ``ho_imaging.outputs`` whose ``OUTPUT``, or what is named, it is.
 
@@ -373,13 +369,13 @@ def write(
         raise HOImagingError(" ".join(sources[0].problems))
 
 
-def _several(study: object) -> list[Any]:
+def _several(study: Any) -> list[Any]:
     from ho_imaging.results.analysis import StudyAnalysis  # noqa: PLC0415
     from ho_imaging.results.schema import StudyResult  # noqa: PLC0415
 
     if isinstance(study, StudyResult | StudyAnalysis | Source):
         return [study]
-    return list(study)  # type: ignore[call-overload]  # several of them
+    return list(study)
 
 
 def _source(study: object) -> Source:
