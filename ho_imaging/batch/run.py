@@ -24,7 +24,7 @@ from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.outputs.registry import choose
-from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
+from ho_imaging.reading import Discovery, Rejected, discover
 from ho_imaging.results.folder import OutputFolder
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
@@ -137,21 +137,11 @@ def _pause(ledger: Ledger, out_dir: Path) -> None:
 
 
 def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
-    """Leave out what an earlier run wrote, where the output folder lies below the input."""
+    """Say nothing of what lies in the output folder and is no film, where that is below the input."""
     # Not Path.resolve, which ends at a link that leads to itself.
-    everything = Path(os.path.realpath(out_dir))
-    own = OutputFolder(everything).studies
-
-    def is_own(path: Path, below: Path = own) -> bool:
-        return Path(os.path.realpath(path)).is_relative_to(below)
-
-    studies = []
-    for study in discovery.studies:
-        images = tuple(image for image in study.images if not is_own(Path(image.path)))
-        if images:
-            studies.append(StudyRef(study.study_uid, images))
-    kept = tuple(item for item in discovery.rejected if not is_own(item.path, everything))
-    return Discovery(tuple(studies), kept)
+    own = os.path.realpath(out_dir)
+    kept = tuple(item for item in discovery.rejected if not Path(os.path.realpath(item.path)).is_relative_to(own))
+    return Discovery(discovery.studies, kept)
 
 
 def _model_of(settings: Settings, *, here: bool) -> tuple[str, str]:

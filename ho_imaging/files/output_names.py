@@ -154,13 +154,16 @@ Words in capitals and ``*`` stand for any text; a name that ends with ``/`` is a
 """
 
 _MARKS: dict[str, tuple[tuple[str, ...], ...]] = {
-    BATCH: ((f"{LEDGER}*{LEDGER_SUFFIX}",), (STUDIES, RUN)),
-    STUDY: ((RESULT,),),
+    BATCH: ((STUDIES, f"{LEDGER}*{LEDGER_SUFFIX}"), (STUDIES, RUN)),
+    STUDY: ((RESULT, f"*{BONE_OUTLINES_SUFFIX}"),),
     COMPARISON_FOLDER: ((COMPARISON,),),
     EVALUATION: ((FIGURES, TABLES_PAGE),),
     VALIDATION: ((FIGURES, TABLES_PAGE, FILMS_TABLE),),
 }
-"""By which names a folder is known for one of a kind: all of any one group are there."""
+"""By which names a folder is known for one of a kind: all of any one group are there.
+
+A ``result.json`` alone may be of any program, whose films in a folder ``dicom`` must not be left out.
+"""
 
 _PICTURES: dict[str, tuple[str, ...]] = {
     BATCH: (STUDIES, OUTPUTS, REVIEWS),

@@ -126,3 +126,21 @@ def test_the_table_of_sides_has_a_row_a_hip(films, tmp_path):
     ]
     assert json.loads(rows[0]["probabilities"]) == sides[0]["probabilities"]
     assert (out / "sides.csv").is_file()
+
+
+def test_outputs_of_an_earlier_run_below_the_input_are_no_films(films, tmp_path):
+    """Overlays and thumbnails became studies of their own; films beside them are still read."""
+    run_batch([films], films / "first", asked("overlays", "masks", "dicom", "labels"), HERE)
+    (study,) = (films / "first" / "studies").iterdir()
+    out = tmp_path / "out"
+    counts = run_batch([films], out, PELVIS, HERE)
+    assert (counts.done, counts.refused, counts.failed) == (1, 0, 0)
+    rows = {row["path"]: row["reason"] for row in pq.read_table(out / "inputs.parquet").to_pylist()}
+    assert set(rows) == {str(films / "07_one_hip_islands.dcm"), str(films / "first")}
+    assert rows[str(films / "first")] == "holds outputs of an earlier run: they are not read as films"
+    # The same where a study's folder, or a picture in it, is named.
+    overlay = next(study.glob("*.overlay.png"))
+    assert not discover([study]).studies
+    assert not discover([overlay]).studies
+    shutil.copy(SAMPLES / "02_islands.dcm", study)
+    assert [image.path.name for found in discover([study]).studies for image in found.images] == ["02_islands.dcm"]

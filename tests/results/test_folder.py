@@ -88,7 +88,9 @@ def test_paths_are_those_of_the_public_format():
 @pytest.mark.parametrize(
     ("names", "written"),
     [
-        ({"1.dcm", "result.json"}, {"result.json"}),
+        # Of another program, for all that is known.
+        ({"1.dcm", "result.json", "dicom", "thumbnail.jpg"}, set()),
+        ({"ledger.sqlite", "film.dcm"}, set()),
         ({"IM1.png", "result.json", "1.2.overlay.png", "1.2.ho.png", "thumbnail.jpg", "dicom", "1.2.bones.json"},
          {"result.json", "1.2.overlay.png", "1.2.ho.png", "thumbnail.jpg", "dicom", "1.2.bones.json"}),
         ({"ledger.sqlite", "ledger.sqlite-wal", "studies", "IM1", "studies.csv"},
