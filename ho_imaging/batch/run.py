@@ -25,7 +25,7 @@ from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.outputs.registry import choose
 from ho_imaging.reading import Discovery, Rejected, discover
-from ho_imaging.results.folder import OutputFolder
+from ho_imaging.results.folder import OutputFolder, check_schema
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
 
@@ -63,7 +63,7 @@ def run_batch(
     WriteError
         If the folder cannot be written to.
     UsageError
-        If there is nothing to analyse, or another run writes to the folder.
+        If there is nothing to analyse, another run writes to the folder, or it holds results of another schema version.
     KeyboardInterrupt
         If it is interrupted, with how far it came; the tables of what is done are written all the same.
 
@@ -82,6 +82,7 @@ def run_batch(
     identity, digest = _model_of(settings, here=options.dask is None) if discovery.studies else ("", "")
     ledger_path = OutputFolder(out_dir).ledger(options.shard)
     started = time.monotonic()
+    check_schema(out_dir)
     with hold_folder(out_dir, ledger_path.stem):
         ledger = Ledger(ledger_path)
         try:

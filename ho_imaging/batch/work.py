@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ho_imaging.outputs.rows import result_rows
 from ho_imaging.outputs.study_folder import write_study
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
+from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.folder import OutputFolder
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity.context import StudyContext
@@ -27,6 +28,7 @@ from ho_imaging.vocabulary import Status
 __all__ = [
     "CHANGES_NO_RESULT",
     "CHANGES_RESULTS",
+    "Afterwards",
     "Job",
     "Outcome",
     "Settings",
@@ -79,7 +81,8 @@ class Outcome:
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
     gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
-    how long it took. ``outputs``: those of the study that its folder holds now.
+    how long it took. ``outputs``: those of the study that its folder holds now. ``problems``: sentences on outputs that
+    could not be written.
     """
 
     study_uid: str
@@ -89,9 +92,13 @@ class Outcome:
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     outputs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 WorkFunction = Callable[[Job], Outcome]
+
+Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[str]]
+"""What is done with a study that was analysed and written to a folder; returns sentences on what went wrong."""
 
 
 def prepare_worker(threads: int) -> None:
@@ -135,17 +142,17 @@ def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | Non
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def work(job: Job) -> Outcome:
-    """Analyse a study and write its results."""
+def work(job: Job, *, afterwards: Afterwards | None = None) -> Outcome:
+    """Analyse a study and write its results; do ``afterwards`` what a study that is done is further to get."""
     started = time.monotonic()
     with timed() as stages:
-        outcome = _work(job)
+        outcome = _work(job, afterwards)
     seconds = time.monotonic() - started
     rows = {**outcome.rows, "stages": {name: round(value, 4) for name, value in stages.items()}} if outcome.rows else {}
     return replace(outcome, rows=rows, seconds=seconds)
 
 
-def _work(job: Job) -> Outcome:
+def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
     uid = job.study.study_uid
     before = _states(job.study)
     analyzer = _analyzer(job.settings)
@@ -156,7 +163,11 @@ def _work(job: Job) -> Outcome:
     outputs = outputs_of_studies(job.settings)
     try:
         with stage("write"):
-            analysis = write_study(analysis, folder, outputs)
+            written = write_study(analysis, folder, outputs)
+        problems = list(written.result.warnings[len(analysis.result.warnings) :])
+        analysis = written
+        if afterwards is not None and Status(analysis.result.status) is Status.DONE:
+            problems += afterwards(job, analyzer, analysis, folder)
     except HOImagingError as error:
         return Outcome(uid, "stopped", str(error))
     result = analysis.result
@@ -168,6 +179,7 @@ def _work(job: Job) -> Outcome:
         again=status is Status.FAILED and any(state is None for state in before),
         rows=kept_rows(result, folder.name),
         outputs=outputs,
+        problems=tuple(problems),
     )
 
 

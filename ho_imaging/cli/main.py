@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": "say what grew between studies of one patient",
     "report": "write a study's report as HTML and PDF",
     "serve": "take studies from a PACS, analyse them and send the results back",
+    "service": "list, show, retry, send and purge the studies of a service, also while it runs",
     "fetch-analyze": "fetch studies from an archive and analyse them",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_module(f"ho_imaging.cli.{name.replace('-', '_')}").add_arguments(command)
     options = parser.parse_args(arguments)
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
-    set_up(LogSettings(level, as_json=options.log_json))
+    set_up(LogSettings(level, as_json=options.log_json, times=options.command == "serve"))
     out = getattr(options, "out", None)
     try:
         if out is not None:

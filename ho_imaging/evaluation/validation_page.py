@@ -26,8 +26,7 @@ from ho_imaging.files.output_names import FIGURES, FILMS_TABLE, PICTURES_FOLDER,
 from ho_imaging.files.path_text import path_text
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.results.folder import StudyFolder, folder_name
-from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.folder import StudyFolder, folder_name, read_result
 
 __all__ = ["write_validation"]
 
@@ -158,7 +157,7 @@ def _picture(folder: Path, film: FilmOutcome) -> tuple[str | None, str]:
     if film.folder is None or uid is None:
         return None, "no result"
     try:
-        result = StudyResult.from_json(StudyFolder(film.folder).result.read_bytes())
+        result = read_result(StudyFolder(film.folder).result)
         picture = draw_film(film.path, result, uid, film.boxes)
     except (HOImagingError, OSError) as error:
         logger.warning("%s: no picture: %s", path_text(film.path), error)

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 __all__ = [
     "BATCH",
     "BONE_OUTLINES_SUFFIX",
+    "COMPARED",
     "COMPARISON",
     "COMPARISON_FOLDER",
     "CONTENTS",
@@ -61,6 +62,7 @@ OVERLAY_SUFFIX = ".overlay.png"
 DICOM_FOLDER = "dicom"
 REPORT = "report.html"
 REPORT_PDF = "report.pdf"
+COMPARED = "comparison"
 MARK = ".trying"
 
 # A batch's folder.
@@ -121,6 +123,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         REPORT: "report (--outputs report, or ho-imaging report)",
         REPORT_PDF: "report (ho-imaging report --pdf)",
         COMPARISON: "comparison with earlier studies, put here by hand, that the report shows",
+        f"{COMPARED}/": "comparison with the patient's last study, of ho-imaging serve",
         f"{OUTPUTS}/": "what else --outputs asks for, such as fhir.json",
         MARK: "how often a Dask worker has begun the study; only while it is at work",
     },
@@ -168,7 +171,8 @@ A ``result.json`` alone may be of any program, whose films in a folder ``dicom``
 _PICTURES: dict[str, tuple[str, ...]] = {
     BATCH: (STUDIES, OUTPUTS, REVIEWS),
     STUDY: (
-        THUMBNAIL, f"*{PROBABILITY_SUFFIX}", f"*{OVERLAY_SUFFIX}", DICOM_FOLDER, OUTPUTS, f"*{BONE_OUTLINES_SUFFIX}",
+        THUMBNAIL, f"*{PROBABILITY_SUFFIX}", f"*{OVERLAY_SUFFIX}", DICOM_FOLDER, OUTPUTS, COMPARED,
+        f"*{BONE_OUTLINES_SUFFIX}",
     ),
     COMPARISON_FOLDER: (*(f"{side}{PICTURE_SUFFIX}" for side in ("right", "left", "unknown")), TREND),
     EVALUATION: tuple(f"{plot}{PICTURE_SUFFIX}" for plot in ("froc", "reliability")),

@@ -183,7 +183,7 @@ def _decisions(
     for uid, several in drawn.items():
         for nodule in (nodule for found in several for nodule in found.nodules):
             outline = [[list(point) for point in ring] for ring in nodule.outline]
-            made.append(decision("add", image_uid=uid, target=f"R{len(made)}", value={"outline": outline}))
+            made.append(decision("add", image_uid=uid, target=f"R{len(made)}", value={"outline_xy_px": outline}))
     if whole:
         made.append(decision("commit", grounds=grounds_of(result, "commit", blinded=True)))
     made.append(decision("close", value={"seconds": 0}))

@@ -39,7 +39,8 @@ def test_what_cannot_be_written_names_the_file_and_leaves_nothing(tmp_path):
 def test_no_other_module_renames_a_file_into_place():
     """One rule, one place: who renames by hand forgets to delete the part, or to say what went wrong."""
     for path in PACKAGE.rglob("*.py"):
-        if path.relative_to(PACKAGE).parts in {("files", "atomic.py"), ("pacs", "spool.py")}:
+        # The spool writes with its own view of a full disk, and clears what an earlier process left.
+        if path.relative_to(PACKAGE).as_posix() in {"files/atomic.py", "pacs/disk.py", "pacs/spool.py"}:
             continue
         text = path.read_text(encoding="utf-8")
         texts = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}

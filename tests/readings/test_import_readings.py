@@ -21,18 +21,19 @@ STUDY, FILM = "1.2.3", "1.2.3.4"
 
 
 def box(left, top, right, bottom):
-    """The outline of whole pixels, the last ones included, as (row, column) with centres at whole numbers."""
+    """The outline of whole pixels, the last ones included, as (x, y) with centres at whole numbers."""
     x0, y0, x1, y1 = left - 0.5, top - 0.5, right + 0.5, bottom + 0.5
-    return tuple((y, x) for x, y in [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
+    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))
 
 
 def finding(number, *rings):
     return FindingResult(
         id=f"F{number}", sop_instance_uid=FILM, side=Side.LEFT, confidence=0.8, mean_probability=0.8, area_px=10.0,
         area_mm2=1.25, long_axis_px=5.0, long_axis_mm=2.5, short_axis_px=2.0, short_axis_mm=1.0,
-        long_axis_ends_px=((0.0, 0.0), (1.0, 1.0)), short_axis_ends_px=((0.0, 0.0), (1.0, 1.0)),
-        centroid_px=(17.0, 29.5), contours_px=rings, density_ratio=None, nearest_bone=None, distance_to_bone_mm=None,
-        distance_to_joint_mm=None, distance_to_joint_radii=None, periarticular=None, joined_to=(),
+        long_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)), short_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)),
+        centroid_xy_px=(29.5, 17.0), contours_xy_px=rings, density_ratio=None, nearest_bone=None,
+        distance_to_bone_mm=None, distance_to_joint_mm=None, distance_to_joint_radii=None,
+        periarticular=None, joined_to=(),
     )  # fmt: skip
 
 
@@ -79,8 +80,7 @@ def test_outlines_written_and_imported_are_the_same(batch, tmp_path, name):
     assert reading.committed
     assert reading.reader == "AB"
     for nodule, found in zip(reading.nodules, (RING, PARTS), strict=True):
-        rings = tuple(tuple((x, y) for y, x in ring) for ring in found.contours_px)
-        apart = outline_shape(nodule.outline).symmetric_difference(outline_shape(rings))
+        apart = outline_shape(nodule.outline_xy_px).symmetric_difference(outline_shape(found.contours_xy_px))
         assert apart.area == pytest.approx(0.0, abs=1e-6)
 
 
@@ -208,5 +208,5 @@ def test_an_uncompressed_mask_is_outlined_along_its_pixels(batch, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(coco(segmentation={"size": [ROWS, COLUMNS], "counts": counts})))
     import_readings(batch, [tmp_path / "a.json"], reader="AB")
     (nodule,) = reader_reading(result(), ReviewStore(batch / "reviews").read(STUDY, "AB")).nodules
-    assert outline_shape(nodule.outline).bounds == (19.5, 9.5, 39.5, 24.5)
+    assert outline_shape(nodule.outline_xy_px).bounds == (19.5, 9.5, 39.5, 24.5)
     assert nodule.area_px == pytest.approx(300)

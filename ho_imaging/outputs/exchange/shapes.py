@@ -21,6 +21,7 @@ from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.registry import Source
 from ho_imaging.readings.outlines import Outline, outline_shape
 from ho_imaging.results.folder import folder_name
+from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
 
@@ -32,7 +33,6 @@ __all__ = [
     "film_paths",
     "film_stem",
     "films_of",
-    "outline_xy",
     "without_holes",
 ]
 
@@ -61,7 +61,7 @@ class Nodule:
 
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Return the pixels whose centres it holds, bool (rows, columns)."""
-        return filled([[(y, x) for x, y in ring] for ring in self.outline], shape)
+        return filled([rows_columns(ring) for ring in self.outline], shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +80,6 @@ class Film:
         return labels
 
 
-def outline_xy(finding: FindingResult) -> Outline:
-    """Return a finding's closed rings as (x, y) in source pixels: the one place that reads them from a result."""
-    return tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px)
-
-
 def films_of(result: StudyResult) -> list[Film]:
     """Return the films of a study that were analysed, those without nodules too."""
     films = []
@@ -92,7 +87,7 @@ def films_of(result: StudyResult) -> list[Film]:
         if image.status != Status.DONE.value or image.rows is None or image.columns is None:
             continue
         mine = [finding for finding in result.findings if finding.sop_instance_uid == image.sop_instance_uid]
-        nodules = tuple(Nodule(number, found, outline_xy(found)) for number, found in enumerate(mine, start=1))
+        nodules = tuple(Nodule(number, found, found.contours_xy_px) for number, found in enumerate(mine, start=1))
         films.append(Film(image, (image.rows, image.columns), nodules))
     return films
 
