@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ho_imaging.errors import HOImagingError
 from ho_imaging.files.atomic import sync_folder, write_bytes
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import OutputFolder
 
 __all__ = [
     "Reserve",
@@ -119,4 +119,4 @@ def file_name(uid: str) -> str:
 
 def results_folder(folder: Path, study_uid: str) -> Path:
     """Return the folder of a spool that the analysis of a study writes to."""
-    return folder / "out" / "studies" / folder_name(study_uid)
+    return OutputFolder(folder / "out").study(study_uid).path
