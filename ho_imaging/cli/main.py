@@ -27,12 +27,14 @@ _COMMANDS = {
     "serve": "take studies from a PACS, analyse them and send the results back",
     "service": "list, show, retry, send and purge the studies of a service, also while it runs",
     "fetch-analyze": "fetch studies from an archive and analyse them",
+    "deidentify": "take names, dates and identifiers out of DICOM films before they leave a site",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
     "train": "train a network from a configuration",
     "validate": "measure how well it does on your own labelled films, and fit a threshold to them",
     "evaluate": "score the whole program on studies with truth",
     "export": "turn a training run into a model folder",
+    "import-readings": "take over outlines that a reader drew in another program",
     "export-reviews": "export what readers have reviewed, to train, to evaluate and as DICOM",
 }
 

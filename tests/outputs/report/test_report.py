@@ -322,7 +322,7 @@ def batch(tmp_path, fake_network, monkeypatch, samples):
         chest.pop(keyword, None)
     chest.BodyPartExamined = "CHEST"
     chest.save_as(films / "b.dcm")
-    monkeypatch.setattr("ho_imaging.batch.run._model_sha256", lambda *_, **__: "a" * 64)
+    monkeypatch.setattr("ho_imaging.batch.run._model_of", lambda *_, **__: ("a" * 64, "b" * 64))
     out = tmp_path / "out"
     run_batch([films], out, Settings(), None)
     return out
