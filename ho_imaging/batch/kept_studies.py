@@ -14,9 +14,10 @@ from ho_imaging._version import __version__
 from ho_imaging.batch.ledger import Ledger, ledger_files
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.outputs.report.material import ComparisonMaterial
-from ho_imaging.progression.schema import ProgressionResult
-from ho_imaging.results.folder import folder_name
+from ho_imaging.progression.schema import COMPARISON_VERSION, ProgressionResult
+from ho_imaging.results.folder import folder_name, read_result
 from ho_imaging.results.schema import ModelResult, SiteResult, SoftwareResult, StudyResult
+from ho_imaging.results.versions import not_read, read_kept
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 _MOST_BYTES = 256 << 20
 _RESULT = "result.json"
 _COMPARISON = "comparison.json"
+_COMPARE_AGAIN = "run ho-imaging compare again and give its comparison.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,24 +97,10 @@ def _given_up(uid: str, state: str, reason: str | None) -> StudyResult:
 
 def _kept(path: Path, batch: Path | None) -> KeptStudy:
     try:
-        result = StudyResult.from_json(_read(path))
-    except ValidationError as error:
-        problem = f"{path}: is no result of this program ({error.error_count()} faults)"
-        return KeptStudy(path.parent.name, path.parent, None, batch, problem)
+        result = read_result(path)
     except ReadError as error:
         return KeptStudy(path.parent.name, path.parent, None, batch, str(error))
     return KeptStudy(result.study_uid, path.parent, result, batch)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ReadError(f"is larger than {_MOST_BYTES >> 20} MiB", path=path, remedy="check what it is")
-        return path.read_bytes()
-    except OSError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
 
 
 def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMaterial | None:
@@ -131,12 +119,11 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
         path = given / _COMPARISON
     if given is None and not path.is_file():
         return None
+    text = read_kept(path, _MOST_BYTES, remedy=_COMPARE_AGAIN)
     try:
-        result = ProgressionResult.from_json(_read(path))
+        result = ProgressionResult.from_json(text)
     except ValidationError as error:
-        raise ReadError(
-            "is no comparison", path=path, remedy="give the comparison.json of ho-imaging compare"
-        ) from error
+        raise not_read(error, text, "a comparison", COMPARISON_VERSION, path=path, remedy=_COMPARE_AGAIN) from error
     if not result.intervals or result.intervals[-1].later_study_uid != study.study_uid:
         raise UsageError(
             f"is a comparison that does not end with study {study.study_uid}",
@@ -153,7 +140,7 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
 
 
 def _same_nodules(comparison: ProgressionResult, result: StudyResult) -> bool:
-    """Whether the ids of a comparison's last study can be those of a result; before 1.1 it named no weights."""
+    """Return True if the ids of a comparison's last study can be those of a result."""
     models = comparison.model, result.model
     if models[0] is not None and models[1] is not None and _used(models[0]) != _used(models[1]):
         return False

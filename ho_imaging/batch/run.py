@@ -21,7 +21,7 @@ from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerpr
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.outputs.rows import given_up_rows
 from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import check_schema, folder_name
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
 
@@ -135,7 +135,7 @@ def run_batch(
     WriteError
         If the folder cannot be written to.
     UsageError
-        If there is nothing to analyse, or another run writes to the folder.
+        If there is nothing to analyse, another run writes to the folder, or it holds results of another schema version.
     KeyboardInterrupt
         If it is interrupted, with how far it came; the tables of what is done are written all the same.
 
@@ -153,6 +153,7 @@ def run_batch(
     model_sha256 = _model_sha256(settings, here=options.dask is None) if discovery.studies else ""
     name = "ledger" if options.shard is None else f"ledger-{options.shard[0]}-of-{options.shard[1]}"
     started = time.monotonic()
+    check_schema(out_dir)
     with hold_folder(out_dir, name):
         ledger = Ledger(out_dir / f"{name}.sqlite")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from ho_imaging.outputs.rows import finding_rows, input_rows, study_row
 from ho_imaging.outputs.study_folder import clear_objects, write_objects, write_study, write_thumbnail
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
+from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.folder import folder_name
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.stopwatch import stage, timed
 from ho_imaging.vocabulary import Status
 
-__all__ = ["Job", "Outcome", "Settings", "WorkFunction", "fingerprint", "prepare_worker", "work"]
+__all__ = ["Afterwards", "Job", "Outcome", "Settings", "WorkFunction", "fingerprint", "prepare_worker", "work"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Outcome:
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
     gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
-    how long it took.
+    how long it took. ``problems``: sentences on DICOM objects that could not be made.
     """
 
     study_uid: str
@@ -72,9 +73,13 @@ class Outcome:
     again: bool = False
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    problems: tuple[str, ...] = ()
 
 
 WorkFunction = Callable[[Job], Outcome]
+
+Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[str]]
+"""What is done with a study that was analysed and written to a folder; returns sentences on what went wrong."""
 
 
 def prepare_worker(threads: int) -> None:
@@ -114,17 +119,17 @@ def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | Non
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def work(job: Job) -> Outcome:
-    """Analyse a study and write its results."""
+def work(job: Job, *, afterwards: Afterwards | None = None) -> Outcome:
+    """Analyse a study and write its results; do ``afterwards`` what a study that is done is further to get."""
     started = time.monotonic()
     with timed() as stages:
-        outcome = _work(job)
+        outcome = _work(job, afterwards)
     seconds = time.monotonic() - started
     rows = {**outcome.rows, "stages": {name: round(value, 4) for name, value in stages.items()}} if outcome.rows else {}
     return replace(outcome, rows=rows, seconds=seconds)
 
 
-def _work(job: Job) -> Outcome:
+def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
     uid = job.study.study_uid
     before = _states(job.study)
     analyzer = _analyzer(job.settings)
@@ -133,10 +138,10 @@ def _work(job: Job) -> Outcome:
         return Outcome(uid, "changed", "a file changed while it was read")
     folder = Path(job.out_dir) / "studies" / folder_name(uid)
     settings = job.settings
+    problems: list[str] = []
     try:
         with stage("write"):
             if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
-                problems: list[str] = []
                 write_objects(
                     analysis,
                     folder,
@@ -149,6 +154,8 @@ def _work(job: Job) -> Outcome:
                 clear_objects(folder)
             write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
             write_thumbnail(analysis, folder)
+        if afterwards is not None and Status(analysis.result.status) is Status.DONE:
+            problems += afterwards(job, analyzer, analysis, folder)
     except HOImagingError as error:
         return Outcome(uid, "stopped", str(error))
     result = analysis.result
@@ -163,6 +170,7 @@ def _work(job: Job) -> Outcome:
             "findings": finding_rows(result),
             "inputs": input_rows(result),
         },
+        problems=tuple(problems),
     )
 
 

@@ -62,12 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fetch, analyse and write studies; one JSON line each."""
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.results.folder import check_schema  # noqa: PLC0415
 
     query = dict(_pair(text) for text in options.query)
     if not query and not options.study:
         raise UsageError("neither --study nor --query is given", remedy="say which studies")
     if options.limit is not None and options.limit < 0:
         raise UsageError(f"--limit {options.limit} is negative", remedy="give 0 or more")
+    check_schema(options.out)
     archive = _archive(options)
     found = archive.find(query) if query else []
     studies = [*options.study, *found][: options.limit]

@@ -26,6 +26,7 @@ _COMMANDS = {
     "compare": "say what grew between studies of one patient",
     "report": "write a study's report as HTML and PDF",
     "serve": "take studies from a PACS, analyse them and send the results back",
+    "service": "list, show, retry, send and purge the studies of a service, also while it runs",
     "fetch-analyze": "fetch studies from an archive and analyse them",
     "schema": "print the JSON schema of a result",
     "simulate": "make simulated films with exact truth",
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (parser if options.topic is None else commands[options.topic]).print_help()
         return 0
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
-    set_up(LogSettings(level, as_json=options.log_json))
+    set_up(LogSettings(level, as_json=options.log_json, times=options.command == "serve"))
     try:
         _settle_out(options)
         return int(_module(options.command).run(options))

@@ -35,8 +35,13 @@ def run(options: argparse.Namespace) -> int:
         logger.info("%s: the configuration is good", options.config)
         return 0
     service = Service(config)
+
+    def end(*_: object) -> None:
+        ended.set()
+        service.interrupt()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: ended.set())
+        signal.signal(name, end)
     service.start()
     try:
         while not ended.wait(0.5):

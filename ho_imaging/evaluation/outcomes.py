@@ -9,16 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ho_imaging.batch.ledger import Ledger
+from ho_imaging.errors import ReadError
 from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import folder_name, read_result
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Side, Status
 
@@ -159,12 +158,12 @@ def _outcome(
 
 @lru_cache(maxsize=4)
 def _read(path: Path) -> StudyResult | None:
-    try:
-        return StudyResult.from_json(path.read_bytes())
-    except OSError:
+    if not path.exists():
         return None
-    except ValidationError:
-        logger.warning("%s: is no result of this program", path)
+    try:
+        return read_result(path)
+    except ReadError as error:
+        logger.warning("%s", error)
         return None
 
 
@@ -208,7 +207,7 @@ def _hits(finding: FindingResult, boxes: Sequence[Box], about: ImageResult) -> l
 
     from ho_imaging.readings.outlines import outline_shape  # noqa: PLC0415
 
-    shape = outline_shape(tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px))
+    shape = outline_shape(finding.contours_xy_px)
     hit = []
     for number, box in enumerate(boxes):
         # Pixel centres lie at whole numbers, so the picture begins half a pixel before 0.

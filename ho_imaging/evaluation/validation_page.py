@@ -25,8 +25,7 @@ from ho_imaging.files.atomic import write_text
 from ho_imaging.files.path_text import path_text
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.results.folder import folder_name
-from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.folder import RESULT, folder_name, read_result
 
 __all__ = ["write_validation"]
 
@@ -158,7 +157,7 @@ def _picture(folder: Path, film: FilmOutcome) -> tuple[str | None, str]:
     if film.folder is None or uid is None:
         return None, "no result"
     try:
-        result = StudyResult.from_json((film.folder / "result.json").read_bytes())
+        result = read_result(film.folder / RESULT)
         picture = draw_film(film.path, result, uid, film.boxes)
     except (HOImagingError, OSError) as error:
         logger.warning("%s: no picture: %s", path_text(film.path), error)

@@ -8,15 +8,18 @@ DIR/reviews/                          readers' decisions
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.errors import UsageError
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.schema import SCHEMA_VERSION, StudyResult
+from ho_imaging.results.versions import not_read, read_kept
 
 __all__ = [
     "DICOM_FOLDER",
@@ -25,6 +28,7 @@ __all__ = [
     "STUDIES",
     "THUMBNAIL",
     "batch_results",
+    "check_schema",
     "default_store",
     "folder_name",
     "read_result",
@@ -37,6 +41,10 @@ THUMBNAIL = "thumbnail.jpg"
 DICOM_FOLDER = "dicom"
 
 _MOST_RESULT_BYTES = 256 << 20
+_FIRST_BYTES = 256
+_FIRST_LINES = re.compile(rb'^\s*\{\s*"schema_version"\s*:\s*"([0-9.]{1,9})"')
+
+_ANALYSE_AGAIN = "analyse the films again into a new folder"
 
 
 def folder_name(study_uid: str) -> str:
@@ -55,19 +63,37 @@ def default_store(folder: Path) -> Path:
 
 
 def read_result(path: Path) -> StudyResult:
-    """Read a ``result.json``; raises `ReadError`."""
+    """Return the result that a file holds.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read, is of another schema version, or is something else.
+
+    """
+    text = read_kept(path, _MOST_RESULT_BYTES, remedy=_ANALYSE_AGAIN)
     try:
-        if path.stat().st_size > _MOST_RESULT_BYTES:
-            raise ReadError(f"is larger than {_MOST_RESULT_BYTES >> 20} MiB", path=path, remedy="analyse it again")
-        return StudyResult.from_json(path.read_bytes())
+        return StudyResult.from_json(text)
     except ValidationError as error:
-        raise ReadError(
-            f"is no result of this version ({error.error_count()} problems)", path=path, remedy="analyse it again"
-        ) from error
-    except OSError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
+        raise not_read(error, text, "a result", SCHEMA_VERSION, path=path, remedy=_ANALYSE_AGAIN) from error
+
+
+def check_schema(folder: Path) -> None:
+    """Raise `UsageError` if an output folder holds results of another schema version: the two cannot be mixed."""
+    for path in folder.glob(f"{STUDIES}/*/{RESULT}"):
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            # The version is the first thing that a result says.
+            found = _FIRST_LINES.search(stream.read(_FIRST_BYTES))
+            if found is None:
+                continue
+            stated = found[1].decode("ascii")
+            if stated == SCHEMA_VERSION:
+                return
+            raise UsageError(
+                f"holds results of schema {stated}; this version of ho_imaging writes schema {SCHEMA_VERSION}",
+                path=folder,
+                remedy="give another --out, or go on with the version of ho_imaging that wrote them",
+            )
 
 
 def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:

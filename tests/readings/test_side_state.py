@@ -119,8 +119,8 @@ def test_sides_follow_the_films_own_rule(place):
     assert draw(place(view=View.PA), ISLAND)["findings"][0]["side"] == "right"
     session = place()
     image = session.study.result.images[0]
-    assert image.sides_meet_px == pytest.approx(160.0, abs=0.5)
-    moved = image.model_copy(update={"sides_meet_px": 100.0})
+    assert image.sides_meet_x_px == pytest.approx(160.0, abs=0.5)
+    moved = image.model_copy(update={"sides_meet_x_px": 100.0})
     assert [moved.side_at(column).value for column in (90.0, 130.0)] == ["right", "left"]
     assert image.side_at(130.0).value == "right"
 

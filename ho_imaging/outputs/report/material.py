@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
-from ho_imaging.errors import HOImagingError
+from ho_imaging.errors import HOImagingError, ReadError
 from ho_imaging.outputs.report.model_card import ModelCard, card_of
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
@@ -21,7 +21,7 @@ from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reading.values import read_date
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines
+from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines, read_bone_outlines
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Side
 
@@ -158,12 +158,12 @@ def find_films(places: Iterable[str | PathLike[str]]) -> dict[str, Path]:
 
 def _bones(path: Path, result: StudyResult) -> BoneOutlines | None:
     """Read the outlines of bones a batch kept, if they are of the same weights as the result."""
-    try:
-        bones = BoneOutlines.from_json(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        logger.warning("%s: cannot be used (%s); bones are not drawn", path, type(error).__name__)
+    try:
+        bones = read_bone_outlines(path)
+    except ReadError as error:
+        logger.warning("bones are not drawn: %s", error)
         return None
     return bones if result.model is not None and bones.model_sha256 == result.model.sha256 else None
 
