@@ -262,13 +262,10 @@ def _model_sha256(settings: Settings, *, here: bool) -> str:
 
     ``here``: whether this machine does the work.
     """
-    from ho_imaging.network.devices import choose_device  # noqa: PLC0415  (torch loads only when it is needed)
-    from ho_imaging.network.model_store import load_weights  # noqa: PLC0415
+    from ho_imaging.network.model_store import check_model  # noqa: PLC0415  (heavy)
 
-    if here:
-        choose_device(settings.device)
     name = settings.model
-    identity = load_weights(Path(name) if os.sep in name else name)[0].identity
+    identity = check_model(Path(name) if os.sep in name else name, device=settings.device if here else None)
     if settings.site is not None:
         settings.site.check(identity)
     return identity.sha256

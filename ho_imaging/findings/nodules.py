@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -272,14 +272,21 @@ class _Surroundings:
     density: DensityScale
 
 
-@lru_cache(maxsize=1)
+_measured: WeakKeyDictionary[Anatomy, _Surroundings] = WeakKeyDictionary()
+"""Ends with the anatomy, so that no film is held in memory until the next one comes."""
+
+
 def _surroundings_of(prediction: Prediction, anatomy: Anatomy) -> _Surroundings:
     """Measure what reported and possible nodules of a film have in common, once."""
-    prepared = prediction.prepared
-    return _Surroundings(
-        away={bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()},
-        density=DensityScale(prepared.pixels, anatomy, prepared.valid),
-    )
+    found = _measured.get(anatomy)
+    if found is None:
+        prepared = prediction.prepared
+        found = _Surroundings(
+            away={bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()},
+            density=DensityScale(prepared.pixels, anatomy, prepared.valid),
+        )
+        _measured[anatomy] = found
+    return found
 
 
 @dataclass(frozen=True, eq=False)
