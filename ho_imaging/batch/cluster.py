@@ -19,6 +19,7 @@ from typing import Any
 from ho_imaging.batch.pool import MOST_DEATHS_ALONE, Died, given_up
 from ho_imaging.batch.work import Job, Outcome, WorkFunction
 from ho_imaging.errors import HOImagingError, ModelError, UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.files.atomic import write_bytes
 from ho_imaging.pipeline import LOADING
 from ho_imaging.results.folder import OutputFolder
@@ -40,7 +41,7 @@ class Cluster:
         try:
             from distributed import Client  # noqa: PLC0415  (an extra)
         except ImportError as error:
-            raise UsageError("needs Dask", remedy="pip install ho-imaging[dask]") from error
+            raise missing_extra(error, "dask", "--dask") from error
         try:
             self._client = _untyped(Client)(address, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_analysis_arguments, site_of
+from ho_imaging.cli.answers import study_line
+from ho_imaging.cli.common import (
+    add_analysis_arguments,
+    add_json_argument,
+    add_out_argument,
+    site_of,
+    wants_json,
+)
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
 from ho_imaging.files.path_text import path_text
@@ -35,7 +41,8 @@ _SHORT = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="DICOM, PNG, JPEG or TIFF files, or folders of them")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; goes on there")
+    add_out_argument(parser, "ho_results", "folder for the results; run the same command again to resume")
+    add_json_argument(parser)
     parser.add_argument(
         "--outputs",
         action="extend",
@@ -75,7 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Analyse, write results, print one JSON line a study, then one for each file that is no film of a study."""
+    """Analyse, write results, print a line a study, then one for each file that is no film of a study."""
+    as_json = wants_json(options)
+    if not options.quiet:
+        say(f"Looking for radiographs in {', '.join(options.paths)}. Results go to {options.out}.")
     from ho_imaging.batch import BatchOptions, Settings, run_batch  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.batch.context_table import read_context_table  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
@@ -111,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     progress_line = ProgressLine(quiet=options.quiet)
 
     def on_study(outcome: Outcome, folder: Path, progress: Progress) -> None:
-        _tell(outcome, folder)
+        progress_line.write(_line(outcome, folder) if as_json else study_line(outcome, folder))
         progress_line.show(progress)
 
     try:
@@ -128,17 +138,21 @@ def run(options: argparse.Namespace) -> int:
         progress_line.end()
     for item in counts.rejected:
         line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
-        sys.stdout.write(json.dumps(line) + "\n")
+        progress_line.write(json.dumps(line) if as_json else f"{item.path}: {item.status.value}: {item.reason}")
     if not options.quiet:
         before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
         note = f" ({before} from earlier runs)" if before > 0 else ""
         note += f", {counts.left} left for later" if counts.left else ""
         say(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}")
+        if not as_json:
+            from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415  (heavy imports wait)
+
+            say(f"Open {OutputFolder(options.out).worklist} in a browser: the worklist of these studies.")
     return 0 if counts.all_done else 1
 
 
-def _tell(outcome: Outcome, folder: Path) -> None:
-    """Write one line of data on a study."""
+def _line(outcome: Outcome, folder: Path) -> str:
+    """Return one line of data on a study."""
     from ho_imaging.results.folder import StudyFolder  # noqa: PLC0415  (heavy imports wait)
 
     study = outcome.rows.get("study", {})
@@ -153,8 +167,7 @@ def _tell(outcome: Outcome, folder: Path) -> None:
         "films_not_done": study.get("films_not_done", 0),
         "result": path_text(StudyFolder(folder).result),
     }
-    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    return json.dumps(line, ensure_ascii=False)
 
 
 def _listed(text: str) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
 from ho_imaging.files.atomic import write_text
 from ho_imaging.files.output_names import FIGURES, FILMS_LINES, MODEL_STAMP, PAIRS, PAIRS_LINES, TABLES_PAGE
 
@@ -19,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
     add_site_argument(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of studies with truth")
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder for figures, curves and a page; goes on there"
-    )
+    add_out_argument(parser, "ho_evaluation", "folder for figures, curves and a page; resumes there")
     parser.add_argument(
         "--pairs", action="store_true", help="the folder holds pairs of visits: score the comparison instead"
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.logs import say
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--accept-incomplete", action="store_true", help="grade a study although a part of it did not come, and say so"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N studies")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    add_out_argument(parser, "ho_results", "folder for the results")
     parser.add_argument("--send", action="store_true", help="put the DICOM objects into the archive")
     parser.add_argument("--overlays", action="store_true", help="write pictures")
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
@@ -70,12 +70,9 @@ def run(options: argparse.Namespace) -> int:
     if options.limit is not None and options.limit < 0:
         raise UsageError(f"--limit {options.limit} is negative", remedy="give 0 or more")
     check_schema(options.out)
-    try:
-        archive = _archive(options)
-        found = archive.find(query) if query else []
-        studies = [*options.study, *found][: options.limit]
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
+    archive = _archive(options)
+    found = archive.find(query) if query else []
+    studies = [*options.study, *found][: options.limit]
     if query and not found and not options.quiet:
         sys.stderr.write("no study matches the query\n")
     analyzer = Analyzer(options.model, site=site_of(options))
@@ -146,6 +143,8 @@ def _as_option() -> Iterator[None]:
         yield
     except UsageError as error:
         entry, _, problem = error.problem.removeprefix("tls.").partition(": ")
+        if not problem:  # of no entry: a package is missing
+            raise
         raise UsageError(f"{_option(entry)}: {problem}", path=error.path, remedy=error.remedy) from error
 
 

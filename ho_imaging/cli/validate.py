@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_analysis_arguments, site_of
+from ho_imaging.cli.common import add_analysis_arguments, add_out_argument, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
 from ho_imaging.files.output_names import SITE
@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", required=True, type=Path, metavar="CSV", help="a row a film or side: docs/validate.md"
     )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder for figures, tables and a page; resumes there"
-    )
+    add_out_argument(parser, "ho_validation", "folder for figures, tables and a page; resumes there")
     parser.add_argument(
         "--suggest-threshold",
         action="store_true",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import WriteError
+from ho_imaging.extras import missing_extra
 from ho_imaging.files.atomic import write_text, writing
 from ho_imaging.files.output_names import COMPARISON, PICTURE_SUFFIX, TREND
 from ho_imaging.files.png import write_png
@@ -23,6 +25,8 @@ from ho_imaging.severity.film import SideView
 from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["ChangeLabel", "SidePicture", "draw_side", "side_picture", "write_comparison"]
+
+logger = logging.getLogger(__name__)
 
 _PICTURE_MM_PX = 3.0
 _REACH_RADII = 5.0
@@ -233,12 +237,13 @@ def _change_labels(compared: SideComparison, corner: NDArray[np.float64], later_
 
 def _write_trend(comparison: Comparison, path: Path) -> None:
     """Plot area over time, one line per side, relative to the first study; skipped without matplotlib or dates."""
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
-    except ImportError:
-        return
     intervals = comparison.result.intervals
     if any(interval.days is None for interval in intervals):
+        return
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        logger.warning("%s", missing_extra(error, "evaluate", "the plot of areas over time"))
         return
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()

@@ -14,6 +14,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.extras import require
 from ho_imaging.pacs.config import AeTitle, DicomwebDestination, DimseDestination, PeerPort
 from ho_imaging.pacs.contexts import COMPANIONS, MOST_CONTEXTS, SYNTAXES, each_alone
 from ho_imaging.pacs.intake import Intake
@@ -68,11 +69,13 @@ class DicomwebArchive:
     Raises
     ------
     UsageError
-        If a secret or a certificate that is named cannot be used; the message begins with the entry.
+        If a secret or a certificate that is named cannot be used; the message begins with the entry. If the extra
+        ``pacs`` is not installed.
 
     """
 
     def __init__(self, peer: DicomwebDestination) -> None:
+        require(("dicomweb_client",), "pacs", "fetching by DICOMweb")
         self._peer = peer
         self._warning = ""
         self._client = web_client(peer, answered=self._note_warning)
@@ -197,13 +200,15 @@ class DimseArchive:
     Raises
     ------
     UsageError
-        If the title, the port or a certificate that is named cannot be used; the message begins with the entry.
+        If the title, the port or a certificate that is named cannot be used; the message begins with the entry. If the
+        extra ``pacs`` is not installed.
 
     """
 
     def __init__(
         self, peer: DimseDestination, *, own_ae_title: str = "HO_IMAGING", move_port: int | None = None
     ) -> None:
+        require(("pynetdicom",), "pacs", "fetching by DIMSE")
         _check_entry("ae_title", AeTitle, own_ae_title, "1 to 16 characters without a backslash")
         if move_port is not None:
             _check_entry("move_port", PeerPort, move_port, "1 to 65535")

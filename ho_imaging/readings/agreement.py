@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.readings.compare import GRADE_ORDERS, outline_dice
 from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
@@ -157,7 +158,10 @@ def bland_altman(first: Sequence[float], second: Sequence[float]) -> BlandAltman
 def plot_bland_altman(compared: BlandAltman, *, title: str = "", unit: str = "", ax: Axes | None = None) -> Axes:
     """Draw differences against means, bias and limits of agreement, their intervals at the left; needs matplotlib."""
     if ax is None:
-        import matplotlib.pyplot as plt  # noqa: PLC0415  (an extra)
+        try:
+            import matplotlib.pyplot as plt  # noqa: PLC0415  (an extra)
+        except ImportError as error:
+            raise missing_extra(error, "evaluate", "a Bland-Altman plot") from error
 
         _, ax = plt.subplots(figsize=(6.0, 4.0), constrained_layout=True)
     ax.scatter(compared.means, compared.differences, s=18, color="#1f77b4", alpha=0.8)
