@@ -35,10 +35,10 @@ def study_line(outcome: Outcome, folder: Path) -> str:
         The line, without a line break. It names files as the user gave them, and no patient.
 
     """
-    from ho_imaging.results.folder import RESULT, read_result  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.results.folder import StudyFolder, read_result  # noqa: PLC0415  (heavy imports wait)
 
     try:
-        result = read_result(folder / RESULT)
+        result = read_result(StudyFolder(folder).result)
     except ReadError:  # a study that was given up has none
         return f"{outcome.study_uid}: {outcome.status}: {outcome.reason}"
     name = _name(result)

@@ -84,8 +84,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Namespace) -> bool:
     """Fetch and analyse a study; what goes wrong with it is said in its line and costs no other."""
-    from ho_imaging.outputs.study_folder import write_objects, write_study  # noqa: PLC0415
-    from ho_imaging.results.folder import folder_name  # noqa: PLC0415
+    import pydicom  # noqa: PLC0415  (heavy imports wait)
+
+    from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
+    from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415
 
     line: dict[str, object] = {"study_uid": uid}
     try:
@@ -94,11 +96,8 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             line |= {"status": "refused", "reason": "holds no radiographs"}
         else:
             analysis = analyzer.analyze_films(films, study_uid=uid, accept_incomplete=options.accept_incomplete)
-            folder = options.out / "studies" / folder_name(uid)
-            problems: list[str] = []
-            objects = write_objects(analysis, folder, probability=False, anatomy=False, problems=problems)
-            analysis = analysis.with_warnings(problems)
-            write_study(analysis, folder, masks=False, overlays=options.overlays)
+            folder = OutputFolder(options.out).study(uid)
+            analysis = write_study(analysis, folder.path, ("dicom", *(["overlays"] * options.overlays)))
             result = analysis.result
             line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
             if result.severity is not None:
@@ -106,9 +105,9 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             line["films_not_done"] = sum(image.status != "done" for image in result.images)
             if not films.completeness.complete:
                 line["incomplete"] = list(films.completeness.reasons)
-            line["result"] = str(folder / "result.json")
+            line["result"] = str(folder.result)
             if options.send and str(result.status) == "done":
-                answers = archive.put(objects)
+                answers = archive.put([pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))])
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
                 line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
     except HOImagingError as error:

@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import WriteError
 from ho_imaging.extras import missing_extra
+from ho_imaging.files.atomic import write_text, writing
+from ho_imaging.files.output_names import COMPARISON, PICTURE_SUFFIX, TREND
 from ho_imaging.files.png import write_png
 from ho_imaging.progression.change import NoduleCourse
 from ho_imaging.progression.studies import Comparison, SideComparison
@@ -55,14 +57,16 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
         If the folder cannot be written to.
 
     """
-    result, trend = out_dir / "comparison.json", out_dir / "trend.png"
-    pictures = {side: out_dir / f"{side.value}.png" for side in Side}
+    result, trend = out_dir / COMPARISON, out_dir / TREND
+    pictures = {side: out_dir / f"{side.value}{PICTURE_SUFFIX}" for side in Side}
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         # Without a comparison in the folder, files of these names are not ours.
         for path in (*pictures.values(), trend) if result.exists() else ():
             path.unlink(missing_ok=True)
-        result.write_text(comparison.result.to_json(), encoding="utf-8")
+        write_text(result, comparison.result.to_json())
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
@@ -258,4 +262,5 @@ def _write_trend(comparison: Comparison, path: Path) -> None:
     axes.set_xlabel("days since the first study")
     axes.set_ylabel("change of projected area, mm²")
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    with writing(path) as part:
+        figure.savefig(part, format="png", dpi=120)

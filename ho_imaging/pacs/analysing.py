@@ -13,14 +13,15 @@ import pydicom
 
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction
+from ho_imaging.files.atomic import sync_folder
+from ho_imaging.files.output_names import DICOM_FOLDER
 from ho_imaging.pacs.config import ServeConfig
-from ho_imaging.pacs.disk import SpoolFullError, sync_folder
+from ho_imaging.pacs.disk import SpoolFullError
 from ho_imaging.pacs.room import Room
 from ho_imaging.pacs.spool import Spool
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import DICOM_FOLDER
 
 __all__ = ["Analysing"]
 

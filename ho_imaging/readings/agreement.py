@@ -25,7 +25,7 @@ from ho_imaging.extras import missing_extra
 from ho_imaging.readings.compare import GRADE_ORDERS, outline_dice
 from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
-from ho_imaging.results.folder import batch_results, default_store
+from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.statistics.agreement import kappa, quadratic_kappa
 from ho_imaging.statistics.intervals import Interval, bootstrap
@@ -193,7 +193,7 @@ def committed_readings(
     for another result than the present one is left out and logged.
     """
     place = Path(folder)
-    kept = ReviewStore(Path(store) if store is not None else default_store(place))
+    kept = ReviewStore(Path(store) if store is not None else OutputFolder(place).reviews)
     found: dict[str, dict[str, Reading]] = {}
     for _, result in batch_results(place):
         for name in kept.readers(result.study_uid):

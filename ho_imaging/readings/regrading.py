@@ -10,8 +10,8 @@ from pathlib import Path
 from ho_imaging.errors import ReadError
 from ho_imaging.readings.decisions import ReviewedFinding, ReviewedStudy
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines, read_bone_outlines
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.results.kept_reading import kept_reading, outlined_finding
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity import FilmReading, grade_study
@@ -97,7 +97,7 @@ class Regrader:
             return bone_outlines(analysis.films[uid].reading, "" if model is None else model.sha256)
         if self._folder is None:
             return None
-        path = self._folder / f"{folder_name(uid)}{BONE_OUTLINES_SUFFIX}"
+        path = StudyFolder(self._folder).bone_outlines(uid)
         if not path.exists():
             return None
         try:

@@ -16,7 +16,10 @@ _POSSIBLE = (
 _GRADE = "Grade in the system's own spelling, such as III; null where the image cannot carry one."
 _ALTERNATIVES = "Grades that may well be meant instead, most likely first; empty where the grade is clear."
 _PROBABILITIES = "Probability, 0 to 1, of each grade; they sum to one. Empty without a grade."
-_SCORE = "Burden score, 0 to 100 (see docs/severity.md); null without millimetres."
+_SCORE = (
+    "Burden score, 0 to 100 (see docs/severity.md); null without millimetres, and where nothing was found on an image "
+    "that cannot exclude ectopic bone."
+)
 _CATEGORY = "Severity in a word: none, mild, moderate or severe; null where nothing tells."
 
 
@@ -29,7 +32,7 @@ class EvidenceResult(Part):
     joined_to: dict[Structure, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Ids of the findings that are joined to a bone, directly or through other findings, by the name of "
-        "the bone. An empty list: none is joined to it; a bone that is not named plays no part in the grade.",
+        "the bone. An empty list: none is joined to it. A bone that is not named was not looked at.",
     )
     gap_px: NonNegative | None = Field(
         description="Least distance between opposing bone surfaces outside the joint space in source pixels; null "

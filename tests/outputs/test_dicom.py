@@ -291,7 +291,7 @@ def test_an_object_that_fails_costs_no_other_and_is_said_in_the_result(analysed,
     make_source(PatientSex="X").save_as(tmp_path / "film.dcm", enforce_file_format=True)
     monkeypatch.setattr("ho_imaging.batch.work._analyzer", lambda _: Analyzer(region="pelvis", view="ap"))
     (study,) = discover([tmp_path / "film.dcm"]).studies
-    outcome = work(Job(study, str(tmp_path / "out"), Settings(dicom=True), None, ""))
+    outcome = work(Job(study, str(tmp_path / "out"), Settings(outputs=("dicom",)), None, ""))
     assert outcome.status == "done"
     (folder,) = (tmp_path / "out" / "studies").iterdir()
     assert sorted(path.name.partition("-")[0] for path in (folder / "dicom").iterdir()) == ["ot", "seg", "sr"]

@@ -54,7 +54,7 @@ def analysed(tmp_path_factory):
     analyzer = Analyzer()
     analyses = {name: analyzer.analyze_films([SAMPLES / f"{name}.dcm"]) for name in (ISLANDS, NARROW)}
     for analysis in analyses.values():
-        write_study(analysis, folder / "studies" / analysis.result.study_uid, masks=False, overlays=False)
+        write_study(analysis, folder / "studies" / analysis.result.study_uid)
     return SimpleNamespace(folder=folder, analyses=analyses)
 
 
@@ -220,7 +220,7 @@ def test_what_the_caller_said_of_a_film_is_known_when_it_is_evaluated(tmp_path):
     analysis = analyzer.analyze_films([tmp_path / "film.png"])
     result, folder = analysis.result, tmp_path / "batch"
     assert result.findings
-    write_study(analysis, folder / "studies" / result.study_uid, masks=False, overlays=False)
+    write_study(analysis, folder / "studies" / result.study_uid)
     store = ReviewStore(folder / "reviews")
     for number, (action, target, value) in enumerate(
         [*(("accept", finding.id, {}) for finding in result.findings), ("commit", None, {})]

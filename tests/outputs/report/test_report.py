@@ -255,6 +255,20 @@ def test_bones_are_outlined_where_they_are(hips):
     assert kept.outlines_xy_px[Structure.IMPLANT] == ()
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Joined to pelvis: F1; femur: F1, F2"), ("de", "Verbunden mit Becken: F1; Femur: F1, F2")],
+)
+def test_bones_that_nodules_are_joined_to_are_named(material, page, language, said):
+    severity = material.result.severity
+    joined = {"pelvis": ("F1",), "femur": ("F1", "F2"), "implant": ()}
+    evidence = severity.sides[0].evidence.model_copy(update={"joined_to": joined})
+    sides = (severity.sides[0].model_copy(update={"evidence": evidence}),)
+    severity = severity.model_copy(update={"sides": sides})
+    shown = page(report_html(Material(material.result.model_copy(update={"severity": severity})), language)).text
+    assert said in " ".join(shown.split())
+
+
 def test_a_comparison_is_shown_with_its_error(material, page):
     uid = material.result.study_uid
     shown = page(report_html(Material(material.result, comparison=ComparisonMaterial(comparison(uid))), "de")).text
@@ -308,7 +322,7 @@ def batch(tmp_path, fake_network, monkeypatch, samples):
         chest.pop(keyword, None)
     chest.BodyPartExamined = "CHEST"
     chest.save_as(films / "b.dcm")
-    monkeypatch.setattr("ho_imaging.batch.run._model_sha256", lambda *_, **__: "a" * 64)
+    monkeypatch.setattr("ho_imaging.batch.run._model_of", lambda *_, **__: ("a" * 64, "b" * 64))
     out = tmp_path / "out"
     run_batch([films], out, Settings(), None)
     return out
@@ -425,7 +439,6 @@ def test_readers_decisions_stand_beside_the_models(batch, page):
     ):
         store.append(
             Decision(
-                version="1.0",
                 id=f"{number:032x}",
                 at=datetime(2026, 1, 1, 9, number, tzinfo=UTC),
                 reader="reader-7",
