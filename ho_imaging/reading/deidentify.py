@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.reading.own import is_own
 
 __all__ = ["KEY_BYTES", "burned_in_warning", "deidentify", "pseudonym", "pseudonym_uid", "site_key"]
@@ -81,7 +82,7 @@ def deidentify(dataset: Dataset, key: bytes) -> Dataset:
     Raises
     ------
     UsageError
-        If dicom-anonymizer is not installed.
+        If the extra ``share`` is not installed.
 
     """
     try:
@@ -94,7 +95,7 @@ def deidentify(dataset: Dataset, key: bytes) -> Dataset:
             keep,
         )
     except ImportError as error:
-        raise UsageError("dicom-anonymizer is not installed", remedy="pip install 'ho-imaging[share]'") from error
+        raise missing_extra(error, "share", "de-identification") from error
     number = str(dataset.get("PatientID", "") or "") or str(dataset.get("PatientName", "") or "")
     tables = dicom_anonymization_database_selector("dicomfields_2024b")
     rules: dict[Any, Any] = {tag: _uid_rule(key) for name in ("U_TAGS", "X_Z_U_STAR_TAGS") for tag in tables[name]}
