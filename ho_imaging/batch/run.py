@@ -19,6 +19,7 @@ from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerprint, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
+from ho_imaging.messages import Message
 from ho_imaging.outputs.rows import given_up_rows
 from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
 from ho_imaging.results.folder import folder_name
@@ -442,11 +443,11 @@ def _work_through(
             ledger.suspect(uid)
             queue.suspects.append(job)
         elif outcome.status == "stopped":
-            raise HOImagingError(outcome.reason or "stopped")
+            raise HOImagingError(outcome.reason or Message("program_told_to_end"))
         elif outcome.status == "changed":
             changes[uid] += 1
             if changes[uid] >= MOST_CHANGES:
-                end(job, Outcome(uid, "failed", "its files keep changing while they are read", again=True))
+                end(job, Outcome(uid, "failed", Message("files_changing"), again=True))
                 return
             again = fingerprint(job.study, job.settings, job.context, model_sha256)
             ledger.renew(uid, again)

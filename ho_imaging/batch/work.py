@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.errors import HOImagingError
+from ho_imaging.messages import Message
 from ho_imaging.network.site import Site
 from ho_imaging.outputs.rows import finding_rows, input_rows, study_row
 from ho_imaging.outputs.study_folder import clear_objects, write_objects, write_study, write_thumbnail
@@ -68,7 +69,7 @@ class Outcome:
 
     study_uid: str
     status: str
-    reason: str | None
+    reason: Message | None
     again: bool = False
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -130,13 +131,13 @@ def _work(job: Job) -> Outcome:
     analyzer = _analyzer(job.settings)
     analysis = analyzer.analyze_study(job.study, context=job.context)
     if _states(job.study) != before:
-        return Outcome(uid, "changed", "a file changed while it was read")
+        return Outcome(uid, "changed", Message("file_changed"))
     folder = Path(job.out_dir) / "studies" / folder_name(uid)
     settings = job.settings
     try:
         with stage("write"):
             if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
-                problems: list[str] = []
+                problems: list[Message] = []
                 write_objects(
                     analysis,
                     folder,
@@ -150,13 +151,13 @@ def _work(job: Job) -> Outcome:
             write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
             write_thumbnail(analysis, folder)
     except HOImagingError as error:
-        return Outcome(uid, "stopped", str(error))
+        return Outcome(uid, "stopped", _stopped(error))
     result = analysis.result
     status = Status(result.status)
     return Outcome(
         study_uid=uid,
         status=status.value,
-        reason=result.reason,
+        reason=None if result.reason is None else result.reason.message,
         again=status is Status.FAILED and any(state is None for state in before),
         rows={
             "study": study_row(result, folder.name),
@@ -164,6 +165,11 @@ def _work(job: Job) -> Outcome:
             "inputs": input_rows(result),
         },
     )
+
+
+def _stopped(error: HOImagingError) -> Message:
+    """Say why results cannot be written, with the path."""
+    return Message("unclassified", problem=str(error), remedy="")
 
 
 def _states(study: StudyRef) -> list[tuple[int, int] | None]:

@@ -116,8 +116,10 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         progress_line.end()
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (loads the schema)
+
     for item in counts.rejected:
-        line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
+        line = {"path": str(item.path), "status": item.status.value, **reason_cells(item.reason)}
         sys.stdout.write(json.dumps(line) + "\n")
     if not options.quiet:
         before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
@@ -129,11 +131,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _tell(outcome: Outcome, folder: Path) -> None:
     """Write one line of data on a study."""
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (loads the schema)
+
     study = outcome.rows.get("study", {})
     line = {
         "study_uid": outcome.study_uid,
         "status": outcome.status,
-        "reason": outcome.reason,
+        **reason_cells(outcome.reason),
         "grade": study.get("grade"),
         "score": study.get("score"),
         "category": study.get("category"),

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, WriteError
 from ho_imaging.files.atomic import write_bytes, write_text, writing
 from ho_imaging.files.png import write_png
+from ho_imaging.messages import Message
 from ho_imaging.outputs.probability_map import ho_probability_8bit
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, bone_outlines
@@ -62,11 +63,11 @@ def write_study(analysis: StudyAnalysis, folder: Path, *, masks: bool, overlays:
 
 
 def write_objects(
-    analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool, problems: list[str] | None = None
+    analysis: StudyAnalysis, folder: Path, *, probability: bool, anatomy: bool, problems: list[Message] | None = None
 ) -> list[Dataset]:
     """Write a study's DICOM objects into ``dicom/`` and give them; those of an earlier run go.
 
-    Each is written whole or not at all. ``problems`` is given a sentence for each thing that could not be written.
+    Each is written whole or not at all. ``problems`` is given a message for each thing that could not be written.
 
     A study whose films no DICOM object can refer to (pictures, single frames of many, headers that are too far from the
     standard) gives none; a warning says so, and the result stands.
@@ -84,7 +85,7 @@ def write_objects(
     except HOImagingError as error:
         logger.warning("study %s gets no DICOM objects: %s", analysis.result.study_uid, error)
         if problems is not None:
-            problems.append(f"No DICOM objects: {error.reason}.")
+            problems.append(Message("dicom_objects_missing", reason=error.message))
         made = []
     except Exception as error:  # whatever a header does to a library must not cost the result
         # Its words may hold the patient's data.
@@ -92,7 +93,7 @@ def write_objects(
         logger.warning("study %s gets no DICOM objects: internal error (%s)", analysis.result.study_uid, name)
         logger.debug("trace", exc_info=True)
         if problems is not None:
-            problems.append(f"No DICOM objects: internal error ({name}).")
+            problems.append(Message("dicom_objects_missing", reason=Message("internal_error", kind=name)))
         made = []
     place = folder / DICOM_FOLDER
     if not made and not place.is_dir():

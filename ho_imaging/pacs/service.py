@@ -250,7 +250,7 @@ class Service:
         self.spool.end(
             uid,
             status=outcome.status,
-            reason=outcome.reason,
+            reason=None if outcome.reason is None else str(outcome.reason),
             objects=objects,
             destinations=[destination.name for destination in self.config.send],
         )

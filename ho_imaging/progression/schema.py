@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import RESEARCH_USE, ModelResult, SoftwareResult
 from ho_imaging.vocabulary import Side, SpacingBasis
 
@@ -61,7 +62,7 @@ class SideIntervalResult(_Part):
 
     side: Side
     verdict: VerdictWord
-    statement: str
+    statement: MessageResult = Field(description="What changed, or why that cannot be told.")
     earlier_grade: str | None = None
     later_grade: str | None = None
     earlier_mm2: NonNegative | None = None
@@ -127,7 +128,9 @@ class ProgressionResult(_Part):
     overall: IntervalResult
     model: ModelResult | None = None
     software: SoftwareResult | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[MessageResult, ...] = Field(
+        default=(), description="What a reader of the comparison must know first."
+    )
     research_use: str = RESEARCH_USE
 
     def to_json(self, *, indent: int | None = 2) -> str:

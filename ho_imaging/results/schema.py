@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.reading.compression import Codec, KnownFrom
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, Structure, View
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FilmQualityResult",
     "FindingResult",
     "ImageResult",
+    "MessageResult",
     "ModelResult",
     "QualityFlagResult",
     "SeverityResult",
@@ -60,8 +62,11 @@ class _Part(BaseModel):
 class QualityFlagResult(_Part):
     """Something a reader should know about a film."""
 
-    code: str
-    message: str
+    code: str = Field(description="What kind of thing it is, a stable word.")
+    message: MessageResult = Field(description="What exactly it is.")
+
+    def __str__(self) -> str:
+        return str(self.message)
 
 
 class CompressionResult(_Part):
@@ -119,7 +124,9 @@ class ImageResult(_Part):
     path: str | None = None
     frame: int = 0
     status: Status
-    reason: str | None = None
+    reason: MessageResult | None = Field(
+        default=None, description="Why the film was refused or failed; null where it was analysed."
+    )
     rows: int | None = None
     columns: int | None = None
     region: Region = Region.UNKNOWN
@@ -211,7 +218,7 @@ class EvidenceResult(_Part):
     """Why a side has its grade."""
 
     sop_instance_uid: str | None
-    statement: str
+    statement: MessageResult = Field(description="What the grade rests on, or why there is none.")
     finding_ids: tuple[str, ...]
     joined_to_pelvis: tuple[str, ...]
     joined_to_femur: tuple[str, ...]
@@ -237,7 +244,7 @@ class SystemGradeResult(_Part):
     grade: str | None
     alternatives: tuple[str, ...] = ()
     probabilities: dict[str, Probability] = Field(default_factory=dict)
-    statement: str
+    statement: MessageResult = Field(description="What the grade says, or why there is none.")
     possible: str | None = Field(default=None, description=_POSSIBLE)
 
 
@@ -301,7 +308,7 @@ class CompletenessResult(_Part):
         description="Number of images in series that can hold radiographs, as the archive counts or lists them; null "
         "where it does neither.",
     )
-    reasons: tuple[str, ...] = Field(default=(), description="A sentence for each thing that is missing.")
+    reasons: tuple[MessageResult, ...] = Field(default=(), description="A message for each thing that is missing.")
 
 
 class ModelResult(_Part):
@@ -334,7 +341,9 @@ class StudyResult(_Part):
     schema_version: Literal["1.0", "1.1", "1.2", "1.3"] = "1.3"
     study_uid: str
     status: Status
-    reason: str | None = None
+    reason: MessageResult | None = Field(
+        default=None, description="Why the study was refused or failed; null where any of its films was analysed."
+    )
     images: tuple[ImageResult, ...]
     findings: tuple[FindingResult, ...] = ()
     possible_findings: tuple[FindingResult, ...] = Field(
@@ -350,7 +359,7 @@ class StudyResult(_Part):
     )
     model: ModelResult | None = None
     software: SoftwareResult
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[MessageResult, ...] = Field(default=(), description="What a reader of the study must know first.")
     research_use: str = RESEARCH_USE
 
     def to_json(self, *, indent: int | None = 2) -> str:

@@ -259,4 +259,4 @@ def test_a_film_that_cannot_be_read_has_its_row(table):
     assert found.unmatched == found.without_row == ()
     bad = found.films[1]
     assert bad.image is None
-    assert bad.rejected.reason == "is empty"
+    assert bad.rejected.reason.code == "file_empty"

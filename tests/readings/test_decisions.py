@@ -63,7 +63,8 @@ def finding(name):
 @pytest.fixture
 def result():
     evidence = EvidenceResult(
-        sop_instance_uid=FILM, statement="a gap", finding_ids=("F1",), joined_to_pelvis=(), joined_to_femur=("F1",),
+        sop_instance_uid=FILM, statement={"code": "spurs_alone"}, finding_ids=("F1",),
+        joined_to_pelvis=(), joined_to_femur=("F1",),
         gap_px=30.0, gap_mm=15.0, gap_ends_px=((1, 2), (3, 4)), spacing_basis="calibrated",
     )  # fmt: skip
     sides = [
