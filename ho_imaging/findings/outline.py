@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import cdist
 from skimage.draw import polygon
@@ -77,7 +77,7 @@ def extent(points: Points) -> Extent:
     return Extent(length, long_ends, width, ends)
 
 
-def filled(contours: Sequence[Sequence[tuple[float, float]]], shape: tuple[int, int]) -> NDArray[np.bool_]:
+def filled(contours: Sequence[ArrayLike], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Fill outlines whose points are (row, column) of pixel centres; a contour within another is a hole.
 
     A pixel belongs to the mask when its centre lies inside. A contour too small to hold a centre keeps the pixel of its

@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from ho_imaging.errors import ModelError
+from ho_imaging.files.atomic import write_bytes, write_text
 from ho_imaging.files.toml import read_toml, to_toml
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.devices import choose_device, choose_dtype
@@ -234,11 +235,9 @@ def save_model(
         training=dict(training or {}),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS_FILE).write_bytes(weights)
-    (folder / DESCRIPTION_FILE).write_text(
-        to_toml(description.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
-    )
-    (folder / CARD_FILE).write_text(card or f"# {name} {version}\n", encoding="utf-8")
+    write_bytes(folder / WEIGHTS_FILE, weights)
+    write_text(folder / DESCRIPTION_FILE, to_toml(description.model_dump(mode="json", exclude_none=True)))
+    write_text(folder / CARD_FILE, card or f"# {name} {version}\n")
     return description
 
 

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError
+from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
@@ -30,6 +31,7 @@ __all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies"]
 logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
+_WRITTEN = Message("folder_of_results")
 _EVENT = "event "
 
 _Stated = tuple[bool, str, str, str]
@@ -89,7 +91,8 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     """Find the films under files and folders and group them into studies.
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
-    followed but no folder is entered twice. Of files with one SOP Instance UID the first counts, but not before one
+    followed but no folder is entered twice. What an earlier run wrote (docs/output-folder.md) is no film; films beside
+    it are. Of files with one SOP Instance UID the first counts, but not before one
     that is clearly larger; the others are refused (not where they name another patient in the same study: then the
     study holds both, and is refused when it is analysed). Where a series of a study is there raw and processed, the
     processed film counts. Each raster file is a study of its own.
@@ -131,8 +134,12 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
         path = Path(given)
         if not path.exists():
             raise ReadError(Message("file_missing"), path=given)
+        if path.is_file() and _is_written(path):
+            rejected.append(Rejected(path, Status.REFUSED, Message("own_output")))
+            continue
+        before = len(rejected)
         files = tuple(_walk(path, rejected)) if path.is_dir() else (path,)
-        if not files:
+        if not files and len(rejected) == before:
             rejected.append(Rejected(path, Status.REFUSED, Message("folder_empty")))
         for file in files:
             try:
@@ -151,6 +158,14 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
                 rejected.append(Rejected(file, Status.REFUSED, reason))
 
 
+def _is_written(path: Path) -> bool:
+    """Return True for a file that an earlier run wrote where it lies."""
+    try:
+        return path.name in written_names(os.listdir(path.parent))  # noqa: PTH208  (names alone)
+    except OSError:
+        return False
+
+
 def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
     """Files below a folder in the order of names; each folder once, however links lead to it."""
     entered: set[tuple[int, int]] = set()
@@ -159,6 +174,11 @@ def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
         rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, _unreadable(error)))
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=note):
+        written = written_names([*folders, *files])
+        if written:
+            rejected.append(Rejected(Path(root), Status.REFUSED, _WRITTEN, stray=True))
+            folders[:] = [name for name in folders if name not in written]
+            files = [name for name in files if name not in written]  # noqa: PLW2901
         try:
             identity = Path(root).stat()
         except OSError as error:

@@ -111,6 +111,14 @@ ENTRIES: dict[str, Entry] = {
         _("use a machine with more memory"),
         note="Reading an image took all memory.",
     ),
+    "own_output": Entry(
+        _("is an output of an earlier run, not a film"),
+        note="A file that this program wrote lies among the images.",
+    ),
+    "folder_of_results": Entry(
+        _("holds outputs of an earlier run: they are not read as films"),
+        note="A folder that this program wrote results into lies among the images.",
+    ),
     "own_result": Entry(
         _("is a result of this program, not a film"),
         _("leave it out"),

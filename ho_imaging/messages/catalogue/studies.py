@@ -56,6 +56,10 @@ ENTRIES: dict[str, Entry] = {
         _("No DICOM objects: {reason}."),
         note="Results could not be written as DICOM.",
     ),
+    "output_not_written": Entry(
+        _("Output {output} was not written: {reason}."),
+        note="A picture, table or file of a study is missing.",
+    ),
     "dicom_attributes_left_out": Entry(
         _("DICOM objects of film {uid} leave out what is not of DICOM's form: {attributes}."),
         note="Attributes of an image that cannot be copied into objects.",
