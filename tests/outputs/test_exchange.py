@@ -62,7 +62,7 @@ def result():
         sop_instance_uid=FILM, path="films/AP hip.dcm", status=Status.DONE, rows=ROWS, columns=COLUMNS,
         measured_spacing_mm=(ROW_MM, COLUMN_MM), measured_basis=SpacingBasis.DETECTOR,
     )  # fmt: skip
-    refused = ImageResult(sop_instance_uid="1.2.3.5", status=Status.REFUSED, reason="a chest")
+    refused = ImageResult(sop_instance_uid="1.2.3.5", status=Status.REFUSED, reason={"code": "body_missing"})
     return StudyResult(
         study_uid=STUDY, status=Status.DONE, images=(image, refused), findings=(RING, PARTS),
         software=SoftwareResult(name="ho_imaging", version="0"),
