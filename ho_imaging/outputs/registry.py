@@ -79,7 +79,7 @@ class Source:
     folder
         The study's folder, which holds what was kept beside the result, or ``None``.
     problems
-        Takes a sentence for each thing that could not be written, without patient data.
+        Takes a message for each thing that could not be written, without patient data.
 
     """
 
