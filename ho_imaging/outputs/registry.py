@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.extras import missing_extra
 from ho_imaging.files.output_names import OUTPUTS
+from ho_imaging.messages import Message
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Source:
     result: StudyResult
     analysis: StudyAnalysis | None = None
     folder: StudyFolder | None = None
-    problems: list[str] = field(default_factory=list, compare=False)
+    problems: list[Message] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
@@ -371,7 +372,7 @@ def write(
         raise UsageError(f"output {name} is of one study, {len(sources)} are given", remedy="write each on its own")
     chosen.output.write(sources[0], Path(path), **chosen.options)
     if sources[0].problems:
-        raise HOImagingError(" ".join(sources[0].problems))
+        raise HOImagingError(" ".join(map(str, sources[0].problems)))
 
 
 def _several(study: Any) -> list[Any]:
