@@ -150,13 +150,10 @@ def _model_of(settings: Settings, *, here: bool) -> tuple[str, str]:
 
     What is wrong is said before the first film. ``here``: whether this machine does the work.
     """
-    from ho_imaging.network.devices import choose_device  # noqa: PLC0415  (torch loads only when it is needed)
-    from ho_imaging.network.model_store import load_weights  # noqa: PLC0415
+    from ho_imaging.network.model_store import check_model  # noqa: PLC0415  (heavy)
 
-    if here:
-        choose_device(settings.device)
     name = settings.model
-    description = load_weights(Path(name) if os.sep in name else name)[0]
+    description = check_model(Path(name) if os.sep in name else name, device=settings.device if here else None)
     identity = description.identity
     if settings.site is not None:
         settings.site.check(identity)

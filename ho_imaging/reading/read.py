@@ -58,6 +58,7 @@ def read_radiograph(
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
     whole_range: bool = False,
+    never_clipped: bool = False,
 ) -> Radiograph:
     """Read one film as it is meant to be seen, bone bright.
 
@@ -76,6 +77,9 @@ def read_radiograph(
         Larger films are not read.
     whole_range
         Show all values of the film, whatever windows the file states.
+    never_clipped
+        Show all values where the view in use would hide part of the film (flag ``window_clips``). The flags of both
+        ways to show it are kept, with ``whole_range_used``.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def read_radiograph(
     if isinstance(source, str | PathLike):
         path = str(source)
     try:
-        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range)
+        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range, never_clipped=never_clipped)
     except HOImagingError as error:
         if error.path is None and path is not None:
             raise type(error)(error.message, path=path) from error
@@ -129,11 +133,19 @@ def _read(
     path: str | None,
     *,
     whole_range: bool,
+    never_clipped: bool,
 ) -> Radiograph:
     if isinstance(source, Dataset):
         whole, damaged = without_damaged(source)
         return radiograph_from_dataset(
-            whole, path=None, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+            whole,
+            path=None,
+            frame=frame,
+            voi=voi,
+            max_pixels=max_pixels,
+            damaged=damaged,
+            whole_range=whole_range,
+            never_clipped=never_clipped,
         )
     data = (
         source
@@ -156,7 +168,14 @@ def _read(
     dataset = open_dataset(data)
     damaged = drop_damaged(dataset)
     return radiograph_from_dataset(
-        dataset, path=path, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+        dataset,
+        path=path,
+        frame=frame,
+        voi=voi,
+        max_pixels=max_pixels,
+        damaged=damaged,
+        whole_range=whole_range,
+        never_clipped=never_clipped,
     )
 
 

@@ -106,7 +106,9 @@ def test_an_output_that_fails_costs_itself_alone(toy, analysis, tmp_path, caplog
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setattr("ho_imaging.outputs.registry.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"output coco needs pycocotools \(pip install \"ho-imaging\[exchange\]\"\)"):
+    with pytest.raises(
+        UsageError, match=r"output coco needs pycocotools \(install it with: pip install \"ho-imaging\[exchange\]\"\)"
+    ):
         choose("coco")
 
 
