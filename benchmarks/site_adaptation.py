@@ -29,7 +29,7 @@ from ho_imaging.findings.outline import filled, outlines
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.readings.decisions import MIMICS, Decision, ReviewStore
 from ho_imaging.readings.grounds import grounds_of
-from ho_imaging.results.folder import batch_results, default_store
+from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.export import export_reviews
@@ -227,7 +227,7 @@ def main() -> None:
     batch = work / "batch"
     # The films alone: the masks of the truth are pictures, too.
     run_batch(sorted(site.glob("*/film.dcm")), batch, options=BatchOptions(workers=0))
-    store, read = ReviewStore(default_store(batch)), 0
+    store, read = ReviewStore(OutputFolder(batch).reviews), 0
     for _, result in batch_results(batch):
         if result.status == "done":
             TruthfulReader(store, result, read_truth(Path(result.images[0].path or "").parent)).read()

@@ -18,10 +18,11 @@ from ho_imaging.findings import find_nodules, find_possible_nodules, highest_pro
 from ho_imaging.findings.nodules import Surroundings
 from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
 from ho_imaging.gate import check_anatomy, check_attributes, check_region
+from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
-from ho_imaging.reading import QualityFlag, Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
@@ -36,6 +37,7 @@ from ho_imaging.results.build import (
     severity_result,
     study_result,
 )
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.severity import FilmReading, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
@@ -242,7 +244,7 @@ class Analyzer:
         """
         for source in sources:
             if isinstance(source, str | PathLike) and not Path(source).exists():
-                raise ReadError("does not exist", path=source, remedy="check the path")
+                raise ReadError(Message("file_missing"), path=source)
         completeness = sources.completeness if isinstance(sources, StudyFilms) else None
         headers = film_headers(sources) if len(sources) > 1 or study_uid is not None else []
         wrong = _why_not_graded(headers, study_uid, None if accept_incomplete else completeness)
@@ -250,9 +252,9 @@ class Analyzer:
             return self._withheld(sources, study_uid, completeness, *wrong)
         images: list[ImageResult] = []
         films: list[FilmAnalysis] = []
-        warnings: list[str] = doubts(headers)
+        warnings: list[Message] = doubts(headers)
         if completeness is not None and not completeness.complete:
-            warnings.insert(0, f"Incomplete, and graded all the same: {'; '.join(completeness.reasons)}.")
+            warnings.insert(0, Message("graded_incomplete", reasons=completeness.reasons))
         left_out = copies(headers)
         for number, source in enumerate(sources):
             if number in left_out:
@@ -302,7 +304,7 @@ class Analyzer:
         ended = [self._not_done(source, number, None, status, error) for number, source in enumerate(sources)]
         uid = study_uid or next((study for _, _, study in ended if study is not None), "unknown")
         result = study_result(uid, [image for image, _, _ in ended], [], None, None, [], completeness=completeness)
-        return StudyAnalysis(result.model_copy(update={"reason": error.reason}), None, {})
+        return StudyAnalysis(result.model_copy(update={"reason": message_result(error.message)}), None, {})
 
     def _film(self, source: Source | ImageRef, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
         """Analyse one film; what goes wrong becomes its status and reason."""
@@ -320,7 +322,7 @@ class Analyzer:
             raise
         except Exception as error:  # whatever one film does to a library must not cost the others
             logger.debug("film %d", number, exc_info=True)
-            wrapped = ReadError(f"could not be processed ({type(error).__name__})", remedy="report it with -v's trace")
+            wrapped = ReadError(Message("internal_error", kind=type(error).__name__))
             return self._not_done(source, number, radiograph, Status.FAILED, wrapped)
         image = image_result(
             film.reading.prepared.radiograph,
@@ -332,23 +334,14 @@ class Analyzer:
 
     def _read(self, source: Source | ImageRef) -> Radiograph:
         """Read a film; one whose window hides part of it is looked at with all its values, and says so."""
-
-        def read(*, whole_range: bool) -> Radiograph:
-            return read_radiograph(
-                source,
-                region=self._region,
-                view=self._view,
-                laterality=self._laterality,
-                spacing_mm=self._spacing_mm,
-                whole_range=whole_range,
-            )
-
-        radiograph = read(whole_range=False)
-        if not any(flag.code == WINDOW_CLIPS for flag in radiograph.quality):
-            return radiograph
-        whole = read(whole_range=True)
-        said = [flag for flag in radiograph.quality if flag not in whole.quality]
-        return replace(whole, quality=(*whole.quality, *said, _WHOLE_RANGE_USED))
+        return read_radiograph(
+            source,
+            region=self._region,
+            view=self._view,
+            laterality=self._laterality,
+            spacing_mm=self._spacing_mm,
+            never_clipped=True,
+        )
 
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
         """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
@@ -384,12 +377,10 @@ class Analyzer:
         with stage("network"):
             showing = shown_wrongly(model, prediction, anatomy)
         if showing is not None:
-            shows = "a film" if anatomy.plan.scope is None else anatomy.plan.scope.shows
-            what = f"looks like {shows} only {showing.how}"
-            raise OutOfScopeError(what, path=radiograph.path, remedy=showing.remedy)
+            raise OutOfScopeError(showing, path=radiograph.path)
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
-            raise OutOfScopeError(scope.reason, path=radiograph.path, remedy=scope.remedy)
+            raise OutOfScopeError(scope.reason, path=radiograph.path)
         with stage("findings"):
             quality = film_quality(prepared, anatomy.scale.measured_mm)
             correction = model.description.quality_correction
@@ -411,7 +402,7 @@ class Analyzer:
         status: Status,
         error: HOImagingError,
     ) -> tuple[ImageResult, None, str | None]:
-        reason = error.reason
+        reason = error.message
         logger.info("%s: %s: %s", error.path or f"film {number}", status.value, reason)
         if radiograph is not None:
             return image_result(radiograph, status=status, reason=reason), None, radiograph.study_uid
@@ -419,7 +410,7 @@ class Analyzer:
         image = failed_image(sop_instance_uid=uid, series_uid=series, path=path, status=status, reason=reason)
         return image, None, study
 
-    def _rejected(self, path: str, status: Status, reason: str) -> StudyResult:
+    def _rejected(self, path: str, status: Status, reason: Message) -> StudyResult:
         from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415  (only for inputs in no study)
 
         uid = raster_uid(path.encode("utf-8", "surrogateescape"), "input")
@@ -462,8 +453,7 @@ def _why_not_graded(
         return Status.REFUSED, refusal
     if completeness is None or completeness.complete:
         return None
-    why = f"the study is incomplete: {'; '.join(completeness.reasons)}"
-    return Status.FAILED, ReadError(why, remedy="fetch it again, or grade what came with --accept-incomplete")
+    return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
 
 
 def _word(kind: type[_Word], given: str | None) -> _Word | None:
@@ -520,22 +510,18 @@ def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
     return None
 
 
-_WHOLE_RANGE_USED = QualityFlag(
-    "whole_range_used", "The film was analysed with all its values, not as the stated window shows it."
-)
-
 _GREYS_IN_DOUBT = {
-    WINDOW_CLIPS: "have its window corrected",
-    "window_misses": "have its window corrected",
-    "window_invalid": "have its window corrected",
-    "voi_lut_invalid": "have its VOI lookup table corrected",
-    "modality_lut_invalid": "have its Modality lookup table corrected",
-    "rescale_invalid": "have its rescale slope and intercept corrected",
-    "photometric_invalid": "have its Photometric Interpretation and Presentation LUT Shape corrected",
-    "polarity_statements_disagree": "have its Photometric Interpretation and Presentation LUT Shape corrected",
-    "transfer_syntax_wrong": "have its transfer syntax corrected",
-    "bits_stored_wrong": "have its Bits Stored corrected",
-    "pixel_description_invalid": "have the description of its pixels corrected",
+    WINDOW_CLIPS: Message("advice.window"),
+    "window_misses": Message("advice.window"),
+    "window_invalid": Message("advice.window"),
+    "voi_lut_invalid": Message("advice.voi_lut"),
+    "modality_lut_invalid": Message("advice.modality_lut"),
+    "rescale_invalid": Message("advice.rescale"),
+    "photometric_invalid": Message("advice.photometric"),
+    "polarity_statements_disagree": Message("advice.photometric"),
+    "transfer_syntax_wrong": Message("advice.transfer_syntax"),
+    "bits_stored_wrong": Message("advice.bits_stored"),
+    "pixel_description_invalid": Message("advice.pixel_description"),
 }
 """Quality flags that say that greys may not be what was meant, with what can be done."""
 
@@ -545,10 +531,12 @@ def _with_doubts(error: RefusedError, radiograph: Radiograph | None) -> RefusedE
     doubts = [flag for flag in radiograph.quality if flag.code in _GREYS_IN_DOUBT] if radiograph is not None else []
     if not doubts:
         return error
-    problem = "; ".join([error.problem, *dict.fromkeys(flag.message.rstrip(".") for flag in doubts)])
-    remedies = [*dict.fromkeys(_GREYS_IN_DOUBT[flag.code] for flag in doubts)]
-    remedy = ", or ".join([*remedies, *([error.remedy] if error.remedy else [])])
-    return type(error)(problem, path=error.path, remedy=remedy)
+    about = Message(
+        "greys_in_doubt",
+        doubts=tuple(dict.fromkeys(flag.message for flag in doubts)),
+        advice=tuple(dict.fromkeys(_GREYS_IN_DOUBT[flag.code] for flag in doubts)),
+    )
+    return type(error)(error.message.with_also(about), path=error.path)
 
 
 _SERIOUS = {
@@ -560,25 +548,25 @@ _SERIOUS = {
 }
 
 
-def _warnings(film: FilmAnalysis) -> list[str]:
+def _warnings(film: FilmAnalysis) -> list[Message]:
     """Return what a reader of the study must know first; the full list of flags stands with each film."""
     radiograph = film.reading.prepared.radiograph
     found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
     found += [flag.message for flag in resolution_flags(film.reading.quality)]
     stated = radiograph.laterality
     anatomy = film.reading.anatomy
-    landmark, limits = anatomy.plan.landmark, anatomy.plan.scope
+    landmark = anatomy.plan.landmark
     if anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
-        joint = "joint" if limits is None or limits.pair is None else limits.pair.joint
-        found.append(
-            f"{stated.source} says {stated.value}, but the film shows both {joint}s: each side is graded where it lies."
-        )
+        found.append(Message("sides_by_place", source=stated.source, side=stated.value))
     if anatomy.scale.basis is SpacingBasis.ANATOMICAL and landmark is not None:
         found.append(
-            f"Millimetres are scaled from the {landmark.words} ({landmark.diameter_mm:.0f} mm assumed): "
-            f"take them as +- {landmark.scale_sd:.0%}.".replace("%", " %")
+            Message(
+                "mm_from_heads",
+                landmarks=landmark.words,
+                diameter_mm=landmark.diameter_mm,
+                percent=100.0 * landmark.scale_sd,
+            )
         )
     elif anatomy.scale.is_assumed:
-        name = "landmark" if landmark is None else landmark.structure.value.replace("_", " ")
-        found.append(f"No believable spacing and no {name} to scale by: sizes are in pixels only.")
+        found.append(Message("no_spacing") if landmark is None else Message("no_mm", landmark=landmark.structure))
     return found

@@ -19,8 +19,11 @@ from typing import Any
 from ho_imaging.batch.pool import MOST_DEATHS_ALONE, Died, given_up
 from ho_imaging.batch.work import Job, Outcome, WorkFunction
 from ho_imaging.errors import HOImagingError, ModelError, UsageError
+from ho_imaging.extras import missing_extra
+from ho_imaging.files.atomic import write_bytes
+from ho_imaging.messages import Message
 from ho_imaging.pipeline import LOADING
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import OutputFolder
 from ho_imaging.stopwatch import observed
 
 __all__ = ["Cluster", "check_address"]
@@ -39,7 +42,7 @@ class Cluster:
         try:
             from distributed import Client  # noqa: PLC0415  (an extra)
         except ImportError as error:
-            raise UsageError("needs Dask", remedy="pip install ho-imaging[dask]") from error
+            raise missing_extra(error, "dask", "--dask") from error
         try:
             self._client = _untyped(Client)(address, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:
@@ -131,7 +134,7 @@ class Cluster:
             return None
         except Exception as error:  # whatever ends one study on a cluster must not cost the others
             logger.debug("a task failed", exc_info=True)
-            return Died(f"its worker died ({type(error).__name__})")
+            return Died(Message("died.worker_kind", kind=type(error).__name__))
         return outcome
 
     def close(self) -> None:
@@ -153,7 +156,7 @@ def _model_files(name: str) -> dict[str, bytes]:
 
 def _mark(job: Job) -> Path:
     """Return the file that tells how often a study was begun: the scheduler does not."""
-    return Path(job.out_dir) / "studies" / folder_name(job.study.study_uid) / ".trying"
+    return OutputFolder(Path(job.out_dir)).study(job.study.study_uid).mark
 
 
 def _times_begun(job: Job, trial: str) -> int:
@@ -171,7 +174,7 @@ def _cannot_start(died: Died) -> HOImagingError:
 def _work(function: WorkFunction, job: Job, model: Mapping[str, bytes], trial: str, *, alone: bool) -> Outcome | Died:
     """Do one study on a worker, unless it was begun in this trial and its worker died, alone a few times."""
     begun = _times_begun(job, trial)
-    died = Died("its worker died")
+    died = Died(Message("died.worker"))
     if begun and not alone:
         return died
     if begun >= MOST_DEATHS_ALONE:
@@ -206,9 +209,7 @@ def _model_here(name: str, shipped: Mapping[str, bytes]) -> str:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file, data in shipped.items():
         if not (folder / file).exists():
-            part = folder / f"{file}.{os.getpid()}.part"
-            part.write_bytes(data)
-            part.replace(folder / file)
+            write_bytes(folder / file, data)
     return str(folder)
 
 

@@ -17,10 +17,13 @@ from typing import IO, Any, NamedTuple
 
 from ho_imaging.batch.work import Outcome
 from ho_imaging.errors import UsageError, WriteError
+from ho_imaging.files.output_names import LOCK_SUFFIX
 from ho_imaging.files.path_text import path_text
+from ho_imaging.messages import Message
 from ho_imaging.reading import Rejected
+from ho_imaging.results.messages import message_result, read_message
 
-__all__ = ["Ledger", "StudyState", "hold_folder", "ledger_files"]
+__all__ = ["Ledger", "StudyState", "hold_folder"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS studies (
@@ -37,6 +40,12 @@ CREATE TABLE IF NOT EXISTS studies (
     run INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS files (study_uid TEXT PRIMARY KEY, paths BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS outputs (
+    study_uid TEXT NOT NULL,
+    output TEXT NOT NULL,
+    problem TEXT,
+    PRIMARY KEY (study_uid, output)
+);
 CREATE TABLE IF NOT EXISTS rejected (path TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, run INTEGER);
 CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, about TEXT NOT NULL);
 """
@@ -52,6 +61,9 @@ UPDATE studies SET state = 'pending' WHERE state = 'failed' AND (
 
 _LEFT_OUT = 0
 """Stands for the run of a study that no run finds any more; runs count from 1."""
+
+
+_NO_REASON = Message("image_not_found")
 
 
 class StudyState(NamedTuple):
@@ -79,7 +91,7 @@ def hold_folder(out_dir: Path, name: str) -> Iterator[None]:
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        stream: IO[str] = (out_dir / f"{name}.lock").open("a+", encoding="ascii")
+        stream: IO[str] = (out_dir / f"{name}{LOCK_SUFFIX}").open("a+", encoding="ascii")
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
@@ -104,11 +116,6 @@ def hold_folder(out_dir: Path, name: str) -> Iterator[None]:
                 f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
             ) from error
         yield
-
-
-def ledger_files(out_dir: Path) -> list[Path]:
-    """Give the ledgers of a folder: one, or one a shard."""
-    return sorted(out_dir.glob("ledger*.sqlite"))
 
 
 class Ledger:
@@ -183,7 +190,7 @@ class Ledger:
             db.execute("DELETE FROM rejected")
             db.executemany(
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
-                [(path_text(item.path), item.status.value, item.reason, self.run) for item in rejected],
+                [(path_text(item.path), item.status.value, _kept(item.reason), self.run) for item in rejected],
             )
 
     def start(self, study_uid: str) -> None:
@@ -222,7 +229,7 @@ class Ledger:
                 "rows = ? WHERE study_uid = ?",
                 (
                     outcome.status,
-                    outcome.reason,
+                    None if outcome.reason is None else _kept(outcome.reason),
                     int(outcome.again),
                     outcome.seconds,
                     _now(),
@@ -231,6 +238,23 @@ class Ledger:
                     outcome.study_uid,
                 ),
             )
+            # Those of an earlier result went with it.
+            db.execute("DELETE FROM outputs WHERE study_uid = ?", (outcome.study_uid,))
+            db.executemany(
+                "INSERT INTO outputs VALUES (?, ?, NULL)", [(outcome.study_uid, output) for output in outcome.outputs]
+            )
+
+    def note_output(self, study_uid: str, output: str, problem: str | None = None) -> None:
+        """Note that an output of a study was written, or why not; of all studies together under an empty UID."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", (study_uid, output, problem))
+
+    def outputs(self) -> dict[str, set[str]]:
+        """Return the outputs that were written, by study; those of all studies together under an empty UID."""
+        found: dict[str, set[str]] = {}
+        for uid, output in self._db.execute("SELECT study_uid, output FROM outputs WHERE problem IS NULL"):
+            found.setdefault(uid, set()).add(output)
+        return found
 
     def files(self) -> Iterator[tuple[str, list[str]]]:
         """Give each study that stands and its files, as the last run that found it saw them."""
@@ -251,15 +275,16 @@ class Ledger:
             yield {
                 "study_uid": uid,
                 "state": state,
-                "reason": reason,
+                "reason": read_message(reason),
                 "finished": finished,
                 "seconds": seconds,
                 **(json.loads(rows) if rows else {}),
             }
 
-    def rejected(self) -> list[tuple[str, str, str]]:
-        """Give the path, status and reason of every input that is in no study."""
-        return list(self._db.execute("SELECT path, status, reason FROM rejected ORDER BY path"))
+    def rejected(self) -> list[tuple[str, str, Message]]:
+        """Return the path, status and reason of every input that is in no study."""
+        query = "SELECT path, status, reason FROM rejected ORDER BY path"
+        return [(path, status, read_message(kept) or _NO_REASON) for path, status, kept in self._db.execute(query)]
 
     def about(self) -> dict[str, Any]:
         """Give what was noted of the last run."""
@@ -281,6 +306,10 @@ class Ledger:
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
+
+
+def _kept(message: Message) -> str:
+    return message_result(message).model_dump_json()
 
 
 def _now() -> str:

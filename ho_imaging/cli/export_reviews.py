@@ -7,13 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+from ho_imaging.cli.common import add_out_argument
+
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the --out of an earlier ho-imaging analyze")
-    parser.add_argument("--out", required=True, type=Path, metavar="SITE", help="folder to export to")
+    add_out_argument(parser, "ho_site", "folder to export to")
     parser.add_argument("--store", type=Path, metavar="DIR", help="folder of decisions (default: DIR/reviews)")
     parser.add_argument(
         "--reader", action="append", dest="readers", metavar="NAME", help="only this reader's; may be repeated"
@@ -45,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--test-share", type=float, default=0.0, metavar="S", help="of patients, to evaluate on (default: %(default)s)"
     )
     parser.add_argument("--dicom", action="store_true", help="write segmentations and reports, too")
+    parser.add_argument(
+        "--deidentify", type=Path, metavar="KEY", help="name nobody: pseudonyms by the site's key in this file, which "
+        "is made where there is none and stays at the site",
+    )  # fmt: skip
+    parser.add_argument(
+        "--burned-in", action="store_true",
+        help="with --deidentify, also films whose header says that text is burned into the picture: look at them first",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         val_share=options.val_share,
         test_share=options.test_share,
         dicom=options.dicom,
+        deidentify_key=options.deidentify,
+        burned_in=options.burned_in,
     )
     sys.stdout.write(json.dumps(summary.to_dict(), indent=2) + "\n")
     return 1 if summary.left_out else 0

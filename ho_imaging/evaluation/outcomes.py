@@ -13,10 +13,11 @@ from ho_imaging.errors import ReadError
 from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
+from ho_imaging.messages import Message
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import folder_name, read_result
+from ho_imaging.results.folder import OutputFolder, read_result
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Side, Status
 
@@ -66,7 +67,7 @@ class FilmOutcome:
     label: FilmLabel
     ho: HO | None
     status: str
-    reason: str | None
+    reason: Message | None
     size_px: int | None = None
     score: float | None = None
     side_scores: Mapping[Side, float] | None = None
@@ -103,9 +104,10 @@ def film_outcomes(films: Sequence[LabelledFilm], batch_dir: Path) -> list[FilmOu
 
 def _ended(batch_dir: Path) -> dict[str, dict[str, Any]]:
     """Return each study's row of the ledger."""
-    if not (batch_dir / "ledger.sqlite").is_file():  # no film could be analysed
+    path = OutputFolder(batch_dir).ledger()
+    if not path.is_file():  # no film could be analysed
         return {}
-    ledger = Ledger(batch_dir / "ledger.sqlite")
+    ledger = Ledger(path)
     try:
         return {row["study_uid"]: row for row in ledger.rows()}
     finally:
@@ -125,13 +127,15 @@ def _outcome(
     row = ended.get(image.study_uid, {"state": "pending", "reason": None})
     inputs = [item for item in row.get("inputs", ()) if item["sop_instance_uid"] == image.sop_instance_uid]
     status = inputs[0]["status"] if inputs else str(row["state"])
-    reason = inputs[0]["reason"] if inputs else row["reason"]
-    folder = batch_dir / "studies" / folder_name(image.study_uid)
-    result = _read(folder / "result.json")
+    reason = row["reason"]
+    folder = OutputFolder(batch_dir).study(image.study_uid)
+    result = _read(folder.result)
     about = None if result is None else _image_of(result, image.sop_instance_uid)
     if result is None or about is None or status != Status.DONE:
         if status == Status.DONE:
-            status, reason = "failed", "its result cannot be read (run again with --retry-failed)"
+            status, reason = "failed", Message("result_unreadable")
+        elif about is not None and about.reason is not None:
+            reason = about.reason.message
         size = _size_in_header(image) if about is None or about.rows is None else _size(about)
         return FilmOutcome(
             film.path, film.name, image.sop_instance_uid, film.label, film.label.ho, status, reason, size
@@ -150,7 +154,7 @@ def _outcome(
         side_scores={Side(side): p for side, p in about.highest_ho_probability_by_side.items()},
         outlines=tuple(_outlined(finding, film.label.boxes, about) for finding in found),
         grades=tuple(_pairs(film.label, result, image.sop_instance_uid)),
-        folder=folder,
+        folder=folder.path,
     )
 
 

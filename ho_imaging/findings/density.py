@@ -16,6 +16,8 @@ _RING_PX = (2, 7)
 """A surround starts and ends so many prepared pixels outside a mask."""
 _APART_PX = 2
 """Cells so near to a nodule are not taken for soft tissue."""
+_FROM_METAL_PX = 3
+"""Cortex nearer to metal is not measured."""
 _LEAST_CELLS = 20
 _CORTEX_PERCENTILE = 90.0
 """Along a bone the brightest tenth is cortex seen edge on."""
@@ -99,7 +101,8 @@ def _cortex_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple
     soft = anatomy.masks[Structure.BODY] & valid & ~solid
     if plan.cortex is None:
         return np.zeros(implant.shape, dtype=bool), soft
-    cortex = anatomy.masks[plan.cortex] & ~ndimage.binary_dilation(implant, iterations=3)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    cortex = anatomy.masks[plan.cortex] & (cv2.dilate(implant.astype(np.uint8), cross, iterations=_FROM_METAL_PX) == 0)
     for bone in plan.bone_structures:
         if bone is not plan.cortex:
             cortex &= ~anatomy.masks[bone]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.gate.sockets import heads_of
+from ho_imaging.messages import Message
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.regions import Pair
 from ho_imaging.vocabulary import Structure, View
@@ -20,7 +21,7 @@ LATERAL = frozenset({View.LATERAL, View.CROSS_TABLE_LATERAL, View.AXIAL})
 """Views on which one joint may lie in front of the other, and femurs beside their sockets."""
 
 
-def why_no_adult(prediction: Prediction, anatomy: Anatomy, pair: Pair) -> str | None:
+def why_no_adult(prediction: Prediction, anatomy: Anatomy, pair: Pair) -> Message | None:
     """Return why the joints are not those of an adult, or ``None``.
 
     Parameters
@@ -47,18 +48,15 @@ def why_no_adult(prediction: Prediction, anatomy: Anatomy, pair: Pair) -> str | 
             if ratio < least or (
                 len(natural) == len(heads) and ratio > most and not _is_adult_distance(prediction, apart, pair)
             ):
-                return f"shows joints that are not in an adult's proportions (distance {ratio:.1f} head diameters)"
+                return Message("joints_not_adult", ratio=ratio)
         if len(heads) == 1 and whole:
             in_heads = float(anatomy.masks[first].sum()) / (2.0 * whole[0].radius) ** 2
             if in_heads > pair.most_first_bone:
-                return (
-                    f"shows a head too small for its {first.value}, as a child's is "
-                    f"({in_heads:.0f} squares of its diameter)"
-                )
+                return Message("head_too_small", bone=first, squares=in_heads)
     mask = anatomy.masks[plan.landmark.structure]
     solid = anatomy.masks[second] | anatomy.masks[Structure.IMPLANT]
     if mask.any() and float(solid[mask].mean()) < pair.least_cover:
-        return f"shows {plan.landmark.words} that are not bone: a child's {pair.joint}, or no {pair.joint} at all"
+        return Message("heads_not_bone", landmarks=plan.landmark.words, joint=pair.joint)
     return None
 
 

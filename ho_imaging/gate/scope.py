@@ -17,6 +17,7 @@ from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.gate.proportions import LATERAL, why_no_adult
 from ho_imaging.gate.sockets import heads_of, sits_in_socket
+from ho_imaging.messages import Message
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.regions import ScopeLimits, is_read
@@ -29,18 +30,16 @@ _LEAST_BODY_SHARE = 0.10
 _CLEAR = 2.0
 """A limb that the network doubts shows its bone in one piece of so many times the least area."""
 
-_STATE_REGION = "if it shows a hip, thigh, knee or residual limb, state the region (region=, --region)"
-_CHECK_REGION = "check the region that was stated, or leave the film out"
-_NO_CHILDREN = "leave it out: the model was made for adults"
+_STATE_REGION = Message("advice.state_region")
+_CHECK_REGION = Message("advice.check_region")
 
 
 @dataclass(frozen=True)
 class ScopeReading:
-    """What the gate decided by; ``reason`` is ``None`` for a film in scope, ``remedy`` what its user can do."""
+    """What the gate decided by; ``reason`` is ``None`` for a film in scope."""
 
-    reason: str | None
+    reason: Message | None
     scope_probability: float | None
-    remedy: str = ""
 
 
 def check_attributes(radiograph: Radiograph) -> None:
@@ -55,10 +54,7 @@ def check_attributes(radiograph: Radiograph) -> None:
     region = radiograph.region
     if not is_read(region.value):
         raise OutOfScopeError(
-            f"shows {region.value.value.replace('_', ' ')} by its {region.source}; the model reads hips, pelves, "
-            "thighs and knees",
-            path=radiograph.path,
-            remedy="leave it out, or pass region= if the file is wrong",
+            Message("region_not_read", region=region.value, source=region.source), path=radiograph.path
         )
 
 
@@ -83,9 +79,8 @@ def check_region(radiograph: Radiograph, regions: Collection[Region], model: str
     region = radiograph.region
     if region.value not in regions:
         raise OutOfScopeError(
-            f"shows {region.value.value.replace('_', ' ')} by its {region.source}; the model {model} does not read it",
+            Message("region_not_of_model", region=region.value, source=region.source, model=model),
             path=radiograph.path,
-            remedy="use a model that was made for the region, or pass region= if the file is wrong",
         )
 
 
@@ -112,40 +107,37 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
     limits = anatomy.plan.scope
     probability = prediction.scope_probability
     if limits is None:
-        return ScopeReading("shows a region whose films are not read", probability, _CHECK_REGION)
+        region = prediction.prepared.radiograph.region
+        return ScopeReading(Message("region_not_read", region=region.value, source=region.source), probability)
     advice = _CHECK_REGION if limits.is_definite else _STATE_REGION
     doubted = probability is not None and scope_threshold > 0.0 and probability < scope_threshold
     if doubted and not _is_beyond_doubt(prediction, anatomy, limits):
-        asked = f"probability {probability:.2f}, {scope_threshold:.2f} is asked for"
-        return ScopeReading(f"does not look like {limits.shows} ({asked})", probability, advice)
+        reason = Message(
+            "not_like_region", regions=limits.shows, probability=probability, needed=scope_threshold, advice=advice
+        )
+        return ScopeReading(reason, probability)
     valid = prediction.prepared.valid
     if not valid.any() or anatomy.masks[Structure.BODY][valid].mean() < _LEAST_BODY_SHARE:
-        reason = "shows too little of a body: blank, shuttered or exposed wrongly"
-        return ScopeReading(reason, probability, "give the whole film as it was exposed")
+        return ScopeReading(Message("body_missing"), probability)
     for structure, least_mm2 in limits.least_bone_mm2:
         if _area_mm2(anatomy, _bone(anatomy, structure)) < least_mm2:
-            return ScopeReading(f"shows no {structure.value} that could be recognised", probability, advice)
+            return ScopeReading(Message("bone_missing", bone=structure, advice=advice), probability)
     return _check_joints(prediction, anatomy, limits) if limits.pair is not None else ScopeReading(None, probability)
 
 
 def _check_joints(prediction: Prediction, anatomy: Anatomy, limits: ScopeLimits) -> ScopeReading:
-    """Judge by the joints: whether they are there, sit in sockets and are those of an adult."""
+    """Judge by the joints: they are there, sit in sockets and are those of an adult."""
     probability, pair = prediction.scope_probability, limits.pair
     if pair is None or not anatomy.plan.opposing:
         return ScopeReading(None, probability)
     first, second = anatomy.plan.opposing
     if not anatomy.joints and (anatomy.scale.is_assumed or limits.needs_joint):
-        remedy = "give the pixel spacing (spacing_mm=, --spacing)" if limits.is_definite else _STATE_REGION
-        reason = f"shows no {pair.joint} joint, and nothing says that it is a {pair.joint} or how large it is"
-        return ScopeReading(reason, probability, remedy)
+        advice = Message("advice.state_spacing") if limits.is_definite else _STATE_REGION
+        return ScopeReading(Message("joint_missing", joint=pair.joint, advice=advice), probability)
     if not limits.is_definite and not has_a_socket(prediction, anatomy):
-        reason = (
-            f"shows no {pair.joint} joint: what looks like a head does not lie between a {first.value} above and a "
-            f"{second.value} below"
-        )
-        return ScopeReading(reason, probability, _STATE_REGION)
-    why = why_no_adult(prediction, anatomy, pair)
-    return ScopeReading(why, probability, "" if why is None else _NO_CHILDREN)
+        reason = Message("socket_missing", joint=pair.joint, above=first, below=second, advice=_STATE_REGION)
+        return ScopeReading(reason, probability)
+    return ScopeReading(why_no_adult(prediction, anatomy, pair), probability)
 
 
 def _is_beyond_doubt(prediction: Prediction, anatomy: Anatomy, limits: ScopeLimits) -> bool:

@@ -1,4 +1,7 @@
-"""Write results for others: pictures, tables, pages, reports, DICOM objects, FHIR."""
+"""Write results for others: DICOM objects, FHIR, pictures, reports, tables, and formats of annotation tools.
+
+`names` lists the outputs, `write` writes one. `to_dicom` and `to_fhir` return objects in memory.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ho_imaging.outputs.dicom.write import to_dicom
     from ho_imaging.outputs.fhir import to_fhir
+    from ho_imaging.outputs.registry import Needs, Option, Output, Per, Source, names, write
 
-__all__ = ["to_dicom", "to_fhir"]
+__all__ = ["Needs", "Option", "Output", "Per", "Source", "names", "to_dicom", "to_fhir", "write"]
 
-_HOME = {"to_dicom": "dicom.write", "to_fhir": "fhir"}
+_HOME = dict.fromkeys(__all__, "registry") | {"to_dicom": "dicom.write", "to_fhir": "fhir"}
 
 
 def __getattr__(name: str) -> object:

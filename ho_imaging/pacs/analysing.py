@@ -13,14 +13,15 @@ import pydicom
 
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction
+from ho_imaging.files.atomic import sync_folder
+from ho_imaging.files.output_names import DICOM_FOLDER
 from ho_imaging.pacs.config import ServeConfig
-from ho_imaging.pacs.disk import SpoolFullError, sync_folder
+from ho_imaging.pacs.disk import SpoolFullError
 from ho_imaging.pacs.room import Room
 from ho_imaging.pacs.spool import Spool
 from ho_imaging.reading import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import DICOM_FOLDER
 
 __all__ = ["Analysing"]
 
@@ -107,13 +108,13 @@ class Analysing:
         if outcome.status == "stopped":
             self._spool.put_back(uid)
             if not self._stopping.is_set():
-                self.not_written = outcome.reason
+                self.not_written = None if outcome.reason is None else str(outcome.reason)
                 logger.error("study %s waits: %s", uid, outcome.reason, extra={"study": uid})
                 if not self._spool.find_room():
                     self._stopping.wait(_NOT_WRITTEN_PAUSE_S)
             return
         self.not_written = None
-        status, reason = outcome.status, outcome.reason
+        status, reason = outcome.status, None if outcome.reason is None else str(outcome.reason)
         objects = [] if status != "done" else self._objects(uid)
         if status == "done" and not objects:
             # Nobody would ever see the result.

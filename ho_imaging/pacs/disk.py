@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import threading
 from pathlib import Path
 
 from ho_imaging.errors import HOImagingError
-from ho_imaging.results.folder import folder_name
+from ho_imaging.files.atomic import sync_folder, write_bytes
+from ho_imaging.results.folder import OutputFolder
 
 __all__ = [
     "Reserve",
@@ -19,7 +19,6 @@ __all__ = [
     "free_bytes",
     "is_full",
     "results_folder",
-    "sync_folder",
     "write_durably",
 ]
 
@@ -86,28 +85,17 @@ def is_full(error: OSError) -> bool:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that it is there, whole, after a power cut: data to disk, then its name."""
+    """Write a file into a folder that may be new, so that both are there, whole, after a power cut.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
+
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)  # half of it, on a full disk
-    sync_folder(path.parent)
+    write_bytes(path, data, durable=True)
     sync_folder(path.parent.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def delete(place: Path) -> list[str]:
@@ -131,4 +119,4 @@ def file_name(uid: str) -> str:
 
 def results_folder(folder: Path, study_uid: str) -> Path:
     """Return the folder of a spool that the analysis of a study writes to."""
-    return folder / "out" / "studies" / folder_name(study_uid)
+    return OutputFolder(folder / "out").study(study_uid).path

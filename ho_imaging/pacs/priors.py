@@ -14,22 +14,20 @@ import pydicom
 
 from ho_imaging.batch.work import Job, Outcome, work
 from ho_imaging.errors import HOImagingError
+from ho_imaging.files.atomic import writing
+from ho_imaging.files.output_names import COMPARED, DICOM_FOLDER
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, Priors
 from ho_imaging.pacs.fetch import Archive, DicomwebArchive, DimseArchive
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading.identity import PatientIdentity, difference
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.folder import DICOM_FOLDER
 
 if TYPE_CHECKING:
     from ho_imaging.progression.studies import Comparison
 
-__all__ = ["COMPARISON", "Candidate", "WorkWithPriors", "candidates"]
+__all__ = ["Candidate", "WorkWithPriors", "candidates"]
 
 logger = logging.getLogger(__name__)
-
-COMPARISON = "comparison"
-"""Folder of a study's comparison, beside its result."""
 
 _DAYS_A_YEAR = 365.25
 _WILDCARDS = re.compile(r"[*?\\]")
@@ -141,7 +139,7 @@ def _write(job: Job, comparison: Comparison, folder: Path) -> None:
     from ho_imaging.outputs.comparison_picture import write_comparison  # noqa: PLC0415
     from ho_imaging.pacs.comparison_report import comparison_report  # noqa: PLC0415  (highdicom is slow to load)
 
-    write_comparison(comparison, folder / COMPARISON)
+    write_comparison(comparison, folder / COMPARED)
     films = {image.sop_instance_uid: image.path for image in job.study.images}
     shown = [uid for uid in comparison.studies[-1].films if uid in films]
     sources = [pydicom.dcmread(films[uid], stop_before_pixels=True) for uid in shown]
@@ -149,5 +147,5 @@ def _write(job: Job, comparison: Comparison, folder: Path) -> None:
     place = folder / DICOM_FOLDER
     place.mkdir(exist_ok=True)
     name = f"sr-{report.SOPInstanceUID}.dcm"
-    report.save_as(place / f"{name}.part", enforce_file_format=True)
-    (place / f"{name}.part").replace(place / name)
+    with writing(place / name) as part:
+        report.save_as(part, enforce_file_format=True)

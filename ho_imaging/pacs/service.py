@@ -276,9 +276,7 @@ def _settings(config: ServeConfig, site: Site | None) -> Settings:
         model=analysis.model,
         site=site,
         device=analysis.device,
-        dicom=True,
-        dicom_probability=analysis.probability,
-        dicom_anatomy=analysis.anatomy,
+        outputs=("dicom" + ":probability" * analysis.probability + ":anatomy" * analysis.anatomy,),
     )
 
 

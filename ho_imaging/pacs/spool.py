@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
 
+from ho_imaging.errors import HOImagingError
 from ho_imaging.pacs.disk import Reserve, SpoolFullError, file_name, free_bytes, results_folder, write_durably
 from ho_imaging.pacs.ledger import LEDGER, Ledger, usable
 from ho_imaging.pacs.outbox import Outbox
@@ -176,9 +177,8 @@ class Spool:
         try:
             write_durably(self.folder / file, data)
         except OSError as error:
-            raise SpoolFullError(
-                f"cannot be written: {error.strerror}", path=self.folder, remedy="make room on the disk"
-            ) from error
+            why = error.problem if isinstance(error, HOImagingError) else f"cannot be written: {error.strerror}"
+            raise SpoolFullError(why, path=self.folder, remedy="make room on the disk") from error
 
     def _note(
         self,

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
+from ho_imaging.messages import Message
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.dicom import (
     MAX_FILE_BYTES,
@@ -57,6 +58,7 @@ def read_radiograph(
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
     whole_range: bool = False,
+    never_clipped: bool = False,
 ) -> Radiograph:
     """Read one film as it is meant to be seen, bone bright.
 
@@ -75,6 +77,9 @@ def read_radiograph(
         Larger films are not read.
     whole_range
         Show all values of the film, whatever windows the file states.
+    never_clipped
+        Show all values where the view in use would hide part of the film (flag ``window_clips``). The flags of both
+        ways to show it are kept, with ``whole_range_used``.
 
     Raises
     ------
@@ -91,18 +96,18 @@ def read_radiograph(
     if isinstance(source, str | PathLike):
         path = str(source)
     try:
-        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range)
+        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range, never_clipped=never_clipped)
     except HOImagingError as error:
         if error.path is None and path is not None:
-            raise type(error)(error.problem, path=path, remedy=error.remedy) from error
+            raise type(error)(error.message, path=path) from error
         raise
     if spacing_mm is not None:
         check_spacing(spacing_mm)
         longest_mm = max(size * pitch for size, pitch in zip(radiograph.pixels.shape, spacing_mm, strict=True))
         if longest_mm > LARGEST_EXTENT_MM:
+            row_mm, column_mm = spacing_mm
             raise TooLargeError(
-                f"would be {longest_mm / 1000.0:.1f} m long with spacing_mm {tuple(spacing_mm)}",
-                remedy="give row and column in mm",
+                Message("spacing_too_large", length_m=longest_mm / 1000.0, row_mm=row_mm, column_mm=column_mm)
             )
         spacing = Spacing(float(spacing_mm[0]), float(spacing_mm[1]), SpacingBasis.ASSUMED, "caller")
         radiograph = replace(radiograph, spacing=spacing)
@@ -128,11 +133,19 @@ def _read(
     path: str | None,
     *,
     whole_range: bool,
+    never_clipped: bool,
 ) -> Radiograph:
     if isinstance(source, Dataset):
         whole, damaged = without_damaged(source)
         return radiograph_from_dataset(
-            whole, path=None, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+            whole,
+            path=None,
+            frame=frame,
+            voi=voi,
+            max_pixels=max_pixels,
+            damaged=damaged,
+            whole_range=whole_range,
+            never_clipped=never_clipped,
         )
     data = (
         source
@@ -140,7 +153,7 @@ def _read(
         else _bytes_of(Path(source.path if isinstance(source, ImageRef) else source))
     )
     if not data:
-        raise ReadError("is empty", remedy="send the file again")
+        raise ReadError(Message("file_empty"))
     kind = kind_of(data[:256])
     if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
         if voi is not None:
@@ -149,13 +162,20 @@ def _read(
 
         return radiograph_from_raster(data, kind, path=path, frame=frame, max_pixels=max_pixels)
     if kind is FileKind.PACKED:
-        raise NotARadiographError("is packed", remedy="unpack it")
+        raise NotARadiographError(Message("file_packed"))
     if kind is FileKind.OTHER:
-        raise NotARadiographError("is not an image file", remedy="give DICOM, PNG, JPEG or TIFF")
+        raise NotARadiographError(Message("file_of_other_kind"))
     dataset = open_dataset(data)
     damaged = drop_damaged(dataset)
     return radiograph_from_dataset(
-        dataset, path=path, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+        dataset,
+        path=path,
+        frame=frame,
+        voi=voi,
+        max_pixels=max_pixels,
+        damaged=damaged,
+        whole_range=whole_range,
+        never_clipped=never_clipped,
     )
 
 
@@ -165,11 +185,9 @@ def _bytes_of(path: Path) -> bytes:
         if path.is_dir():
             raise UsageError("is a folder", remedy="use discover or analyze for folders")
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
+            raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
         return path.read_bytes()
     except HOImagingError:
         raise
     except OSError as error:
-        raise ReadError(
-            f"cannot be read: {error.strerror or error}", remedy="check the path and your rights to it"
-        ) from error
+        raise ReadError(Message("file_unreadable", detail=error.strerror or type(error).__name__)) from error

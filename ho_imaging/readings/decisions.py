@@ -24,6 +24,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ho_imaging.errors import ReadError, UsageError, WriteError
+from ho_imaging.files.atomic import sync_folder, writing
 from ho_imaging.readings.grounds import ON_A_NODULE, Present, nodule_key
 from ho_imaging.readings.outlines import Outline, outline_shape
 from ho_imaging.results.folder import folder_name
@@ -320,11 +321,38 @@ class ReviewStore:
                 os.close(handle)
             if new:
                 for folder in (path.parent, self.folder, self.folder.parent):
-                    _sync_folder(folder)
+                    sync_folder(folder)
         except OSError as error:
             raise WriteError(
                 f"the decision could not be kept: {error.strerror}", path=path, remedy="check space and rights"
             ) from error
+
+    def keep_whole(self, decisions: Sequence[Decision]) -> Path:
+        """Keep all decisions of a reading that was made elsewhere, or none; return its file.
+
+        Raises
+        ------
+        UsageError
+            If the reader has decided something on the study already.
+        WriteError
+            If they could not be kept.
+
+        """
+        path = self.path(decisions[0].study_uid, decisions[0].reader)
+        if path.exists():
+            raise UsageError("has decisions of this reader already", path=path, remedy="give another reader")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with writing(path, durable=True) as part:
+                part.touch(mode=0o600)
+                part.write_text("".join(decision.to_line() for decision in decisions), encoding="utf-8")
+        except WriteError:
+            raise
+        except OSError as error:
+            raise WriteError(
+                f"the decisions could not be kept: {error.strerror}", path=path, remedy="check space and rights"
+            ) from error
+        return path
 
     def read(self, study_uid: str, reader: str | None = None) -> list[Decision]:
         """Read what one reader, or every reader, decided on a study, in the order of time; none where there is none.
@@ -365,14 +393,6 @@ def _reader_file(reader: str) -> str:
         return reader
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", reader)[:40].strip("_") or "reader"
     return f"{plain}-{hashlib.sha256(reader.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _decisions(path: Path) -> Iterator[Decision]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from ho_imaging.errors import ReadError
 from ho_imaging.readings.decisions import ReviewedFinding, ReviewedStudy
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines, read_bone_outlines
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.results.kept_reading import kept_reading, outlined_finding
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity import FilmReading, grade_study
@@ -70,9 +70,9 @@ class Regrader:
             return Proposal(side, None, why_not=_NOT_THE_SAME)
         found = self._graded(films, [nodule for nodule in state.findings if nodule.stands]).get(side)
         if found is None or found.grade is None:
-            why = "no film shows this side" if found is None else found.evidence.statement
+            why = "no film shows this side" if found is None else str(found.evidence.statement)
             return Proposal(side, None, why_not=_NO_GRADE.format(why=why))
-        return Proposal(side, found.grade, statement=found.evidence.statement)
+        return Proposal(side, found.grade, statement=str(found.evidence.statement))
 
     def _anatomy(self) -> list[FilmReading]:
         """Return every analysed film's anatomy; none where that of any is missing: it may be what a grade rests on."""
@@ -97,7 +97,7 @@ class Regrader:
             return bone_outlines(analysis.films[uid].reading, "" if model is None else model.sha256)
         if self._folder is None:
             return None
-        path = self._folder / f"{folder_name(uid)}{BONE_OUTLINES_SUFFIX}"
+        path = StudyFolder(self._folder).bone_outlines(uid)
         if not path.exists():
             return None
         try:

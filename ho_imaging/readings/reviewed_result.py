@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Finding
+from ho_imaging.messages import Message
 from ho_imaging.readings.readings import Nodule, Reading
 from ho_imaging.results.build import finding_result
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import (
     FindingResult,
@@ -88,7 +90,7 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
     if evidence.gap_ends_xy_px is not None and not spurs & kept:
         changed |= {"gap_mm": None, "gap_px": None, "gap_ends_xy_px": None, "gap_true_range_mm": None}
     if regraded:
-        changed["statement"] = f"Graded by {reading.reader}."
+        changed["statement"] = message_result(Message("graded_by", reader=reading.reader))
     update: dict[str, object] = {"score": score, "evidence": evidence.model_copy(update=changed)}
     system = system_named(side.system)
     word = None if system is None else system.category(grade, score)
@@ -102,7 +104,7 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
                 citation=system.citation,
                 definition_confirmed=system.confirmed,
                 grade=grade,
-                statement=f"Graded by {reading.reader}.",
+                statement=message_result(Message("graded_by", reader=reading.reader)),
             ),
         )  # fmt: skip
     return side.model_copy(update=update)

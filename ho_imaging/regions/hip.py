@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ho_imaging.regions.plan import Bone, Landmark, Pair, RegionPlan, ScopeLimits, Socket
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import Region, Structure
 
 __all__ = ["FEMUR_MM2", "HIP", "PELVIS", "UNSTATED"]
 
@@ -58,7 +58,7 @@ _HIPS = Pair(
 )
 
 _SCOPE = ScopeLimits(
-    shows="a hip or pelvis",
+    shows=(Region.HIP, Region.PELVIS),
     least_bone_mm2=((Structure.PELVIS, _PELVIS_MM2), (Structure.FEMUR, FEMUR_MM2)),
     pair=_HIPS,
     is_definite=True,
@@ -91,7 +91,7 @@ UNSTATED = replace(
     HIP,
     name="unstated",
     long_side_mm=400.0,
-    scope=replace(_SCOPE, shows="a hip, pelvis or thigh", is_definite=False, needs_joint=True),
+    scope=replace(_SCOPE, shows=(Region.HIP, Region.PELVIS, Region.THIGH), is_definite=False, needs_joint=True),
     site=None,
 )
 """Where no region is known the picture decides, by the rules of hips."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import Region, Structure
 
 __all__ = ["COMMON", "Bone", "Code", "Landmark", "Pair", "RegionPlan", "ScopeLimits", "Socket"]
 
@@ -139,7 +139,7 @@ class ScopeLimits:
     Attributes
     ----------
     shows
-        What a film of the region shows, as a reason names it.
+        What a film of the region shows, as a reason names it: regions.
     least_bone_mm2
         Bones that must show, each with its least projected area in mm2. An implant counts as the landmark's bone.
     pair
@@ -151,7 +151,7 @@ class ScopeLimits:
 
     """
 
-    shows: str
+    shows: tuple[Region, ...]
     least_bone_mm2: tuple[tuple[Structure, float], ...]
     pair: Pair | None
     is_definite: bool

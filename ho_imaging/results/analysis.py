@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ho_imaging.messages import Message
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import StudyResult
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ class StudyAnalysis:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     """The films that came as data sets."""
 
-    def with_warnings(self, warnings: Sequence[str]) -> StudyAnalysis:
+    def with_warnings(self, warnings: Sequence[Message]) -> StudyAnalysis:
         """Return the analysis with more warnings in its result."""
         if not warnings:
             return self
-        return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *warnings)}))
+        added = (message_result(warning) for warning in warnings)
+        return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *added)}))

@@ -24,7 +24,6 @@ from ho_imaging.severity.film import FilmReading
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = [
-    "BONE_OUTLINES_SUFFIX",
     "BONE_OUTLINES_VERSION",
     "DRAWN",
     "BoneOutlines",
@@ -35,9 +34,6 @@ __all__ = [
 ]
 
 BONE_OUTLINES_VERSION: Final = "2.0"
-
-BONE_OUTLINES_SUFFIX = ".bones.json"
-"""A film's file lies beside ``result.json`` under the film's name with this suffix."""
 
 _TOLERANCE_PX = 0.1
 """Outlines leave out points that are off a straight line by less than this, in prepared pixels (0.06 mm).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema_base import AxisEnds, NonNegative, Part, Probability, Score
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
@@ -16,7 +17,10 @@ _POSSIBLE = (
 _GRADE = "Grade in the system's own spelling, such as III; null where the image cannot carry one."
 _ALTERNATIVES = "Grades that may well be meant instead, most likely first; empty where the grade is clear."
 _PROBABILITIES = "Probability, 0 to 1, of each grade; they sum to one. Empty without a grade."
-_SCORE = "Burden score, 0 to 100 (see docs/severity.md); null without millimetres."
+_SCORE = (
+    "Burden score, 0 to 100 (see docs/severity.md); null without millimetres, and where nothing was found on an image "
+    "that cannot exclude ectopic bone."
+)
 _CATEGORY = "Severity in a word: none, mild, moderate or severe; null where nothing tells."
 
 
@@ -24,12 +28,12 @@ class EvidenceResult(Part):
     """Why a side has its grade."""
 
     sop_instance_uid: str | None = Field(description="The image that the grade was read from; null without one.")
-    statement: str = Field(description="The grade's reason as an English sentence.")
+    statement: MessageResult = Field(description="What the grade rests on, or why there is none.")
     finding_ids: tuple[str, ...] = Field(description="Ids of the findings of this side on that image.")
     joined_to: dict[Structure, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Ids of the findings that are joined to a bone, directly or through other findings, by the name of "
-        "the bone. An empty list: none is joined to it; a bone that is not named plays no part in the grade.",
+        "the bone. An empty list: none is joined to it. A bone that is not named was not looked at.",
     )
     gap_px: NonNegative | None = Field(
         description="Least distance between opposing bone surfaces outside the joint space in source pixels; null "
@@ -63,7 +67,7 @@ class SystemGradeResult(Part):
     grade: str | None = Field(description=_GRADE)
     alternatives: tuple[str, ...] = Field(default=(), description=_ALTERNATIVES)
     probabilities: dict[str, Probability] = Field(default_factory=dict, description=_PROBABILITIES)
-    statement: str = Field(description="The grade's reason as an English sentence.")
+    statement: MessageResult = Field(description="What the grade rests on, or why there is none.")
     possible: str | None = Field(default=None, description=_POSSIBLE)
 
 

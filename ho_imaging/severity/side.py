@@ -9,6 +9,7 @@ import numpy as np
 
 from ho_imaging.findings.finding import Finding
 from ho_imaging.findings.resolution import why_too_coarse
+from ho_imaging.messages import Message
 from ho_imaging.severity.burden import film_burden
 from ho_imaging.severity.certainty import SURE_CONFIDENCE, counted_nodules
 from ho_imaging.severity.film import FilmReading, SideView, has_measurable_joint, view_of_side
@@ -121,7 +122,7 @@ def _measure(view: SideView, arrangement: Arrangement) -> Measured:
 def _grade(
     system: System,
     view: SideView,
-    refusal: str | None,
+    refusal: Message | None,
     draws: Draws,
     arrangement: Arrangement,
     measured: Measured,
@@ -135,16 +136,16 @@ def _grade(
         grade = rule(arrangement, measured)
         if grade is not None:
             probabilities = grade_probabilities(draws, rule, system.grades)
-            statement = f"{system.title} {grade}."
+            statement = Message("grade_given", system=system.name, title=system.title, grade=grade)
             possible = None if with_all is None else rule(*with_all)
     if possible == grade:
         possible = None
     others = sorted(((p, g) for g, p in probabilities.items() if g != grade and p >= ALTERNATIVE_FROM), reverse=True)
     alternatives = tuple(other for _, other in others)
     if grade is not None and alternatives:
-        statement += f" {_between(grade, alternatives, probabilities)}"
+        statement = statement.with_also(_between(grade, alternatives, probabilities))
     if possible is not None:
-        statement += f" {_possible(possible)}"
+        statement = statement.with_also(_possible(possible))
         alternatives = alternatives if possible in alternatives else (*alternatives, possible)
     if grade is None and refusal is None and system.undecided:
         alternatives = system.undecided
@@ -161,18 +162,14 @@ def _grade(
     )
 
 
-def _possible(grade: str) -> str:
-    return (
-        f"A nodule that touches bone counts from a confidence of {SURE_CONFIDENCE:.2f}: "
-        f"if all that are outlined were ectopic bone the grade would be {grade}."
-    )
+def _possible(grade: str) -> Message:
+    return Message("possible_grade", confidence=SURE_CONFIDENCE, grade=grade)
 
 
-def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[str, float]) -> str:
+def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[str, float]) -> Message:
     named = sorted((grade, *alternatives), key=list(probabilities).index)
-    shares = ", ".join(f"{name} {probabilities[name]:.0%}" for name in named)
-    words = f"{', '.join(named[:-1])} and {named[-1]}"
-    return f"Between {words}, by what is known of outline and scale ({shares})."
+    shares = [Message("share.of_grade", grade=name, share=probabilities[name]) for name in named]
+    return Message("between_grades", grades=named, shares=shares)
 
 
 def _explained(
@@ -184,8 +181,8 @@ def _explained(
     said = system.explains(view, arrangement, gap, lead)
     likely = tuple(other for other in lead.alternatives if lead.probabilities.get(other, 0.0) >= ALTERNATIVE_FROM)
     if likely:
-        said += f" {_between(lead.grade, likely, lead.probabilities)}"
-    return replace(lead, statement=said if lead.possible is None else f"{said} {_possible(lead.possible)}")
+        said = said.with_also(_between(lead.grade, likely, lead.probabilities))
+    return replace(lead, statement=said if lead.possible is None else said.with_also(_possible(lead.possible)))
 
 
 def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None:
@@ -208,7 +205,7 @@ def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None
 
 
 def _evidence(
-    view: SideView, arrangement: Arrangement, gap: Gap | None, statement: str, left_out: Sequence[Finding]
+    view: SideView, arrangement: Arrangement, gap: Gap | None, statement: Message, left_out: Sequence[Finding]
 ) -> Evidence:
     findings = (*view.findings, *view.possible)
     on_first, on_second = (

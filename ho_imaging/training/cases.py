@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.simulation.scene import FRINGE_MM, VISIBLE_MM, Layer, Material, Scene, lay
 from ho_imaging.vocabulary import Laterality, Structure
 
@@ -253,10 +254,7 @@ def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None
     described["nodule_truth"] = described.pop("nodules", [])
     described |= case.info.model_dump(mode="json") | {"masks_version": MASKS_VERSION}
     # One entry alone: several are written in an order that changes from run to run.
-    metadata = {"case": json.dumps(described)}
-    part = path.with_suffix(".part")
-    part.write_bytes(save(tensors, metadata=metadata))
-    part.replace(path)
+    write_bytes(path, save(tensors, metadata={"case": json.dumps(described)}))
 
 
 def read_case_info(path: Path) -> CaseInfo:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.training.cases import BITS, IGNORE_BIT, MASK_BITS, MASKS_VERSION, MAX_SIDE, MIMIC_BIT, Split, read_bits
 from ho_imaging.training.films import Film
 from ho_imaging.vocabulary import Structure
@@ -76,9 +77,7 @@ def write_film(path: Path, reviewed: ReviewedFilm) -> None:
         "valid": np.ascontiguousarray(film.valid, dtype=np.uint8),
     }
     about = reviewed.info.model_dump(mode="json") | {"masks_version": MASKS_VERSION}
-    part = path.with_suffix(".part")
-    part.write_bytes(save(tensors, metadata={"film": json.dumps(about)}))
-    part.replace(path)
+    write_bytes(path, save(tensors, metadata={"film": json.dumps(about)}))
 
 
 def read_film(path: Path) -> ReviewedFilm:

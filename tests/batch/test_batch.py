@@ -29,6 +29,10 @@ WORKERS = """
 import os, time
 from pathlib import Path
 from ho_imaging.batch.work import Outcome
+from ho_imaging.messages import Message
+
+def told(text):
+    return Message("unclassified", problem=text, remedy="")
 
 def _note(job):
     with (Path(job.out_dir) / "tries.txt").open("a") as stream:
@@ -53,15 +57,15 @@ def hangs_on_03(job):
     return steady(job)
 
 def no_space(job):
-    return Outcome(job.study.study_uid, "stopped", "cannot be written: No space left on device")
+    return Outcome(job.study.study_uid, "stopped", told("cannot be written: No space left on device"))
 
 def fails(job):
     _note(job)
     row = {"study_uid": job.study.study_uid, "status": "failed"}
-    return Outcome(job.study.study_uid, "failed", "is damaged", rows={"study": row})
+    return Outcome(job.study.study_uid, "failed", told("is damaged"), rows={"study": row})
 
 def share_gone(job):
-    return Outcome(job.study.study_uid, "failed", "cannot be read", again=True)
+    return Outcome(job.study.study_uid, "failed", told("cannot be read"), again=True)
 """
 
 
@@ -134,8 +138,11 @@ def test_a_changed_file_setting_or_lost_result_is_done_again_and_nothing_else(fi
     next(out.glob("studies/*/result.json")).unlink()
     assert run_batch([films], out, CHEST, BatchOptions(workers=0), function=functions.steady).analysed == 1
     keep_results(out)
-    other = Settings(region="chest", masks=True)
+    other = Settings(region="hand")
     assert run_batch([films], out, other, BatchOptions(workers=0), function=functions.steady).analysed == 12
+    keep_results(out)
+    again = BatchOptions(workers=0, again=True)
+    assert run_batch([films], out, other, again, function=functions.steady).analysed == 12
 
 
 def test_a_study_that_kills_its_worker_is_given_up_after_two_tries_alone(films, tmp_path, functions):
@@ -232,7 +239,9 @@ def test_a_device_that_is_not_there_is_said_before_the_first_film(films, tmp_pat
     assert not (tmp_path / "out" / "ledger.sqlite").exists()
 
 
-PELVIS = Settings(region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5), dicom=True, overlays=True)
+PELVIS = Settings(
+    region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5), outputs=("dicom", "overlays")
+)
 HERE = BatchOptions(workers=0)
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "07_one_hip_islands.dcm"
 
@@ -248,7 +257,7 @@ def test_nothing_of_an_earlier_result_stays_beside_a_new_one(fake_network, tmp_p
     (folder / "notes.txt").write_text("somebody's own")
     assert len(list(folder.glob("dicom/*.dcm"))) == 4
     assert len(list(folder.glob("*.overlay.png"))) == 1
-    assert run_batch([films], out, replace(PELVIS, dicom=False, overlays=False), HERE).done == 1
+    assert run_batch([films], out, replace(PELVIS, outputs=()), replace(HERE, again=True)).done == 1
     left = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert left == {".json", ".jpg", ".txt"}
 

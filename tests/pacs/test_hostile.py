@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ho_imaging.pacs import disk
+from ho_imaging.files import atomic
 from ho_imaging.pacs.health import Counters
 from ho_imaging.pacs.receive import Receiver
 from ho_imaging.pacs.spool import Spool
@@ -339,7 +339,7 @@ def test_a_full_disk_is_answered_and_nothing_is_lost_when_there_is_room_again(co
     with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
         port = service.receiver.port
         with monkeypatch.context() as full:
-            full.setattr(disk.os, "fsync", no_space)
+            full.setattr(atomic.os, "fsync", no_space)
             assert send(port, [small_film(1)]) == [0xA700]
         assert not list((service.spool.folder / "in").rglob("*.*"))
         # The same for the ledger: SQLite's own "database or disk is full".

@@ -8,13 +8,9 @@ from pathlib import Path
 import pytest
 
 from ho_imaging.pacs import spool as spool_module
-<<<<<<< HEAD
-from ho_imaging.pacs.spool import Spool, SpoolFullError
-from ho_imaging.results.folder import folder_name
-=======
 from ho_imaging.pacs.disk import SpoolFullError
 from ho_imaging.pacs.spool import Added, Spool
->>>>>>> e9ad5ab (Split spool and service, and raise alarms that tell the truth)
+from ho_imaging.results.folder import folder_name
 
 
 def make(folder, **limits):

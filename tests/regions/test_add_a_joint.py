@@ -53,7 +53,9 @@ SHOULDER = RegionPlan(
     gap_reach_mm=60.0,
     magnification=(1.1, 0.05),
     long_side_mm=300.0,
-    scope=ScopeLimits("a shoulder", ((SCAPULA, 400.0), (HUMERUS, 400.0)), None, is_definite=True, needs_joint=False),
+    scope=ScopeLimits(
+        (Region.SHOULDER,), ((SCAPULA, 400.0), (HUMERUS, 400.0)), None, is_definite=True, needs_joint=False
+    ),
     site=("16982005", "Shoulder"),
     leading_system="toy",
 )
@@ -165,7 +167,8 @@ def test_millimetres_come_from_the_plans_own_landmark(shoulder, known):
 def test_a_film_that_shows_too_little_of_the_plans_bones_is_refused(shoulder, known):
     prediction = film(known)
     prediction.probabilities[SCAPULA][:, 45:] = 0.0
-    assert "scapula" in check_anatomy(prediction, read_anatomy(prediction), 0.5).reason
+    reason = check_anatomy(prediction, read_anatomy(prediction), 0.5).reason
+    assert (reason.code, reason.parameters["bone"]) == ("bone_missing", SCAPULA.value)
 
 
 def test_without_its_row_the_region_is_refused_by_name(known):

@@ -1,6 +1,7 @@
 """The versioned schemas: every field is described, points have one order, another version ends in one clear message."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import jsonschema
@@ -14,7 +15,9 @@ from ho_imaging.cli.main import main
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.outputs.overlay import draw_overlay
+from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.progression.schema import ProgressionResult
+from ho_imaging.reading.compression import BlockGrid, Compression
 from ho_imaging.readings.decisions import Decision, ReviewStore
 from ho_imaging.readings.regrading import Regrader
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
@@ -190,6 +193,14 @@ def test_kept_bones_lie_where_they_were_drawn_and_come_back(film, result):
     assert redrawn.area_mm2 == pytest.approx(found.area_mm2, rel=0.01)
 
 
+def test_block_edges_are_told_as_x_and_y(film):
+    """Blocks whose first corner lies in column 5 and row 1 of the image."""
+    blocks = Compression(blocks=BlockGrid(phase_px=(1, 5), strength=0.2))
+    measured = replace(film, quality=FilmQuality(None, None, None, None, blocks, None))
+    image = image_result(film.prepared.radiograph, status=Status.DONE, reading=measured)
+    assert image.quality.compression.block_phase_xy_px == (5, 1)
+
+
 OLD_RESULT = {
     "schema_version": "1.3", "study_uid": "1.2.3", "status": "done",
     "images": [{"sop_instance_uid": "1.2.3.4", "status": "done", "sides_meet_px": 100.0}],
@@ -234,6 +245,12 @@ def test_a_batch_is_not_resumed_into_an_older_folder(old_folder, tmp_path, make_
     with pytest.raises(UsageError, match=r"holds results of schema 1\.3; .* writes schema 2\.0 \(give another --out"):
         run_batch([make_film(tmp_path / "film.png")], old_folder)
     assert sorted(path for path in old_folder.rglob("*")) == before
+
+
+def test_fetched_studies_are_not_written_into_an_older_folder(old_folder, capsys):
+    fetch = ["-q", "fetch-analyze", "--dimse", "ARCHIVE@127.0.0.1:1", "--study", "1.2.4", "--out", str(old_folder)]
+    assert main(fetch) == 2
+    assert "holds results of schema 1.3" in capsys.readouterr().err
 
 
 @pytest.fixture

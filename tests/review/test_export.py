@@ -54,7 +54,7 @@ def analysed(tmp_path_factory):
     analyzer = Analyzer()
     analyses = {name: analyzer.analyze_films([SAMPLES / f"{name}.dcm"]) for name in (ISLANDS, NARROW)}
     for analysis in analyses.values():
-        write_study(analysis, folder / "studies" / analysis.result.study_uid, masks=False, overlays=False)
+        write_study(analysis, folder / "studies" / analysis.result.study_uid)
     return SimpleNamespace(folder=folder, analyses=analyses)
 
 
@@ -220,7 +220,7 @@ def test_what_the_caller_said_of_a_film_is_known_when_it_is_evaluated(tmp_path):
     analysis = analyzer.analyze_films([tmp_path / "film.png"])
     result, folder = analysis.result, tmp_path / "batch"
     assert result.findings
-    write_study(analysis, folder / "studies" / result.study_uid, masks=False, overlays=False)
+    write_study(analysis, folder / "studies" / result.study_uid)
     store = ReviewStore(folder / "reviews")
     for number, (action, target, value) in enumerate(
         [*(("accept", finding.id, {}) for finding in result.findings), ("commit", None, {})]
@@ -314,6 +314,29 @@ def test_the_command_says_what_it_did(analysed, batch, capsys):
     assert main(arguments) == 0
     assert {path: path.read_bytes() for path in batch.out.rglob("*") if path.is_file()} == before
     assert main(["-q", "export-reviews", str(batch.folder), "--out", str(batch.out), "--reader", "nobody"]) == 2
+
+
+def test_what_is_exported_for_elsewhere_names_nobody(analysed, batch, tmp_path):
+    pytest.importorskip("dicomanonymizer")
+    batch.decide(NARROW, "Dr. Somebody", *everything(analysed, NARROW))
+    key = tmp_path / "site.key"
+    command = ["-q", "export-reviews", str(batch.folder), "--out", str(batch.out), "--dicom", "--val-share", "0"]
+    assert main([*command, "--deidentify", str(key)]) == 2  # its side marker is text in the picture
+    assert main([*command, "--deidentify", str(key), "--burned-in"]) == 0
+    source = pydicom.dcmread(SAMPLES / f"{NARROW}.dcm", stop_before_pixels=True)
+    secrets = [str(source[name].value) for name in ("PatientID", "PatientName", "StudyInstanceUID", "SOPInstanceUID")]
+    secrets += ["Somebody", str(batch.folder), str(SAMPLES)]
+    files = [path for path in batch.out.rglob("*") if path.is_file()]
+    assert len(files) >= 6
+    for path in files:
+        data = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in data or secret in path.name], path
+    (truth,) = list_studies(batch.out / "studies" / "train")
+    film = pydicom.dcmread(read_truth(truth).film)
+    assert film.PatientIdentityRemoved == "YES"
+    segmentations = [pydicom.dcmread(path) for path in batch.out.glob("dicom/*/seg-*.dcm")]
+    assert {made.StudyInstanceUID for made in segmentations} == {film.StudyInstanceUID}
+    assert f"film_{film.SOPInstanceUID}.safetensors" in {path.name for path in files}
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reading.values import read_date
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines, read_bone_outlines
+from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Side
 
@@ -114,8 +115,6 @@ def material_of_result(
     Films are read from where they were, or from ``films`` (paths by SOP Instance UID); one that is gone is left out,
     and the report says so. ``folder``: the study's folder of a batch, which holds the outlines of bones.
     """
-    from ho_imaging.results.folder import folder_name  # noqa: PLC0415  (loads the pipeline, which few callers lack)
-
     paths = films or {}
     found: dict[str, Radiograph] = {}
     bones: dict[str, BoneOutlines] = {}
@@ -136,7 +135,7 @@ def material_of_result(
         found[uid] = film
         sources.append(path)
         if folder is not None:
-            kept = _bones(folder / f"{folder_name(uid)}{BONE_OUTLINES_SUFFIX}", result)
+            kept = _bones(StudyFolder(folder).bone_outlines(uid), result)
             if kept is not None:
                 bones[uid] = kept
     return Material(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.grade import Category, Gap, SystemGrade
 from ho_imaging.severity.layout import Arrangement
@@ -17,15 +18,6 @@ from ho_imaging.severity.systems.system import Measured, Rule, System, at_least_
 from ho_imaging.severity.true_lengths import true_lengths
 
 __all__ = ["BROOKER"]
-
-_NO_BONE = "No ectopic bone about this hip."
-_NONE_SURE = "Possible ectopic bone, none of it sure enough to carry a class."
-_OVERLAP = (
-    "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in one view "
-    "can look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
-)
-_ISLANDS = "Islands of ectopic bone in soft tissue, none joined to pelvis or femur."
-_OUT_OF_REACH = "Spurs from bone; no opposing bone surface within reach, so at least 1 cm is left."
 
 
 def _rule(_: SideView) -> Rule:
@@ -52,32 +44,32 @@ def _by_gap(gap_px: float | None, gap_mm: float | None) -> str | None:
     return "II" if at_least_a_centimetre(gap_mm) else "III"
 
 
-def _explains(view: SideView, arrangement: Arrangement, gap: Gap | None, graded: SystemGrade) -> str:
+def _explains(view: SideView, arrangement: Arrangement, gap: Gap | None, graded: SystemGrade) -> Message:
     """Return what a class rests on."""
     if not arrangement.pieces:
-        return _NO_BONE if graded.possible is None else _NONE_SURE
+        return Message("no_ectopic_bone") if graded.possible is None else Message("none_sure")
     if arrangement.bridged:
-        return _OVERLAP
+        return Message("bridge")
     if not arrangement.attached:
-        return _ISLANDS
+        return Message("islands")
     if gap is None:
-        return _OUT_OF_REACH
+        return Message("spurs_alone")
     if gap.length_px == 0.0:
-        return "Spurs reach the opposing bone surface."
+        return Message("spurs_touch")
     # Neither class II nor III is given without millimetres.
     return _gap_statement(cast("float", gap.length_mm), true_lengths(view).factor, is_wide=graded.grade == "II")
 
 
-def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> str:
+def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> Message:
     """Return how long a gap is; ``factor`` takes away magnification, ``is_wide`` is what its true length was judged."""
     true_mm = length_mm * factor
     # 9.96 mm is less than 1 cm, and rounded it would not look so.
-    decides = f"{true_mm if is_wide else min(true_mm, 9.9):.1f} mm"
-    between = "between opposing bone surfaces"
-    limit = "at least 1 cm" if is_wide else "less than 1 cm"
+    gap_mm = true_mm if is_wide else min(true_mm, 9.9)
     if factor == 1.0:
-        return f"Spurs leave {decides} {between}, {limit}."
-    return f"Spurs leave {length_mm:.1f} mm {between} as measured, about {decides} without magnification, {limit}."
+        return Message("gap_wide", gap_mm=gap_mm) if is_wide else Message("gap_narrow", gap_mm=gap_mm)
+    if is_wide:
+        return Message("gap_wide_magnified", measured_mm=length_mm, gap_mm=gap_mm)
+    return Message("gap_narrow_magnified", measured_mm=length_mm, gap_mm=gap_mm)
 
 
 BROOKER = System(
@@ -98,16 +90,16 @@ BROOKER = System(
     code="BRK",
     no_bone="0",
     meanings={
-        "0": "no ectopic bone",
-        "I": "islands of bone in the soft tissue",
-        "II": "bone spurs, at least 1 cm between opposing surfaces",
-        "III": "bone spurs, less than 1 cm between opposing surfaces",
-        "IV": "apparent bony ankylosis",
+        "0": Message("meaning.no_bone"),
+        "I": Message("meaning.islands"),
+        "II": Message("meaning.wide_gap"),
+        "III": Message("meaning.narrow_gap"),
+        "IV": Message("meaning.ankylosis"),
     },
     refuses=why_no_hip_from_the_front,
     rule=_rule,
     bridged=frozenset({"IV"}),
-    uncovered="Spurs from bone, but without a spacing or a femoral head to scale by the gap cannot be given in mm.",
+    uncovered=Message("gap_without_mm"),
     undecided=("II", "III"),
     explains=_explains,
 )

@@ -7,6 +7,7 @@ carry a mark.
 
 from __future__ import annotations
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.grade import Category
 from ho_imaging.severity.layout import Arrangement
@@ -19,9 +20,9 @@ _ANY = "I to III: motion needed"
 """Classes that take more than a film: they have one name."""
 
 
-def _refuses(view: SideView) -> str | None:
+def _refuses(view: SideView) -> Message | None:
     if view.film.prepared.radiograph.region.value is not Region.ELBOW:
-        return "This grade is of elbows."
+        return Message("only_elbows")
     return None
 
 

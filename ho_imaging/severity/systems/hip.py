@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.vocabulary import Region, Structure, View
 
@@ -16,29 +17,28 @@ def is_hip(view: SideView) -> bool:
     return view.film.anatomy.plan.opposing == (Structure.PELVIS, Structure.FEMUR)
 
 
-def why_no_hip(view: SideView) -> str | None:
+def why_no_hip(view: SideView) -> Message | None:
     """Return why a film cannot carry a grade of this side's hip in any projection, or ``None``."""
     region = view.film.prepared.radiograph.region.value
     if not is_hip(view) or (region in _LEGS and view.joint is None):
-        return f"This grade is of hips; this film shows another part ({region.value.replace('_', ' ')})."
+        return Message("not_this_region", region=region)
     anatomy = view.film.anatomy
     least = anatomy.plan.least_opposing_mm2 / anatomy.scale.cell_mm**2
     has_implant = bool(anatomy.masks[Structure.IMPLANT].any())
     if view.bones[Structure.PELVIS].sum() < least:
-        return "Not enough of the pelvis is seen on this side."
+        return Message("pelvis_not_seen")
     if view.bones[Structure.FEMUR].sum() < least:
-        hidden = " behind the implant" if has_implant else ""
-        return f"Not enough of the proximal femur is seen on this side{hidden}."
+        return Message("femur_behind_implant") if has_implant else Message("femur_not_seen")
     if view.joint is None:
-        return "The hip joint of this side is not seen."
+        return Message("joint_not_seen")
     return None
 
 
-def why_no_hip_from_the_front(view: SideView) -> str | None:
+def why_no_hip_from_the_front(view: SideView) -> Message | None:
     """Return why a film cannot carry a grade that is defined on an AP film, or ``None``."""
     shown = view.film.prepared.radiograph.view.value
     region = view.film.prepared.radiograph.region.value
     elsewhere = not is_hip(view) or (region in _LEGS and view.joint is None)
     if shown in {View.LATERAL, View.CROSS_TABLE_LATERAL, View.AXIAL} and not elsewhere:
-        return f"This grade is defined on an AP film; this one is {shown.value.replace('_', ' ')}."
+        return Message("not_ap", view=shown)
     return why_no_hip(view)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.grade import Category, Gap, SystemGrade
 from ho_imaging.severity.layout import Arrangement
@@ -46,8 +47,8 @@ class Measured:
 Rule = Callable[[Arrangement, Measured], str | None]
 """An arrangement of nodules to a grade; ``None`` where the definition does not cover it."""
 
-Explains = Callable[[SideView, Arrangement, Gap | None, SystemGrade], str]
-"""What a grade rests on, in a sentence."""
+Explains = Callable[[SideView, Arrangement, Gap | None, SystemGrade], Message]
+"""What a grade rests on."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class GradeScale:
     code: str
     no_bone: str | None = field(default=None, kw_only=True)
     score_raises: bool = field(default=True, kw_only=True)
-    meanings: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    meanings: Mapping[str, Message] = field(default_factory=dict, kw_only=True)
     spellings: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def category(self, grade: str | None, score: float | None) -> Category | None:
@@ -143,10 +144,10 @@ class System(GradeScale):
 
     """
 
-    refuses: Callable[[SideView], str | None] = field(kw_only=True)
+    refuses: Callable[[SideView], Message | None] = field(kw_only=True)
     rule: Callable[[SideView], Rule] = field(kw_only=True)
     bridged: frozenset[str] = field(default=frozenset(), kw_only=True)
-    uncovered: str = field(default="The definition does not cover this arrangement.", kw_only=True)
+    uncovered: Message = field(default=Message("arrangement_uncovered"), kw_only=True)
     undecided: tuple[str, ...] = field(default=(), kw_only=True)
     explains: Explains | None = field(default=None, kw_only=True)
 

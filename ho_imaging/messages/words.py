@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["BASIS_MEANINGS", "GRADE_MEANINGS", "WORDS"]
+__all__ = ["BASIS_MEANINGS", "WORDS"]
 
 
 def _(text: str) -> str:
@@ -21,6 +21,22 @@ WORDS: Mapping[str, str] = {
     # how a file wants its film shown
     "window": _("window"),
     "VOI_lookup_table": _("VOI lookup table"),
+    "signed": _("signed"),
+    "unsigned": _("unsigned"),
+    # what a file states of its patient
+    "PatientID": _("Patient ID"),
+    "IssuerOfPatientID": _("Issuer of Patient ID"),
+    "IssuerOfPatientIDQualifiersSequence": _("Issuer of Patient ID Qualifiers Sequence"),
+    "PatientName": _("Patient's Name"),
+    "PatientBirthDate": _("Patient's Birth Date"),
+    "PatientSex": _("Patient's Sex"),
+    # DICOM objects of a result
+    "segmentation": _("segmentation"),
+    "probability_map": _("probability map"),
+    "anatomy": _("anatomy"),
+    "presentation_state": _("presentation state"),
+    "picture": _("picture"),
+    "report": _("report"),
     # how an input ended
     "done": _("analysed"),
     "refused": _("refused"),
@@ -61,6 +77,7 @@ WORDS: Mapping[str, str] = {
     "ho": _("ectopic bone"),
     "femur": _("femur"),
     "femoral_head": _("femoral head"),
+    "femoral heads": _("femoral heads"),
     "implant": _("implant"),
     "body": _("body"),
     # what millimetres rest on
@@ -140,15 +157,6 @@ WORDS: Mapping[str, str] = {
     "stent": _("stent"),
     "gonad_shield": _("gonad shield"),
 }
-
-GRADE_MEANINGS = (
-    _("no ectopic bone"),
-    _("islands of bone in the soft tissue"),
-    _("bone spurs, at least 1 cm between opposing surfaces"),
-    _("bone spurs, less than 1 cm between opposing surfaces"),
-    _("apparent bony ankylosis"),
-)
-"""What grading systems say that their grades mean, marked for the catalogues."""
 
 BASIS_MEANINGS: Mapping[str, str] = {
     "calibrated": _("Pixel spacing that was calibrated: millimetres in the patient."),
