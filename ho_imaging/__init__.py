@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from ho_imaging.pipeline import Analyzer, analyze
+    from ho_imaging.pipeline import Analyzer, analyze, analyze_all, analyze_array
     from ho_imaging.progression import ProgressionResult, compare
     from ho_imaging.reading import Radiograph, discover, read_radiograph
     from ho_imaging.results.schema import StudyResult
@@ -47,6 +47,8 @@ __all__ = [
     "WriteError",
     "__version__",
     "analyze",
+    "analyze_all",
+    "analyze_array",
     "compare",
     "discover",
     "read_radiograph",
@@ -55,6 +57,8 @@ __all__ = [
 _HOME = {
     "Analyzer": "pipeline",
     "analyze": "pipeline",
+    "analyze_all": "pipeline",
+    "analyze_array": "pipeline",
     "ProgressionResult": "progression",
     "compare": "progression",
     "StudyContext": "severity.context",

@@ -27,6 +27,8 @@ PROMISED = {
     "WriteError",
     "__version__",
     "analyze",
+    "analyze_all",
+    "analyze_array",
     "compare",
     "discover",
     "read_radiograph",

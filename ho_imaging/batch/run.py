@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -21,6 +21,7 @@ from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction, fingerpr
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.outputs.rows import given_up_rows
 from ho_imaging.reading import Discovery, Rejected, StudyRef, discover
+from ho_imaging.reading.discover import path_list
 from ho_imaging.results.folder import folder_name
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
@@ -108,8 +109,8 @@ OnStudy = Callable[[Outcome, Path, Progress], None]
 
 
 def run_batch(
-    paths: Sequence[str | PathLike[str]],
-    out_dir: Path,
+    paths: str | PathLike[str] | Iterable[str | PathLike[str]],
+    out_dir: str | PathLike[str],
     settings: Settings | None = None,
     options: BatchOptions | None = None,
     *,
@@ -141,6 +142,7 @@ def run_batch(
 
     """
     settings, options = settings or Settings(), options or BatchOptions()
+    paths, out_dir = path_list(paths), Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")
     discovery = _without_own(discover(paths), out_dir)

@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,8 +14,10 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError
+from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError, UsageError
+from ho_imaging.files.path_text import path_text
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
+from ho_imaging.reading.dicomdir import images_listed
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, difference, patient_of
 from ho_imaging.reading.raster import raster_uid
@@ -23,7 +25,7 @@ from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.vocabulary import Status
 
-__all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies"]
+__all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies", "path_list"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,25 +85,41 @@ class _Candidate:
     file_bytes: int = 0
 
 
-def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
+def discover(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Discovery:
     """Find the films under files and folders and group them into studies.
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
     followed but no folder is entered twice. Of files with one SOP Instance UID the first counts, but not before one
     that is clearly larger; the others are refused (not where they name another patient in the same study: then the
     study holds both, and is refused when it is analysed). Where a series of a study is there raw and processed, the
-    processed film counts. Each raster file is a study of its own.
+    processed film counts. Each raster file is a study of its own. Of a DICOMDIR that is given the images count that it
+    lists; one in a folder is left out, for the images beside it are found without it.
+
+    Parameters
+    ----------
+    paths
+        A file, a folder, a DICOMDIR, or several of these.
+
+    Returns
+    -------
+    Discovery
+        The studies, and every input that is in none with its reason.
 
     Raises
     ------
     ReadError
         If a path that was given does not exist. What is below a folder never raises.
+    UsageError
+        If a path is ``-``: standard input is not read.
+    TypeError
+        If no paths are given.
 
     """
     candidates: list[_Candidate] = []
     rejected: list[Rejected] = []
-    named = {Path(path) for path in paths}
-    for path in _files(paths, rejected):
+    given = path_list(paths)
+    named = {Path(path) for path in given}
+    for path in _files(given, rejected):
         try:
             candidates.append(_look(path))
         except _NoImageError as error:
@@ -123,13 +141,29 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     )
 
 
+def path_list(paths: object) -> list[str | PathLike[str]]:
+    """Return the paths that a caller gave, or the one, as a list."""
+    if isinstance(paths, str | PathLike):
+        return [paths]
+    found: list[str | PathLike[str]] = []
+    for path in paths if isinstance(paths, Iterable) and not isinstance(paths, bytes) else [paths]:
+        if not isinstance(path, str | PathLike):
+            raise TypeError(f"{type(path).__name__} is not a path (give paths of files or folders)")
+        found.append(path)
+    return found
+
+
 def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> Iterator[Path]:
     seen_files: dict[tuple[int, int], Path] = {}
     for given in paths:
         path = Path(given)
+        if str(given) == "-":
+            raise UsageError(
+                "standard input is not read from '-'", remedy="save it to a file, or in Python give sys.stdin.buffer"
+            )
         if not path.exists():
             raise ReadError("does not exist", path=given, remedy="check the path")
-        files = tuple(_walk(path, rejected)) if path.is_dir() else (path,)
+        files = tuple(_walk(path, rejected)) if path.is_dir() else _named_file(path, rejected)
         if not files:
             rejected.append(Rejected(path, Status.REFUSED, "holds no files"))
         for file in files:
@@ -146,6 +180,20 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
                 yield file
             elif file.absolute() != first.absolute():
                 rejected.append(Rejected(file, Status.REFUSED, f"the same file as {first}: that one is used"))
+
+
+def _named_file(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
+    """Return a file that was given, or the images that it lists if it is a DICOMDIR."""
+    listed = images_listed(path)
+    if listed is None:
+        return (path,)
+    there, missing = listed
+    rejected += [
+        Rejected(file, Status.FAILED, f"is listed in {path_text(str(path))} and not there") for file in missing
+    ]
+    if not (there or missing):
+        rejected.append(Rejected(path, Status.REFUSED, "a DICOMDIR that lists no images"))
+    return tuple(there)
 
 
 def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
