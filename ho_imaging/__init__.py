@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from ho_imaging.pipeline import Analyzer, analyze, analyze_all, analyze_array
     from ho_imaging.progression import ProgressionResult, compare
     from ho_imaging.reading import Radiograph, discover, read_radiograph
+    from ho_imaging.results.analysis import FilmAnalysis, StudyAnalysis
+    from ho_imaging.results.batch import read_batch
     from ho_imaging.results.schema import StudyResult
     from ho_imaging.severity.context import StudyContext
 
 __all__ = [
     "Analyzer",
     "DecodeError",
+    "FilmAnalysis",
     "HOImagingError",
     "ModelError",
     "NotARadiographError",
@@ -40,6 +43,7 @@ __all__ = [
     "Radiograph",
     "ReadError",
     "RefusedError",
+    "StudyAnalysis",
     "StudyContext",
     "StudyResult",
     "TooLargeError",
@@ -51,6 +55,7 @@ __all__ = [
     "analyze_array",
     "compare",
     "discover",
+    "read_batch",
     "read_radiograph",
 ]
 
@@ -65,6 +70,9 @@ _HOME = {
     "Radiograph": "reading",
     "discover": "reading",
     "read_radiograph": "reading",
+    "read_batch": "results.batch",
+    "FilmAnalysis": "results.analysis",
+    "StudyAnalysis": "results.analysis",
     "StudyResult": "results.schema",
 }
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ho_imaging.outputs.dicom.write import to_dicom
     from ho_imaging.outputs.fhir import to_fhir
+    from ho_imaging.outputs.label_mask import mask
+    from ho_imaging.outputs.matplotlib_plot import plot
 
-__all__ = ["to_dicom", "to_fhir"]
+__all__ = ["mask", "plot", "to_dicom", "to_fhir"]
 
-_HOME = {"to_dicom": "dicom.write", "to_fhir": "fhir"}
+_HOME = {"to_dicom": "dicom.write", "to_fhir": "fhir", "mask": "label_mask", "plot": "matplotlib_plot"}
 
 
 def __getattr__(name: str) -> object:

@@ -88,3 +88,8 @@ class Radiograph:
     """What the file states of its patient, to tell whether two films are of one; never written anywhere."""
     compression: Compression = NOT_KNOWN
     """Lossy compression: by the file, its header, or block edges in the pixels."""
+
+    def __repr__(self) -> str:
+        rows, columns = self.pixels.shape
+        shows = f"{self.region.value} {self.view.value} {self.laterality.value}"
+        return f"Radiograph(sop_instance_uid={self.sop_instance_uid!r}, {rows} x {columns} pixels, {shows})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.summary import html_table, summary_line
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -24,6 +25,10 @@ class FilmAnalysis:
     prediction: Prediction
     reading: FilmReading
 
+    def __repr__(self) -> str:
+        uid = self.reading.prepared.radiograph.sop_instance_uid
+        return f"FilmAnalysis(sop_instance_uid={uid!r}, findings={len(self.reading.findings)})"
+
 
 @dataclass(frozen=True, eq=False)
 class StudyAnalysis:
@@ -34,6 +39,12 @@ class StudyAnalysis:
     films: dict[str, FilmAnalysis]
     datasets: dict[str, Dataset] = field(default_factory=dict)
     """The films that came as data sets."""
+
+    def __repr__(self) -> str:
+        return summary_line(self.result, "StudyAnalysis")
+
+    def _repr_html_(self) -> str:
+        return html_table(self.result)
 
     def with_warnings(self, warnings: Sequence[str]) -> StudyAnalysis:
         """Return the analysis with more warnings in its result."""

@@ -28,6 +28,7 @@ __all__ = [
     "default_store",
     "folder_name",
     "read_result",
+    "result_paths",
 ]
 
 STUDIES = "studies"
@@ -70,6 +71,14 @@ def read_result(path: Path) -> StudyResult:
         raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
 
 
+def result_paths(folder: Path) -> list[Path]:
+    """Return the files of a batch's results, sorted by study folder; raises `UsageError` without any."""
+    paths = sorted(folder.glob(f"{STUDIES}/*/{RESULT}"))
+    if not paths:
+        raise UsageError("holds no results", path=folder, remedy="give the --out of an earlier ho-imaging analyze")
+    return paths
+
+
 def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:
     """Yield the folder and result of each study of a batch, in the order of their names.
 
@@ -81,8 +90,5 @@ def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:
         If a result cannot be read.
 
     """
-    paths = sorted(folder.glob(f"{STUDIES}/*/{RESULT}"))
-    if not paths:
-        raise UsageError("holds no results", path=folder, remedy="give the --out of an earlier ho-imaging analyze")
-    for path in paths:
+    for path in result_paths(folder):
         yield path.parent, read_result(path)

@@ -6,12 +6,17 @@ Fields are only added within a major version. Lengths are in mm in the plane nam
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.reading.compression import Codec, KnownFrom
+from ho_imaging.results.frames import TableName, to_dataframe
+from ho_imaging.results.summary import html_table, summary_line
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, Structure, View
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "RESEARCH_USE",
@@ -361,6 +366,36 @@ class StudyResult(_Part):
     def from_json(cls, text: str | bytes) -> StudyResult:
         """Read a result back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
         return cls.model_validate_json(text)
+
+    def to_dataframe(self, table: TableName = "findings") -> pd.DataFrame:
+        """Return a table of the result; needs pandas (``pip install "ho-imaging[pandas]"``).
+
+        Parameters
+        ----------
+        table
+            ``"findings"``: a row a finding, without its outlines; ``"sides"``: a row a side, with its grade and score.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns for every result, with ``study_uid`` first.
+
+        Raises
+        ------
+        UsageError
+            If there is no such table, or pandas is not installed.
+
+        """
+        return to_dataframe(self, table)
+
+    def __repr__(self) -> str:
+        return summary_line(self)
+
+    def __str__(self) -> str:
+        return summary_line(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(self)
 
 
 def json_schema() -> dict[str, Any]:
