@@ -1,17 +1,17 @@
-"""Everything this package raises on purpose.
+"""Exceptions that this package raises on purpose.
 
-Each error also subclasses the nearest builtin, so a caller who knows nothing of this package can still catch it.
-A message names the file, what is wrong with it and what to do, in that order, and never carries patient data.
+Each also subclasses the nearest builtin, so code that does not know this package can catch it. A message names the
+file, the problem and the remedy, in that order, and never contains patient data.
 
     HOImagingError
-    ├── ReadError (OSError)            could not be read              -> the input ends as "failed"
-    │   ├── DecodeError                header fine, pixels not
+    ├── ReadError (OSError)            cannot be read                     -> the input gets the status "failed"
+    │   ├── DecodeError                valid header, pixel data not decodable
     │   └── TooLargeError              declared size above the limit
-    ├── RefusedError (ValueError)      read, but not for this program -> the input ends as "refused"
-    │   ├── NotARadiographError        no image, or not a projection film
+    ├── RefusedError (ValueError)      readable, but not for this program -> the input gets the status "refused"
+    │   ├── NotARadiographError        no image, or not a projection radiograph
     │   └── OutOfScopeError            a radiograph the model was not made for
-    ├── ModelError (RuntimeError)      weights missing, damaged or not what model.toml says
-    ├── WriteError (OSError)           a result could not be written -> the batch stops
+    ├── ModelError (RuntimeError)      weights missing, damaged or inconsistent with model.toml
+    ├── WriteError (OSError)           a result cannot be written         -> the batch stops
     └── UsageError (ValueError)        arguments that contradict each other or the data
 """
 
@@ -34,16 +34,16 @@ __all__ = [
 
 
 class HOImagingError(Exception):
-    """Base of all errors of this package.
+    """Base class of all errors of this package.
 
     Parameters
     ----------
     problem
         What is wrong, one sentence, without patient data.
     path
-        The file or folder concerned, as the caller gave it; ``None`` for data in memory.
+        File or folder concerned, as the caller gave it; ``None`` for data in memory.
     remedy
-        What the caller can do about it, one sentence; may be empty.
+        What the user can do about it, one sentence; may be empty.
 
     """
 
@@ -55,14 +55,14 @@ class HOImagingError(Exception):
 
     @property
     def reason(self) -> str:
-        """What is wrong and what to do, without the path: a result names the film by itself."""
+        """Problem and remedy without the path, for results that name the file themselves."""
         return f"{self.problem} ({self.remedy})" if self.remedy else self.problem
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}" if self.path else self.reason
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Workers hand errors to the parent process; the default reduce loses keyword-only arguments.
+        # Workers return errors to the parent process; the default reduce loses keyword-only arguments.
         return (_rebuild, (type(self), self.problem, self.path, self.remedy))
 
 
@@ -71,35 +71,35 @@ def _rebuild(kind: type[HOImagingError], problem: str, path: str | None, remedy:
 
 
 class ReadError(HOImagingError, OSError):
-    """The input could not be read: it ends as ``failed``."""
+    """Input that cannot be read; it gets the status ``failed``."""
 
 
 class DecodeError(ReadError):
-    """The header was read but the pixel data could not be decoded."""
+    """Pixel data that cannot be decoded although the header was read."""
 
 
 class TooLargeError(ReadError):
-    """The declared size is above the limit, so nothing was allocated."""
+    """Declared size above the limit; nothing was allocated."""
 
 
 class RefusedError(HOImagingError, ValueError):
-    """The input was read but is not for this program: it ends as ``refused``."""
+    """Input that was read but is not for this program; it gets the status ``refused``."""
 
 
 class NotARadiographError(RefusedError):
-    """No image at all, or an image that is not a projection radiograph."""
+    """Input without an image, or whose image is not a projection radiograph."""
 
 
 class OutOfScopeError(RefusedError):
-    """A radiograph outside the range the model was made for."""
+    """Radiograph outside the range that the model was made for."""
 
 
 class ModelError(HOImagingError, RuntimeError):
-    """Weights are missing, damaged or do not match their ``model.toml``."""
+    """Weights that are missing, damaged or inconsistent with their ``model.toml``."""
 
 
 class WriteError(HOImagingError, OSError):
-    """A result could not be written."""
+    """Result that cannot be written."""
 
 
 class UsageError(HOImagingError, ValueError):

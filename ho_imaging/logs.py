@@ -1,7 +1,8 @@
-"""Logging of the command line and of its workers: one form for every line, and no patient data in any.
+"""Logging of the command line and its workers: one format for all lines, without patient data.
 
-What a library logs, warns of or raises may quote header values. Of such a record only its logger, level and place are
-written, and of a trace only its frames and the kind of the error; the text is withheld, in every mode.
+Messages of other libraries, and of warnings and errors they raise, may quote header values. Of those records only the
+logger, level and source location are written, and of a traceback only the frames and the type of the error. The text is
+withheld at every log level.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ _OURS = "ho_imaging"
 LIBRARIES = {
     "pydicom": logging.ERROR,
     "highdicom": logging.WARNING,
-    "pynetdicom": logging.CRITICAL,  # says per packet what the service says once
+    "pynetdicom": logging.CRITICAL,  # repeats for every packet what the service logs once
     "PIL": logging.ERROR,
-    "tifffile": logging.CRITICAL,  # what it warns of ends as a film's status and reason
+    "tifffile": logging.CRITICAL,  # the same problems appear as an image's status and reason
     "py.warnings": logging.ERROR,
 }
-"""The least level of each that is written without ``-v``."""
+"""Lowest level of each library's records that is written without ``-v``."""
 
 _WARNING_PLACE = re.compile(r"(?P<file>[^\n]*?):(?P<line>[0-9]+): (?P<kind>[A-Za-z_.]+):")
 
@@ -38,7 +39,7 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 @dataclass(frozen=True)
 class LogSettings:
-    """How records are written to standard error: from which level on, and whether as JSON lines."""
+    """Settings of the log on standard error: the lowest level, and JSON lines or plain text."""
 
     level: int = logging.INFO
     as_json: bool = False
@@ -48,7 +49,14 @@ _current: list[LogSettings] = []
 
 
 def set_up(settings: LogSettings) -> None:
-    """Write records to standard error, in this process, in place of what was set up before."""
+    """Configure logging to standard error in this process, in place of an earlier configuration.
+
+    Parameters
+    ----------
+    settings
+        Level and format.
+
+    """
     logging.basicConfig(level=settings.level, stream=sys.stderr, force=True)
     logging.getLogger().handlers[0].setFormatter(_JsonLines() if settings.as_json else _Plain())
     logging.captureWarnings(True)
@@ -58,17 +66,31 @@ def set_up(settings: LogSettings) -> None:
 
 
 def current() -> LogSettings | None:
-    """Return what was set up in this process, for its workers; ``None`` where a caller keeps logging to itself."""
+    """Return the settings of this process, for its workers; ``None`` if `set_up` was not called.
+
+    Returns
+    -------
+    LogSettings or None
+        ``None`` where an application configures logging itself.
+
+    """
     return _current[0] if _current else None
 
 
 def forget() -> None:
-    """Forget what was set up; a caller that runs the command line within its own process may want to."""
+    """Forget the settings, for applications that run the command line within their own process."""
     _current.clear()
 
 
 def say(text: str) -> None:
-    """Write a line of progress to standard error, as JSON where log lines are."""
+    """Write a line of progress to standard error, as JSON where the log is JSON.
+
+    Parameters
+    ----------
+    text
+        The line, without patient data.
+
+    """
     settings = current()
     if settings is not None and settings.as_json:
         logging.getLogger(f"{_OURS}.cli").info("%s", text)
@@ -89,7 +111,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _trace(exc_info: _ExcInfo) -> str:
-    """Write the frames of an error and of what caused it, with the words of our own errors only."""
+    """Format the frames of an error and its causes; messages only of this package's own errors."""
     lines: list[str] = []
     error = exc_info[1]
     seen: set[int] = set()
@@ -103,7 +125,7 @@ def _trace(exc_info: _ExcInfo) -> str:
 
 
 class _Plain(logging.Formatter):
-    """A record as its level and message."""
+    """Formatter of a record as level and message."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{record.levelname} {_message(record)}"
@@ -111,7 +133,7 @@ class _Plain(logging.Formatter):
 
 
 class _JsonLines(logging.Formatter):
-    """A record as one line of JSON."""
+    """Formatter of a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

@@ -1,4 +1,4 @@
-"""Plots as PNG, drawn without a display; matplotlib is optional and loads only when something is drawn."""
+"""Plots as PNG, drawn without a display. The optional matplotlib is imported only when a plot is drawn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,26 @@ __all__ = ["new_axes", "to_png"]
 
 
 def new_axes(size_in: tuple[float, float], dpi: int) -> tuple[Any, Any]:
-    """Return a new figure and its axes; raises `UsageError` without matplotlib."""
+    """Return a new figure and its axes.
+
+    Parameters
+    ----------
+    size_in
+        Width and height in inches.
+    dpi
+        Dots per inch.
+
+    Returns
+    -------
+    figure, axes
+        Of matplotlib.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib is not installed.
+
+    """
     try:
         import matplotlib as mpl  # noqa: PLC0415  (optional, and slow to import)
 
@@ -25,7 +44,19 @@ def new_axes(size_in: tuple[float, float], dpi: int) -> tuple[Any, Any]:
 
 
 def to_png(figure: Any) -> bytes:
-    """Return a figure as PNG, the same bytes for the same figure, and close it."""
+    """Return a figure as PNG and close it; equal figures give equal bytes.
+
+    Parameters
+    ----------
+    figure
+        A figure of `new_axes`.
+
+    Returns
+    -------
+    bytes
+        The PNG file.
+
+    """
     from matplotlib import pyplot  # noqa: PLC0415
 
     stream = BytesIO()

@@ -1,4 +1,4 @@
-"""Where the time of a study goes, stage by stage, for whoever asked; nobody has to hand a watch through the stages."""
+"""Timing of the stages of a study, through context variables, so that no stage takes a timer as an argument."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ _observer: ContextVar[Callable[[str, bool], None] | None] = ContextVar("observer
 
 @contextmanager
 def timed() -> Iterator[dict[str, float]]:
-    """Collect the seconds of each `stage` that runs inside, in this thread."""
+    """Collect the duration of each `stage` that runs inside, in this thread.
+
+    Yields
+    ------
+    dict of str to float
+        Seconds per stage, filled in as stages end.
+
+    """
     seconds: dict[str, float] = {}
     token = _seconds.set(seconds)
     try:
@@ -26,7 +33,14 @@ def timed() -> Iterator[dict[str, float]]:
 
 @contextmanager
 def observed(observer: Callable[[str, bool], None]) -> Iterator[None]:
-    """Call ``observer(name, begins)`` when a `stage` inside begins, and again when it ends, in this thread."""
+    """Call an observer when a `stage` inside begins and when it ends, in this thread.
+
+    Parameters
+    ----------
+    observer
+        Called as ``observer(name, begins)``.
+
+    """
     token = _observer.set(observer)
     try:
         yield
@@ -36,7 +50,14 @@ def observed(observer: Callable[[str, bool], None]) -> Iterator[None]:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Count the time inside towards a stage, if anybody wants to know."""
+    """Measure the time inside as a stage, if `timed` or `observed` is active.
+
+    Parameters
+    ----------
+    name
+        Name of the stage.
+
+    """
     seconds, observer = _seconds.get(), _observer.get()
     if observer is not None:
         observer(name, True)

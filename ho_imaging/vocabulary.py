@@ -1,4 +1,4 @@
-"""The words of the field, as the program uses them. Values are what stands in results; they do not change lightly."""
+"""Controlled vocabulary of the package. The values are part of the result schema and must stay stable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Status(StrEnum):
-    """How an input ended; each ends as exactly one of these."""
+    """Final state of an input; each input has exactly one."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -30,7 +30,7 @@ class Status(StrEnum):
 
 
 class Region(StrEnum):
-    """The part of the body a film shows."""
+    """Body part that an image shows."""
 
     PELVIS = "pelvis"
     HIP = "hip"
@@ -59,7 +59,7 @@ class Region(StrEnum):
 
 
 class View(StrEnum):
-    """The projection, as named in the reading room."""
+    """Radiographic projection."""
 
     AP = "ap"
     PA = "pa"
@@ -73,7 +73,7 @@ class View(StrEnum):
 
 
 class Laterality(StrEnum):
-    """Which side of the patient a film shows."""
+    """Side of the patient that an image shows."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -82,7 +82,7 @@ class Laterality(StrEnum):
 
 
 class Side(StrEnum):
-    """The side of the patient a finding or a grade belongs to."""
+    """Side of the patient that a finding or a grade belongs to."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -90,22 +90,22 @@ class Side(StrEnum):
 
 
 class SpacingBasis(StrEnum):
-    """What a millimetre on the film rests on."""
+    """Origin of the pixel spacing, and so of every measure in millimetres."""
 
     CALIBRATED = "calibrated"
-    """PixelSpacing that was corrected or calibrated: millimetres in the patient."""
+    """PixelSpacing that was corrected or calibrated: millimetres in the patient (DICOM PS3.3 10.7)."""
     DETECTOR = "detector"
-    """Pixel pitch at the detector, divided by the magnification where that is known."""
+    """Pixel pitch at the detector, divided by the magnification where it is known."""
     ANATOMICAL = "anatomical"
-    """Scaled so that the femoral heads have the size they usually have."""
+    """Scaled to femoral heads of the usual size."""
     ASSUMED = "assumed"
-    """Stated by a caller or by a tag of unknown standing."""
+    """Given by the user or by an attribute of unknown reliability."""
     NONE = "none"
-    """No believable spacing: pixels and ratios only."""
+    """No plausible spacing: pixels and ratios only."""
 
 
 class Structure(StrEnum):
-    """The maps the network gives; they overlap in projection, so each stands for itself."""
+    """Segmentation maps of the network. Structures overlap in projection, so each map is independent."""
 
     HO = "ho"
     PELVIS = "pelvis"
@@ -116,16 +116,40 @@ class Structure(StrEnum):
 
 
 _SIDES = {"r": "right", "l": "left", "b": "bilateral", "both": "bilateral"}
-"""The letters of DICOM, and the everyday word."""
+"""DICOM's letters for Image Laterality (0020,0062), and an everyday word."""
 
 
 def spell(text: str) -> str:
-    """Return a word of the vocabulary as results spell it: ``Frog-Leg`` becomes ``frog_leg``."""
+    """Return a word in the spelling of the vocabulary: ``Frog-Leg`` becomes ``frog_leg``.
+
+    Parameters
+    ----------
+    text
+        A word with any case, spaces or hyphens.
+
+    Returns
+    -------
+    str
+        Lower case with underscores.
+
+    """
     return text.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def spell_side(text: str) -> str:
-    """Return a side as results spell it; it may be a letter."""
+    """Return a side in the spelling of the vocabulary; DICOM's letters are accepted.
+
+    Parameters
+    ----------
+    text
+        A side or one of the letters R, L and B.
+
+    Returns
+    -------
+    str
+        Spelled as a value of `Laterality` if it is one; otherwise like `spell`.
+
+    """
     return _SIDES.get(spell(text), spell(text))
 
 

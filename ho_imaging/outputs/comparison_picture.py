@@ -1,4 +1,4 @@
-"""Pictures of a comparison: the two films side by side in one frame, and the area over time."""
+"""Figures of a comparison: the two images side by side in one frame, and the area over time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["ChangeLabel", "SidePicture", "draw_side", "side_picture", "write_com
 _PICTURE_MM_PX = 3.0
 _REACH_RADII = 5.0
 _EARLIER, _LATER, _TEXT = (100, 200, 255), (255, 176, 0), (240, 240, 240)
-"""Sky blue and orange keep apart for every common kind of colour vision (after Okabe and Ito)."""
+"""Sky blue and orange can be told apart with every common type of colour vision (after Okabe and Ito)."""
 
 _BAR_PX = 64
 _BETWEEN_PX = 6
@@ -34,9 +34,16 @@ _NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"
 
 
 def write_comparison(comparison: Comparison, out_dir: Path) -> None:
-    """Write ``comparison.json``, a picture a side and, with matplotlib at hand, the trend.
+    """Write ``comparison.json``, a picture per side and, if matplotlib is installed, the trend.
 
     Pictures of an earlier comparison in the same folder are removed.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+    out_dir
+        Folder to write to; created if missing.
 
     Raises
     ------
@@ -48,7 +55,7 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
     pictures = {side: out_dir / f"{side.value}.png" for side in Side}
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        # Without a comparison beside them, files of these names are somebody's own.
+        # Without a comparison in the folder, files of these names are not ours.
         for path in (*pictures.values(), trend) if result.exists() else ():
             path.unlink(missing_ok=True)
         result.write_text(comparison.result.to_json(), encoding="utf-8")
@@ -63,7 +70,7 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
 
 @dataclass(frozen=True)
 class ChangeLabel:
-    """Where a nodule's course is to be named on a picture; ``change_mm2`` is ``None`` where none can be told."""
+    """Position of the label of a nodule's course on a picture; ``change_mm2`` is ``None`` if unknown."""
 
     course: NoduleCourse
     change_mm2: float | None
@@ -73,9 +80,9 @@ class ChangeLabel:
 
 @dataclass(frozen=True, eq=False)
 class SidePicture:
-    """Both films about the joint, outlines drawn in, without words.
+    """Both images about the joint with outlines, without text.
 
-    ``pixels``: RGB uint8 (``panel_px``, 2 * ``panel_px`` + a gap, 3); the later film starts at column ``later_x``.
+    ``pixels``: (``panel_px``, 2 * ``panel_px`` + a gap, 3) uint8 RGB; the later image starts at column ``later_x``.
     """
 
     pixels: NDArray[np.uint8]
@@ -85,9 +92,20 @@ class SidePicture:
 
 
 def side_picture(compared: SideComparison) -> SidePicture:
-    """Draw both films about the joint, the later one brought into the earlier one's place.
+    """Draw both images about the joint, the later one in the frame of the earlier one.
 
-    Outlines of the earlier film are dashed, those of the later one solid.
+    Outlines of the earlier image are dashed, those of the later one solid.
+
+    Parameters
+    ----------
+    compared
+        The side on the two images.
+
+    Returns
+    -------
+    SidePicture
+        Picture and positions of labels.
+
     """
     joint = compared.earlier.joint
     if joint is None:  # pragma: no cover  (registration takes a joint)
@@ -107,7 +125,21 @@ def side_picture(compared: SideComparison) -> SidePicture:
 
 
 def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
-    """Draw both films about the joint with what changed in words; RGB uint8."""
+    """Draw both images about the joint with labels of the changes.
+
+    Parameters
+    ----------
+    compared
+        The side on the two images.
+    side
+        Side of the patient, for the title.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns, 3) uint8 RGB.
+
+    """
     drawn = side_picture(compared)
     size = drawn.panel_px
     font, small, course = ImageFont.load_default(20), ImageFont.load_default(15), ImageFont.load_default(17)
@@ -125,10 +157,10 @@ def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
 
 
 def _panel(view: SideView, corner: NDArray[np.float64], size: int, compared: SideComparison | None) -> Image.Image:
-    """One film in the picture's frame with the outlines of its nodules, on the later one the earlier ones too."""
+    """Draw one image in the picture's frame with the outlines of its nodules, on the later one the earlier ones too."""
     mm = view.film.anatomy.pixel_mm or 1.0
     motion = None if compared is None else compared.registration.motions[Structure.PELVIS]
-    # Picture (x, y) -> earlier mm -> this film's prepared (column, row).
+    # From picture (x, y) to mm of the earlier image to this image's prepared (column, row).
     to_mm = np.array([[0.0, 1.0 / _PICTURE_MM_PX, corner[0]], [1.0 / _PICTURE_MM_PX, 0.0, corner[1]]])
     if motion is not None:
         back = motion.rotation.T / motion.scale
@@ -172,7 +204,7 @@ def _outline(
 
 
 def _dashed(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: tuple[int, int, int]) -> None:
-    """Draw a dashed line: in grey, dashes tell the earlier outlines from the later ones."""
+    """Draw a dashed line: in greyscale, dashes distinguish the earlier outlines from the later ones."""
     travelled = 0.0
     for start, end in pairwise(points):
         if travelled % (2.0 * _DASH_PX) < _DASH_PX:
@@ -196,7 +228,7 @@ def _change_labels(compared: SideComparison, corner: NDArray[np.float64], later_
 
 
 def _write_trend(comparison: Comparison, path: Path) -> None:
-    """Area over time, each side a line, relative to the first study; left out without matplotlib or dates."""
+    """Plot area over time, one line per side, relative to the first study; skipped without matplotlib or dates."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
     except ImportError:

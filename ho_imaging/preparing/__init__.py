@@ -1,4 +1,4 @@
-"""Radiograph in, prepared film out: collimation, intensity, one pixel size, and the exact way back."""
+"""Preparation of a radiograph for the network: exposed area, intensity, pixel size, and the mapping to the source."""
 
 from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.preparing.intensity import normalise_intensity

@@ -1,7 +1,7 @@
-"""Where a film carries an image: collimator borders, shutters and padding are found and left out.
+"""Detection of the exposed area: collimator borders, shutters and padding are excluded.
 
-Careful by design: a strip is left out only if it is flat across its whole length, so that letters, skin or bone in it
-keep it. Air beside a patient may go (nothing is lost); anatomy may not.
+Conservative by design: a strip is excluded only if it is flat over its whole length, so a strip with letters, skin or
+bone is kept. Air beside the patient may be excluded, anatomy may not.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ __all__ = ["ExposedArea", "find_exposed_area"]
 
 _LOOK_AT_PX = 768
 _FLAT = 0.02
-"""Spread (0.5th to 99.5th percentile) of a border strip, as a share of the film's range."""
+"""Spread (0.5th to 99.5th percentile) of a border strip, as a fraction of the image's range."""
 _CONSTANT = 0.004
-"""Difference within a shutter, which is filled with one value, as a share of the film's range."""
+"""Difference within a shutter, which is filled with one value, as a fraction of the image's range."""
 _LEAST_SHARE = 0.15
-"""If less of the film (its padding left out) than this would remain, the border was misread and all of it stays."""
+"""If less than this fraction of the image (without padding) would remain, the border was misread and all is kept."""
 _LEAST_WEDGE = 0.004
 _STRAIGHT = 0.97
 
 
 class ExposedArea:
-    """Rows and columns to keep (slices of the source) and, within them, which pixels carry an image."""
+    """Rows and columns of the source to keep (slices) and, within them, the mask of pixels that carry an image."""
 
     __slots__ = ("columns", "rows", "valid")
 
@@ -35,19 +35,19 @@ class ExposedArea:
 
 
 def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | None = None) -> ExposedArea:
-    """Find the exposed part of a film.
+    """Find the exposed part of a radiograph.
 
     Parameters
     ----------
     pixels
         (rows, columns) float32.
     padding
-        bool, same shape, pixels the file itself calls padding; or ``None``.
+        (rows, columns) bool, pixels that the file declares as padding; or ``None``.
 
     Returns
     -------
     ExposedArea
-        ``valid`` has the shape of the kept part of the source, in source pixels.
+        ``valid`` has the shape of the kept part, in source pixels.
 
     """
     step = max(1, -(-max(pixels.shape) // _LOOK_AT_PX))
@@ -78,13 +78,13 @@ def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | 
 
 
 def _everything(shape: tuple[int, ...], padding: NDArray[np.bool_] | None) -> ExposedArea:
-    """All that the file itself does not call padding."""
+    """Return the whole image less the padding declared by the file."""
     valid = np.ones(shape, dtype=bool) if padding is None else ~padding
     return ExposedArea(slice(0, shape[0]), slice(0, shape[1]), valid)
 
 
 def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
-    """Areas of one constant value that reach in from a corner: shutters and turned collimator wedges."""
+    """Return the mask of areas of constant value that reach in from a corner: shutters and rotated collimators."""
     found = np.zeros(small.shape, dtype=bool)
     tolerance = _CONSTANT * scale
     rows, columns = small.shape
@@ -100,7 +100,7 @@ def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
 
 
 def _alike(small: NDArray[np.float32], row: int, column: int, tolerance: float) -> NDArray[np.bool_]:
-    """What hangs together with a pixel and differs from it by no more than that."""
+    """Return the mask of pixels connected with a seed that differ from it by at most ``tolerance``."""
     reached = np.zeros((small.shape[0] + 2, small.shape[1] + 2), dtype=np.uint8)
     flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
     cv2.floodFill(small, reached, (column, row), 0, tolerance, tolerance, flags)
@@ -108,7 +108,7 @@ def _alike(small: NDArray[np.float32], row: int, column: int, tolerance: float) 
 
 
 def _is_straight(area: NDArray[np.bool_]) -> bool:
-    """Whether an area fills its convex outline or leaves a convex hole, as shutters do; ragged anatomy does neither."""
+    """Return True if an area fills its convex hull or leaves a convex hole, as shutters do and anatomy does not."""
     filled = []
     for mask in (area, ~area):
         contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -118,7 +118,7 @@ def _is_straight(area: NDArray[np.bool_]) -> bool:
 
 
 def _trim(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) -> tuple[int, int]:
-    """First and last (exclusive) row that is not a flat strip; rows are looked at from the outside in."""
+    """Return the first and the last (exclusive) row inside flat strips, searched from the outside in."""
     low, high = _percentiles(np.sort(small, axis=1), 0.5, 99.5)
     flat = (high - low < _FLAT * scale) | (shutter.mean(axis=1) > 0.995)
     kept = np.flatnonzero(~flat)
@@ -128,7 +128,7 @@ def _trim(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) 
 
 
 def _percentiles(ordered: NDArray[np.float32], *percents: float) -> list[NDArray[np.float32]]:
-    """Percentiles along sorted rows, as `numpy.percentile` gives them; sorting short rows is faster than choosing."""
+    """Return percentiles along sorted rows like `numpy.percentile`; sorting short rows is faster than partitioning."""
     last = ordered.shape[1] - 1
     found = []
     for percent in percents:

@@ -1,4 +1,4 @@
-"""How a film must be prepared for a set of weights: the agreement between training and use."""
+"""Preparation contract of a set of weights: the same in training and in use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ __all__ = ["PreparationContract"]
 
 
 class PreparationContract(BaseModel):
-    """What the network was trained on.
+    """Preparation that a network was trained with.
 
-    ``pixel_mm``: side of a prepared pixel; ``normalisation``: the name of the intensity scale (`normalise_intensity`).
+    Parameters
+    ----------
+    pixel_mm
+        Side of a prepared pixel in mm.
+    normalisation
+        Name of the intensity scale, see `normalise_intensity`.
+
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""One intensity scale for films of all makers, raw or processed."""
+"""Normalisation of intensity across manufacturers, for raw and processed images."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ __all__ = ["normalise_intensity"]
 _LOW_PERCENT, _HIGH_PERCENT = 0.5, 99.7
 _BINS = 512
 _STEEPEST = 3.0
-"""No grey level may be stretched more than this against a linear scale, as in contrast-limited equalisation."""
+"""Greatest slope of the equalising curve relative to a linear scale, as in contrast-limited equalisation."""
 _EQUALISED = 0.6
-"""Share of equalisation in the result; the linear rest keeps every difference at 40 % of its size or more."""
+"""Weight of equalisation in the result; the linear rest keeps every difference at 40 % of its size or more."""
 _SAMPLES = 200_000
 
 
 def normalise_intensity(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    """Bring a film to a common scale.
+    """Map a radiograph to a common intensity scale.
 
-    The robust range of the valid pixels is mapped to [0, 1], then blended with a contrast-limited equalisation of
-    the histogram (Pizer et al. 1987, without tiles). Makers' tone curves differ by a monotone map, which equalisation
-    undoes;
-    the limit and the blend keep faint differences alive. The result does not change under ``a * pixels + b`` with a >
-    0.
+    The robust range of the valid pixels is mapped to [0, 1] and blended with a contrast-limited histogram equalisation
+    (Pizer et al., Comput Vis Graph Image Process 1987;39:355, without tiles). Manufacturers' tone curves differ by a
+    monotone map, which equalisation undoes; the limit and the blend preserve faint differences. The result is invariant
+    under ``a * pixels + b`` with a > 0.
 
     Parameters
     ----------
     pixels
         (rows, columns) float32, any range, bone bright.
     valid
-        bool, same shape, True where the film carries an image; ``None`` for all.
+        (rows, columns) bool, True where there is an image; ``None`` for all.
 
     Returns
     -------
-    float32 (rows, columns) in [0, 1]; 0 where not valid.
+    ndarray
+        (rows, columns) float32 in [0, 1]; 0 where not valid.
 
     """
     inside = pixels[valid] if valid is not None else pixels.ravel()
@@ -56,7 +56,7 @@ def normalise_intensity(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | 
 
 
 def _limited_equalisation(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cumulative curve (bins + 1,) from 0 to 1 of a histogram whose bins are capped and the excess spread evenly."""
+    """Return the cumulative curve (bins + 1,) from 0 to 1 of a histogram with capped bins, the excess spread evenly."""
     counts = np.histogram(values, bins=_BINS, range=(0.0, 1.0))[0].astype(np.float64)
     if counts.sum() == 0:
         return np.linspace(0.0, 1.0, _BINS + 1)

@@ -1,4 +1,4 @@
-"""From a radiograph to what the network sees."""
+"""Preparation of a radiograph for the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ho_imaging.vocabulary import Region
 __all__ = ["ASSUMED_LONG_SIDE_MM", "prepare"]
 
 ASSUMED_LONG_SIDE_MM = MappingProxyType({Region.PELVIS: 430.0, Region.HIP: 300.0, Region.THIGH: 430.0})
-"""Usual long side of the exposed field, for films without any spacing; 400 mm elsewhere. A start, not a measure."""
+"""Usual long side of the exposed field in mm, for images without spacing; 400 mm elsewhere. An assumption."""
 
 _ASSUMED_ELSEWHERE_MM = 400.0
 
@@ -26,17 +26,22 @@ _ASSUMED_ELSEWHERE_MM = 400.0
 def prepare(
     radiograph: Radiograph, contract: PreparationContract | None = None, *, assumed_pixel_mm: float | None = None
 ) -> Prepared:
-    """Prepare a film: leave out what is no image, bring it to one pixel size and one intensity scale.
+    """Crop a radiograph to its exposed area and bring it to the contract's pixel size and intensity scale.
 
     Parameters
     ----------
     radiograph
-        As read; its spacing decides the grid.
+        The radiograph as read; its spacing determines the grid.
     contract
-        What the weights were trained on.
+        Preparation that the weights were trained with; ``None`` takes the default.
     assumed_pixel_mm
-        Size of a source pixel (its column direction) in mm to work with where the film has no spacing, say from the
-        size of the femoral heads; ``None`` takes a usual field size.
+        Side of a source pixel (along its columns) in mm for an image without spacing, for example estimated from the
+        femoral heads; ``None`` assumes a usual field size.
+
+    Returns
+    -------
+    Prepared
+        The image on the network's grid with its mapping to the source.
 
     """
     contract = contract or PreparationContract()

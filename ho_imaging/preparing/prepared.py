@@ -1,4 +1,4 @@
-"""What preparing hands on: a film on the network's grid, and the exact way back."""
+"""Result of preparation: a radiograph on the network's grid and the mapping back to the source."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ __all__ = ["GridMap", "Prepared"]
 
 @dataclass(frozen=True)
 class GridMap:
-    """Axis-aligned map between prepared and source pixels.
+    """Axis-aligned mapping between prepared and source pixels: ``source = offset + scale * prepared`` for each axis.
 
-    Pixel centres lie at whole numbers, coordinates are (row, column): ``source = offset + scale * prepared`` for each
-    axis.
+    Coordinates are (row, column); pixel centres have integer coordinates.
+
+    Parameters
+    ----------
+    source_shape, prepared_shape
+        (rows, columns) of the two grids.
+    row_scale, column_scale
+        Source pixels per prepared pixel.
+    row_offset, column_offset
+        Source coordinate of the centre of the first prepared row and column.
+
     """
 
     source_shape: tuple[int, int]
@@ -28,11 +37,35 @@ class GridMap:
     column_offset: float
 
     def points_to_source(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map an (n, 2) array of prepared (row, column) points to the source grid."""
+        """Map prepared points to the source grid.
+
+        Parameters
+        ----------
+        points
+            (n, 2) float64, (row, column) in prepared pixels.
+
+        Returns
+        -------
+        ndarray
+            (n, 2) float64, (row, column) in source pixels.
+
+        """
         return np.asarray(points, dtype=np.float64) * self._scale + self._offset
 
     def points_to_prepared(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map an (n, 2) array of source (row, column) points to the prepared grid."""
+        """Map source points to the prepared grid.
+
+        Parameters
+        ----------
+        points
+            (n, 2) float64, (row, column) in source pixels.
+
+        Returns
+        -------
+        ndarray
+            (n, 2) float64, (row, column) in prepared pixels.
+
+        """
         return (np.asarray(points, dtype=np.float64) - self._offset) / self._scale
 
     @property
@@ -46,12 +79,23 @@ class GridMap:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A film ready for the network.
+    """A radiograph prepared for the network.
 
-    ``pixels``: (rows, columns) float32 in [0, 1], bone bright, collimated border left out, normalised as the model's
-    contract asks. ``valid``: bool, same shape, False where the film carries no image (collimation, padding).
-    ``pixel_mm``: side of a prepared pixel in mm of the source's spacing; ``None`` when the spacing basis is ``NONE``
-    (then the grid was chosen from the picture's extent alone, ``assumed_pixel_mm`` says for which size).
+    Parameters
+    ----------
+    radiograph
+        The radiograph as read.
+    pixels
+        (rows, columns) float32 in [0, 1], bone bright, cropped to the exposed area, normalised as the contract says.
+    valid
+        (rows, columns) bool, False where there is no image (collimation, padding).
+    pixel_mm
+        Side of a prepared pixel in mm by the source's spacing; ``None`` if the spacing basis is ``NONE``.
+    assumed_pixel_mm
+        Side of a prepared pixel in mm that the grid was chosen for: ``pixel_mm``, or an assumption if that is ``None``.
+    grid
+        Mapping between prepared and source pixels.
+
     """
 
     radiograph: Radiograph

@@ -1,7 +1,7 @@
-"""How good a film is as a picture: what its pixels resolve, how noisy it is, and what compression did to it.
+"""Image quality: resolution, noise and compression artefacts.
 
-All of it is read off tiles of 128 x 128 stored pixels spread over the exposed area; the plainest fifth (air, shutters)
-and the busiest (letters, edges of implants) are left out.
+Measured on tiles of 128 x 128 stored pixels spread over the exposed area; the plainest fifth (air, shutters) and the
+busiest fifth (letters, edges of implants) are excluded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ho_imaging.reading.radiograph import QualityFlag, Radiograph
 __all__ = ["COARSEST_DETAIL_PX", "FilmQuality", "Texture", "film_quality", "measure_texture"]
 
 COARSEST_DETAIL_PX = 12.0
-"""A tile does not tell coarser films apart."""
+"""Largest measurable detail size; coarser images cannot be told apart on a tile."""
 
 _TILE_PX, _SMALL_TILE_PX = 128, 64
 _MOST_TILES, _TILES_A_SIDE = 24, 8
@@ -29,31 +29,31 @@ _MOST_CLIPPED = 0.2
 _BLACK, _WHITE = 0.004, 0.996
 
 _FALL = 5.25
-"""Power that falls faster than frequency to this is no longer the film's own.
+"""Exponent of frequency: where power falls faster, the detail is not the image's own.
 
-Radiographs fall by two to four between their anatomy and their grain; what enlargement and blur leave falls by ten and
-more. Of 153 known enlargements of 17 real films (1.5, 2 and 3 times; linear, cubic, Lanczos; 8 bits) 82 % were measured
-within 25 % with 5 (median 1.13, 1.13 and 0.87 of the factor for linear, 1.04 to 1.08 for the others) and 86 % with 5.5
-(0.85, 1.06 and 0.79 for linear, 0.95 to 1.06); with 4.5 and 6 it was 74 and 84 %.
+The power of radiographs falls with exponents of two to four between their anatomy and their grain; after enlargement or
+blur, of ten and more. Of 153 known enlargements of 17 real radiographs (1.5, 2 and 3 times; linear, cubic, Lanczos; 8
+bits) 82 % were measured within 25 % with 5 (median 1.13, 1.13 and 0.87 of the factor for linear, 1.04 to 1.08 for the
+others) and 86 % with 5.5 (0.85, 1.06 and 0.79 for linear, 0.95 to 1.06); with 4.5 and 6 it was 74 and 84 %.
 """
 
 _PAST_THE_PEAK = np.log(0.4)
 _ROUNDING_SHARE = 1.1
-"""Power of rounding to whole grey values, which is taken away, over its expectation (a twelfth of a step squared)."""
+"""Rounding noise to subtract, over its expected power (a twelfth of a grey step squared)."""
 
 _OFF_AXIS_BINS = 2.5
-"""Frequencies nearer to the axes are left out: block edges of JPEG, grids, shutters and letters lie there."""
+"""Frequencies nearer to the axes are excluded: block edges of JPEG, grids, shutters and letters lie there."""
 
 _LOG_MEAN_OF_POWER = 0.5772
-"""What the mean logarithm of a power spectrum lacks to the logarithm of its mean (Euler's constant)."""
+"""Logarithm of the mean minus mean of the logarithm of a power spectrum (Euler's constant)."""
 
 
 @dataclass(frozen=True)
 class Texture:
-    """What the stored pixels hold; ``None`` where there is too little film to tell.
+    """Resolution and noise of stored pixels; ``None`` where the exposed area is too small to measure them.
 
-    ``detail_px``: size of a real pixel in stored ones, 1 or more. ``noise``: standard deviation from pixel to pixel, as
-    a share of the range of grey.
+    ``detail_px``: size of a resolved pixel in stored pixels, 1 or more. ``noise``: standard deviation between
+    neighbouring pixels, as a fraction of the grey range.
     """
 
     detail_px: float | None
@@ -62,11 +62,11 @@ class Texture:
 
 @dataclass(frozen=True)
 class FilmQuality:
-    """Quality of one film as a picture.
+    """Image quality of one radiograph.
 
-    ``pixel_mm``: side of a stored pixel; ``resolution_mm``: side of a pixel that would hold what the film shows, never
-    less than ``pixel_mm``; both ``None`` without millimetres. ``detail_px``: the one over the other. ``noise``: see
-    `Texture`. ``block_mm``: side of a JPEG block on the film, where it has such.
+    ``pixel_mm``: side of a stored pixel in mm. ``resolution_mm``: side of a pixel that would hold the visible detail,
+    at least ``pixel_mm``; both ``None`` without millimetres. ``detail_px``: their ratio. ``noise``: see `Texture`.
+    ``block_mm``: side of a JPEG block in mm, where there is one.
     """
 
     pixel_mm: float | None
@@ -79,15 +79,20 @@ class FilmQuality:
 
 
 def film_quality(prepared: Prepared, pixel_mm: float | None) -> FilmQuality:
-    """Measure the quality of a prepared film.
+    """Measure the image quality of a prepared radiograph.
 
     Parameters
     ----------
     prepared
-        The film on the network's grid, with the radiograph that it was made from.
+        The prepared radiograph; its source pixels are measured.
     pixel_mm
-        Side of a prepared pixel in mm by the millimetres of the findings, which may be scaled from the femoral heads;
-        ``None`` without.
+        Side of a prepared pixel in mm, as used for the findings (may be scaled from the femoral heads); ``None``
+        without millimetres.
+
+    Returns
+    -------
+    FilmQuality
+        Measures and image quality flags.
 
     """
     grid = prepared.grid
@@ -106,7 +111,7 @@ def film_quality(prepared: Prepared, pixel_mm: float | None) -> FilmQuality:
 
 
 def _exposed(prepared: Prepared) -> tuple[slice, slice]:
-    """Return the part of the stored picture that the prepared grid covers."""
+    """Return the rows and columns of the stored image that the prepared grid covers."""
     grid = prepared.grid
     ends = grid.points_to_source(np.array([(-0.5, -0.5), (grid.prepared_shape[0] - 0.5, grid.prepared_shape[1] - 0.5)]))
     (top, left), (bottom, right) = np.clip(np.rint(ends + 0.5), 0, grid.source_shape).astype(int)
@@ -114,21 +119,25 @@ def _exposed(prepared: Prepared) -> tuple[slice, slice]:
 
 
 def measure_texture(radiograph: Radiograph, area: tuple[slice, slice] | None = None) -> Texture:
-    """Measure what the stored pixels of a film hold.
+    """Measure resolution and noise of the stored pixels.
 
-    The size of a real pixel comes from the power spectrum, averaged over tiles and, off the axes, over directions: it
-    is half the period at which ``power * frequency ** 5.25`` is largest. Beyond it the power falls as it does after
-    enlargement or blur, not as anatomy and grain do. A film whose own optics are coarser than its pixels reads coarser
-    as well: what counts is what is left. Grain or a JPEG that is added after enlargement can hide it. Noise is the
-    median absolute deviation of the finest diagonal detail, over 0.6745 (Donoho, IEEE Trans Inf Theory 1995;41:613), in
-    the middle over the tiles.
+    Resolution comes from the power spectrum, averaged over tiles and over directions off the axes: it is half the
+    period at which ``power * frequency ** 5.25`` is largest. Beyond that frequency power falls as after enlargement or
+    blur, faster than that of anatomy and grain. An image whose optics are coarser than its pixels measures coarser as
+    well. Grain or JPEG artefacts added after enlargement can hide it. Noise is the median absolute deviation of the
+    finest diagonal detail over 0.6745 (Donoho, IEEE Trans Inf Theory 1995;41:613), the median over tiles.
 
     Parameters
     ----------
     radiograph
-        As read.
+        The radiograph as read.
     area
-        Rows and columns of the exposed area; ``None`` takes the whole film.
+        Rows and columns of the exposed area; ``None`` takes the whole image.
+
+    Returns
+    -------
+    Texture
+        Size of a resolved pixel and noise.
 
     """
     pixels = radiograph.pixels if area is None else radiograph.pixels[area]
@@ -144,7 +153,7 @@ def measure_texture(radiograph: Radiograph, area: tuple[slice, slice] | None = N
 
 
 def _tiles(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | None) -> NDArray[np.float32] | None:
-    """Choose tiles, (n, size, size), that hold film and are neither plain nor full of letters."""
+    """Choose tiles, (n, size, size), inside the image that are neither plain nor full of letters."""
     size = _TILE_PX if min(pixels.shape) >= 3 * _TILE_PX else _SMALL_TILE_PX
     if min(pixels.shape) < size:
         return None
@@ -175,7 +184,7 @@ def _spread(last: int, step: int) -> list[int]:
 
 
 def _detail_px(tiles: NDArray[np.float32]) -> float:
-    """Return the size of a real pixel in stored ones."""
+    """Return the size of a resolved pixel in stored pixels."""
     size = tiles.shape[1]
     window = np.hanning(size)
     shaped = np.outer(window, window)
@@ -200,7 +209,7 @@ def _detail_px(tiles: NDArray[np.float32]) -> float:
 
 
 def _first_peak(frequency: NDArray[np.float64], weighted: NDArray[np.float64]) -> float:
-    """Return half the period, in pixels, of the first lasting peak; 1 where there is none."""
+    """Return half the period, in pixels, of the first lasting peak; 1 without a peak."""
     best = 0
     for index in range(1, len(weighted)):
         if weighted[index] > weighted[best]:

@@ -1,4 +1,4 @@
-"""Between the source grid and the prepared grid, cell by cell and back."""
+"""Resampling between the source grid and the prepared grid."""
 
 from __future__ import annotations
 
@@ -21,8 +21,22 @@ __all__ = [
 def grid_for(source_shape: tuple[int, int], rows: slice, columns: slice, pixel_px: tuple[float, float]) -> GridMap:
     """Lay a grid over a part of the source.
 
-    Prepared cells tile the kept part exactly: ``pixel_px`` (source pixels per prepared pixel, row and column) is
-    rounded so that a whole number of cells fits.
+    Prepared pixels tile the kept part exactly: ``pixel_px`` is rounded so that a whole number of them fits.
+
+    Parameters
+    ----------
+    source_shape
+        (rows, columns) of the source.
+    rows, columns
+        Part of the source to cover.
+    pixel_px
+        Source pixels per prepared pixel, along rows and columns.
+
+    Returns
+    -------
+    GridMap
+        Mapping between the two grids.
+
     """
     height, width = rows.stop - rows.start, columns.stop - columns.start
     shape = (max(1, round(height / pixel_px[0])), max(1, round(width / pixel_px[1])))
@@ -38,7 +52,7 @@ def grid_for(source_shape: tuple[int, int], rows: slice, columns: slice, pixel_p
 
 
 def kept_part(grid: GridMap) -> tuple[slice, slice]:
-    """Rows and columns of the source that the grid covers."""
+    """Return the rows and columns of the source that the grid covers."""
     top = round(grid.row_offset - 0.5 * grid.row_scale + 0.5)
     left = round(grid.column_offset - 0.5 * grid.column_scale + 0.5)
     height = round(grid.row_scale * grid.prepared_shape[0])
@@ -47,19 +61,33 @@ def kept_part(grid: GridMap) -> tuple[slice, slice]:
 
 
 def to_prepared(image: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:
-    """Resample a source image (rows, columns) float32: mean over each cell when shrinking, cubic when enlarging."""
+    """Resample a source image, (rows, columns) float32: mean over each cell when shrinking, cubic when enlarging."""
     rows, columns = kept_part(grid)
     return _resize(image[rows, columns], grid, enlarging=cv2.INTER_CUBIC)
 
 
 def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
-    """Share of each prepared cell that a source mask covers, float32 in [0, 1]."""
+    """Return the fraction of each prepared pixel that a source mask covers.
+
+    Parameters
+    ----------
+    mask
+        (rows, columns) bool on the source grid.
+    grid
+        Mapping between the two grids.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32 in [0, 1] on the prepared grid.
+
+    """
     rows, columns = kept_part(grid)
     return part_to_prepared(mask[rows, columns], grid)
 
 
 def part_to_prepared(part: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
-    """Likewise of a mask of just the part of the source that the grid covers."""
+    """Return the same as `mask_to_prepared` for a mask of only the part of the source that the grid covers."""
     return _resize(part.astype(np.float32), grid, enlarging=cv2.INTER_LINEAR)
 
 
@@ -74,7 +102,21 @@ def _resize(part: NDArray[np.float32], grid: GridMap, *, enlarging: int) -> NDAr
 
 
 def probability_to_source(probability: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:
-    """Bring a prepared map to the source grid, linearly between cell centres; 0 outside the kept part."""
+    """Resample a prepared map to the source grid, linearly between pixel centres.
+
+    Parameters
+    ----------
+    probability
+        (rows, columns) float32 on the prepared grid.
+    grid
+        Mapping between the two grids.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32 on the source grid; 0 outside the kept part.
+
+    """
     rows, columns = kept_part(grid)
     whole = np.zeros(grid.source_shape, np.float32)
     size = (columns.stop - columns.start, rows.stop - rows.start)
@@ -83,5 +125,19 @@ def probability_to_source(probability: NDArray[np.float32], grid: GridMap) -> ND
 
 
 def mask_to_source(share: NDArray[np.float32], grid: GridMap) -> NDArray[np.bool_]:
-    """Bring a prepared mask or coverage to the source grid: where it is at least one half."""
+    """Resample a prepared mask or coverage to the source grid and threshold it at one half.
+
+    Parameters
+    ----------
+    share
+        (rows, columns) bool, or float32 coverage in [0, 1], on the prepared grid.
+    grid
+        Mapping between the two grids.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) bool on the source grid.
+
+    """
     return np.asarray(probability_to_source(share.astype(np.float32), grid) >= 0.5)

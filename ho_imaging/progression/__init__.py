@@ -1,4 +1,4 @@
-"""Studies of one patient in time order to what grew between them."""
+"""Progression: growth of ectopic bone between studies of one patient."""
 
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.progression.studies import compare

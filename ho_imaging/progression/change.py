@@ -1,4 +1,4 @@
-"""What became of each nodule between two registered films, and of all of them together."""
+"""Change of each nodule between two registered images, and of all nodules of a side together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["NoduleChange", "NoduleCourse", "SideChange", "Verdict", "find_change
 
 
 class NoduleCourse(StrEnum):
-    """What became of a nodule."""
+    """Course of a nodule between two images."""
 
     NEW = "new"
     GROWN = "grown"
@@ -29,13 +29,13 @@ class NoduleCourse(StrEnum):
     SHRUNK = "shrunk"
     GONE = "gone"
     UNCERTAIN = "uncertain"
-    """Too faint on one of the films to say."""
+    """Too faint on one of the images to tell."""
     OUTSIDE = "outside"
-    """Mostly outside the field of one of the films."""
+    """Mostly outside the field of one of the images."""
 
 
 class Verdict(StrEnum):
-    """Whether the disease is spreading."""
+    """Verdict on the spread of ectopic bone."""
 
     SPREADING = "spreading"
     STABLE = "stable"
@@ -44,34 +44,35 @@ class Verdict(StrEnum):
 
 
 _MATCH_MM = 2.0
-"""Outlines closer than this after registration, plus what the registration leaves, are of one nodule."""
+"""Outlines closer than this after registration, plus the residual error of the registration, belong to one nodule."""
 
 _AREA_SD_SHARE, _AREA_SD_MM2 = 0.08, 4.0
-"""What an area differs by between two films of the same nodule at least: exposure, noise, depth."""
+"""Minimum standard error of an area, relative and in mm²: exposure, noise, depth."""
 
 _AREA_SD_DOUBT = 0.9
-"""So much more where the nodule's own confidence is nothing, in proportion between."""
+"""Additional relative error at a confidence of 0, decreasing linearly to none at 1."""
 
 _CONTRAST_SD_SHARE = 0.1
-"""So much of an area when one film is 2.7 times (e) clearer than the other: its outlines lie elsewhere.
+"""Additional relative error if one image is e times (2.7) clearer than the other, which shifts outlines.
 
-These numbers and `_CERTAIN_NEW` were set on simulated pairs of visits; they say which nodules changed. What a side did
-is read from `ho_imaging.progression.growth`.
+This value, the two above and `_CERTAIN_NEW` were set on simulated pairs of visits and decide which nodules changed. The
+verdict on a side comes from `ho_imaging.progression.growth`.
 """
 
 _CLEAR_FILM = 45.0
-"""A nodule is new or gone only if the film without it is this clear (see `ho_imaging.findings.density.clarity`)."""
+"""A nodule is new or gone only if the image without it is at least this clear (see
+`ho_imaging.findings.density.clarity`)."""
 
 _SIGNIFICANT = 1.96
 _LEAST_CHANGE_SHARE, _LEAST_CHANGE_MM2 = 0.12, 12.0
-"""Less than this is no change, however well it is measured."""
+"""A smaller change counts as none, however precisely it is measured."""
 
 _CERTAIN_NEW = 0.97
 
 
 @dataclass(frozen=True)
 class NoduleChange:
-    """One nodule, or one that split or merged, on two films; areas where they can be compared, in mm of the earlier."""
+    """A nodule, or one that split or merged, on two images; areas are comparable ones, in mm² of the earlier image."""
 
     course: NoduleCourse
     earlier_ids: tuple[str, ...]
@@ -84,9 +85,9 @@ class NoduleChange:
 
 @dataclass(frozen=True)
 class SideChange:
-    """All nodules of a side. Areas are those that both films show clear of bone.
+    """All nodules of a side. Areas are those that both images show clear of native bone.
 
-    ``areas``: what growth is read from. ``contrast_apart``: logarithm of how many times clearer one film is.
+    ``areas``: basis of the growth estimate. ``contrast_apart``: logarithm of the factor by which one image is clearer.
     """
 
     nodules: tuple[NoduleChange, ...]
@@ -97,12 +98,12 @@ class SideChange:
 
     @property
     def growth(self) -> Growth | None:
-        """Growth of all ectopic bone of the side with its interval; ``None`` where areas do not tell it."""
+        """Growth of all ectopic bone of the side with its interval; ``None`` if areas do not determine it."""
         return growth_of(self.areas)
 
     @property
     def change_sd_mm2(self) -> float | None:
-        """Standard error of the change of the area that is compared, such that 1.96 of it are half the interval."""
+        """Standard error of the change of the compared area, such that 1.96 times it is half the interval."""
         growth = self.growth
         if growth is None:
             return None
@@ -112,7 +113,21 @@ class SideChange:
 
 
 def find_changes(earlier: SideView, later: SideView, registration: Registration) -> SideChange:
-    """Match the nodules of two registered films and say what became of each."""
+    """Match the nodules of two registered images and determine the course of each.
+
+    Parameters
+    ----------
+    earlier, later
+        The side on the two images.
+    registration
+        Registration of the later image to the earlier one.
+
+    Returns
+    -------
+    SideChange
+        The nodules with their comparable areas, in mm² of the earlier image.
+
+    """
     before, after = placed(earlier, None), placed(later, registration)
     ground = shared_ground(earlier, later, registration)
     contrast_apart = _contrast_apart(earlier, later)
@@ -130,7 +145,7 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
         shapes = [recalled(certain_old, old, certain_new), recalled(certain_new, new, certain_old)]
         if visible:
             shapes = [[shapely.intersection(shape, where) for shape in side] for side in shapes]
-        # What lies at the edge of where it is compared is cut a little elsewhere on each film.
+        # The edge of the compared region cuts a nodule at slightly different places on the two images.
         outline = shapely.union_all([item.shape for item in (*old, *new)])
         cut_sd = registration.residual_mm * float(shapely.length(shapely.intersection(where.boundary, outline)))
         own_sd = float(np.linalg.norm([_area_sd(certain_old, shapes[0]), _area_sd(certain_new, shapes[1]), cut_sd]))
@@ -161,15 +176,30 @@ def _areas(earlier: SideView, later: SideView, scale: float, changes: Sequence[N
 
 
 def _counts(change: NoduleChange) -> bool:
-    """Whether a nodule is seen well enough on both films to count."""
+    """Return True if a nodule is seen well enough on both images to count."""
     return change.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}
 
 
 def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict, str]:
-    """Return whether ectopic bone of a side is spreading, and why; where that cannot be told, what would settle it.
+    """Return the verdict on a side and its explanation, with what would settle it if there is none.
 
-    Spreading is said only where the interval of growth excludes none, regressing likewise, stable only where it lies
-    within the margin, the grade did not rise and no nodule is on the later film alone.
+    Spreading needs an interval of growth that excludes none, regressing likewise. Stable needs an interval within the
+    margin, no rise of the grade and no nodule that is on the later image only.
+
+    Parameters
+    ----------
+    change
+        Changes of the side.
+    grade_rose
+        Whether the grade rose.
+
+    Returns
+    -------
+    verdict : Verdict
+        The verdict.
+    statement : str
+        Its explanation in English.
+
     """
     growth = change.growth
     appeared = [n for n in change.nodules if not n.earlier_ids and n.course is not NoduleCourse.OUTSIDE]
@@ -201,7 +231,7 @@ _SETTLED_BY = {
     "it.",
 }
 _ALIKE = 0.7
-"""Films of which one is less than twice as clear as the other are exposed alike."""
+"""Logarithm of the factor of clearness, about two, below which two images count as equally exposed."""
 
 
 def _counted(change: SideChange) -> str:
@@ -264,7 +294,7 @@ def _course(before_mm2: float, after_mm2: float, sd_mm2: float) -> NoduleCourse:
 
 
 def _area_sd(seen: Sequence[Seen], shapes: Sequence[shapely.Geometry]) -> float:
-    """Give the standard error of the area of nodules on one film."""
+    """Return the standard error of the area of nodules on one image."""
     total = 0.0
     for item, shape in zip(seen, shapes, strict=True):
         share = _AREA_SD_SHARE + _AREA_SD_DOUBT * (1.0 - item.finding.confidence)
@@ -273,7 +303,7 @@ def _area_sd(seen: Sequence[Seen], shapes: Sequence[shapely.Geometry]) -> float:
 
 
 def _shared_sd(before_mm2: float, after_mm2: float, scale_sd: float, exposure_share: float) -> float:
-    """Give the standard error that scale and exposure make, for all nodules of two films alike."""
+    """Return the standard error due to scale and exposure, common to all nodules of two images."""
     return float(np.hypot(2.0 * scale_sd * after_mm2, exposure_share * 0.5 * (before_mm2 + after_mm2)))
 
 
@@ -282,13 +312,13 @@ def _clarity(view: SideView) -> float | None:
 
 
 def _is_clear(view: SideView) -> bool:
-    """Whether a film shows bone so clearly that a nodule would not be missed for want of contrast."""
+    """Return True if bone is so clear on an image that a nodule would not be missed for lack of contrast."""
     found = _clarity(view)
     return found is None or found >= _CLEAR_FILM
 
 
 def _contrast_apart(earlier: SideView, later: SideView) -> float:
-    """Logarithm of how many times clearer one film is than the other; 0 where that cannot be told."""
+    """Return the logarithm of the factor by which one image is clearer than the other; 0 if unknown."""
     pair = _clarity(earlier), _clarity(later)
     if pair[0] is None or pair[1] is None or min(pair[0], pair[1]) <= 0.0:
         return 0.0
@@ -298,7 +328,7 @@ def _contrast_apart(earlier: SideView, later: SideView) -> float:
 def _together(
     before: Sequence[Seen], after: Sequence[Seen], reach_mm: float
 ) -> Iterator[tuple[list[Seen], list[Seen]]]:
-    """Groups of nodules that belong together, where one has split or several have merged."""
+    """Yield groups of nodules that belong together, where one has split or several have merged."""
     near = np.array([[shapely.distance(a.shape, b.shape) <= reach_mm for b in after] for a in before], dtype=bool)
     count = len(before) + len(after)
     graph = np.zeros((count, count), dtype=bool)

@@ -1,6 +1,6 @@
-"""Where two registered films can be compared, and what of a nodule lies there.
+"""Regions in which two registered images can be compared, and the parts of nodules in them.
 
-All shapes are in mm of the earlier film, (row, column).
+All shapes are in mm of the earlier image, (row, column).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ho_imaging.vocabulary import Structure
 __all__ = ["Ground", "Seen", "area_mm2", "placed", "recalled", "shared_ground"]
 
 SHARED_SHARE = 0.5
-"""With more of a nodule in the field of both films, what both show of it is compared; with less it is left out."""
+"""Minimum fraction of a nodule in the field of both images; the shared part is compared. With less it is left out."""
 
 CLEAR_SHARE = 0.35
-"""With more of a nodule clear of native bone than this, only that part is compared: what lies over bone is seen on one
-film and not on the next."""
+"""If more than this fraction of a nodule is clear of native bone, only that part is compared: parts over bone are seen
+on one image and not on the next."""
 
 CLEAR_OF_EDGE_PX = 2
 
 RIM_MM = 3.0
-"""As wide as the rim between a nodule's outline and where the model is less sure of it gets."""
+"""Largest width of the rim between a nodule's outline and its less certain, wider outline."""
 
 
 class Seen(NamedTuple):
-    """A nodule of one film: its outline as reported, and the wider one where the model is less sure."""
+    """A nodule of one image: its outline as reported, and the wider one where the model is less certain."""
 
     finding: Finding
     shape: shapely.Geometry
@@ -44,13 +44,27 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What both films show of all that moves with each bone, and native bone of either film."""
+    """Shared field of two images for structures that move with each bone, and native bone of either image."""
 
     fields: Mapping[Structure, shapely.Geometry]
     bones: shapely.Geometry
 
     def of(self, nodules: Sequence[Seen]) -> tuple[shapely.Geometry, bool]:
-        """Where these are to be compared, and whether enough of them lies in both fields."""
+        """Return the region in which nodules are compared, and whether enough of them is in both fields.
+
+        Parameters
+        ----------
+        nodules
+            The nodules, of both images.
+
+        Returns
+        -------
+        region : Geometry
+            In mm of the earlier image.
+        visible : bool
+            True if at least `SHARED_SHARE` is in both fields.
+
+        """
         largest = max(nodules, key=lambda item: float(shapely.area(item.shape)))
         field = self.fields[_bone_of(largest.finding)]
         everything = shapely.union_all([item.shape for item in nodules])
@@ -60,7 +74,21 @@ class Ground:
 
 
 def placed(view: SideView, registration: Registration | None) -> list[Seen]:
-    """Nodules of a film where they lie on the earlier one, the possible ones last; ``None`` for the earlier one."""
+    """Return the nodules of an image in the frame of the earlier one, possible ones last.
+
+    Parameters
+    ----------
+    view
+        The side on the image.
+    registration
+        Registration of the later image; ``None`` for the earlier one.
+
+    Returns
+    -------
+    list of Seen
+        In mm of the earlier image.
+
+    """
     mm = view.film.anatomy.pixel_mm or 1.0
     nodules = []
     for finding in (*view.findings, *view.possible):
@@ -71,12 +99,26 @@ def placed(view: SideView, registration: Registration | None) -> list[Seen]:
 
 
 def shared_ground(earlier: SideView, later: SideView, registration: Registration) -> Ground:
-    """Where one side of two registered films can be compared."""
+    """Return the region in which one side of two registered images can be compared.
+
+    Parameters
+    ----------
+    earlier, later
+        The side on the two images.
+    registration
+        Registration of the later image to the earlier one.
+
+    Returns
+    -------
+    Ground
+        In mm of the earlier image.
+
+    """
     fields, bones = {}, []
     fixed, moving = _field(earlier), _field(later)
     for bone, motion in registration.motions.items():
         shared = shapely.intersection(fixed, shapely.transform(moving, motion.apply))
-        # Without the lines and points that fields which only touch have in common.
+        # Lines and points, which fields that only touch have in common, are dropped.
         fields[bone] = shapely.buffer(shared, 0.0)
         for view, move in ((earlier, None), (later, motion)):
             outlines = shape_of(view.film.anatomy.outlines[bone])
@@ -85,10 +127,25 @@ def shared_ground(earlier: SideView, later: SideView, registration: Registration
 
 
 def recalled(seen: Sequence[Seen], possible: Sequence[Seen], on_other: Sequence[Seen]) -> list[shapely.Geometry]:
-    """Shapes of nodules of one film, with what is less sure there but surely seen on the other film.
+    """Return the shapes of nodules of one image, with less certain parts that are certain on the other image.
 
-    Readers do so with the other film beside them. Without it, a part that one film only just does not show is growth.
-    A rim is not added: there, less sure only means further out. ``possible``: what else belongs to the same nodule.
+    Readers do the same with the other image beside them. Otherwise a part that is barely visible on one image would
+    count as growth. A rim is not added: there, less certain only means farther out.
+
+    Parameters
+    ----------
+    seen
+        Certain nodules of the image.
+    possible
+        All nodules of the image in the same group.
+    on_other
+        Certain nodules of the other image in the group.
+
+    Returns
+    -------
+    list of Geometry
+        One per nodule of ``seen``, in mm of the earlier image.
+
     """
     shapes = [item.shape for item in seen]
     if not seen or not on_other:
@@ -103,25 +160,37 @@ def recalled(seen: Sequence[Seen], possible: Sequence[Seen], on_other: Sequence[
 
 
 def area_mm2(shapes: Sequence[shapely.Geometry]) -> float:
-    """Area that shapes cover together."""
+    """Return the area that shapes cover together, in mm².
+
+    Parameters
+    ----------
+    shapes
+        In mm.
+
+    Returns
+    -------
+    float
+        Area of their union.
+
+    """
     return float(shapely.area(shapely.union_all(list(shapes))))
 
 
 def _bone_of(finding: Finding) -> Structure:
-    """Bone that a nodule moves with."""
+    """Return the bone that a nodule moves with."""
     if finding.joined_to:
         return finding.joined_to[0]
     return finding.nearest_bone if finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
 
 
 def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely.Geometry:
-    """Take a shape in prepared pixels, (column, row), to mm of the earlier film, (row, column)."""
+    """Transform a shape in prepared pixels, (column, row), to mm of the earlier image, (row, column)."""
     in_mm = shapely.transform(shape, lambda points: points[:, ::-1] * mm)
     return in_mm if motion is None else shapely.transform(in_mm, motion.apply)
 
 
 def _field(view: SideView) -> shapely.Geometry:
-    """What a film shows, in its own mm."""
+    """Return the field of an image, in its own mm."""
     mm = view.film.anatomy.pixel_mm or 1.0
     valid = view.film.prepared.valid.astype(np.uint8)
     contours, _ = cv2.findContours(valid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -1,9 +1,9 @@
-"""Lay a later film over an earlier one by the native bone about a joint, never by ectopic bone.
+"""Image registration of a later to an earlier image by the native bone about a joint, never by ectopic bone.
 
-Pelvis and femur turn against each other between two visits, so each gets a motion of its own; the scale is one for both
-and takes up what magnification differs. Closest points are matched again and again (Besl and McKay, IEEE Trans Pattern
-Anal Mach Intell 1992;14:239), the worst fifth left out each time (Chetverikov et al., ICPR 2002), with the similarity
-of least squares between them (Umeyama, IEEE Trans Pattern Anal Mach Intell 1991;13:376).
+Pelvis and femur rotate against each other between two visits, so each has its own motion; the scale is common to both
+and compensates magnification. Iterative closest points (Besl and McKay, IEEE Trans Pattern Anal Mach Intell
+1992;14:239) with the worst fifth trimmed in each iteration (Chetverikov et al., ICPR 2002) and a least-squares
+similarity (Umeyama, IEEE Trans Pattern Anal Mach Intell 1991;13:376).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ Points = NDArray[np.float64]
 
 _BONES = (Structure.PELVIS, Structure.FEMUR)
 _REACH_RADII = 4.5
-"""Bone this near the joint, in head radii, is matched: far ends are cut differently by every film."""
+"""Bone within this distance of the joint, in head radii, is matched: far ends are cut off differently on every
+image."""
 
 _CLEAR_OF_NODULES_MM = 3.0
 _CLEAR_OF_EDGE_PX = 4.0
@@ -41,33 +42,45 @@ _SCALE_RANGE = (0.75, 1.35)
 
 
 class NotComparableError(ValueError):
-    """Two films cannot be laid over each other; the message says why, for the result."""
+    """Two images that cannot be registered; the message states the reason for the result."""
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """``later`` points (row, column) in mm to ``earlier`` ones: ``scale * rotation @ point + shift``."""
+    """Similarity from ``later`` to ``earlier`` points (row, column) in mm: ``scale * rotation @ point + shift``."""
 
     rotation: Points
     scale: float
     shift: Points
 
     def apply(self, points: Points) -> Points:
-        """Take points (n, 2) of the later film to the earlier one."""
+        """Transform points of the later image to the earlier one.
+
+        Parameters
+        ----------
+        points
+            (n, 2) float64, (row, column) in mm of the later image.
+
+        Returns
+        -------
+        ndarray
+            (n, 2) float64, (row, column) in mm of the earlier image.
+
+        """
         return np.asarray(self.scale * points @ self.rotation.T + self.shift, dtype=np.float64)
 
     @property
     def angle_deg(self) -> float:
-        """How far it turns."""
+        """Angle of rotation in degrees."""
         return float(np.degrees(np.arctan2(self.rotation[1, 0], self.rotation[0, 0])))
 
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """How a later film lies over an earlier one, bone by bone, in mm of the earlier film.
+    """Registration of a later to an earlier image, bone by bone, in mm of the earlier image.
 
-    ``residual_mm``: typical distance left between the outlines of native bone. ``scale_sd``: relative error of the
-    scale. ``turn_deg``: how differently femur and pelvis are turned against each other.
+    ``residual_mm``: typical distance between the outlines of native bone. ``scale_sd``: relative standard error of the
+    scale. ``turn_deg``: difference of rotation between femur and pelvis.
     """
 
     motions: Mapping[Structure, Motion]
@@ -78,12 +91,22 @@ class Registration:
 
 
 def register(earlier: SideView, later: SideView) -> Registration:
-    """Register one side of two films.
+    """Register one side of two images.
+
+    Parameters
+    ----------
+    earlier, later
+        The side on the two images.
+
+    Returns
+    -------
+    Registration
+        Motion of each bone, and residual error.
 
     Raises
     ------
     NotComparableError
-        If there is not enough native bone on both, or it does not fit: another pose, view or person.
+        If there is too little native bone on both, or it does not fit: another pose, view or person.
 
     """
     if earlier.joint is None or later.joint is None:
@@ -112,13 +135,13 @@ def register(earlier: SideView, later: SideView) -> Registration:
         motions.setdefault(bone, both)
     points = np.concatenate([moving[bone] for bone in shared])
     spread = float(np.sqrt(np.mean(np.sum((points - points.mean(axis=0)) ** 2, axis=1))))
-    # Neighbouring points err together; about one in fifty is a measurement of its own.
+    # Errors of neighbouring points are correlated; about one in fifty is independent.
     scale_sd = residual / max(spread, 1.0) / np.sqrt(max(len(points) / 50.0, 1.0))
     return Registration(motions, both.scale, float(scale_sd), residual, turn)
 
 
 def _bone_points(view: SideView) -> dict[Structure, Points]:
-    """Outlines of native bone near the joint in mm, about one point a prepared pixel, clear of nodules and edges."""
+    """Return outlines of native bone near the joint in mm, about a point per prepared pixel, off nodules and edges."""
     film = view.film
     mm = _mm(view)
     valid = ndimage.distance_transform_edt(np.pad(film.prepared.valid, 1))[1:-1, 1:-1]
@@ -141,7 +164,7 @@ def _bone_points(view: SideView) -> dict[Structure, Points]:
 
 
 def _evenly(outline: Points) -> Points:
-    """Points about one pixel apart along a closed outline."""
+    """Return points about one pixel apart along a closed outline."""
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(outline, axis=0), axis=1))])
     at = np.arange(0.0, steps[-1], 1.0)
     return np.stack([np.interp(at, steps, outline[:, axis]) for axis in range(2)], axis=1)
@@ -154,7 +177,7 @@ def _mm(view: SideView) -> float:
 
 
 def _joint(view: SideView) -> tuple[Points, float]:
-    """Centre (row, column) and radius of the head, in mm on the prepared grid."""
+    """Return centre (row, column) and radius of the femoral head, in mm on the prepared grid."""
     if view.joint is None:
         raise NotComparableError("the joint is not seen on both films")
     grid, mm = view.film.prepared.grid, _mm(view)
@@ -163,7 +186,7 @@ def _joint(view: SideView) -> tuple[Points, float]:
 
 
 def _start(earlier: SideView, later: SideView) -> Motion:
-    """Head onto head, at the ratio of their sizes."""
+    """Return the motion that maps femoral head to femoral head, scaled by the ratio of their sizes."""
     (to, to_radius), (origin, origin_radius) = _joint(earlier), _joint(later)
     scale = float(np.clip(to_radius / origin_radius, *_SCALE_RANGE))
     return Motion(np.eye(2), scale, to - scale * origin)
@@ -192,7 +215,7 @@ def _closest_points(
 
 
 def _similarity(source: Points, target: Points, scale: float | None) -> Motion:
-    """Similarity of least squares; ``scale`` if it is fixed."""
+    """Return the least-squares similarity; ``scale`` if it is fixed."""
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, singular, v = np.linalg.svd(b.T @ a)
     flip = np.array([1.0, np.sign(np.linalg.det(u @ v))])

@@ -1,4 +1,4 @@
-"""The result of a comparison as others see it: a versioned schema, strict when read."""
+"""Result of a comparison: a versioned schema, strict when read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class _Part(BaseModel):
 
 
 class NoduleChangeResult(_Part):
-    """One nodule on two films; ids are those of the two studies' results.
+    """One nodule on two images; ids are those of the two studies' results.
 
-    Areas are in mm of the earlier film, of what both films show clear of native bone; those of the studies are larger.
+    Areas are in mm² of the earlier image, restricted to what both images show clear of native bone; the areas in the
+    studies' results are larger.
     """
 
     course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"]
@@ -39,11 +40,11 @@ class NoduleChangeResult(_Part):
 
 
 class GrowthResult(_Part):
-    """Growth of all ectopic bone of a side with its 95 % interval; areas in mm² of the earlier film.
+    """Growth of all ectopic bone of a side with its 95 % interval; areas in mm² of the earlier image.
 
-    ``ratio``: area later over earlier, 20 mm² added to both. A verdict is about changes beyond ``margin_mm2``:
-    spreading where ``change_low_mm2`` is above 0, regressing where ``change_high_mm2`` is below, stable where both lie
-    within the margin, no nodule appeared and the grade did not rise.
+    ``ratio``: later over earlier area, 20 mm² added to both. A verdict concerns changes beyond ``margin_mm2``:
+    spreading if ``change_low_mm2`` is above 0, regressing if ``change_high_mm2`` is below 0, stable if both are within
+    the margin, no nodule appeared and the grade did not rise.
     """
 
     ratio: NonNegative
@@ -56,7 +57,7 @@ class GrowthResult(_Part):
 
 
 class SideIntervalResult(_Part):
-    """One side between two studies."""
+    """Change of one side between two studies."""
 
     side: Side
     verdict: VerdictWord
@@ -67,26 +68,27 @@ class SideIntervalResult(_Part):
     later_mm2: NonNegative | None = None
     change_mm2: float | None = None
     change_sd_mm2: NonNegative | None = None
-    """Of the area that is compared; 1.96 of it are half the 95 % interval. None where areas tell no growth."""
+    """Standard error of the change of the compared area; 1.96 times it is half the 95 % interval. None if areas do not
+    determine growth."""
     growth: GrowthResult | None = None
-    """None where areas tell no growth: nodules faint, outside, on one film only, or outlines that contradict."""
+    """None if areas do not determine growth: nodules faint, outside, on one image only, or outlines that contradict."""
     change_mm2_per_month: float | None = None
     change_sd_mm2_per_month: NonNegative | None = None
     earlier_basis: SpacingBasis | None = None
-    """What the millimetres of the earlier study's film rest on; areas are in those."""
+    """Origin of the pixel spacing of the earlier study's image, in whose mm areas are given."""
     later_basis: SpacingBasis | None = None
     earlier_film: str | None = None
     later_film: str | None = None
     residual_mm: NonNegative | None = None
     """Typical distance between the outlines of native bone after registration."""
     scale: float | None = None
-    """What lengths of the later film were multiplied by."""
+    """Factor by which lengths of the later image were multiplied."""
     turn_deg: NonNegative | None = None
     nodules: tuple[NoduleChangeResult, ...] = ()
 
 
 class IntervalResult(_Part):
-    """Two studies."""
+    """Change between two studies."""
 
     earlier_study_uid: str
     later_study_uid: str
@@ -96,11 +98,27 @@ class IntervalResult(_Part):
 
 
 class ProgressionResult(_Part):
-    """Studies of one patient in time order.
+    """Changes between studies of one patient in time order.
 
-    ``intervals``: each study against the one before; ``overall``: the last against the first. ``verdict`` is that of
-    the last interval: what is happening now. ``model``: the weights that all studies were analysed with; ids of nodules
-    are those of that analysis.
+    Parameters
+    ----------
+    schema_version
+        Version of this schema.
+    verdict
+        Verdict of the last interval, the current course.
+    intervals
+        Each study compared with the previous one.
+    overall
+        The last study compared with the first.
+    model
+        Weights that all studies were analysed with; nodule ids are those of that analysis.
+    software
+        Program that made the result.
+    warnings
+        Problems that a reader must know, in English.
+    research_use
+        Statement that the result is for research only.
+
     """
 
     schema_version: Literal["1.0", "1.1", "1.2"] = "1.2"
@@ -113,10 +131,39 @@ class ProgressionResult(_Part):
     research_use: str = RESEARCH_USE
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """Write the result as JSON; the same result gives the same text."""
+        """Return the result as JSON; equal results give equal text.
+
+        Parameters
+        ----------
+        indent
+            Spaces per level; ``None`` for one line.
+
+        Returns
+        -------
+        str
+            The JSON text.
+
+        """
         return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ProgressionResult:
-        """Read a result back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
+        """Read a result from JSON.
+
+        Parameters
+        ----------
+        text
+            Text of a result of this or an earlier schema version.
+
+        Returns
+        -------
+        ProgressionResult
+            The result.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If it is no such result; a subclass of ``ValueError``.
+
+        """
         return cls.model_validate_json(text)

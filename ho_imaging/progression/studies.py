@@ -1,4 +1,4 @@
-"""Compare studies of one patient: register each side, match the nodules, say whether bone is spreading."""
+"""Comparison of studies of one patient: registration of each side, matching of nodules, and verdict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ StudySource = str | PathLike[str] | bytes | Dataset | StudyAnalysis | Sequence[s
 
 @dataclass(frozen=True, eq=False)
 class SideComparison:
-    """One side of two films that were laid over each other: what pictures are made from."""
+    """One side of two registered images, the basis of pictures."""
 
     earlier: SideView
     later: SideView
@@ -58,7 +58,7 @@ class SideComparison:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A result together with what was computed on the way, for the last interval, by side."""
+    """A result with its intermediate data by side, for the last interval."""
 
     result: ProgressionResult
     studies: tuple[StudyAnalysis, ...]
@@ -73,18 +73,23 @@ def compare(
     allow_other_patient: bool = False,
     site: str | PathLike[str] | None = None,
 ) -> ProgressionResult:
-    """Say what changed between studies of one patient, given in time order.
+    """Compare studies of one patient, given in time order.
 
     Parameters
     ----------
-    studies
-        Two or more: each a film, a folder or the films of one study, or a `StudyAnalysis` made before.
+    *studies
+        Two or more: each an image, a folder or the images of one study, or a `StudyAnalysis`.
     model, device, site
         As for `Analyzer`.
     days
         Days between each study and the next, in place of the dates in the files.
     allow_other_patient
         Compare even if the files name different patients (pseudonyms may differ between exports).
+
+    Returns
+    -------
+    ProgressionResult
+        Changes of each side between consecutive studies and over all.
 
     Raises
     ------
@@ -103,11 +108,34 @@ def compare(
 def compare_studies(
     studies: Sequence[StudyAnalysis], *, days: Sequence[int] | None = None, allow_other_patient: bool = False
 ) -> Comparison:
-    """Compare analysed studies in time order; see `compare`."""
+    """Compare analysed studies in time order; see `compare`.
+
+    Parameters
+    ----------
+    studies
+        Two or more.
+    days
+        Days between each study and the next, in place of the dates in the files.
+    allow_other_patient
+        Compare even if the files name different patients.
+
+    Returns
+    -------
+    Comparison
+        The result with intermediate data for pictures.
+
+    Raises
+    ------
+    UsageError
+        As `compare`.
+
+    """
     if len(studies) < 2:
-        raise UsageError("comparing takes two studies at least", remedy="give the earlier one first")
+        raise UsageError("a comparison needs at least two studies", remedy="give the earlier one first")
     if days is not None and (len(days) != len(studies) - 1 or not all(_is_days(number) for number in days)):
-        raise UsageError("needs as many days as there are intervals, 0 or more each", remedy="one less than studies")
+        raise UsageError(
+            "there must be as many days as intervals, each 0 or more", remedy="give one fewer than studies"
+        )
     patients = [image for number, study in enumerate(studies, start=1) for image in _patients(number, study)]
     about_patients = one_patient(patients, allow_other=allow_other_patient)
     model = _model(studies)
@@ -141,13 +169,34 @@ def compare_studies(
 
 
 def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
-    """Analyse a film, a folder of one study, or its films; give back an analysis made before."""
+    """Analyse an image, a folder of one study, or its images; return an existing analysis unchanged.
+
+    Parameters
+    ----------
+    analyzer
+        Analyzer for studies that are not analysed yet.
+    study
+        The study.
+
+    Returns
+    -------
+    StudyAnalysis
+        The analysis.
+
+    Raises
+    ------
+    UsageError
+        If a folder does not hold exactly one study.
+    ReadError
+        If a path does not exist.
+
+    """
     if isinstance(study, StudyAnalysis):
         return study
     if isinstance(study, str | PathLike) and Path(study).is_dir():
         found = discover([study]).studies
         if len(found) > 1:
-            # Pictures beside the films of a study are often exports or masks of it.
+            # Raster images beside the DICOM files of a study are often exports or masks of it.
             found = tuple(s for s in found if any(image.kind is FileKind.DICOM for image in s.images)) or found
         if len(found) != 1:
             raise UsageError(f"holds {len(found)} studies, not one", path=study, remedy="give each study on its own")
@@ -158,15 +207,15 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
 
 
 def _patients(number: int, study: StudyAnalysis) -> list[tuple[str, PatientIdentity]]:
-    """Return each image's patient, and how the image is named to its user."""
+    """Return each image's patient, and the name of the image for messages."""
     films = (film.reading.prepared.radiograph for film in study.films.values())
     return [(f"study {number} ({film.path or film.sop_instance_uid})", film.patient) for film in films]
 
 
 def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
-    """Return the weights that all studies were analysed with: other weights see other outlines, which are no growth.
+    """Return the weights that all studies were analysed with.
 
-    So does another operating threshold, which a site file sets.
+    Other weights, or another operating threshold of a site file, give other outlines, which are not growth.
     """
     used = [study.result.model for study in studies if study.result.model is not None]
     models = {(model.sha256, None if model.site is None else model.site.threshold): model for model in used}
@@ -181,7 +230,7 @@ def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
 
 
 def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
-    """Give the first date of each study's films; those that are known must be in order, whatever lies between."""
+    """Return the first date of each study's images; known dates must be in order, others may lie between them."""
     dates = []
     for study in studies:
         taken = (film.reading.prepared.radiograph.acquired for film in study.films.values())
@@ -196,7 +245,7 @@ def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
 
 
 def _date_warnings(studies: Sequence[StudyAnalysis]) -> list[str]:
-    """Return what makes the dates of films doubtful: an interval, and with it each rate, rests on them."""
+    """Return warnings about doubtful dates, which make intervals and rates doubtful."""
     return [
         f"study {number}: {flag.message} Intervals and growth per month may be wrong."
         for number, study in enumerate(studies, start=1)
@@ -230,7 +279,7 @@ def _interval(
         else:
             compared[side] = comparison
             results.append(_side_result(side, comparison, grades, days))
-        # Films of one hip follow up a pelvis: a side without ectopic bone that is left out leaves no doubt.
+        # Images of one hip may follow a pelvis: a missing side without ectopic bone does not count as doubt.
         if side in shown[0] & shown[1] or _has_findings(earlier, side) or _has_findings(later, side):
             verdicts.append(results[-1].verdict)
     verdict = _worst(verdicts)
@@ -253,7 +302,7 @@ def _sides(study: StudyAnalysis) -> set[Side]:
 
 
 def _only_one(side: Side, shown: tuple[set[Side], set[Side]]) -> str | None:
-    """Say that only one study shows a side; not where the other may, on a film whose side is not known."""
+    """Return the reason that only one study shows a side; None if an image of unknown side may show it."""
     if side in shown[0] & shown[1] or Side.UNKNOWN in {side} | (shown[0] ^ shown[1]):
         return None
     return f"only the {'earlier' if side in shown[0] else 'later'} study shows this side"
@@ -276,7 +325,7 @@ def _grades(study: StudyAnalysis, side: Side) -> tuple[str, str | None] | None:
 
 
 def _rose(earlier: tuple[str, str | None] | None, later: tuple[str, str | None] | None) -> bool:
-    """Return whether the grade of a side is higher on the later study, by the order of its system."""
+    """Return True if the grade of a side is higher in the later study, by the order of its grading system."""
     if earlier is None or later is None or earlier[0] != later[0]:
         return False
     order = next((system.grades for system in SYSTEMS if system.name == earlier[0]), ())
@@ -286,7 +335,7 @@ def _rose(earlier: tuple[str, str | None] | None, later: tuple[str, str | None] 
 
 
 def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[SideComparison | None, str]:
-    """Compare the two films of one projection that fit each other best."""
+    """Compare the two images of one projection that fit each other best."""
     best: SideComparison | None = None
     reasons: list[str] = []
     for first in _films(earlier, side):
@@ -320,7 +369,7 @@ _SETTLED_BY = {
     "too little native bone is seen on both films": "Films that show the whole joint would settle it.",
     "the bones differ in size by more than magnification explains": "Films with a calibrated spacing would settle it.",
 }
-"""What would settle it, by why it cannot be told; a pose that differs names itself."""
+"""What would settle a comparison, by the reason why it failed; a different pose explains itself."""
 
 
 def _cannot_tell(side: Side, why: str, grades: tuple[str | None, str | None]) -> SideIntervalResult:
@@ -399,6 +448,6 @@ def _nodule_result(nodule: NoduleChange, months: float | None) -> NoduleChangeRe
 
 
 def _worst(verdicts: Sequence[VerdictWord]) -> VerdictWord:
-    """Spreading anywhere is spreading; a side that cannot be told leaves the rest in doubt, and so does none."""
+    """Return the worst verdict: spreading anywhere is spreading; a side without verdict leaves the rest in doubt."""
     order: tuple[VerdictWord, ...] = ("spreading", "cannot tell", "regressing", "stable")
     return min(verdicts, key=order.index, default="cannot tell")

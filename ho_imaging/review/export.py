@@ -34,10 +34,10 @@ from ho_imaging.readings.readings import Reading, reader_reading
 from ho_imaging.results.folder import batch_results, default_store, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
-from ho_imaging.training.adapt import write_adapt_config
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, write_film
+from ho_imaging.training.site_config import write_adapt_config
 from ho_imaging.vocabulary import SpacingBasis, Status, Structure
 
 __all__ = ["ExportSummary", "Reviewed", "export_reviews", "reviewed_studies", "split_of"]

@@ -1,4 +1,4 @@
-"""What stands on films besides the patient: side markers, text, measuring lines, collimation and shutters."""
+"""Annotations and borders of radiographs: side markers, text, measurement lines, collimation and shutters."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRI
 WORDS = ("AP", "SUPINE", "ERECT", "PORTABLE", "WEIGHT BEARING", "PELVIS", "HIP", "TABLE", "PRE", "POST", "XT", "F1")
 
 INKED_SHARE = 0.3
-"""From this share of ink on a pixel belongs to what is written."""
+"""Fraction of ink from which a pixel belongs to an annotation."""
 
 WORD_GAP_MM = 6.0
-"""Strokes nearer than this are one mark."""
+"""Strokes closer than this belong to one annotation."""
 
 
 class Annotated(NamedTuple):
-    """A film with what was put on it.
+    """An image with annotations and borders.
 
     ``pixels``: (rows, columns) float32 in [0, 1]. ``valid``: bool, False where collimation or a shutter covers the
-    picture. ``marks``: bool, where lead letters, text or lines are in the pixels; letters of a word are one.
+    image. ``marks``: bool, where lead letters, text or lines are in the pixels; the letters of a word form one
+    component.
     """
 
     pixels: Image
@@ -41,11 +42,27 @@ class Annotated(NamedTuple):
 def annotate(
     pixels: Image, rng: np.random.Generator, *, pixel_mm: float, laterality: Laterality = Laterality.UNKNOWN
 ) -> Annotated:
-    """Collimate a film and put markers, text and lines on it, each now and then.
+    """Collimate an image and add markers, text and lines at random.
 
-    ``pixels``: (rows, columns) float32 in [0, 1], bone bright, in the display domain; not changed. ``laterality`` is
-    the side a lead marker names; otherwise it names the half of the film it lies in, column 0 being the patient's
-    right. Markers lie towards the edges but may cover anything, as on real films.
+    Markers are placed towards the edges but may cover anything, as on real radiographs.
+
+    Parameters
+    ----------
+    pixels
+        (rows, columns) float32 in [0, 1], bone bright, display values; not changed.
+    rng
+        Random generator.
+    pixel_mm
+        Pixel pitch in mm.
+    laterality
+        Side that a lead marker names. If unknown it names the half of the image it is in, column 0 being the patient's
+        right.
+
+    Returns
+    -------
+    Annotated
+        The image with annotations.
+
     """
     valid = np.ones(pixels.shape, dtype=bool)
     lead, text, lines = rng.random() < 0.7, rng.random() < 0.25, rng.random() < 0.05
@@ -67,10 +84,27 @@ def annotate(
 
 
 def collimate(pixels: Image, rng: np.random.Generator, *, pixel_mm: float) -> tuple[Image, Mask]:
-    """Close the collimator's blades over the edges of a film: (film, where the picture is left).
+    """Collimate an image: unexposed borders or an electronic shutter.
 
-    Lead blades leave unexposed film, bright, with a penumbra and scatter creeping under them; an electronic shutter
-    covers everything with one tone, and may be round.
+    Lead blades leave unexposed film, bright, with a penumbra and scatter below them. An electronic shutter has one tone
+    and may be round.
+
+    Parameters
+    ----------
+    pixels
+        (rows, columns) float32 in [0, 1].
+    rng
+        Random generator.
+    pixel_mm
+        Pixel pitch in mm.
+
+    Returns
+    -------
+    pixels : ndarray
+        (rows, columns) float32.
+    valid : ndarray
+        (rows, columns) bool, False below blades and shutter.
+
     """
     rows, columns = pixels.shape
     turn = float(rng.normal(0.0, 1.2) if rng.random() < 0.7 else 0.0)
@@ -81,7 +115,7 @@ def collimate(pixels: Image, rng: np.random.Generator, *, pixel_mm: float) -> tu
     x = ((np.arange(columns, dtype=np.float32) - (columns - 1) / 2.0) / columns)[None, :]
     across = x * np.cos(angle) + y * np.sin(angle) * (rows / columns)
     along = y * np.cos(angle) - x * np.sin(angle) * (columns / rows)
-    # How far inside the nearest blade, in pixels; blades fully open stay out of the picture.
+    # Distance inside the nearest blade, in pixels; fully open blades stay outside the image.
     far = np.float32(np.inf)
     distances = [
         np.where(opening < 0.5, (opening + sign * axis) * extent, far)
@@ -114,7 +148,7 @@ def collimate(pixels: Image, rng: np.random.Generator, *, pixel_mm: float) -> tu
 
 
 def _paint(pixels: Image, ink: Image, share: Image, tone: float) -> None:
-    """Put ink of a tone on a film, and remember where."""
+    """Add ink of a tone to an image, and to the map of all ink."""
     pixels += share * (np.float32(tone) - pixels)
     np.maximum(ink, share, out=ink)
 
@@ -122,14 +156,14 @@ def _paint(pixels: Image, ink: Image, share: Image, tone: float) -> None:
 def _lead_marker(
     shape: tuple[int, ...], rng: np.random.Generator, pixel_mm: float, laterality: Laterality
 ) -> tuple[Image, float]:
-    """Draw a lead letter, often with initials, sometimes in a frame, turned or seen from behind: its ink and tone."""
+    """Draw a lead letter, often with initials, sometimes framed, rotated or mirrored; return its ink and tone."""
     edge, along, offset = int(rng.integers(4)), float(rng.uniform(0.06, 0.94)), float(rng.uniform(0.04, 0.2))
     v, u = ((offset, along), (1.0 - offset, along), (along, offset), (along, 1.0 - offset))[edge]
-    # The patient's right lies at column 0 where both sides are shown.
+    # Column 0 is the patient's right where both sides are shown.
     named = {Laterality.LEFT: "L", Laterality.RIGHT: "R"}.get(laterality, "R" if u < 0.5 else "L")
     initials = "".join(rng.choice(list("ABCDEFGHJKMNPSTVW"), int(rng.integers(1, 4)))) if rng.random() < 0.5 else ""
     height_mm = float(rng.uniform(9.0, 24.0))
-    # Drawn four times as large, then shrunk: letters of lead have edges finer than a pixel.
+    # Drawn four times as large, then downsampled: lead letters have edges finer than a pixel.
     zoom = 4
     size_px = max(int(height_mm / pixel_mm * zoom), 12)
     canvas = np.zeros((size_px * 3, size_px * 3), dtype=np.uint8)
@@ -168,7 +202,7 @@ def _centred_text(
 
 
 def _text(pixels: Image, ink: Image, rng: np.random.Generator) -> None:
-    """Burn in a line of text, bright or dark, now and then on a box."""
+    """Burn in a line of text, bright or dark, sometimes on a box."""
     rows, columns = pixels.shape
     kind = rng.random()
     if kind < 0.5:
@@ -195,7 +229,7 @@ def _text(pixels: Image, ink: Image, rng: np.random.Generator) -> None:
 
 
 def _measuring_line(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Image, float]:
-    """Draw a caliper with ticks and its length, or an arrow: its ink and tone."""
+    """Draw a caliper with ticks and its length, or an arrow; return its ink and tone."""
     rows, columns = shape
     size = np.array([columns, rows])
     start = rng.uniform(0.15, 0.85, 2) * size

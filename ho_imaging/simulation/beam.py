@@ -1,4 +1,4 @@
-"""The settings of one exposure: tube, grid, detector, dose; and how widely they vary."""
+"""Settings of one exposure: tube, grid, detector and dose, and their distribution."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LIMBS = frozenset({"knee", "lower_leg", "ankle", "foot", "elbow", "forearm", "wr
 
 @dataclass(frozen=True)
 class Beam:
-    """One exposure.
+    """Settings of one exposure.
 
-    Lengths at the detector. ``detector_dose_ugy`` is what automatic exposure control gives the median covered pixel;
-    1 to 5 for general radiography. ``scatter_to_primary`` holds behind the grid and behind 20 cm of soft tissue.
-    ``grid_lines_per_mm`` 0 for none. ``heel_fraction`` is the loss from the cathode to the anode edge, towards
-    ``heel_deg`` (0: along a row). Blurs are Gaussian standard deviations. ``saturation`` in units of the signal at
-    the automatic exposure control.
+    Lengths are at the detector. ``detector_dose_ugy``: air kerma in uGy that automatic exposure control gives the
+    median covered pixel, 1 to 5 in general radiography. ``scatter_to_primary``: behind the grid and 20 cm of soft
+    tissue. ``grid_lines_per_mm``: 0 for none. ``heel_fraction``: loss from the cathode to the anode edge, towards
+    ``heel_deg`` (0: along a row). Blurs are Gaussian standard deviations. ``saturation``: in units of the signal at the
+    automatic exposure control.
     """
 
     kvp: float = 75.0
@@ -44,9 +44,22 @@ class Beam:
 
 
 def sample_beam(rng: np.random.Generator, region: str = "hip") -> Beam:
-    """Draw the settings of a film of a region, wider than good practice allows.
+    """Draw the settings of an exposure, more variable than good practice.
 
-    Adult pelvis and hip: 70 to 90 kVp with grid (European Commission EUR 16260); limbs: 50 to 70 kVp, mostly without.
+    Adult pelvis and hip: 70 to 90 kVp with grid (European Commission, EUR 16260); limbs: 50 to 70 kVp, mostly without.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    region
+        Body region, a value of `Region`.
+
+    Returns
+    -------
+    Beam
+        The settings.
+
     """
     limb = region in LIMBS
     with_grid = rng.random() < (0.25 if limb else 0.9)

@@ -19,7 +19,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Habitus:
-    """Build of a person: fat under the skin in mm (trunk, thigh), muscle bulk (1.0 is usual), front-to-back depth."""
+    """Build of a person: subcutaneous fat in mm (trunk, thigh), muscle bulk (1.0 is usual), half of the depth in mm."""
 
     trunk_fat_mm: float
     thigh_fat_mm: float
@@ -29,7 +29,7 @@ class Habitus:
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """Muscle and fat along each ray in mm, before bone takes its place; ``mask``: inside the skin."""
+    """Muscle and fat along each ray in mm, before bone replaces part of them; ``mask``: inside the skin."""
 
     muscle_mm: Image
     fat_mm: Image
@@ -37,7 +37,7 @@ class Body:
 
 
 def sample_habitus(rng: np.random.Generator) -> Habitus:
-    """From thin to obese."""
+    """Draw a habitus, from thin to obese."""
     fatness = float(np.clip(rng.gamma(2.2, 0.42), 0.08, 3.2))
     return Habitus(
         trunk_fat_mm=float(22.0 * fatness * rng.uniform(0.7, 1.3) + 3.0),
@@ -50,7 +50,7 @@ def sample_habitus(rng: np.random.Generator) -> Habitus:
 def _chord(
     x: NDArray[np.float64], center: NDArray[np.float64] | float, half_width: Points, half_depth: Points | float
 ) -> NDArray[np.float64]:
-    """Half of the depth at ``x`` of an ellipse; zero outside."""
+    """Return half of the depth of an ellipse at ``x``; zero outside."""
     ratio = (x - center) / np.maximum(half_width, 1e-3)
     return np.asarray(half_depth * np.sqrt(np.clip(1.0 - np.abs(ratio) ** 2.3, 0.0, None)))
 
@@ -68,12 +68,36 @@ def project_body(
 ) -> Body:
     """Project trunk and thighs.
 
-    ``shafts``: for each leg the camera-space positions (3,) of the proximal and the distal end of the femoral shaft.
-    Rays are taken as parallel within the body, so that each crossing is a chord of an ellipse at its height.
+    Rays are treated as parallel within the body, so that each crossing is a chord of an ellipse at its height.
+
+    Parameters
+    ----------
+    camera
+        Source and detector.
+    rng
+        Random generator.
+    habitus
+        Build of the person.
+    plane_y_mm
+        Distance of the body's middle plane from the source.
+    pelvis_half_width_mm
+        Half of the width of the bony pelvis.
+    crotch_z_mm
+        Height of the crotch in camera space.
+    middle_x_mm
+        Midline in camera space.
+    shafts
+        For each leg the camera-space positions (3,) of the proximal and the distal end of the femoral shaft.
+
+    Returns
+    -------
+    Body
+        Muscle, fat and mask.
+
     """
     x, z = camera.plane_coordinates(plane_y_mm)
     grid_x, grid_z = np.meshgrid(x, z)
-    # The trunk ends in an arch between the thighs, not in a straight line.
+    # The trunk ends in an arch between the thighs, not a straight line.
     above = grid_z - crotch_z_mm - 0.0022 * (grid_x - middle_x_mm) ** 2 + 6.0
     muscle_trunk, all_trunk = _trunk(rng, habitus, grid_x - middle_x_mm, above, pelvis_half_width_mm)
     muscle, total = muscle_trunk, all_trunk
@@ -95,7 +119,7 @@ def project_body(
 
 
 def _blend_union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smooth maximum: two bodies that share most of their depth; one alone keeps its own."""
+    """Return a smooth maximum of two bodies that share most of their depth; a single one keeps its own."""
     soft_mm = 20.0
     return np.asarray(soft_mm * np.log(np.exp(first / soft_mm) + np.exp(second / soft_mm) - 1.0))
 
@@ -106,7 +130,7 @@ def _trunk(
     waist = rng.uniform(0.78, 1.0)
     profile = np.interp(above, [-60.0, 0.0, 55.0, 120.0, 190.0, 300.0], [1.02, 1.1, 1.13, 1.08, 1.0, waist])
     muscle_half = (half_width + 28.0 * habitus.bulk) * profile
-    # Buttocks and perineum give way to the thighs over some way, longer in some than in others.
+    # Buttocks and perineum pass into the thighs over a distance that varies between people.
     ease = rng.uniform(1.0, 2.8)
     depth = habitus.half_depth_mm * np.interp(
         above, [-42.0 * ease, -30.0 * ease, -10.0 * ease, 25.0, 120.0, 280.0], [0.0, 0.25, 0.7, 0.95, 1.0, 0.95]
@@ -139,14 +163,30 @@ def _thigh(
     muscle = 2.0 * _chord(across, offset, radius, radius * 1.02)
     total_radius = (radius + habitus.thigh_fat_mm * np.clip(radius / 60.0, 0.0, 1.0)) * wobble
     total = 2.0 * _chord(across, offset, total_radius, total_radius * 1.03)
-    # Into the trunk without an edge: films show none there.
+    # No edge towards the trunk: radiographs show none there.
     near = np.clip((crotch_z_mm + rng.uniform(120.0, 190.0) - z) / rng.uniform(150.0, 240.0), 0.0, 1.0)
     near = near**2 * (3.0 - 2.0 * near)
     return muscle * near, total * near
 
 
 def fascia(rng: np.random.Generator, camera: Camera, muscle: Image, fat: Image) -> tuple[Image, Image]:
-    """Exchange muscle for fat along smooth lines (fat planes between muscles) and in soft patches."""
+    """Exchange muscle for fat along smooth lines (fat planes between muscles) and in soft patches.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    muscle, fat
+        (rows, columns) float32, mm along each ray.
+
+    Returns
+    -------
+    muscle, fat : ndarray
+        (rows, columns) float32, mm along each ray.
+
+    """
     shape = camera.shape
     exchange = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(2, 5))):
@@ -169,7 +209,7 @@ def _viscera(
     above: NDArray[np.float64],
     half_width: float,
 ) -> tuple[Image, Image]:
-    """Bowel gas and content over the upper pelvis, a bladder above the symphysis."""
+    """Add bowel gas and content over the upper pelvis, and a bladder above the symphysis."""
     shape = camera.shape
     room = np.clip(1.0 - (x / (0.85 * half_width)) ** 4, 0.0, 1.0) * np.clip((above - 25.0) / 50.0, 0.0, 1.0)
     gas = np.zeros(shape, np.float32)
@@ -200,7 +240,7 @@ def _bowel(
     x: NDArray[np.float64],
     above: NDArray[np.float64],
 ) -> tuple[Image, Image]:
-    """Loops of colon and the rectum: tubes with pouches, full of gas, stool or both; ``x`` in half pelvis widths."""
+    """Add loops of colon and the rectum: haustrated tubes with gas, stool or both; ``x`` in half pelvis widths."""
     shape = camera.shape
     air, stool = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     loops = []
@@ -243,7 +283,7 @@ def _bowel(
 
 
 def _genitals(rng: np.random.Generator, camera: Camera, x: NDArray[np.float64], above: NDArray[np.float64]) -> Image:
-    """Soft tissue below the symphysis, between and over the thighs, mm of muscle: its border is on most films."""
+    """Return soft tissue below the symphysis, between and over the thighs, in mm of muscle; most images show it."""
     if rng.random() < 0.25:
         return np.zeros(camera.shape, np.float32)
     total = np.zeros(x.shape)
@@ -261,7 +301,7 @@ def _genitals(rng: np.random.Generator, camera: Camera, x: NDArray[np.float64], 
 def _folds(
     rng: np.random.Generator, camera: Camera, muscle: Image, fat: Image, mask: NDArray[np.bool_]
 ) -> tuple[Image, Image]:
-    """Skin folds: an extra layer of fat ending in a long soft curve (abdominal apron, gluteal fold, buttock)."""
+    """Add skin folds: a layer of fat that ends in a long soft curve (abdominal apron, gluteal fold, buttock)."""
     rows, columns = camera.shape
     r, c = np.mgrid[0:rows, 0:columns].astype(np.float32)
     for _ in range(int(rng.integers(0, 4))):

@@ -17,7 +17,7 @@ __all__ = ["BoneLayer", "BoneQuality", "femur_structure", "pelvis_structure", "p
 
 @dataclass(frozen=True)
 class BoneQuality:
-    """How strong a person's bone is: factors on cortex thickness and cancellous density; 1.0 is a healthy adult."""
+    """Bone quality of a person: factors on cortical thickness and cancellous density; 1.0 is a healthy adult."""
 
     cortex: float
     spongiosa: float
@@ -26,10 +26,10 @@ class BoneQuality:
 
 @dataclass(frozen=True, eq=False)
 class BoneLayer:
-    """One bone in projection.
+    """One bone in projection, (rows, columns) each.
 
-    ``mineral_mm``: mm of fully mineralised cortex a ray passes; ``occupied_mm``: mm inside the bone's surface (what
-    soft tissue gives way to); ``mask``: where the bone is. All (rows, columns), float32 or bool.
+    ``mineral_mm``: float32, mm of fully mineralised cortex along the ray. ``occupied_mm``: float32, mm inside the
+    bone's surface, which replace soft tissue. ``mask``: bool.
     """
 
     mineral_mm: NDArray[np.float32]
@@ -38,7 +38,7 @@ class BoneLayer:
 
 
 def sample_bone_quality(rng: np.random.Generator) -> BoneQuality:
-    """Sample bone quality from osteoporotic to dense; older bone loses spongiosa before cortex."""
+    """Draw a bone quality from osteoporotic to dense; older bone loses cancellous bone before cortex."""
     strength = float(np.clip(rng.normal(0.0, 1.0), -2.0, 2.0))
     return BoneQuality(
         cortex=float(np.exp(0.16 * strength + rng.normal(0.0, 0.06))),
@@ -48,15 +48,31 @@ def sample_bone_quality(rng: np.random.Generator) -> BoneQuality:
 
 
 def femur_structure(vertices: Points, head_center: Points, quality: BoneQuality) -> tuple[Points, Points]:
-    """Cortex thickness in mm and cancellous volume fraction at each femur vertex, in neutral pose.
+    """Return cortical thickness in mm and cancellous volume fraction at each femur vertex, in neutral pose.
 
-    Thin at the head (about 1 mm), thick along the shaft (about 6 mm at the isthmus), thin again at the condyles.
+    The cortex is thin at the head (about 1 mm), thick along the shaft (about 6 mm at the isthmus), thin again at the
+    condyles.
+
+    Parameters
+    ----------
+    vertices
+        (n, 3) float64 in mm.
+    head_center
+        (3,) in mm.
+    quality
+        Bone quality.
+
+    Returns
+    -------
+    cortex_mm, spongiosa : ndarray
+        (n,) float64 each.
+
     """
     height = vertices[:, 2] - head_center[2]
     lateral = vertices[:, 0] - head_center[0]
     cortex = np.interp(height, [-400.0, -340.0, -260.0, -150.0, -95.0, -60.0, -35.0, 40.0],
                        [1.2, 2.0, 5.0, 6.2, 5.0, 2.6, 1.5, 1.0])  # fmt: skip
-    # The calcar, the medial cortex under the neck, carries the load and is thicker.
+    # The calcar, the medial cortex below the neck, bears load and is thicker.
     calcar = np.exp(-(((height + 45.0) / 22.0) ** 2) - ((lateral - 15.0) / 18.0) ** 2)
     spongiosa = np.interp(height, [-400.0, -350.0, -280.0, -130.0, -80.0, -50.0, -25.0, 0.0, 40.0],
                           [0.20, 0.14, 0.03, 0.01, 0.05, 0.13, 0.20, 0.27, 0.27])  # fmt: skip
@@ -66,7 +82,23 @@ def femur_structure(vertices: Points, head_center: Points, quality: BoneQuality)
 def pelvis_structure(
     vertices: Points, socket_left: Points, socket_right: Points, quality: BoneQuality
 ) -> tuple[Points, Points]:
-    """Cortex thickness in mm and cancellous volume fraction at each pelvis vertex; denser above the sockets."""
+    """Return cortical thickness in mm and cancellous volume fraction at each pelvis vertex; denser above the sockets.
+
+    Parameters
+    ----------
+    vertices
+        (n, 3) float64 in mm.
+    socket_left, socket_right
+        (3,) centres of the sockets in mm.
+    quality
+        Bone quality.
+
+    Returns
+    -------
+    cortex_mm, spongiosa : ndarray
+        (n,) float64 each.
+
+    """
     near = np.minimum(
         np.linalg.norm(vertices - socket_left - (0.0, 0.0, 22.0), axis=1),
         np.linalg.norm(vertices - socket_right - (0.0, 0.0, 22.0), axis=1),
@@ -78,10 +110,29 @@ def pelvis_structure(
 def project_bone(
     camera: Camera, mesh: Mesh, cortex_mm: Points, spongiosa: Points, rng: np.random.Generator, texture: float
 ) -> BoneLayer:
-    """Project a bone as its outer surface, less an inner surface that bounds the cancellous space.
+    """Project a bone as its outer surface minus an inner surface that bounds the cancellous space.
 
-    The inner surface lies ``cortex_mm`` under the outer one along the normals; where the bone is thinner than two
-    cortices the inner body turns inside out, has no positive length, and the bone is all cortex there.
+    The inner surface lies ``cortex_mm`` below the outer one along the normals. Where the bone is thinner than two
+    cortices the inner body is inverted and has no positive length, so the bone is all cortex there.
+
+    Parameters
+    ----------
+    camera
+        Source and detector.
+    mesh
+        Outer surface in camera space.
+    cortex_mm, spongiosa
+        (n,) cortical thickness and cancellous volume fraction at each vertex.
+    rng
+        Random generator.
+    texture
+        Amplitude of the trabecular pattern.
+
+    Returns
+    -------
+    BoneLayer
+        The bone in projection.
+
     """
     outer, _ = path_through(camera, mesh)
     inner_mesh = mesh.moved(mesh.vertices - cortex_mm[:, None] * mesh.normals())
@@ -89,7 +140,7 @@ def project_bone(
     inner = np.minimum(inner, outer)
     if density is None:  # pragma: no cover  (weights were given)
         raise AssertionError
-    # Trabeculae seen in projection: fine, slightly streaky, stronger where there is little bone between them.
+    # Projected trabeculae are fine and slightly streaky, and stronger where there is little bone between them.
     fine = max(0.9 / camera.pixel_mm, 1.0)
     angle_noise = smooth_noise_2d(rng, camera.shape, (2.2 * fine, fine), octaves=2)
     cross_noise = smooth_noise_2d(rng, camera.shape, (fine, 2.0 * fine), octaves=2)
@@ -101,12 +152,12 @@ def project_bone(
 
 
 def _struts(rng: np.random.Generator, camera: Camera, fine_px: float) -> NDArray[np.float32]:
-    """Groups of trabeculae that run along lines of load: long thin streaks whose heading turns from place to place."""
+    """Return groups of trabeculae along lines of load: long thin streaks whose direction varies with position."""
     rows, columns = np.indices(camera.shape, dtype=np.float32)
     heading = rng.uniform(0.0, 2.0 * np.pi)
     turned = np.zeros(camera.shape, np.float32)
     for angle in (heading, heading + rng.uniform(0.9, 1.8)):
-        # The grid is bent gently, so that the streaks curve as the arcades of a femoral neck do.
+        # The grid is bent gently, so that the streaks curve like the arcades of a femoral neck.
         bend = 14.0 / camera.pixel_mm * smooth_noise_2d(rng, camera.shape, 50.0 / camera.pixel_mm)
         along = rows * np.cos(angle) + columns * np.sin(angle)
         across = columns * np.cos(angle) - rows * np.sin(angle) + bend

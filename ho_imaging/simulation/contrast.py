@@ -1,4 +1,4 @@
-"""How well a nodule shows on a film: its contrast over the noise and clutter about it."""
+"""Contrast-to-noise ratio of a nodule: its contrast over the noise and clutter around it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ __all__ = ["contrast_to_noise"]
 Image = NDArray[np.float32]
 
 _EYE_MM = 0.5
-"""Tones are compared after a blur of this width: finer grain is averaged out by any reader."""
+"""Standard deviation of the blur before tones are compared: a reader averages out finer grain."""
 
 _SURROUND_MM = 5.0
 _LEAST_NOISE = 0.005
-"""Half a percent of the grey scale: differences below it show on no monitor, however smooth the film."""
+"""Lower limit of the noise, half a percent of the grey scale: no monitor shows smaller differences."""
 
 
 def contrast_to_noise(shown: Image, without: Image, mask: NDArray[np.bool_], pixel_mm: float) -> float:
-    """Contrast-to-noise ratio of a nodule on a film as delivered.
+    """Return the contrast-to-noise ratio of a nodule on a processed image.
 
-    Contrast is the mean change of tone that the nodule makes, over its mask; noise is the standard deviation of tone,
-    on the same film without it, within 5 mm of the nodule, less a plane. Bone edges under a nodule count as noise, as
-    they do for a reader (anatomical noise: Burgess et al., Medical Physics 2001).
+    Contrast is the mean change of tone that the nodule makes, over its mask. Noise is the standard deviation of tone on
+    the same image without it, within 5 mm of the nodule, after removal of a plane. Bone edges below a nodule count as
+    noise, as they do for a reader (anatomical noise: Burgess et al., Med Phys 2001;28:419).
 
     Parameters
     ----------
     shown, without
-        (rows, columns) float32 in [0, 1]: the film, and the same film of the same patient without any nodule.
+        (rows, columns) float32 in [0, 1]: the image, and the same image of the same patient without any nodule.
     mask
-        bool, same shape, not empty: where the nodule is.
+        (rows, columns) bool, not empty: the nodule.
     pixel_mm
-        Pixel pitch of the film.
+        Pixel pitch in mm.
+
+    Returns
+    -------
+    float
+        The ratio.
 
     """
     margin = round(_SURROUND_MM / pixel_mm) + 1
@@ -44,7 +49,7 @@ def contrast_to_noise(shown: Image, without: Image, mask: NDArray[np.bool_], pix
     )
     here = mask[window]
     sigma = 0.5 * _EYE_MM / pixel_mm
-    # Where the film is black or white anyway a nodule changes nothing.
+    # A nodule changes nothing where the image is saturated.
     change = cv2.GaussianBlur(shown[window] - without[window], (0, 0), sigma)
     background = cv2.GaussianBlur(without[window], (0, 0), sigma)
     near = ndimage.distance_transform_edt(~here) <= margin

@@ -1,6 +1,6 @@
-"""Write simulated films as DICOM, and their truth beside them; the same seed gives the same bytes.
+"""Output of simulated images as DICOM with their truth; the same seed gives the same bytes.
 
-Objects follow Digital X-Ray Image Storage - For Presentation (PS3.3 A.26). Everybody in them is invented.
+Objects follow Digital X-Ray Image Storage - For Presentation (PS3.3 A.26). All patients are invented.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _Projection(NamedTuple):
     eponym: tuple[str, str] | None = None
 
 
-# The views that are simulated. Codes: PS3.16 CID 4010 and CID 4012; frog leg has only its inventor's name.
+# Simulated views. Codes: PS3.16 CID 4010 and CID 4012; frog leg has only an eponymous code.
 PROJECTIONS: dict[str, _Projection] = {
     View.AP: _Projection("399348003", "antero-posterior", "AP"),
     View.LATERAL: _Projection("399067008", "lateral projection", "LL"),
@@ -80,7 +80,7 @@ SYNTAXES: dict[Compression, UID] = {
     "none": ExplicitVRLittleEndian,
 }
 IMPLEMENTATION_UID = UID("2.25.176421358250418713541846713269114237803")
-"""Names the writer of the files; drawn once."""
+"""Implementation Class UID of the written files (PS3.10 7.1), drawn once."""
 
 
 def write_dx(
@@ -94,11 +94,35 @@ def write_dx(
     study_date: str = "20240101",
     compression: Compression = "jpeg_ls",
 ) -> None:
-    """Write a film as a DX image for presentation, losslessly.
+    """Write an image as a DX object for presentation (PS3.3 A.26), losslessly compressed.
 
-    ``seed`` names the invented patient; together with ``study_number`` (1 the first study) it gives the study, and
-    with ``instance_number`` the image, so that views of a study and studies of a patient belong together.
-    ``study_date``: DICOM DA.
+    The study UID depends on ``seed`` and ``study_number``, the image UID also on ``instance_number``, so that views of
+    a study and studies of a patient belong together.
+
+    Parameters
+    ----------
+    film
+        The image as stored.
+    scene
+        Its scene.
+    path
+        File to write.
+    seed
+        Identity of the invented patient.
+    study_number
+        Number of the patient's study, from 1.
+    instance_number
+        Number of the image in the study.
+    study_date
+        DICOM DA (YYYYMMDD).
+    compression
+        One of the names of `SYNTAXES`.
+
+    Raises
+    ------
+    UsageError
+        If the compression is unknown or the view is not one that is simulated.
+
     """
     if compression not in SYNTAXES:
         raise UsageError(
@@ -132,13 +156,27 @@ def write_dx(
 
 
 def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None:
-    """Write each mask as an 8-bit PNG (0 or 255) on the film's grid, and the rest of the truth as ``truth.json``.
+    """Write the truth of a scene: each mask as an 8-bit PNG (0 or 255), and all else as ``truth.json``.
 
-    ``nodules.png`` numbers the nodules, from 1, in the order of ``truth.nodules``; where two overlap the denser one
-    counts. With the ``film`` each nodule gets the contrast-to-noise ratio it has there, ``valid.png`` says where the
-    film shows anything, and what is written on the film is one more mimic, ``mimic_marker.png``. The folder is made
-    where it is missing. Lengths in the masks are at the detector: a millimetre in the patient's hip is
-    ``magnification / pixel_mm`` pixels.
+    ``nodules.png`` numbers the nodules from 1 in the order of ``truth.nodules``; where two overlap the denser one
+    counts. With ``film`` each nodule gets its contrast-to-noise ratio, ``valid.png`` is the uncollimated field, and
+    annotations are a further mimic, ``mimic_marker.png``. Lengths in the masks are at the detector: a millimetre in the
+    plane of the hips is ``magnification / pixel_mm`` pixels.
+
+    Parameters
+    ----------
+    scene
+        The scene.
+    directory
+        Folder to write to; created if missing.
+    film
+        An image of the scene, or ``None``.
+
+    Raises
+    ------
+    UsageError
+        If a mask cannot be encoded.
+
     """
     directory.mkdir(parents=True, exist_ok=True)
     masks, truth_of_scene = dict(scene.masks), dict(scene.truth)
@@ -186,7 +224,7 @@ def _numbered(scene: Scene) -> NDArray[np.uint8]:
 
 
 def _uid(name: str) -> UID:
-    """Make a UID from a name: an RFC 9562 version 8 UUID under 2.25 (PS3.5 B.2)."""
+    """Derive a UID from a name: an RFC 9562 version 8 UUID under 2.25 (PS3.5 B.2)."""
     digest = bytearray(hashlib.sha256(f"ho-imaging simulation {name}".encode()).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80
@@ -222,7 +260,7 @@ def _patient_and_study(dataset: Dataset, seed: int, study_number: int, study: st
 
 def _anatomy(dataset: Dataset, scene: Scene) -> None:
     anatomy = ANATOMY.get(scene.region)
-    # Type 2: an empty sequence says that the region is not known.
+    # Type 2: an empty sequence means that the region is unknown.
     dataset.AnatomicRegionSequence = [] if anatomy is None else [_code(anatomy.code, anatomy.meaning)]
     if anatomy is not None and anatomy.body_part:
         dataset.BodyPartExamined = anatomy.body_part
@@ -235,7 +273,7 @@ def _anatomy(dataset: Dataset, scene: Scene) -> None:
     if projection.eponym is not None:
         dataset.ProjectionEponymousNameCodeSequence = [_code(*projection.eponym)]
     dataset.SeriesDescription = f"{scene.region} {scene.view}".replace("_", " ").upper()
-    # Row 0 is cranial and column 0 the patient's right: rows run to the left, columns to the foot.
+    # Row 0 is cranial and column 0 the patient's right, so rows run to the left and columns to the foot.
     dataset.PatientOrientation = ["L", "F"]
 
 
@@ -271,7 +309,7 @@ def _image(dataset: Dataset, film: Film, study_date: str) -> None:
     dataset.BitsStored = film.bits_stored
     dataset.HighBit = film.bits_stored - 1
     dataset.PixelRepresentation = 0
-    # Bone bright: higher display values saw fewer X-rays; stored values run the other way in MONOCHROME1.
+    # Bone is bright: higher display values had fewer X-rays; stored values are inverted in MONOCHROME1.
     dataset.PixelIntensityRelationship = "LIN" if film.look["processing"] == "linear" else "LOG"
     dataset.PixelIntensityRelationshipSign = 1 if inverted else -1
     dataset.RescaleIntercept = "0"

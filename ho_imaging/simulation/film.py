@@ -1,4 +1,4 @@
-"""From a scene to a film as an archive would store it: expose, develop, annotate, and put into whole numbers."""
+"""Images as an archive stores them: a scene is exposed, processed, annotated and quantised."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Photometric = Literal["MONOCHROME1", "MONOCHROME2"]
 
 @dataclass(frozen=True)
 class StoredForm:
-    """How tones become stored values.
+    """Mapping of tones to stored values.
 
-    ``bits_stored`` 8 to 16. ``low`` and ``high``: shares of the range of stored values that black and white are
-    given; what lies outside is left unused, and the VOI window says so.
+    ``bits_stored``: 8 to 16. ``low`` and ``high``: fractions of the range of stored values that black and white are
+    mapped to; values outside are unused, and the VOI window covers the used range.
     """
 
     bits_stored: int = 12
@@ -47,12 +47,12 @@ class StoredForm:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A film as stored, and how it came about.
+    """An image as stored, and the settings it was made with.
 
     ``pixels``: (rows, columns) uint16, stored values. ``window_center`` and ``window_width``: VOI window, function
-    LINEAR (DICOM PS3.3 C.11.2.1.2), that gives back the whole display range. ``display``: the same film as float32
-    in [0, 1], bone bright, before it was put into whole numbers. ``valid``: bool, False under collimation and
-    shutters. ``marks``: bool, letters or lines in the pixels. ``beam``, ``look``: plain data.
+    LINEAR (DICOM PS3.3 C.11.2.1.2), that restores the whole display range. ``display``: the same image as float32 in
+    [0, 1], bone bright, before quantisation. ``valid``: bool, False under collimation and shutters. ``marks``: bool,
+    annotations. ``beam``, ``look``: settings as plain data.
     """
 
     pixels: NDArray[np.uint16]
@@ -67,16 +67,16 @@ class Film:
     beam: Mapping[str, Any]
     look: Mapping[str, Any]
     nodule_contrast: tuple[float, ...] = ()
-    """Contrast-to-noise ratio of each of the scene's nodules on this film, 0 where collimation hides half of it."""
+    """Contrast-to-noise ratio of each of the scene's nodules on this image, 0 where collimation hides half of it."""
 
     @property
     def burned_in(self) -> bool:
-        """Whether letters or lines stand in the pixels."""
+        """True if letters or lines are in the pixels."""
         return bool(self.marks.any())
 
 
 def sample_stored_form(rng: np.random.Generator) -> StoredForm:
-    """Draw a depth, polarity and use of the range as found on real films."""
+    """Draw bit depth, polarity and used range, as found in practice."""
     margins = rng.uniform(0.0, 0.25, 2) if rng.random() < 0.4 else np.zeros(2)
     return StoredForm(
         bits_stored=int(rng.choice([8, 10, 12, 14, 15, 16], p=[0.08, 0.2, 0.45, 0.15, 0.04, 0.08])),
@@ -95,12 +95,31 @@ def make_film(
     form: StoredForm | None = None,
     annotated: bool = True,
 ) -> Film:
-    """Make a film of a scene; what is not given is drawn, and the same seed gives the same film.
+    """Make an image of a scene; settings that are not given are drawn, and the same seed gives the same image.
 
-    ``annotated=False`` leaves out markers, text, collimation and shutters.
+    Parameters
+    ----------
+    scene
+        The scene.
+    seed
+        Seed or random generator.
+    beam
+        Settings of the exposure.
+    look
+        Settings of the processing.
+    form
+        Mapping of tones to stored values.
+    annotated
+        Whether to add markers, text, collimation and shutters.
+
+    Returns
+    -------
+    Film
+        The image.
+
     """
     rng = np.random.default_rng(seed)
-    # Drawn whether needed or not, so that giving one setting does not change the others.
+    # Always drawn, so that passing one setting does not change the others.
     drawn_beam, drawn_look, drawn_form = sample_beam(rng, scene.region), sample_look(rng), sample_stored_form(rng)
     beam, look, form = beam or drawn_beam, look or drawn_look, form or drawn_form
     display, twin = _develop_twins(scene, rng, beam, look)
@@ -134,7 +153,7 @@ def make_film(
 
 
 def _develop_twins(scene: Scene, rng: np.random.Generator, beam: Beam, look: Look) -> tuple[Image, Image | None]:
-    """Develop the film, and the same film without its nodules where it has any: same grain, same processing."""
+    """Process the image and, if it has nodules, the same image without them: same noise, same processing."""
     again = copy.deepcopy(rng)
     display = develop(expose(scene.thickness_mm, scene.pixel_mm, rng, beam), rng, look)
     if not scene.nodules:

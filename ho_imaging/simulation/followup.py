@@ -1,7 +1,7 @@
-"""Two visits of one patient, with known growth between them: the truth that progression is measured against.
+"""Two studies of one patient with known growth between them, as truth for progression.
 
-The second film is a new exposure of the same person: turned and shifted a little in space, at another magnification,
-through another beam and processing. Nodules move with the bone they belong to and are scaled by a known factor.
+The second image is a new exposure of the same person: rotated and shifted a little in space, at another magnification,
+with another beam and processing. Nodules move with the bone they belong to and are scaled by a known factor.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BEFORE, _AFTER = "baseline", "followup"
 
 
 class _Motion(NamedTuple):
-    """A rigid motion: ``rotation`` (3, 3) about ``origin``, then to ``target``."""
+    """Rigid motion: ``rotation`` (3, 3) about ``origin``, then translation to ``target``."""
 
     rotation: Points
     origin: Points
@@ -44,10 +44,25 @@ class _Motion(NamedTuple):
 
 
 def sample_pair(seed: int, course: Course, plan: HipPlan | None = None) -> tuple[Scene, Scene, dict[str, Any]]:
-    """Sample two visits of one patient; the truth between them is given as plain data.
+    """Sample two studies of one patient.
 
-    ``growing``: every nodule's extent grows, by 15 to 80 % in area, one in five stays; ``shrinking``: the other way
-    round, and one in six is gone; ``unchanged``: the same nodules.
+    Parameters
+    ----------
+    seed
+        Seed of the patient.
+    course
+        ``growing``: each nodule grows by 15 to 80 % in area, one in five is unchanged. ``shrinking``: the reverse, and
+        one in six is gone. ``unchanged``: the same nodules.
+    plan
+        Plan of the first scene.
+
+    Returns
+    -------
+    first, second : Scene
+        The scenes of the two studies.
+    truth : dict
+        Changes between them as plain data.
+
     """
     plan = plan or HipPlan()
     rng = np.random.default_rng([seed, 2])
@@ -102,7 +117,27 @@ def sample_pair(seed: int, course: Course, plan: HipPlan | None = None) -> tuple
 
 
 def write_pair(out_dir: Path, seed: int, course: Course, plan: HipPlan | None = None, *, days: int = 90) -> Path:
-    """Write a pair: ``out_dir/pair_<seed>/`` with ``baseline`` and ``followup`` studies, and ``pair.json``."""
+    """Write two studies of one patient below ``out_dir/pair_<seed>/``: ``baseline``, ``followup`` and ``pair.json``.
+
+    Parameters
+    ----------
+    out_dir
+        Folder to write to.
+    seed
+        Seed of the patient.
+    course
+        Course of the nodules, see `sample_pair`.
+    plan
+        Plan of the first scene.
+    days
+        Days between the studies.
+
+    Returns
+    -------
+    Path
+        Folder of the pair.
+
+    """
     before, after, truth = sample_pair(seed, course, plan)
     folder = out_dir / f"pair_{seed:06d}"
     for name, scene, film_seed, date in (
@@ -112,7 +147,7 @@ def write_pair(out_dir: Path, seed: int, course: Course, plan: HipPlan | None = 
         study = folder / name
         study.mkdir(parents=True, exist_ok=True)
         film = make_film(scene, film_seed)
-        # One patient, two studies: the number tells the studies apart.
+        # Both studies have one patient; the number tells them apart.
         write_dx(film, scene, study / "film.dcm", seed=seed, study_number=1 + (name == _AFTER), study_date=date)
         write_truth(scene, study / "truth", film)
     text = json.dumps({**truth, "days": days}, indent=1, sort_keys=True)
@@ -139,7 +174,7 @@ def _three(rng: np.random.Generator, spread: tuple[float, float, float]) -> tupl
 
 
 def _total_area_mm2(scene: Scene) -> float:
-    """Area that all nodules together cover on the film, in the plane of the joint."""
+    """Return the area that all nodules together cover on the image, in the plane of the joint."""
     return float(scene.masks["ho"].sum()) * (scene.pixel_mm / scene.magnification) ** 2
 
 
@@ -150,7 +185,7 @@ def _motion(before: Points, after: Points) -> _Motion:
 
 
 def _carried(nodule: Nodule, motion: _Motion, scale: float, base: cKDTree, camera: Camera) -> Nodule:
-    """Move a nodule with its bone and scale it about where it is joined (an island about its middle)."""
+    """Move a nodule with its bone and scale it about its attachment (an island about its centre)."""
     volume = nodule.volume
     positions = volume.positions()
     center = positions.mean(axis=0)
@@ -163,7 +198,7 @@ def _carried(nodule: Nodule, motion: _Motion, scale: float, base: cKDTree, camer
     moved = anchor + scale * (moved - anchor)
     low = moved.min(axis=0) - 2.0 * volume.voxel_mm
     shape = np.ceil((moved.max(axis=0) - low) / volume.voxel_mm).astype(int) + 3
-    # New voxel -> old voxel.
+    # Maps new voxels to old voxels.
     back = motion.rotation.T / scale
     offset = motion.rotation.T @ (anchor + (low - anchor) / scale - motion.target) + motion.origin - volume.origin
     fraction, solid = (
@@ -172,7 +207,7 @@ def _carried(nodule: Nodule, motion: _Motion, scale: float, base: cKDTree, camer
         )
         for block in (volume.fraction, volume.solid.astype(np.float32))
     )
-    # Interpolation spreads the surface by a voxel; half of it is inside.
+    # Interpolation widens the surface by a voxel, half of which is inside.
     carried = Volume(np.where(solid >= 0.5, fraction, 0.0).astype(np.float32), low, volume.voxel_mm)
     return project_nodule(
         camera, nodule.kind, nodule.maturity, carried, (nodule.joined_to_pelvis, nodule.joined_to_femur)

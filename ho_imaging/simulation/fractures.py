@@ -1,8 +1,8 @@
-"""Fresh fractures of the proximal femur and the pelvis: bone that broke, moved, and left fragments beside it.
+"""Fresh fractures of the proximal femur and the pelvis, with displaced parts and fragments.
 
 A fracture is made in projection: the bone's layers are cut along a ragged line, one part is moved over or away from the
-other, and splinters are cut from the edges and moved. What a radiograph shows of a fracture is the sum of what each ray
-passes, and that sum is what the moved layers give; how a part turns out of the plane is left out.
+other, and splinters are cut from the edges and moved. A radiograph shows the sum of what each ray passes, which the
+moved layers give; rotation out of the plane is not modelled.
 
 Kinds after the regions of the AO/OTA classification (Meinberg et al., J Orthop Trauma 2018;32 Suppl 1): trochanteric
 (31A), femoral neck (31B), shaft (32), and avulsions of the trochanters; of the pelvis, small displaced pieces of rami,
@@ -36,7 +36,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Broken:
-    """A bone after its fracture. ``fragments``: bool, where pieces lie that came loose; they are in ``layer`` too."""
+    """A bone after its fracture. ``fragments``: bool, loose fragments, which are part of ``layer`` too."""
 
     kind: str
     layer: BoneLayer
@@ -46,23 +46,23 @@ class Broken:
 def break_femur(
     rng: np.random.Generator, camera: Camera, hip: Hip, layer: BoneLayer, kind: str | None = None
 ) -> Broken:
-    """Break a femur's projection.
+    """Break a femur in projection.
 
     Parameters
     ----------
     rng
-        Chance.
+        Random generator.
     camera, hip
-        Where the femur's landmarks project.
+        Projection of the femur's landmarks.
     layer
         The whole femur.
     kind
-        One of `FEMUR_KINDS`; by chance if not given.
+        One of `FEMUR_KINDS`; ``None`` draws one.
 
     Returns
     -------
     Broken
-        The femur's parts where they lie now.
+        The femur with displaced parts.
 
     """
     kind = kind or str(rng.choice(FEMUR_KINDS, p=_KIND_SHARE))
@@ -107,7 +107,23 @@ def break_femur(
 
 
 def chip_pelvis(rng: np.random.Generator, camera: Camera, hip: Hip, layer: BoneLayer) -> Broken:
-    """Break small pieces off the pelvis at its rim, crest, spine or tuberosity and move each a few millimetres."""
+    """Break small pieces off the pelvis at its rim, crest, spine or tuberosity and move each by a few millimetres.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera, hip
+        Projection of the pelvis's landmarks.
+    layer
+        The whole pelvis.
+
+    Returns
+    -------
+    Broken
+        The pelvis with displaced pieces.
+
+    """
     a_mm = camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
     names = ["acetabular_rim", "ischial_tuberosity", "anterior_inferior_spine", "anterior_superior_spine", "iliac_wing"]
     pieces = []
@@ -130,7 +146,7 @@ def _turned(vector: Point, degrees: float) -> Point:
 def _far_side(
     rng: np.random.Generator, shape: tuple[int, ...], through: Point, towards: Point, ragged_px: float, a_mm: float
 ) -> Image:
-    """Share of each pixel (rows, columns) that lies beyond a ragged line through a point."""
+    """Return the fraction of each pixel (rows, columns) that lies beyond a ragged line through a point."""
     rows, columns = np.indices(shape, dtype=np.float32)
     beyond = (rows - np.float32(through[0])) * np.float32(towards[0])
     beyond += (columns - np.float32(through[1])) * np.float32(towards[1])
@@ -139,7 +155,7 @@ def _far_side(
 
 
 def _piece(rng: np.random.Generator, layer: BoneLayer, at: Point, radius_px: float) -> Image:
-    """Share of each pixel that belongs to a splinter: an angular blob about a point, where there is bone."""
+    """Return the fraction of each pixel that belongs to a splinter: an angular blob of bone about a point."""
     shape = layer.mask.shape
     corners = int(rng.integers(4, 9))
     angles = np.sort(rng.uniform(0.0, 2.0 * np.pi, corners))
@@ -164,7 +180,7 @@ def _sum(first: BoneLayer, second: BoneLayer) -> BoneLayer:
 
 
 def _moved(layer: BoneLayer, about: Point, move_px: Point, degrees: float) -> BoneLayer:
-    """Turn a part about a point and move it, both in the plane of the film."""
+    """Rotate a part about a point and move it, both in the image plane."""
     matrix = np.asarray(cv2.getRotationMatrix2D((float(about[1]), float(about[0])), degrees, 1.0), dtype=np.float64)
     matrix[:, 2] += move_px[::-1]
     size = layer.mask.shape[::-1]
@@ -184,13 +200,13 @@ def _scatter(
     pull: Point | None,
     away_mm: tuple[float, float],
 ) -> Broken:
-    """Take pieces out of a bone and lay them down a little way off, along ``pull`` or anywhere."""
+    """Cut pieces out of a bone and place them nearby, along ``pull`` or in any direction."""
     fragments = np.zeros(layer.mask.shape, dtype=bool)
     for share in pieces:
         piece = _part(layer, share)
         if not piece.mask.any():
             continue
-        kept = float(rng.choice([0.0, 0.5], p=[0.7, 0.3]))  # some splinters leave the far cortex behind
+        kept = float(rng.choice([0.0, 0.5], p=[0.7, 0.3]))  # some splinters leave the far cortex in place
         layer = _part(layer, 1.0 - (1.0 - kept) * share)
         heading = rng.normal(0.0, 1.0, 2)
         heading = _unit(heading if pull is None else _unit(pull) + 0.35 * heading)
@@ -198,5 +214,5 @@ def _scatter(
         moved = _moved(piece, about, heading * rng.uniform(*away_mm) * a_mm, float(rng.normal(0.0, 30.0)))
         fragments |= moved.mask
         layer = _sum(layer, moved)
-    # A later piece may be cut from where an earlier one came to lie.
+    # A later piece may be cut from the place of an earlier one.
     return Broken(kind, layer, fragments & layer.mask)

@@ -1,4 +1,4 @@
-"""Where ectopic bone grows about a hip, and Brooker classes on purpose.
+"""Ectopic bone about a hip, grown to planned Brooker classes.
 
 Nodules follow the lines of the muscles that run from pelvis to femur. An island lies free on such a line, a spur
 starts on a bone and points along it, a bridge joins both ends. Classes are planned; the gap is then measured in
@@ -33,13 +33,14 @@ __all__ = [
 ]
 
 GAP_LIMIT_MM = 10.0
-"""Brooker 1973: at least 1 cm between opposing surfaces is class II, less is class III."""
+"""At least 1 cm between opposing surfaces is class II, less is class III (Brooker et al., J Bone Joint Surg
+1973;55-A:1629)."""
 
 _GAP_REACH_MM = 60.0
-"""Gaps are measured up to here; wider ones are given as this."""
+"""Gaps are measured up to this distance; wider ones get this value."""
 
 _ALONG = (
-    # (pelvis landmark, femur landmark, weight): abductors first, by far the most frequent site about a hip.
+    # (pelvis landmark, femur landmark, weight); the abductors are by far the most frequent site about a hip.
     ("supraacetabular", "greater_trochanter_tip", 3.0),
     ("iliac_wing", "greater_trochanter_tip", 1.5),
     ("acetabular_rim", "greater_trochanter_tip", 3.0),
@@ -59,7 +60,7 @@ _ISLAND_ONLY = (
 
 @dataclass(frozen=True, eq=False)
 class Nodule:
-    """One ectopic nodule: its voxels, its projection and what is known of it."""
+    """One nodule of ectopic bone: its voxels, projection and properties."""
 
     kind: str
     maturity: float
@@ -72,9 +73,9 @@ class Nodule:
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """All nodules about one hip, with the Brooker class they make on this film and the gap behind it.
+    """All nodules about one hip, with the Brooker class on this image and the gap that determines it.
 
-    ``grade``: class as this film shows it; ``gap_mm``: in the plane of the hip, ``None`` without a spur.
+    ``grade``: class as this image shows it. ``gap_mm``: in the plane of the hip, ``None`` without a spur.
     """
 
     nodules: tuple[Nodule, ...]
@@ -93,13 +94,33 @@ def _clearance(hip: Hip, points: Points) -> float:
 
 
 def project_nodule(camera: Camera, kind: str, maturity: float, volume: Volume, joined: tuple[bool, bool]) -> Nodule:
-    """Project a grown volume; ``joined``: whether it is joined to the pelvis and to the femur."""
+    """Project a grown volume.
+
+    Parameters
+    ----------
+    camera
+        Source and detector.
+    kind
+        Island, spur or bridge, as in the truth.
+    maturity
+        0 to 1, see `grow`.
+    volume
+        The voxels in camera space.
+    joined
+        Whether it is joined to the pelvis and to the femur.
+
+    Returns
+    -------
+    Nodule
+        The nodule in projection.
+
+    """
     mineral = path_through_volume(camera, volume.fraction, volume.origin, volume.voxel_mm)
     return Nodule(kind, maturity, volume, mineral, np.asarray(mineral > VISIBLE_MM), *joined)
 
 
 def sample_maturity(rng: np.random.Generator) -> float:
-    """From a faint cloud to mature bone."""
+    """Draw a maturity, from a faint cloud to mature bone."""
     return float(rng.beta(1.6, 1.1))
 
 
@@ -178,15 +199,28 @@ def _bridge(rng: np.random.Generator, camera: Camera, hip: Hip, pelvis: Points, 
 def measure_gap(
     pelvis: NDArray[np.bool_], femur: NDArray[np.bool_], nodules: tuple[Nodule, ...], pixel_mm: float
 ) -> float | None:
-    """Shortest distance in mm between ossified pelvis and ossified femur with at least one end on ectopic bone.
+    """Return the shortest distance between ossified pelvis and ossified femur with at least one end on ectopic bone.
 
-    ``None`` when no nodule is joined to either. ``pixel_mm`` is in the plane of the hip.
+    Parameters
+    ----------
+    pelvis, femur
+        (rows, columns) bool, native bone.
+    nodules
+        Nodules about the hip.
+    pixel_mm
+        Side of a pixel in mm in the plane of the hip.
+
+    Returns
+    -------
+    float or None
+        In mm; ``None`` if no nodule is joined to either bone.
+
     """
     on_pelvis = _union([n.mask for n in nodules if n.joined_to_pelvis], pelvis.shape)
     on_femur = _union([n.mask for n in nodules if n.joined_to_femur], pelvis.shape)
     if not (on_pelvis.any() or on_femur.any()):
         return None
-    # Distances past a few centimetres do not matter: look only near the nodules.
+    # Distances beyond a few centimetres do not matter, so only the surroundings of nodules are searched.
     near = _window(on_pelvis | on_femur, round(_GAP_REACH_MM / pixel_mm))
     gaps = [_GAP_REACH_MM / pixel_mm]
     if on_femur.any() and (pelvis | on_pelvis)[near].any():
@@ -195,7 +229,7 @@ def measure_gap(
     if on_pelvis.any() and (femur | on_femur)[near].any():
         away = ndimage.distance_transform_edt(~(femur | on_femur)[near])
         gaps.append(float(away[on_pelvis[near]].min()))
-    # Between pixel centres of two bodies one pixel apart there is no room at all.
+    # Two bodies whose pixel centres are one pixel apart touch.
     return max(min(gaps) - 1.0, 0.0) * pixel_mm
 
 
@@ -207,7 +241,25 @@ def regrade(
     femur_mask: NDArray[np.bool_],
     pixel_mm: float,
 ) -> Growth:
-    """Grade given nodules as this film shows them."""
+    """Grade given nodules as this image shows them.
+
+    Parameters
+    ----------
+    nodules
+        Nodules about the hip.
+    camera, hip
+        Projection of the hip.
+    pelvis_mask, femur_mask
+        (rows, columns) bool, native bone.
+    pixel_mm
+        Side of a pixel in mm in the plane of the hip.
+
+    Returns
+    -------
+    Growth
+        The nodules with class and gap.
+
+    """
     shown = tuple(nodule for nodule in nodules if nodule.mask.any())
     if not shown:
         return Growth(shown, "0", None)
@@ -222,7 +274,21 @@ def regrade(
 
 
 def head_disc(camera: Camera, hip: Hip) -> NDArray[np.bool_]:
-    """Where the ball of a femoral head projects, (rows, columns) bool."""
+    """Return the projection of the sphere of a femoral head.
+
+    Parameters
+    ----------
+    camera
+        Source and detector.
+    hip
+        The hip.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) bool.
+
+    """
     rows, columns = np.ogrid[0 : camera.shape[0], 0 : camera.shape[1]]
     row, column = camera.project(hip.head_center[None])[0]
     radius = hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
@@ -245,7 +311,21 @@ def _union(masks: list[NDArray[np.bool_]], shape: tuple[int, ...]) -> NDArray[np
 
 
 def inside(mask: NDArray[np.bool_], body: NDArray[np.bool_]) -> bool:
-    """Whether ectopic bone lies under the skin, as it must; off the film altogether counts as inside."""
+    """Return True if ectopic bone is under the skin.
+
+    Parameters
+    ----------
+    mask
+        (rows, columns) bool, ectopic bone.
+    body
+        (rows, columns) bool, inside the skin.
+
+    Returns
+    -------
+    bool
+        True as well if all of it is outside the image.
+
+    """
     return bool(mask.sum() * 0.02 >= (mask & ~body).sum())
 
 
@@ -266,15 +346,39 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
     pixel_mm: float,
     styles: Styles = Styles.USUAL,
 ) -> Growth:
-    """Grow nodules that make a Brooker class on this film.
+    """Grow nodules that make a Brooker class on this image.
 
-    Islands are kept clear of the bones' outlines eleven times out of twelve, spurs are redrawn until the projected gap
-    is on the planned side of 1 cm. When a plan cannot be met on this patient, what grew is graded as it is.
+    Islands are kept clear of the bones' outlines eleven times out of twelve; spurs are redrawn until the projected gap
+    is on the planned side of 1 cm. If a plan cannot be realised in this patient, the result gets the class that it
+    shows.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera, hip
+        Projection of the hip.
+    pelvis_vertices
+        (n, 3) vertices of the pelvis in camera space.
+    pelvis_mask, femur_mask, body_mask
+        (rows, columns) bool.
+    grade
+        Planned class, ``0`` to ``IV``.
+    pixel_mm
+        Side of a pixel in mm in the plane of the hip.
+    styles
+        Set of shapes to draw from.
+
+    Returns
+    -------
+    Growth
+        The nodules with the class and gap that the image shows.
+
     """
     if grade == "0":
         return Growth((), "0", None)
     islands: list[Nodule] = []
-    # The head lies in the socket: it is no surface that a spur could oppose.
+    # The head is inside the socket: no spur can oppose its surface.
     opposing_femur = femur_mask & ~head_disc(camera, hip)
     bone = pelvis_mask | femur_mask
     wanted = int(rng.choice([1, 1, 2, 3, 4])) if grade == "I" else int(rng.choice([0, 0, 1, 2]))
@@ -314,6 +418,6 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
         return Growth(tuple(islands), "I" if islands else "0", None)
     nodules, gap = best
     if gap <= 0.0:
-        # On this film no gap is left, whatever there is in space: apparent ankylosis, as Brooker's class IV says.
+        # No gap on this image, whatever the gap in space: apparent ankylosis, as Brooker defines class IV.
         return Growth((*nodules, *islands), "IV", 0.0)
     return Growth((*nodules, *islands), "II" if gap >= GAP_LIMIT_MM else "III", gap)

@@ -1,4 +1,4 @@
-"""A hip or pelvis film's scene: one sampled person in front of the detector, with all truth."""
+"""Scenes of hips and pelves: one sampled person in front of the detector, with the complete truth."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ __all__ = [
 ]
 
 _MARROW_FAT = 0.55
-"""Share of fat in adult marrow, by volume; yellow and red marrow mixed (ICRP 70)."""
+"""Volume fraction of fat in adult marrow, yellow and red marrow mixed (ICRP 70)."""
 
 GRADES = ("0", "I", "II", "III", "IV")
 _GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
-"""How often each class is planned on a side of a film that is to show heterotopic ossification."""
+"""Probability of each planned class on a side of an image with heterotopic ossification."""
 
 
 INJURED, WORN = 0.6, 0.35
-"""Chances of `HipPlan` for films that are to show injuries and severe arthrosis."""
+"""Values of `HipPlan.injured` and `HipPlan.worn` for images with injuries and severe arthrosis."""
 
 
 @dataclass(frozen=True)
 class HipPlan:
-    """What to ask of a scene; ``None`` leaves it to chance.
+    """Constraints on a scene; ``None`` leaves a choice to chance.
 
     ``grades``: Brooker class planned on the right and the left. ``view``: ``ap``, ``frog_leg`` or
-    ``cross_table_lateral`` (one hip). ``region``:
-    ``pelvis`` (both hips) or ``hip`` (one). ``modes``: first and last (exclusive) of the shape modes that vary.
+    ``cross_table_lateral`` (one hip). ``region``: ``pelvis`` (both hips) or ``hip`` (one). ``modes``: first and last
+    (exclusive) of the shape modes that vary.
     """
 
     grades: tuple[str, str] | None = None
@@ -69,18 +69,18 @@ class HipPlan:
     modes: tuple[int, int] = (0, 25)
     clutter: bool = True
     abundance: float = 1.0
-    """How much oftener than usual each kind of mimic comes, for films to learn from."""
+    """Factor on the frequency of each kind of mimic, for training images."""
     styles: Styles = Styles.USUAL
     injured: float = 0.0
-    """Chance that a femur on the film is freshly broken, and half of it that pieces of the pelvis are; a hip with
-    metal is not. Neither changes anything else of the scene."""
+    """Probability that a femur has a fresh fracture, and half of it that the pelvis has; a hip with metal has none. It
+    changes nothing else of the scene."""
     worn: float = 0.0
-    """Chance that a hip has the outgrowths of severe arthrosis and long-standing pull of tendons."""
+    """Probability that a hip has the outgrowths of severe arthrosis and long-standing tendon traction."""
 
 
 @dataclass(frozen=True, eq=False)
 class Grown:
-    """What a first visit leaves for the next: the pose, what grew about each hip, and the state of chance after it."""
+    """State of a first study for the next: pose, nodules of each hip, and state of the random generator."""
 
     posed: PosedSkeleton
     growths: tuple[tuple[Side, Growth], ...]
@@ -89,9 +89,9 @@ class Grown:
 
 @dataclass(frozen=True, eq=False)
 class Visit:
-    """A later visit of the same person: a little differently on the table, with nodules that have changed.
+    """A later study of the same person, positioned a little differently, with changed nodules.
 
-    ``nodules(first, posed, camera)`` gives the nodules of each side on this visit.
+    ``nodules(first, posed, camera)`` returns the nodules of each side in this study.
     """
 
     first: Grown
@@ -100,14 +100,46 @@ class Visit:
 
 
 def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:
-    """Sample a person and project them; the same seed and plan give the same scene to the last bit."""
+    """Sample a person and project them; the same seed and plan give a bit-identical scene.
+
+    Parameters
+    ----------
+    seed
+        Seed of the scene.
+    plan
+        Constraints; ``None`` leaves all to chance.
+
+    Returns
+    -------
+    Scene
+        The projected scene with its truth.
+
+    """
     return sample_visit(seed, plan)[0]
 
 
 def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     seed: int, plan: HipPlan | None = None, visit: Visit | None = None
 ) -> tuple[Scene, Grown]:
-    """Sample a person on their first or, with ``visit``, a later visit; what the next one needs is given too."""
+    """Sample a person at their first or, with ``visit``, a later study.
+
+    Parameters
+    ----------
+    seed
+        Seed of the person.
+    plan
+        Constraints; ``None`` leaves all to chance.
+    visit
+        The first study and the changes since; ``None`` for a first study.
+
+    Returns
+    -------
+    scene : Scene
+        The projected scene with its truth.
+    grown : Grown
+        State that a later study needs.
+
+    """
     plan = plan or HipPlan()
     rng = np.random.default_rng(seed)
     region = plan.region or Region(rng.choice([Region.PELVIS, Region.HIP], p=[0.62, 0.38]))
@@ -151,7 +183,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     for hip in posed.hips:
         femur, head = neutral[hip.side]
         vertices = femur.vertices.copy()
-        if hip.side is Side.RIGHT:  # structure is described on the left femur
+        if hip.side is Side.RIGHT:  # structure is defined on the left femur
             vertices[:, 0] = 2.0 * head.center[0] - vertices[:, 0]
         structure = femur_structure(vertices, np.asarray(head.center), quality)
         implant = _sample_implant(rng, camera, hip) if plan.clutter else None
@@ -160,7 +192,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
         shown_femur = resect_head(hip.femur, hip) if implant is not None and implant.replaces_head else hip.femur
         layers[hip.side] = project_bone(camera, shown_femur, *structure, rng, quality.texture)
 
-    # Of its own chance: a scene without injuries stays what it was.
+    # Injuries have a random generator of their own, so that a scene without them is unchanged.
     fate = np.random.default_rng([seed, 7])
     whole_pelvis, whole_femurs = pelvis_layer, dict(layers)
     pelvis_layer, injuries = _injure(fate, camera, posed.hips, pelvis_layer, layers, implants, plan.injured)
@@ -178,7 +210,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     habitus = sample_habitus(rng)
     half_width = float(0.5 * np.ptp(posed.pelvis.vertices[:, 0]))
     if lateral:
-        # From the side a person is as wide as deep, and the other way round.
+        # Seen from the side, width and depth of a person are exchanged.
         middle_x = float(posed.pelvis.vertices[:, 0].mean())
         across, habitus = habitus.half_depth_mm, replace(habitus, half_depth_mm=rng.uniform(140.0, 180.0))
         half_width = max(across - 30.0, 70.0)
@@ -229,7 +261,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
         if visible:
             growths.append((hip, growth))
     if visit is not None:
-        # What follows is drawn as on the first visit, however much was drawn while nodules grew.
+        # All that follows is drawn as in the first study, however much was drawn while nodules grew.
         rng.bit_generator.state = visit.first.chance
     grown = Grown(posed, tuple((hip.side, growth) for hip, growth in growths), rng.bit_generator.state)
 
@@ -256,7 +288,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
         if mimic.material is Material.BONE:
             mineral = mineral + mimic.thickness_mm
     bone = np.asarray(mineral, dtype=np.float32)
-    # Between trabeculae lies marrow, part fat; what heterotopic bone leaves free stays muscle.
+    # Marrow, partly fat, lies between trabeculae of native bone; between those of ectopic bone muscle remains.
     fat = (body.fat_mm + _MARROW_FAT * marrow).astype(np.float32)
     muscle = np.maximum(body.muscle_mm - bone - _MARROW_FAT * marrow, 0.0).astype(np.float32)
     thickness = {Material.FAT: fat, Material.MUSCLE: muscle, Material.BONE: bone}
@@ -270,7 +302,7 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     loose = [injury.fragments for injury in injuries.values() if injury.fragments.any()]
     if loose:
         masks["mimic_fracture_fragment"] = np.any(loose, axis=0)
-    # Where truth is open: a nodule's last faint fringe, and what no ray tells apart from metal.
+    # The truth is open in a nodule's faint fringe and behind metal.
     masks["ignore"] = ((ho_mineral > FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
     scene = Scene(
         thickness_mm=thickness,
@@ -307,7 +339,19 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
 
 
 def nodule_layer(nodule: Nodule) -> Layer:
-    """Cut a nodule's projection to where it is; part of it must lie on the film."""
+    """Crop a nodule's projection to its extent; part of it must be on the image.
+
+    Parameters
+    ----------
+    nodule
+        The nodule.
+
+    Returns
+    -------
+    Layer
+        The cropped projection.
+
+    """
     rows = np.flatnonzero((nodule.mineral_mm > 0.0).any(axis=1))
     columns = np.flatnonzero((nodule.mineral_mm > 0.0).any(axis=0))
     top, left = int(rows[0]), int(columns[0])
@@ -317,14 +361,14 @@ def nodule_layer(nodule: Nodule) -> Layer:
 
 @dataclass(frozen=True)
 class _JointState:
-    """How a hip joint is: sound, worn (osteoarthritis) or dysplastic; what that does to the head's place."""
+    """Condition of a hip joint: sound, worn (osteoarthritis) or dysplastic, and the displacement of the head."""
 
     kind: str
     head_shift_mm: tuple[float, float]
 
 
 def _sample_joint(rng: np.random.Generator) -> _JointState:
-    """Draw a joint: one in six has lost cartilage, one in thirty is dysplastic, its head riding outward and up."""
+    """Draw a joint: one in six has lost cartilage, one in thirty is dysplastic, its head displaced outward and up."""
     chance = rng.random()
     outward, upward = rng.uniform(0.0, 1.0, 2)
     if chance < 0.17:
@@ -335,7 +379,7 @@ def _sample_joint(rng: np.random.Generator) -> _JointState:
 
 
 def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Implant | None:
-    """One hip in five carries metal: heterotopic ossification is most often looked for after surgery."""
+    """Draw an implant for one hip in five: most radiographs for heterotopic ossification are taken after surgery."""
     if rng.random() > 0.22:
         return None
     kind = str(rng.choice(IMPLANT_KINDS, p=[0.36, 0.12, 0.12, 0.10, 0.10, 0.06, 0.08, 0.06]))
@@ -352,7 +396,7 @@ def _injure(
     implants: list[tuple[Hip, Implant]],
     chance: float,
 ) -> tuple[BoneLayer, dict[Side, Broken]]:
-    """Break bones of the hips on the film; ``femurs`` is changed in place, the pelvis comes back."""
+    """Break bones of the hips on the image; ``femurs`` is changed in place, the pelvis is returned."""
     with_metal = {hip.side for hip, _ in implants}
     injuries: dict[Side, Broken] = {}
     for hip in hips:
@@ -370,13 +414,13 @@ def _injure(
 def _frame(
     rng: np.random.Generator, region: Region, shown: Side | None, pixel_mm: float, distance: float, hip_plane: float
 ) -> tuple[Camera, tuple[float, float]]:
-    """Detector size and where the hips stand before it: centred loosely, as on real films."""
+    """Return the camera and the position of the hips: loosely centred, as on real radiographs."""
     if region is Region.PELVIS:
         height, width = rng.uniform(330.0, 400.0), rng.uniform(400.0, 440.0)
         center = (float(rng.normal(0.0, 10.0)), float(rng.normal(-28.0, 22.0)))
     else:
         height, width = rng.uniform(270.0, 400.0), rng.uniform(200.0, 300.0)
-        # One hip in the middle: the joint lies about 88 mm from the midline, the patient's left at larger x.
+        # One hip is centred: the joint is about 88 mm from the midline, the patient's left at larger x.
         side = {Side.LEFT: 1.0, Side.RIGHT: -1.0}.get(shown, 0.0) if shown is not None else 0.0
         center = (-side * 88.0 + float(rng.normal(0.0, 16.0)), float(rng.normal(15.0, 28.0)))
     shape = (round(height / pixel_mm), round(width / pixel_mm))
@@ -390,7 +434,7 @@ def _frame(
 
 
 def _on_film(camera: Camera, hip: Hip) -> bool:
-    """Whether the joint lies on the film with room round it."""
+    """Return True if the joint is on the image with some margin."""
     row, column = camera.project(hip.head_center[None])[0]
     room = 1.1 * hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
     return bool(room < row < camera.shape[0] - room and room < column < camera.shape[1] - room)
@@ -415,7 +459,7 @@ def _masks(
     for mimic in mimics:
         name = f"mimic_{mimic.kind}"
         by_kind[name] = by_kind[name] | mimic.mask if name in by_kind else mimic.mask
-        # An osteophyte is part of its bone: that is what tells it from ectopic bone.
+        # An osteophyte is part of its bone, which distinguishes it from ectopic bone.
         if mimic.bone == "pelvis":
             pelvis_mask |= mimic.mask
         elif mimic.bone == "femur":
@@ -436,7 +480,27 @@ def _masks(
 
 
 def nodule_truth(side: Side, kind: str, maturity: float, nodule: Nodule, pixel_mm: float) -> dict[str, Any]:
-    """Say what is known of a nodule, in the plane of the joint; plain data."""
+    """Return the truth of a nodule, in the plane of the joint, as plain data.
+
+    Parameters
+    ----------
+    side
+        Side of the hip.
+    kind
+        Island, spur or bridge.
+    maturity
+        0 to 1, see `grow`.
+    nodule
+        The nodule.
+    pixel_mm
+        Side of a pixel in mm in the plane of the joint.
+
+    Returns
+    -------
+    dict
+        Position, volume, area, longest extent and more, for JSON.
+
+    """
     from skimage.measure import label, regionprops  # noqa: PLC0415  (only when truth is written)
 
     positions = nodule.volume.positions()

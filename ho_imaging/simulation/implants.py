@@ -20,7 +20,7 @@ IMPLANT_KINDS = ("total_hip", "total_hip_cemented", "hemi", "nail", "sliding_scr
 
 @dataclass(frozen=True, eq=False)
 class Implant:
-    """An implant in projection: mm of each material along each ray, where metal is, whether it replaces the head."""
+    """An implant in projection: mm of each material along each ray, its mask, and whether it replaces the head."""
 
     kind: str
     thickness_mm: dict[Material, NDArray[np.float32]]
@@ -29,7 +29,21 @@ class Implant:
 
 
 def resect_head(femur: Mesh, hip: Hip) -> Mesh:
-    """Cut off the femoral head and most of the neck: what lies beyond the cut is flattened onto it."""
+    """Cut off the femoral head and most of the neck: vertices beyond the cut are flattened onto it.
+
+    Parameters
+    ----------
+    femur
+        The femur in camera space.
+    hip
+        Its hip.
+
+    Returns
+    -------
+    Mesh
+        The cut femur.
+
+    """
     base, neck = _neck(hip)
     beyond = (femur.vertices - base) @ neck - 0.42 * float(np.linalg.norm(hip.head_center - base))
     near = np.linalg.norm(femur.vertices - hip.head_center, axis=1) < 1.9 * hip.head_radius_mm
@@ -49,7 +63,23 @@ def _neck(hip: Hip) -> tuple[Points, Points]:
 
 
 def screw(start: Points, end: Points, radius_mm: float, threaded_from: float = 0.0) -> Mesh:
-    """Make a screw with a head at ``start``, threaded from a share of its length on."""
+    """Make a screw with a head at ``start``, threaded from a fraction of its length on.
+
+    Parameters
+    ----------
+    start, end
+        (3,) in mm.
+    radius_mm
+        Radius of the shaft.
+    threaded_from
+        Fraction of the length where the thread begins.
+
+    Returns
+    -------
+    Mesh
+        The screw.
+
+    """
     length = float(np.linalg.norm(end - start))
     t = np.linspace(0.0, 1.0, max(int(length / 0.45), 6))
     thread = 0.2 * radius_mm * np.sin(2.0 * np.pi * t * length / 1.75) * (t >= threaded_from)
@@ -59,12 +89,28 @@ def screw(start: Points, end: Points, radius_mm: float, threaded_from: float = 0
 
 
 def implant_for(rng: np.random.Generator, camera: Camera, hip: Hip, kind: str) -> Implant:
-    """Build an implant of a kind for a hip and project it.
+    """Build an implant for a hip and project it.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    hip
+        The hip.
+    kind
+        One of `IMPLANT_KINDS`.
+
+    Returns
+    -------
+    Implant
+        The implant in projection.
 
     Raises
     ------
     ValueError
-        For an unknown kind.
+        If the kind is unknown.
 
     """
     metal = Material(rng.choice([Material.TITANIUM, Material.STEEL]))
@@ -170,7 +216,21 @@ def _sliding_screw(rng: np.random.Generator, hip: Hip, metal: Material) -> list[
 
 
 def flat_plate(path: Points, metal: Material) -> list[tuple[Material, Mesh]]:
-    """Approximate a plate seen edge on or flat by three thin rods side by side along the ray."""
+    """Approximate a plate, seen edge on or flat, by three thin rods side by side along the ray.
+
+    Parameters
+    ----------
+    path
+        (n, 3) points in mm.
+    metal
+        Its material.
+
+    Returns
+    -------
+    list of tuple of Material and Mesh
+        The rods.
+
+    """
     return [
         (metal, tube(path + np.array([0.0, offset, 0.0]), np.full(len(path), 2.4), sides=12))
         for offset in (-4.5, 0.0, 4.5)
@@ -188,7 +248,7 @@ def _neck_screws(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tu
 
 
 def _plate(rng: np.random.Generator, hip: Hip, metal: Material) -> list[tuple[Material, Mesh]]:
-    """Reconstruction plate along the posterior column of the acetabulum, with screws."""
+    """Build a reconstruction plate along the posterior column of the acetabulum, with screws."""
     top = hip.pelvis_marks["supraacetabular"] + np.array(
         [-hip.outward * rng.uniform(4.0, 22.0), 12.0, rng.uniform(0.0, 25.0)]
     )

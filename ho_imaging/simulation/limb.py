@@ -1,4 +1,4 @@
-"""One leg in camera space: thigh, knee or what an amputation left of the thigh, turned for a view."""
+"""One leg in camera space: thigh, knee or the residual limb after a transfemoral amputation, positioned for a view."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Limb", "LimbBone", "pose_limb"]
 
 @dataclass(frozen=True, eq=False)
 class LimbBone:
-    """A bone in camera space, with cortex in mm and cancellous fraction at each vertex."""
+    """A bone in camera space, with cortical thickness in mm and cancellous fraction at each vertex."""
 
     name: str
     mesh: Mesh
@@ -30,9 +30,9 @@ class LimbBone:
 class Limb:
     """A posed leg.
 
-    ``axis``: points (n, 3) down its middle, ``radius_mm`` (n,) of the muscle there. ``outward`` and ``forward``: unit
-    vectors to the patient's outside and front. ``marks``: where things attach. ``cut``: end of the bone after an
-    amputation, else ``None``.
+    ``axis``: points (n, 3) along its middle, ``radius_mm`` (n,) of the muscle there. ``outward`` and ``forward``: unit
+    vectors to the patient's outside and front. ``marks``: attachments. ``cut``: end of the bone after an amputation,
+    else ``None``.
     """
 
     bones: tuple[LimbBone, ...]
@@ -61,10 +61,34 @@ def pose_limb(  # noqa: PLR0915  (the recipe in order)
     center: Points,
     half_height_mm: float,
 ) -> Limb:
-    """Sample a leg and put what the film is to show at ``center``, in camera space.
+    """Sample a leg and place its region of interest at ``center``, in camera space.
 
-    What is shown ends below the hip, which a film of the thigh would show with its pelvis: ``half_height_mm`` is half
-    of what fits on the film at the leg.
+    The leg ends below the hip, because an image of the thigh with the hip would need a pelvis.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    region
+        Thigh, knee or residual limb.
+    view
+        ``ap`` or ``lateral``.
+    side
+        Side of the patient.
+    quality
+        Bone quality.
+    modes
+        Shape modes that vary.
+    center
+        (3,) position in mm.
+    half_height_mm
+        Half of the height that fits on the image at the leg.
+
+    Returns
+    -------
+    Limb
+        The posed leg.
+
     """
     arrays = _arrays()
     count = len(arrays["femur_modes"])

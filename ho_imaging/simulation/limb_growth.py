@@ -23,7 +23,29 @@ def grow_in_limb(
     count: int,
     styles: Styles = Styles.USUAL,
 ) -> list[Nodule]:
-    """Grow up to ``count`` nodules under the skin: islands and plates in muscle, spurs from bone."""
+    """Grow up to ``count`` nodules under the skin: islands and plates in muscle, spurs from bone.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    limb
+        The posed leg.
+    body_mask
+        (rows, columns) bool, inside the skin.
+    count
+        Largest number of nodules.
+    styles
+        Set of shapes to draw from.
+
+    Returns
+    -------
+    list of Nodule
+        The nodules in projection.
+
+    """
     grown: list[Nodule] = []
     for _ in range(4 * count):
         if len(grown) == count:
@@ -36,12 +58,12 @@ def grow_in_limb(
 
 
 def _spur_share(limb: Limb) -> float:
-    """After an amputation bone grows from the cut first (Potter et al. 2007)."""
+    """Return the fraction of spurs; after an amputation bone mostly grows from the cut (Potter et al. 2007)."""
     return 0.55 if limb.cut is not None else 0.3
 
 
 def _island(rng: np.random.Generator, camera: Camera, limb: Limb, styles: Styles) -> Nodule | None:
-    """An island, or a plate along the shaft as after a blow to the muscle (myositis ossificans)."""
+    """Grow an island, or a plate along the shaft as after a contusion (myositis ossificans)."""
     tree = cKDTree(np.concatenate([bone.mesh.vertices for bone in limb.bones]))
     plate = limb.cut is None and rng.random() < 0.35
     length = float(np.clip(rng.lognormal(np.log(38.0 if plate else 14.0), 0.6), 3.0, 130.0))

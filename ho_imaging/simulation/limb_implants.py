@@ -18,7 +18,23 @@ _SHARE = 0.2
 
 
 def implant_bodies(rng: np.random.Generator, limb: Limb) -> tuple[str | None, Bodies]:
-    """Draw what metal a leg carries, if any; most of it lies in legs that were broken."""
+    """Draw the metal of a leg, if any; most of it is in fractured legs.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    limb
+        The posed leg.
+
+    Returns
+    -------
+    kind : str or None
+        Kind of implant.
+    bodies : list of tuple of Material and Mesh
+        Its parts.
+
+    """
     if rng.random() > _SHARE:
         return None, []
     metal = Material(rng.choice([Material.TITANIUM, Material.STEEL]))
@@ -62,7 +78,7 @@ def _plate(rng: np.random.Generator, limb: Limb, metal: Material) -> Bodies:
 
 
 def _knee(rng: np.random.Generator, limb: Limb) -> Bodies:
-    """Two condylar runners, a tibial tray on a peg, plastic between."""
+    """Build two condylar runners, a tibial tray on a peg, and plastic between them."""
     knee = limb.marks["knee"]
     joint = knee + 22.0 * limb.down
     angles = np.linspace(-0.5 * np.pi, 0.75 * np.pi, 18)

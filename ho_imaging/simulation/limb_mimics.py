@@ -1,4 +1,4 @@
-"""What looks like ectopic bone in a leg and is not."""
+"""Mimics in a leg: structures that look like ectopic bone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,25 @@ __all__ = ["sample_limb_mimics"]
 
 
 def sample_limb_mimics(rng: np.random.Generator, camera: Camera, limb: Limb, body: NDArray[np.bool_]) -> list[Mimic]:
-    """Sample a usual film's share of mimics; each kind comes on its own chance."""
+    """Draw mimics with their usual frequency, each kind independently.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    limb
+        The posed leg.
+    body
+        (rows, columns) bool, inside the skin.
+
+    Returns
+    -------
+    list of Mimic
+        The mimics in projection.
+
+    """
     found: list[Mimic] = []
     if rng.random() < 0.3:
         found.extend(_artery(rng, camera, limb))
@@ -34,13 +52,13 @@ def sample_limb_mimics(rng: np.random.Generator, camera: Camera, limb: Limb, bod
         found.append(healed_fracture(rng, camera, (limb.marks["shaft_top"], limb.marks["knee"])))
     if rng.random() < 0.12:
         found.append(_beads(rng, camera, limb))
-    # An amputation takes the vessels with it.
+    # An amputation removes the vessels too.
     found = [replace(mimic, thickness_mm=mimic.thickness_mm * body) for mimic in found]
     return [mimic for mimic in [*found, *sample_objects(rng, camera)] if mimic.mask.any()]
 
 
 def _artery(rng: np.random.Generator, camera: Camera, limb: Limb) -> list[Mimic]:
-    """Femoral and popliteal artery: from the front and inside to behind the knee."""
+    """Draw calcified femoral and popliteal arteries: from the front and inside to behind the knee."""
     top, middle, knee = limb.marks["shaft_top"], limb.marks["middle"], limb.marks["knee"]
     inward, back = -limb.outward, -limb.forward
     knots = np.stack(
@@ -56,7 +74,7 @@ def _artery(rng: np.random.Generator, camera: Camera, limb: Limb) -> list[Mimic]
 
 
 def _ossicle(rng: np.random.Generator, camera: Camera, kind: str, center: Points, radius_mm: float) -> Mimic:
-    """A smooth corticated ossicle: a sesamoid or a loose body in the joint."""
+    """Draw a smooth corticated ossicle: a sesamoid or a loose body in the joint."""
     center = center + rng.normal(0.0, 2.0, 3)
     along = rng.normal(size=3)
     path = center + np.linspace(-0.4, 0.4, 5)[:, None] * radius_mm * along / np.linalg.norm(along)
@@ -65,7 +83,7 @@ def _ossicle(rng: np.random.Generator, camera: Camera, kind: str, center: Points
 
 
 def _outgrowths(rng: np.random.Generator, camera: Camera, limb: Limb) -> list[Mimic]:
-    """Osteophytes at the condyles and enthesophytes at the patella and the tubercle: short, part of their bone."""
+    """Draw osteophytes of the condyles and enthesophytes of patella and tubercle: short, part of their bone."""
     sites: tuple[tuple[str, str, Points, NDArray[np.float64]], ...] = (
         ("osteophyte", "femur", limb.marks["medial_epicondyle"] + 14.0 * limb.down, limb.down - limb.outward),
         ("osteophyte", "femur", limb.marks["lateral_epicondyle"] + 14.0 * limb.down, limb.down + limb.outward),
@@ -86,7 +104,7 @@ def _outgrowths(rng: np.random.Generator, camera: Camera, limb: Limb) -> list[Mi
 
 
 def _beads(rng: np.random.Generator, camera: Camera, limb: Limb) -> Mimic:
-    """Calcified clots in the leg's veins, and old injection sites."""
+    """Draw phleboliths of the leg and old injection sites."""
     image = np.zeros(camera.shape, np.float32)
     for _ in range(int(rng.integers(1, 7))):
         position = limb.marks["middle"] + limb.down * rng.uniform(-120.0, 200.0) + rng.normal(0.0, 24.0, 3)

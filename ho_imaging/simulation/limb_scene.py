@@ -1,4 +1,4 @@
-"""A film of a thigh, a knee or a residual limb: one sampled leg in front of the detector, with all truth."""
+"""Scenes of a thigh, a knee or a residual limb: one sampled leg in front of the detector, with the complete truth."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CAST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class LimbPlan:
-    """What to ask of a scene; ``None`` leaves it to chance. ``view``: ``ap`` or ``lateral``."""
+    """Constraints on a scene; ``None`` leaves a choice to chance. ``view``: ``ap`` or ``lateral``."""
 
     region: Region | None = None
     view: View | None = None
@@ -46,7 +46,21 @@ class LimbPlan:
 
 
 def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
-    """Sample a leg and project it; the same seed and plan give the same scene to the last bit."""
+    """Sample a leg and project it; the same seed and plan give a bit-identical scene.
+
+    Parameters
+    ----------
+    seed
+        Seed of the scene.
+    plan
+        Constraints; ``None`` leaves all to chance.
+
+    Returns
+    -------
+    Scene
+        The projected scene with its truth.
+
+    """
     plan = plan or LimbPlan()
     rng = np.random.default_rng([seed, 2])
     region = plan.region or Region(rng.choice(LIMB_REGIONS, p=[0.3, 0.3, 0.4]))
@@ -184,7 +198,7 @@ def _frame(
 def _envelope(
     rng: np.random.Generator, camera: Camera, limb: Limb, habitus: Habitus
 ) -> tuple[Image, Image, NDArray[np.bool_]]:
-    """Muscle and fat along each ray in mm, and where the limb is: a chain of balls down its axis."""
+    """Return muscle and fat along each ray in mm, and the mask of the limb: a chain of balls along its axis."""
     scale = habitus.bulk * (0.75 if limb.cut is not None and rng.random() < 0.5 else 1.0)
     lean_radius = limb.radius_mm * scale
     skin = habitus.thigh_fat_mm * np.clip(limb.radius_mm / 60.0, 0.3, 1.2)
@@ -200,12 +214,12 @@ def _envelope(
 
 
 def _chain(camera: Camera, axis: NDArray[np.float64], radius_mm: NDArray[np.float64]) -> Image:
-    """Chords through a chain of balls, the deepest of those a ray meets."""
+    """Return chords through a chain of balls, the longest of those a ray meets."""
     step = 2
     rows = np.arange(0, camera.shape[0], step, dtype=np.float32)[:, None]
     columns = np.arange(0, camera.shape[1], step, dtype=np.float32)[None, :]
     deepest = np.zeros((rows.size, columns.size), np.float32)
-    # Points between the given ones, so that no waist shows between two balls.
+    # Points are interpolated, so that no waist shows between two balls.
     t = np.linspace(0.0, len(axis) - 1.0, 4 * len(axis))
     index = np.arange(len(axis))
     points = np.column_stack([np.interp(t, index, axis[:, k]) for k in range(3)])
@@ -220,7 +234,7 @@ def _chain(camera: Camera, axis: NDArray[np.float64], radius_mm: NDArray[np.floa
 
 
 def _cast(rng: np.random.Generator, camera: Camera, limb: Limb) -> Image:
-    """A plaster cast: a shell about the limb, as mm of cortex (gypsum absorbs about a third as much)."""
+    """Return a plaster cast: a shell about the limb, as mm of cortex (gypsum attenuates about a third as much)."""
     radius = limb.radius_mm + rng.uniform(12.0, 22.0)
     wall = rng.uniform(3.0, 7.0)
     shell = _chain(camera, limb.axis, radius + wall) - _chain(camera, limb.axis, radius)

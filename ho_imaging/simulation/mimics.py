@@ -1,4 +1,4 @@
-"""What looks like ectopic bone and is not: each kind drawn as mm of material, with its own mask."""
+"""Mimics, structures that look like ectopic bone: each kind drawn as mm of material, with its own mask."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Mimic:
-    """One mimic: ``kind``, its ``material`` and mm of it along each ray; ``bone``: the bone it is a part of, if any."""
+    """One mimic: ``kind``, ``material`` and mm of it along each ray. ``bone``: the bone it is a part of, if any."""
 
     kind: str
     material: Material
@@ -32,7 +32,7 @@ class Mimic:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Where it shows."""
+        """Pixels where it shows, (rows, columns) bool."""
         return np.asarray(self.thickness_mm > 0.15)
 
 
@@ -43,9 +43,26 @@ def sample_mimics(
     bone: NDArray[np.bool_],
     abundance: float = 1.0,
 ) -> list[Mimic]:
-    """Sample a usual film's share of mimics; each kind comes on its own chance, times ``abundance``.
+    """Draw mimics with their usual frequency times ``abundance``, each kind independently.
 
-    ``bone``: (rows, columns), where native bone projects.
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    hips
+        Right and left hip.
+    bone
+        (rows, columns) bool, native bone.
+    abundance
+        Factor on the frequency of each kind.
+
+    Returns
+    -------
+    list of Mimic
+        The mimics in projection.
+
     """
     mimics: list[Mimic] = []
     chances = (
@@ -82,7 +99,21 @@ def sample_mimics(
 
 
 def sample_objects(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
-    """Sample things that lie on or in any patient, wherever: electrodes, buttons, tubing."""
+    """Draw objects on or in a patient that may be anywhere: electrodes, buttons, tubing.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+
+    Returns
+    -------
+    list of Mimic
+        The objects in projection.
+
+    """
     found: list[Mimic] = []
     for draw, chance in ((_electrode, 0.2), (_buttons, 0.12), (_tubing, 0.15)):
         if rng.random() < chance:
@@ -95,12 +126,12 @@ def _hip(rng: np.random.Generator, hips: tuple[Hip, Hip]) -> Hip:
 
 
 def _scale(camera: Camera, y_mm: float) -> float:
-    """Pixels a mm at a depth."""
+    """Return pixels per mm at a depth."""
     return camera.magnification(y_mm) / camera.pixel_mm
 
 
 def _stamp(camera: Camera, center_rc: Points, radius_px: float) -> tuple[slice, slice, Image, Image] | None:
-    """Pixel window about a point with row and column offsets from it; ``None`` off the film."""
+    """Return the pixel window about a point with row and column offsets from it; ``None`` outside the image."""
     reach = int(np.ceil(radius_px)) + 2
     r0, c0 = round(float(center_rc[0])) - reach, round(float(center_rc[1])) - reach
     r1, c1 = r0 + 2 * reach + 1, c0 + 2 * reach + 1
@@ -122,7 +153,28 @@ def bead(
     density: float,
     hollow: float,
 ) -> None:
-    """Add a smooth round calcification, denser at its rim by ``hollow`` (0 solid, 1 shell)."""
+    """Add a smooth round calcification to an image of thickness.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    image
+        (rows, columns) float32 in mm, changed in place.
+    center_rc
+        (row, column) of the centre.
+    radius_mm
+        Radius.
+    px_a_mm
+        Pixels per mm at its depth.
+    density
+        Fraction of full mineral.
+    hollow
+        From 0 (solid) to 1 (shell).
+
+    """
     window = _stamp(camera, center_rc, 1.5 * radius_mm * px_a_mm)
     if window is None:
         return
@@ -154,7 +206,7 @@ def _phleboliths(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]
 
 
 def _arterial(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Tram tracks and plaques along the femoral and iliac arteries."""
+    """Draw tram-track calcification and plaques along the femoral and iliac arteries."""
     image = np.zeros(camera.shape, np.float32)
     chosen = hips if rng.random() < 0.6 else (_hip(rng, hips),)
     for hip in chosen:
@@ -173,7 +225,23 @@ def _arterial(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
 
 
 def rails(rng: np.random.Generator, camera: Camera, knots: Points) -> Image:
-    """Calcified walls of an artery through points (5, 3): two broken lines a vessel's width apart, as mm of bone."""
+    """Draw calcified walls of an artery: two broken lines a vessel's width apart.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    knots
+        (5, 3) points along the artery, in mm.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32, mm of bone.
+
+    """
     from scipy.interpolate import CubicSpline  # noqa: PLC0415  (rare)
 
     image = np.zeros(camera.shape, np.float32)
@@ -212,12 +280,12 @@ def rails(rng: np.random.Generator, camera: Camera, knots: Points) -> Image:
 
 
 def _fixed(rc: Points) -> tuple[int, int]:
-    """(column, row) in sixteenths of a pixel, as OpenCV's ``shift=4`` wants; bounded so that it fits."""
+    """Return (column, row) in sixteenths of a pixel, for OpenCV's ``shift=4``; bounded so that it fits."""
     return int(np.clip(rc[1] * 16, -1e6, 1e6)), int(np.clip(rc[0] * 16, -1e6, 1e6))
 
 
 def _node(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Calcified lymph node: a mulberry of grains along the iliac or inguinal chain."""
+    """Draw a calcified lymph node: a mulberry of grains along the iliac or inguinal chain."""
     image = np.zeros(camera.shape, np.float32)
     for _ in range(int(rng.integers(1, 3))):
         hip = _hip(rng, hips)
@@ -232,7 +300,7 @@ def _node(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> li
 
 
 def _granuloma(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Old injection sites in the buttock: eggshell rings, high and lateral, behind the ilium."""
+    """Draw old injection sites in the buttock: eggshell rings, high and lateral, behind the ilium."""
     image = np.zeros(camera.shape, np.float32)
     for _ in range(int(rng.integers(1, 5))):
         hip = _hip(rng, hips)
@@ -244,7 +312,7 @@ def _granuloma(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) 
 
 
 def _ossicle(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Os acetabuli: a smooth corticated ossicle right at the lateral rim of the socket."""
+    """Draw an os acetabuli: a smooth corticated ossicle at the lateral rim of the socket."""
     hip = _hip(rng, hips)
     length = rng.uniform(4.0, 10.0)
     direction = np.array([hip.outward * 0.75, rng.normal(0.0, 0.2), 0.66])
@@ -260,17 +328,33 @@ def _ossicle(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
 
 
 def _outgrowths(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimic]:
-    """Osteophytes at the joint's margin and enthesophytes where tendons insert: short, continuous with their bone."""
+    """Draw osteophytes at the joint's margin and enthesophytes at tendon insertions, as part of their bone."""
     return _grow_from(rng, camera, _outgrowth_sites(hip), chance=0.3, length_mm=(2.5, 7.5), radius_mm=(1.4, 2.8))
 
 
 def wear(rng: np.random.Generator, camera: Camera, hip: Hip) -> list[Mimic]:
-    """Draw the outgrowths of severe arthrosis and of tendons long under strain: long, broad, many."""
+    """Draw the outgrowths of severe arthrosis and of long-standing tendon traction: long, broad, many.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    hip
+        The hip.
+
+    Returns
+    -------
+    list of Mimic
+        The outgrowths in projection.
+
+    """
     return _grow_from(rng, camera, _outgrowth_sites(hip), chance=0.55, length_mm=(4.0, 15.0), radius_mm=(1.6, 5.0))
 
 
 def _outgrowth_sites(hip: Hip) -> tuple[tuple[str, str, Points, Points], ...]:
-    """Kind, bone, start and direction of the usual outgrowths about a hip."""
+    """Return kind, bone, start and direction of the usual outgrowths about a hip."""
     return (
         ("osteophyte", "pelvis", hip.pelvis_marks["acetabular_rim"], np.array([hip.outward, 0.0, -0.4])),
         ("osteophyte", "femur", hip.head_center + 0.8 * hip.head_radius_mm * np.array([hip.outward, 0.0, 0.6]),
@@ -311,7 +395,23 @@ def _grow_from(
 
 
 def healed_fracture(rng: np.random.Generator, camera: Camera, shaft: tuple[Points, Points]) -> Mimic:
-    """Callus of a femoral shaft that broke and healed: a spindle of bone about the shaft, part of the femur."""
+    """Draw the callus of a healed fracture of the femoral shaft: a spindle of bone, part of the femur.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    shaft
+        (3,) positions of the proximal and the distal end of the shaft, in mm.
+
+    Returns
+    -------
+    Mimic
+        The callus in projection.
+
+    """
     start, end = shaft
     along = (end - start) / np.linalg.norm(end - start)
     middle = start + rng.uniform(5.0, 130.0) * along + rng.normal(0.0, 2.5, 3)
@@ -325,7 +425,7 @@ def healed_fracture(rng: np.random.Generator, camera: Camera, shaft: tuple[Point
 
 
 def _avulsion(rng: np.random.Generator, camera: Camera, hip: Hip) -> Mimic:
-    """A flake that a tendon tore off and that healed a little way from its bed: an old injury, not new bone."""
+    """Draw a flake avulsed by a tendon and healed a little away from its bed: an old injury, not new bone."""
     name = str(rng.choice(["ischial_tuberosity", "anterior_inferior_spine", "anterior_superior_spine"]))
     away = rng.normal(size=3) * (0.6, 0.3, 0.6) + np.array([hip.outward * 0.6, 0.0, -0.8])
     bed = hip.pelvis_marks[name] + rng.uniform(3.0, 9.0) * away / np.linalg.norm(away)
@@ -339,7 +439,7 @@ def _avulsion(rng: np.random.Generator, camera: Camera, hip: Hip) -> Mimic:
 
 
 def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Contrast medium in bowel or bladder: smooth, pooled, in the middle of the pelvis."""
+    """Draw contrast medium in bowel or bladder: smooth, pooled, in the middle of the pelvis."""
     middle = 0.5 * (hips[0].head_center + hips[1].head_center) + np.array(
         [rng.normal(0.0, 30.0), -20.0, rng.uniform(-10.0, 120.0)]
     )
@@ -353,13 +453,13 @@ def _contrast(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -
 
 
 def _middle(rng: np.random.Generator, hips: tuple[Hip, Hip], spread_mm: float, up_mm: tuple[float, float]) -> Points:
-    """A point of the lesser pelvis, between the hips."""
+    """Draw a point of the lesser pelvis, between the hips."""
     middle = 0.5 * (hips[0].head_center + hips[1].head_center)
     return np.asarray(middle + np.array([rng.normal(0.0, spread_mm), rng.uniform(-30.0, 30.0), rng.uniform(*up_mm)]))
 
 
 def _fibroid(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Calcified fibroid of the womb: a mulberry or popcorn of coarse grains, large, in the middle of the pelvis."""
+    """Draw a calcified uterine fibroid: a mulberry or popcorn of coarse grains in the middle of the pelvis."""
     image = np.zeros(camera.shape, np.float32)
     center = _middle(rng, hips, 18.0, (10.0, 70.0))
     size = rng.uniform(7.0, 26.0)
@@ -372,7 +472,7 @@ def _fibroid(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
 
 
 def _stones(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Bladder stones, smooth and layered, or fine grains in the prostate behind the symphysis."""
+    """Draw bladder stones, smooth and layered, or fine grains in the prostate behind the symphysis."""
     image = np.zeros(camera.shape, np.float32)
     if rng.random() < 0.5:
         for _ in range(int(rng.integers(1, 4))):
@@ -389,7 +489,7 @@ def _stones(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> 
 
 
 def _seeds(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Radioactive seeds in the prostate: many short rods, much alike."""
+    """Draw brachytherapy seeds in the prostate: many short, similar rods."""
     image = np.zeros(camera.shape, np.float32)
     center = _middle(rng, hips, 4.0, (-30.0, 0.0))
     for _ in range(int(rng.integers(25, 90))):
@@ -401,7 +501,7 @@ def _seeds(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> l
 
 
 def _stent(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """A stent in an iliac or femoral artery: a tube of crossed struts."""
+    """Draw a stent in an iliac or femoral artery: a tube of crossed struts."""
     hip = _hip(rng, hips)
     inward = -hip.outward
     top = hip.head_center + np.array([inward * rng.uniform(8.0, 55.0), -40.0, rng.uniform(0.0, 110.0)])
@@ -421,12 +521,12 @@ def _stent(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> l
 def _bone_islands(
     rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip], bone: NDArray[np.bool_]
 ) -> list[Mimic]:
-    """Enostoses: small dense spots of cortex within a bone, its own, so none lies beside one."""
+    """Draw enostoses: small dense spots of cortex inside a bone, never beside it."""
     scale = _scale(camera, float(hips[0].head_center[1]))
     found = []
     for _ in range(int(rng.integers(1, 4))):
         radius_mm = float(rng.uniform(1.5, 5.0))
-        # Stretched by a fifth at most, see `bead`.
+        # `bead` stretches by a fifth at most.
         inside = np.argwhere(cv2.distanceTransform(bone.astype(np.uint8), cv2.DIST_L2, 3) > 1.3 * radius_mm * scale)
         if not len(inside):
             continue
@@ -438,7 +538,7 @@ def _bone_islands(
 
 
 def _shield(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """A gonad shield: a sheet of lead between the hips, where it should lie or not quite."""
+    """Draw a gonad shield: a sheet of lead between the hips, well placed or not."""
     center = camera.project(_middle(rng, hips, 15.0, (-70.0, 60.0))[None])[0]
     half = rng.uniform(22.0, 50.0) / camera.pixel_mm
     shapes = (
@@ -461,7 +561,7 @@ def _line(camera: Camera, points_rc: Points, width_mm: float, thickness_mm: floa
 
 
 def _staples(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """A row of skin staples along an incision beside the hip."""
+    """Draw a row of skin staples along an incision beside the hip."""
     hip = _hip(rng, hips)
     start = camera.project(
         (hip.head_center + np.array([hip.outward * rng.uniform(10.0, 60.0), 40.0, rng.uniform(0.0, 70.0)]))[None]
@@ -484,7 +584,7 @@ def _staples(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
 
 
 def _clips(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
-    """Vascular clips: short bright V's and bars along the vessels."""
+    """Draw vascular clips: short bright V's and bars along the vessels."""
     image = np.zeros(camera.shape, np.float32)
     hip = _hip(rng, hips)
     for _ in range(int(rng.integers(1, 9))):
@@ -500,7 +600,7 @@ def _clips(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> l
 
 
 def _electrode(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
-    """ECG electrode with its wire, on the skin."""
+    """Draw an ECG electrode with its wire, on the skin."""
     rows, columns = camera.shape
     center = np.array([rng.uniform(0.0, 0.6) * rows, rng.uniform(0.05, 0.95) * columns])
     image = np.zeros(camera.shape, np.float32)
@@ -523,7 +623,7 @@ def _electrode(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
 
 
 def _buttons(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
-    """Buttons, snaps, coins and zips."""
+    """Draw buttons, snaps, coins and zips."""
     image = np.zeros(camera.shape, np.float32)
     rows, columns = camera.shape
     material = Material(rng.choice([Material.PLASTIC, Material.STEEL, Material.TITANIUM]))
@@ -547,7 +647,7 @@ def _buttons(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
 
 
 def _tubing(rng: np.random.Generator, camera: Camera) -> list[Mimic]:
-    """Catheters, drains and cables: long smooth curves, some with a dense line."""
+    """Draw catheters, drains and cables: long smooth curves, some with a dense line."""
     rows, columns = camera.shape
     t = np.linspace(0.0, 1.0, 120)[:, None]
     ends = rng.uniform(-0.1, 1.1, (4, 2)) * np.array([rows, columns])

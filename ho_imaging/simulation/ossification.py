@@ -1,7 +1,7 @@
-"""Ectopic bone grown in space: lumps along a muscle's line, from barely mineralised clouds to mature bone.
+"""Ectopic bone grown in space: lumps along a muscle's line, from faintly mineralised clouds to mature bone.
 
-Real nodules are irregular (observers tell spheres and ellipsoids from them, Litjens et al. 2010), so a nodule is a
-chain of lobes of random size, bent by a warp, roughened by fractal noise. Mineral follows the zonal pattern of
+Real nodules are irregular (observers distinguish spheres and ellipsoids from them, Litjens et al. 2010), so a nodule is
+a chain of lobes of random size, warped and roughened by fractal noise. Mineral follows the zonal pattern of
 heterotopic ossification: a mature rim around a less mineralised centre; early on a faint cloud without a rim.
 """
 
@@ -23,10 +23,10 @@ _MAX_VOXELS = 500_000
 
 
 class Styles(StrEnum):
-    """Which shapes bone is drawn from.
+    """Sets of shapes to draw bone from.
 
-    The unseen ones are for validation and tests, never for training. Plain ones are those of bone that is no ectopic
-    bone, ossicles and callus: smooth, in one piece.
+    ``unseen`` shapes are for validation and tests, never for training. ``plain`` ones, smooth and in one piece, are for
+    bone that is not ectopic: ossicles and callus.
     """
 
     USUAL = "usual"
@@ -35,7 +35,25 @@ class Styles(StrEnum):
 
 
 def bent_path(rng: np.random.Generator, start: Points, end: Points, bend: float, points: int = 14) -> Points:
-    """Return a gently curved path (points, 3) from start to end; ``bend`` is the sag as a share of the length."""
+    """Return a gently curved path between two points.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    start, end
+        (3,) in mm.
+    bend
+        Sag as a fraction of the length.
+    points
+        Number of points.
+
+    Returns
+    -------
+    ndarray
+        (points, 3) float64 in mm.
+
+    """
     t = np.linspace(0.0, 1.0, points)[:, None]
     length = float(np.linalg.norm(end - start))
     sag = rng.normal(0.0, bend * length, 3)
@@ -60,22 +78,22 @@ def grow(
     Parameters
     ----------
     rng
-        Source of all randomness.
+        Random generator.
     path, radii_mm
-        Points (n, 3) in mm and the thickness of the nodule there (n,).
+        Points (n, 3) in mm and radius of the nodule there (n,).
     maturity
-        0 (faint cloud) to 1 (cortical rim with trabeculae).
+        From 0 (faint cloud) to 1 (cortical rim with trabeculae).
     flatness
-        0 (round) to 0.8 (a plate).
+        From 0 (round) to 0.8 (a plate).
     roughness
-        Amplitude of the surface noise, 1.0 is usual.
+        Amplitude of the surface noise; 1.0 is usual.
     styles
-        Which shapes to draw from.
+        Set of shapes to draw from.
 
     Returns
     -------
     Volume
-        Fraction of fully mineralised bone a voxel; 0 outside.
+        Fraction of fully mineralised bone per voxel; 0 outside.
 
     """
     reach = float(radii_mm.max())
@@ -103,7 +121,7 @@ def grow(
         else:
             distance2 = (difference**2).sum(axis=0)
         np.maximum(field, 1.0 - np.sqrt(distance2) / np.float32(radius), out=field)
-    # Early bone is ragged; remodelling smooths the outline.
+    # Early bone is ragged, and remodelling smooths the outline.
     noise = (0.26 - 0.16 * maturity) * smooth_noise_3d(rng, shape, max(style.grain * reach / voxel, 2.0), octaves=3)
     field += np.float32(roughness * style.rough) * noise
     solid = field > 0.0
@@ -118,7 +136,7 @@ def grow(
 
 @dataclass(frozen=True)
 class _Style:
-    """How a nodule is shaped: amplitude of its warp, size and height of its surface noise, fibres along a muscle."""
+    """Shape of a nodule: amplitude of its warp, size and height of its surface noise, fibres along a muscle."""
 
     warp: float = 0.32
     grain: float = 0.7
@@ -143,7 +161,7 @@ def _sample_style(rng: np.random.Generator, styles: Styles) -> _Style:
 
 
 def _sample_unseen_style(rng: np.random.Generator) -> _Style:
-    """Draw a style beyond the range of those of training: smooth balls, knots, crumbs, or deep streaks."""
+    """Draw a style outside the range of training: smooth balls, knots, crumbs, or deep streaks."""
     smooth = _Style(warp=0.0, grain=1.6, rough=0.1)
     knotted = _Style(warp=float(rng.uniform(0.65, 0.9)), grain=0.7, rough=1.0)
     crumbly = _Style(warp=0.2, grain=float(rng.uniform(0.15, 0.25)), rough=float(rng.uniform(1.8, 2.4)))
@@ -158,7 +176,7 @@ def _streaks(
     shape: tuple[int, int, int],
     reach_mm: float,
 ) -> NDArray[np.float32]:
-    """Sheets of more and less mineral along the path, as fibres of a muscle ossify; about unit variance."""
+    """Return sheets of more and less mineral along the path, as in ossified muscle fibres; about unit variance."""
     along = path[-1] - path[0]
     along = along / max(float(np.linalg.norm(along)), 1e-6)
     helper = rng.normal(size=3)
@@ -187,7 +205,7 @@ def _lobes(
 
 
 def _keep_large(solid: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
-    """Drop crumbs under ``share`` of the largest part; a nodule may keep a few satellites."""
+    """Remove crumbs below ``share`` of the largest part; a nodule may keep a few satellites."""
     labels, count = ndimage.label(solid)
     if count <= 1:
         return solid
@@ -211,7 +229,7 @@ def _mineral(
     rim = np.exp(-((depth / rim_mm) ** 2)) * rng.uniform(0.45, 0.95) * np.clip(0.7 + 0.35 * cloud, 0.15, 1.0)
     core = rng.uniform(0.18, 0.55) * np.clip(0.8 + 0.7 * strut + 0.3 * cloud, 0.05, 2.5)
     mature = np.clip(np.maximum(rim, core), 0.0, 1.0)
-    # Early mineral is woven bone at low volume fraction, denser to the outside, fading out without an edge.
+    # Early mineral is woven bone of low volume fraction, denser towards the outside, without an edge.
     fade = np.clip(field / rng.uniform(0.25, 0.6), 0.0, 1.0)
     level = rng.uniform(0.09, 0.34)
     early = level * fade * np.clip(0.9 + 0.8 * cloud, 0.05, 2.5)

@@ -1,4 +1,4 @@
-"""Films the model is not for: other body regions, test objects, blank exposures: they train and test the scope gate."""
+"""Scenes out of scope: other body regions, test objects and blank exposures, to train and test the scope gate."""
 
 from __future__ import annotations
 
@@ -47,9 +47,22 @@ def _lower_leg() -> dict[str, NDArray[np.float64]]:
 
 
 def sample_other_scene(seed: int, *, pixel_mm: float = 0.6, kind: str | None = None) -> Scene:
-    """Sample a film that is out of scope; the same seed gives the same scene.
+    """Sample a scene out of scope; the same seed gives the same scene.
 
-    ``kind`` is one of `OTHER_KINDS` or ``None`` for chance. No structure of the hip is in the masks, only ``body``.
+    Parameters
+    ----------
+    seed
+        Seed of the scene.
+    pixel_mm
+        Pixel pitch in mm.
+    kind
+        One of `OTHER_KINDS`; ``None`` draws one.
+
+    Returns
+    -------
+    Scene
+        Its only mask is ``body``: it has no structure of the hip.
+
     """
     rng = np.random.default_rng([seed, 1])
     chosen = kind or str(rng.choice(list(OTHER_KINDS), p=_SHARES))
@@ -97,9 +110,9 @@ def _anatomy(rng: np.random.Generator, camera: Camera, plane_y_mm: float, kind: 
     bone = np.zeros(camera.shape, np.float32)
     for mesh in bones:
         path, _ = path_through(camera, mesh.moved(turn.apply(mesh.vertices - middle) + offset))
-        path[path > _LONGEST_PATH_MM] = 0.0  # a ray that fell through a hole in an open mesh
+        path[path > _LONGEST_PATH_MM] = 0.0  # a ray that passed through a hole in an open mesh
         thick = ndimage.gaussian_filter(path, 1.0)
-        # Cortex shows where the ray grazes the surface; the inside counts as cancellous bone.
+        # Cortex shows where the ray is tangent to the surface; the inside is treated as cancellous bone.
         edge = np.clip(cv2.morphologyEx(path, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), 0.0, 3.0)
         bone += (0.18 * thick + 0.8 * edge * (path > 0)).astype(np.float32)
     bone *= np.clip(1.0 + 0.12 * smooth_noise_2d(rng, camera.shape, 1.5 / camera.pixel_mm, octaves=2), 0.3, 2.0)
@@ -132,7 +145,7 @@ def _bones(rng: np.random.Generator, kind: str) -> list[Mesh]:
 
 
 def _flesh(rng: np.random.Generator, camera: Camera, bone: NDArray[np.bool_], kind: str) -> Image:
-    """Soft tissue as a rounded layer about the bones; lungs are spared in a chest."""
+    """Return soft tissue as a rounded layer about the bones; the lungs of a chest are spared."""
     depth_mm = {"chest": 210.0, "spine": 220.0, "skull": 150.0, "hand": 28.0, "foot": 55.0, "elbow": 80.0}.get(
         kind, 110.0
     )
@@ -158,7 +171,7 @@ def _flesh(rng: np.random.Generator, camera: Camera, bone: NDArray[np.bool_], ki
 def _test_object(
     rng: np.random.Generator, shape: tuple[int, int], pixel_mm: float, *, blank: bool
 ) -> tuple[Image, Image]:
-    """A phantom (step wedges, discs, grids) or a nearly empty exposure."""
+    """Draw a phantom (step wedges, discs, grids) or a nearly empty exposure."""
     metal, soft = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     if blank:
         soft += np.float32(rng.uniform(0.0, 60.0)) * (1.0 + 0.05 * smooth_noise_2d(rng, shape, 100.0 / pixel_mm))

@@ -1,4 +1,4 @@
-"""Patients on the table: how pelvis and femora are turned, and how they stand before the camera."""
+"""Positioning of patients: rotation of pelvis and femora, and placement in front of the camera."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Hip", "PosedSkeleton", "Stir", "pose_skeleton"]
 
 @dataclass(frozen=True, eq=False)
 class Hip:
-    """One hip in camera space: the femur, its joint, the landmarks where muscles attach, and what is near.
+    """One hip in camera space: the femur, its joint, the landmarks where muscles attach, and search trees of the bones.
 
-    ``outward`` is +1 where the patient's outside is at larger x, else -1. ``femur_marks`` and ``pelvis_marks`` are
+    ``outward`` is +1 if the patient's outside is at larger x, else -1. ``femur_marks`` and ``pelvis_marks`` are
     positions (3,) in mm; ``shaft`` the ends of the femoral shaft.
     """
 
@@ -36,7 +36,7 @@ class Hip:
 
 @dataclass(frozen=True, eq=False)
 class PosedSkeleton:
-    """A person in camera space. ``neutral_femurs`` keep each femur before its pose, for structure by place."""
+    """A person in camera space."""
 
     pelvis: Mesh
     hips: tuple[Hip, Hip]
@@ -45,7 +45,7 @@ class PosedSkeleton:
     offset: Points
 
     def place(self, points: Points) -> Points:
-        """Take points of the neutral pelvis frame to camera space."""
+        """Transform points (n, 3) of the neutral pelvis frame to camera space."""
         return np.asarray(self.rotation.apply(points - self._origin) + self.offset)
 
     @property
@@ -56,7 +56,7 @@ class PosedSkeleton:
 
 @dataclass(frozen=True)
 class Stir:
-    """How differently a person lies the next time: turns in degrees, shifts in mm.
+    """Difference in position between two studies of a person: rotations in degrees, shifts in mm.
 
     ``pelvis_deg``: about x, y and z. ``femurs_deg``: the same for the right and the left femur about its head.
     ``shift_mm``: of the whole, along x, y (towards the detector) and z.
@@ -68,11 +68,11 @@ class Stir:
 
 
 def _femur_rotation(rng: np.random.Generator, view: str, outward: float, *, shown: bool) -> Rotation:
-    """Rotation of a femur about its head; flexion lifts the knee to the front, abduction moves it outward."""
+    """Return the rotation of a femur about its head; flexion lifts the knee forwards, abduction moves it outward."""
     if view == View.FROG_LEG:
         flexion, abduction, internal = rng.normal(32.0, 9.0), rng.normal(34.0, 8.0), rng.normal(-25.0, 8.0)
     elif view == View.CROSS_TABLE_LATERAL and not shown:
-        # The other leg is lifted out of the beam.
+        # The other leg is raised out of the beam.
         flexion, abduction, internal = rng.normal(88.0, 8.0), rng.normal(25.0, 8.0), rng.normal(0.0, 8.0)
     else:
         flexion, abduction, internal = rng.normal(4.0, 5.0), rng.normal(2.0, 6.0), rng.normal(6.0, 11.0)
@@ -94,10 +94,32 @@ def pose_skeleton(
     shown: Side | None = None,
     stir: Stir | None = None,
 ) -> PosedSkeleton:
-    """Turn a person for a view and put the middle between the hips at ``center_mm`` (x, z) in the plane of the hips.
+    """Position a person for a view, with the midpoint between the hips at ``center_mm`` in the plane of the hips.
 
-    In a lateral view the hip ``shown`` is put there; the beam comes from the other side, tilted towards the head.
-    ``stir`` moves the same person a little, as between two visits.
+    In a lateral view the hip ``shown`` is placed there; the beam comes from the other side, tilted towards the head.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    skeleton
+        The person in neutral pose.
+    view
+        A value of `View`.
+    hip_plane_y_mm
+        Distance of the plane of the hips from the source.
+    center_mm
+        (x, z) in camera space.
+    shown
+        The hip to show in a lateral view.
+    stir
+        Small change of position, as between two studies; ``None`` for none.
+
+    Returns
+    -------
+    PosedSkeleton
+        The person in camera space.
+
     """
     tilt, turn, obliquity = rng.normal(0.0, 7.0), rng.normal(0.0, 4.0), rng.normal(0.0, 3.0)
     rotation = Rotation.from_euler("xzy", [tilt, turn, obliquity], degrees=True)

@@ -1,7 +1,7 @@
-"""From bodies in space to millimetres of material along each ray.
+"""Projection of bodies to millimetres of material along each ray.
 
-The camera stands still: the source at the origin, the ray axis along +y, x to the right of the picture, z up. Scenes
-move the patient, not the camera.
+The camera is fixed: the source at the origin, the central ray along +y, x to the right of the image, z up. Scenes move
+the patient, not the camera.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Camera", "path_through", "path_through_volume"]
 class Camera:
     """A point source and a flat detector at ``source_detector_mm`` along +y.
 
-    ``center_rc`` is the pixel (row, column) hit by the axis. Row 0 is up (+z), columns run with +x.
+    ``center_rc``: pixel (row, column) hit by the central ray. Row 0 is up (+z), columns run along +x.
     """
 
     shape: tuple[int, int]
@@ -30,16 +30,52 @@ class Camera:
     center_rc: tuple[float, float]
 
     def project(self, points: Points) -> Points:
-        """Detector (row, column) of points (n, 3) in front of the source; (n, 2) float64."""
+        """Project points in front of the source onto the detector.
+
+        Parameters
+        ----------
+        points
+            (n, 3) float64 in mm.
+
+        Returns
+        -------
+        ndarray
+            (n, 2) float64, (row, column).
+
+        """
         scale = self.source_detector_mm / points[:, 1] / self.pixel_mm
         return np.stack([self.center_rc[0] - points[:, 2] * scale, self.center_rc[1] + points[:, 0] * scale], axis=1)
 
     def magnification(self, y_mm: float) -> float:
-        """Magnification on the detector of a plane ``y_mm`` from the source."""
+        """Return the magnification of a plane at the detector.
+
+        Parameters
+        ----------
+        y_mm
+            Distance of the plane from the source.
+
+        Returns
+        -------
+        float
+            Magnification.
+
+        """
         return self.source_detector_mm / y_mm
 
     def plane_coordinates(self, y_mm: float) -> tuple[Points, Points]:
-        """Coordinates x (per column) and z (per row), in mm, at which rays cross the plane ``y_mm``."""
+        """Return the coordinates at which rays cross a plane.
+
+        Parameters
+        ----------
+        y_mm
+            Distance of the plane from the source.
+
+        Returns
+        -------
+        x, z : ndarray
+            (columns,) and (rows,) in mm.
+
+        """
         step = self.pixel_mm / self.magnification(y_mm)
         x = (np.arange(self.shape[1]) - self.center_rc[1]) * step
         z = (self.center_rc[0] - np.arange(self.shape[0])) * step
@@ -49,25 +85,25 @@ class Camera:
 def path_through(
     camera: Camera, mesh: Mesh, weights: NDArray[np.float64] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Length in mm of each pixel's ray inside a closed mesh; and the mean of a vertex weight over the surfaces hit.
+    """Return the length of each pixel's ray inside a closed mesh, and the mean of a vertex weight over the hits.
 
-    Each face adds its depth where the ray leaves the body and takes it off where the ray enters. Faces are filled row
+    Each face adds its depth where the ray leaves the body and subtracts it where the ray enters. Faces are filled row
     by row between their two edges; a shared edge is crossed at the same column from both sides, and spans are half
-    open, so no ray slips through an edge or counts twice.
+    open, so that no ray misses an edge or counts twice.
 
     Parameters
     ----------
     camera
         Source and detector.
     mesh
-        Closed surface in camera coordinates.
+        Closed surface in camera space.
     weights
-        One number a vertex (a density, say), or ``None``.
+        (n,) one number per vertex (a density, say), or ``None``.
 
     Returns
     -------
-    path_mm, mean_weight
-        float32 (rows, columns) each; ``mean_weight`` is 0 where nothing is hit and ``None`` without weights.
+    path_mm, mean_weight : ndarray
+        (rows, columns) float32 each; ``mean_weight`` is 0 where nothing is hit and ``None`` without weights.
 
     """
     rows, columns = camera.shape
@@ -93,7 +129,7 @@ def path_through(
 def _fill(
     rc: Points, faces: NDArray[np.int64], shape: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Face, row and column of every pixel centre covered by every projected face."""
+    """Return face, row and column of every pixel centre covered by every projected face."""
     row_of = rc[faces][:, :, 0]
     first = np.maximum(np.ceil(row_of.min(axis=1)).astype(np.int64), 0)
     last = np.minimum(np.ceil(row_of.max(axis=1)).astype(np.int64) - 1, shape[0] - 1)
@@ -101,7 +137,7 @@ def _fill(
     low = np.full(len(face), np.inf)
     high = np.full(len(face), -np.inf)
     for one, other in ((0, 1), (1, 2), (2, 0)):
-        # Always from the lower vertex number to the higher: both faces at an edge do the same arithmetic.
+        # Always from the lower vertex number to the higher, so that both faces at an edge round alike.
         p = rc[np.minimum(faces[:, one], faces[:, other])]
         q = rc[np.maximum(faces[:, one], faces[:, other])]
         rise = q[:, 0] - p[:, 0]
@@ -119,7 +155,7 @@ def _fill(
 
 
 def _expand(first: NDArray[np.int64], last: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """List the whole numbers of every range ``first..last`` (inclusive), with the range each belongs to."""
+    """List the integers of every range ``first..last`` (inclusive), with the index of the range each belongs to."""
     lengths = np.maximum(last - first + 1, 0)
     owner = np.repeat(np.arange(len(first)), lengths)
     starts = np.cumsum(lengths) - lengths
@@ -127,7 +163,7 @@ def _expand(first: NDArray[np.int64], last: NDArray[np.int64]) -> tuple[NDArray[
 
 
 def _plane(corners: Points, values: Points) -> tuple[Points, NDArray[np.float64]]:
-    """Linear function of (row, column) through each face's corner values, (m, 3); and each face's facing, +1 or -1."""
+    """Return the linear function of (row, column) through each face's corner values, (m, 3), and its facing (+-1)."""
     u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     twice_area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
     safe = np.where(np.abs(twice_area) < 1e-12, 1.0, twice_area)
@@ -147,28 +183,33 @@ def _at(
 def path_through_volume(
     camera: Camera, fraction: NDArray[np.float32], origin: Points, voxel_mm: float
 ) -> NDArray[np.float32]:
-    """Millimetres of full material along each ray through a voxel block.
+    """Return millimetres of full material along each ray through a block of voxels.
 
     The block is summed along the ray to its centre (weak perspective: rays within a block of a few centimetres are
-    parallel to within 3 degrees), then laid onto the detector.
+    parallel to within 3 degrees), then resampled to the detector.
 
     Parameters
     ----------
     camera
         Source and detector.
     fraction
-        float32 (nx, ny, nz) in [0, 1], share of each voxel that is material; axes along the camera's x, y, z.
+        (nx, ny, nz) float32 in [0, 1], fraction of material in each voxel; axes along the camera's x, y, z.
     origin
-        Position of voxel (0, 0, 0)'s centre, mm.
+        Position of the centre of voxel (0, 0, 0) in mm.
     voxel_mm
         Side of a voxel.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32 in mm.
 
     """
     nx, ny, nz = fraction.shape
     center = origin + 0.5 * voxel_mm * (np.array(fraction.shape) - 1)
     slope_x, slope_z = center[0] / center[1], center[2] / center[1]
     offsets = (np.arange(ny) - 0.5 * (ny - 1)) * voxel_mm
-    # Slide each slice along the ray through the block's centre before summing.
+    # Each slice is shifted along the ray through the block's centre before summing.
     pad_x = int(np.ceil(abs(slope_x) * offsets[-1] / voxel_mm)) + 1
     pad_z = int(np.ceil(abs(slope_z) * offsets[-1] / voxel_mm)) + 1
     total = np.zeros((nx + 2 * pad_x, nz + 2 * pad_z), np.float32)
@@ -179,13 +220,13 @@ def path_through_volume(
         move = np.array([[1, 0, pad_z - slope_z * offset / voxel_mm], [0, 1, pad_x - slope_x * offset / voxel_mm]])
         total += cv2.warpAffine(np.ascontiguousarray(plane), move, (total.shape[1], total.shape[0]))
     magnification = camera.magnification(float(center[1]))
-    scale = camera.pixel_mm / magnification / voxel_mm  # voxels a pixel
+    scale = camera.pixel_mm / magnification / voxel_mm  # voxels per pixel
     if scale > 1.0:
         total = cv2.GaussianBlur(total, (0, 0), 0.4 * scale)
-    # Picture (row, column) -> block (x index, z index) at the centre's plane; z runs against the rows.
+    # From image (row, column) to block (x index, z index) at the centre's plane; z decreases with the rows.
     x0 = -camera.center_rc[1] * scale + (0.0 - origin[0]) / voxel_mm + pad_x
     z0 = camera.center_rc[0] * scale + (0.0 - origin[2]) / voxel_mm + pad_z
-    # cv2 coordinates are (x = second axis = z index, y = first axis = x index), from picture (column, row).
+    # cv2 coordinates are (x = second axis = z index, y = first axis = x index), from image (column, row).
     inverse_map = np.array([[0.0, -scale, z0], [scale, 0.0, x0]])
     length = float(np.sqrt(1.0 + slope_x**2 + slope_z**2)) * voxel_mm
     path = cv2.warpAffine(

@@ -1,6 +1,6 @@
-"""The studies in ``sample_data/``: one of each Brooker class, arthroplasty, one hip, and films without ectopic bone.
+"""Studies of ``sample_data/``: one of each Brooker class, an arthroplasty, one hip, and images without ectopic bone.
 
-``python -m ho_imaging.simulation.samples sample_data`` writes them again, to the same bytes on the same machine.
+``python -m ho_imaging.simulation.samples sample_data`` writes them again, with the same bytes on the same machine.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SAMPLES: tuple[tuple[str, int, int, HipPlan], ...] = (
     ("07_one_hip_islands", 9_000_107, 9_000_107, _plan("I", "I", region=Region.HIP, side=Side.LEFT)),
     ("08_one_hip_no_ectopic_bone", 9_000_108, 9_000_108, _plan("0", "0", region=Region.HIP, side=Side.RIGHT)),
 )
-"""Name, seed of the patient, seed of the film, and plan of each sample."""
+"""Name, seed of the patient, seed of the image, and plan of each sample."""
 
 
 def write_samples(out_dir: Path) -> None:
-    """Write each sample as ``<name>.dcm`` and what is true of all of them as ``truth.json``."""
+    """Write each sample as ``<name>.dcm``, and the truth of all as ``truth.json``."""
     out_dir.mkdir(parents=True, exist_ok=True)
     truth = {}
     for name, seed, film_seed, plan in SAMPLES:

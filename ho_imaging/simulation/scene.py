@@ -1,4 +1,4 @@
-"""What the simulator's anatomy hands to its physics: how many millimetres of what each ray passes, and the truth."""
+"""Projected scenes: millimetres of each material along each ray, and the truth, before any X-ray physics."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 __all__ = ["FRINGE_MM", "VISIBLE_MM", "Layer", "Material", "Scene", "lay"]
 
 VISIBLE_MM = 0.4
-"""Mineral, as mm of cortex, from which a pixel counts as ossified: 1.5 % of signal, what a good film just shows."""
+"""Mineral, as mm of cortex, from which a pixel counts as ossified: 1.5 % of signal, just visible on a good image."""
 
 FRINGE_MM = 0.04
-"""Mineral, as mm of cortex, below which a nodule leaves no trace at all; between the two the truth is open."""
+"""Mineral, as mm of cortex, below which a nodule leaves no trace; between the two limits the truth is open."""
 
 
 class Material(StrEnum):
-    """What a ray can pass. Bone is fully mineralised cortex; trabecular bone counts as a fraction of it in muscle."""
+    """Materials along a ray. Bone is fully mineralised cortex; trabecular bone is a fraction of it in muscle."""
 
     FAT = "fat"
     MUSCLE = "muscle"
@@ -35,10 +35,10 @@ class Material(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One nodule in projection, cut to where it is.
+    """One nodule in projection, cropped to its extent.
 
-    ``mineral_mm``: (height, width) float32, mm of cortex; its corner lies at (``top``, ``left``) of the scene.
-    ``fixed``: joined to a bone, so that it can't lie elsewhere.
+    ``mineral_mm``: (height, width) float32, mm of cortex; its corner is at (``top``, ``left``) of the scene. ``fixed``:
+    joined to a bone, so that it cannot be moved.
     """
 
     top: int
@@ -48,13 +48,27 @@ class Layer:
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Where in the scene the layer lies."""
+        """Rows and columns of the scene that the layer covers."""
         height, width = self.mineral_mm.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def lay(shape: tuple[int, ...], layers: Iterable[Layer]) -> NDArray[np.float32]:
-    """Lay nodules onto an empty scene: mm of cortex, (rows, columns) float32."""
+    """Add nodules to an empty scene.
+
+    Parameters
+    ----------
+    shape
+        (rows, columns) of the scene.
+    layers
+        The nodules.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32, mm of cortex.
+
+    """
     mineral = np.zeros(shape, dtype=np.float32)
     for layer in layers:
         mineral[layer.window] += layer.mineral_mm
@@ -65,11 +79,11 @@ def lay(shape: tuple[int, ...], layers: Iterable[Layer]) -> NDArray[np.float32]:
 class Scene:
     """A patient in front of a detector, projected along rays, before any X-ray physics.
 
-    ``thickness_mm[material]``: (rows, columns) float32, mm of material along the ray to that pixel; missing materials
-    are absent. ``masks[name]``: bool, same shape, exact projections: ``ho``, ``pelvis``, ``femur``, ``femoral_head``,
-    ``other_bone``, ``implant``, ``body`` and ``mimic_<kind>``; side-wise ones carry ``_left`` / ``_right``.
-    ``pixel_mm``: pixel pitch at the detector. ``magnification``: detector over the plane of the hip joints.
-    Row 0 is cranial, column 0 the patient's right in AP. ``truth`` is plain JSON-able data (nodules, sides, pose).
+    ``thickness_mm[material]``: (rows, columns) float32, mm of material along the ray to that pixel; materials that do
+    not occur are absent. ``masks[name]``: bool, same shape, exact projections: ``ho``, ``pelvis``, ``femur``,
+    ``femoral_head``, ``other_bone``, ``implant``, ``body`` and ``mimic_<kind>``; those of one side end in ``_left`` or
+    ``_right``. ``pixel_mm``: pixel pitch at the detector. ``magnification``: at the detector, of the plane of the hip
+    joints. Row 0 is cranial, column 0 the patient's right in AP. ``truth``: plain data for JSON (nodules, sides, pose).
     """
 
     thickness_mm: Mapping[Material, NDArray[np.float32]]
@@ -81,11 +95,18 @@ class Scene:
     laterality: str
     truth: Mapping[str, Any] = field(default_factory=dict)
     nodules: Sequence[Layer] = ()
-    """Each nodule's share of ``thickness_mm[BONE]``, so that a film can be made without it or with it elsewhere; in the
-    order of ``truth["nodules"]``."""
+    """Part of ``thickness_mm[BONE]`` that each nodule contributes, so that an image can be made without it or with it
+    elsewhere; in the order of ``truth["nodules"]``."""
 
     def without_nodules(self) -> dict[Material, NDArray[np.float32]]:
-        """Give the thickness of the same patient before any ectopic bone grew."""
+        """Return the thickness of the same patient without ectopic bone.
+
+        Returns
+        -------
+        dict of Material to ndarray
+            (rows, columns) float32 in mm.
+
+        """
         thickness = dict(self.thickness_mm)
         if self.nodules:
             mineral = lay(thickness[Material.BONE].shape, self.nodules)

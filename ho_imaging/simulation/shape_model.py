@@ -1,4 +1,4 @@
-"""People's bones: a statistical shape model of pelvis and femur (LLP26, 26 people), sampled and measured.
+"""Statistical shape model of pelvis and femur (LLP26, 26 people): sampling and measurement.
 
 Coordinates are the patient's, in mm: x to the patient's left, y to the back, z to the head.
 """
@@ -21,17 +21,20 @@ _HEAD_FIT_TOLERANCE_MM = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """A closed surface. ``vertices`` float64 (n, 3) in mm; ``faces`` int (m, 3), outward by the right-hand rule."""
+    """A closed surface.
+
+    ``vertices``: (n, 3) float64 in mm. ``faces``: (m, 3) int, outward by the right-hand rule.
+    """
 
     vertices: Points
     faces: NDArray[np.int64]
 
     def moved(self, vertices: Points) -> Mesh:
-        """Return the same surface with other vertex positions."""
+        """Return the same surface with other vertex positions, (n, 3) in mm."""
         return Mesh(vertices, self.faces)
 
     def normals(self) -> Points:
-        """Unit vertex normals, outward, area-weighted over the faces that meet there; (n, 3)."""
+        """Return unit vertex normals, outward, area-weighted over adjacent faces; (n, 3)."""
         corners = self.vertices[self.faces]
         face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         sums = np.stack(
@@ -45,7 +48,7 @@ class Mesh:
         return np.asarray(sums / np.maximum(lengths, 1e-12))
 
     def mirrored(self, x_plane_mm: float) -> Mesh:
-        """Mirror about the sagittal plane ``x = x_plane_mm``; faces are turned so that normals stay outward."""
+        """Mirror at the sagittal plane ``x = x_plane_mm``; faces are reversed so that normals stay outward."""
         vertices = self.vertices.copy()
         vertices[:, 0] = 2.0 * x_plane_mm - vertices[:, 0]
         return Mesh(vertices, self.faces[:, ::-1])
@@ -53,7 +56,7 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Sphere:
-    """A ball fitted to a joint surface, in mm."""
+    """A sphere fitted to a joint surface, in mm."""
 
     center: tuple[float, float, float]
     radius_mm: float
@@ -61,9 +64,9 @@ class Sphere:
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """One sampled person in neutral pose: bones, joints and the vertices that carry landmarks.
+    """One sampled person in neutral pose: bones, joints and landmarks.
 
-    ``landmarks[name]`` indexes a vertex of the bone it lies on (see ``_landmark_vertices``), on the left side; the
+    ``landmarks[name]`` is a vertex index of the bone it lies on (see ``_landmark_vertices``), on the left side; the
     right femur mirrors the left one, and the pelvis has both.
     """
 
@@ -80,7 +83,19 @@ class Skeleton:
 
 
 def fit_sphere(points: Points) -> Sphere:
-    """Least-squares sphere through ``points`` (n, 3), solved as a linear system in centre and offset."""
+    """Fit a least-squares sphere, solved as a linear system in centre and offset.
+
+    Parameters
+    ----------
+    points
+        (n, 3) in mm.
+
+    Returns
+    -------
+    Sphere
+        The sphere.
+
+    """
     design = np.c_[2.0 * points, np.ones(len(points))]
     solution = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)[0]
     center = solution[:3]
@@ -89,7 +104,21 @@ def fit_sphere(points: Points) -> Sphere:
 
 
 def load_arrays(name: str, bones: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
-    """Arrays of the named bones in one of the package's shape files; faces as int64, all else as float64."""
+    """Load the arrays of bones from one of the package's shape files.
+
+    Parameters
+    ----------
+    name
+        Name of the file.
+    bones
+        Names of the bones.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Faces int64, all else float64.
+
+    """
     source = resources.files("ho_imaging.simulation") / "data" / name
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         return {
@@ -110,11 +139,25 @@ def _lumbar() -> dict[str, NDArray[np.float64]]:
 
 
 def lumbar_spine(rng: np.random.Generator, skeleton: Skeleton) -> list[Mesh]:
-    """L5 to L3 stacked on the sacrum of a neutral skeleton, with lordosis, a little scoliosis and varying discs."""
+    """Stack L5 to L3 on the sacrum of a neutral skeleton, with lordosis, slight scoliosis and varying discs.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    skeleton
+        The person.
+
+    Returns
+    -------
+    list of Mesh
+        The vertebrae.
+
+    """
     arrays = _lumbar()
     pelvis = skeleton.pelvis.vertices
     middle = np.abs(pelvis[:, 0] - skeleton.x_middle_mm) < 14.0
-    # The promontory: the highest point of the sacrum's front edge.
+    # The promontory is the highest point of the sacrum's front edge.
     top = pelvis[middle][np.argmax(pelvis[middle] @ np.array([0.0, -0.6, 1.0]))]
     size = float(np.clip(rng.normal(1.28, 0.06), 1.12, 1.45))
     position = np.array([skeleton.x_middle_mm, top[1] + 17.0, top[2] + rng.uniform(1.0, 6.0)])
@@ -134,7 +177,7 @@ def lumbar_spine(rng: np.random.Generator, skeleton: Skeleton) -> list[Mesh]:
 
 @lru_cache(maxsize=1)
 def _head_vertices() -> NDArray[np.int64]:
-    """Find the vertices of the articular part of the mean femoral head by trimmed sphere fits."""
+    """Find the articular vertices of the mean femoral head by trimmed sphere fits."""
     mean = _arrays()["femur_mean"]
     near_top = mean[:, 2] > mean[:, 2].max() - 40.0
     medial = mean[:, 0] < mean[mean[:, 2] > mean[:, 2].max() - 60.0, 0].mean()
@@ -159,7 +202,7 @@ def _furthest(points: Points, allowed: NDArray[np.bool_], direction: tuple[float
 
 @lru_cache(maxsize=1)
 def _landmark_vertices() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-    """Landmark vertices (femur, pelvis left, pelvis right), found on the mean shape, valid for every sample."""
+    """Find landmark vertices (femur, pelvis left, pelvis right) on the mean shape; they hold for every sample."""
     femur, pelvis = _arrays()["femur_mean"], _arrays()["pelvis_mean"]
     head = np.asarray(fit_sphere(femur[_head_vertices()]).center)
     x_middle = float(0.5 * (pelvis[:, 0].min() + pelvis[:, 0].max()))
@@ -178,7 +221,7 @@ def _landmark_vertices() -> tuple[dict[str, int], dict[str, int], dict[str, int]
     }
 
     def pelvis_marks(side: float) -> dict[str, int]:
-        # Work on the left; the right half is looked at mirrored.
+        # Landmarks are defined on the left; the right half is mirrored.
         points = pelvis.copy()
         points[:, 0] = x_middle + side * (points[:, 0] - x_middle)
         rel = points - head
@@ -214,16 +257,21 @@ def sample_skeleton(
     Parameters
     ----------
     rng
-        Source of all randomness.
+        Random generator.
     modes
-        Which of the 25 modes vary; training, validation and test can be kept apart by it.
+        Shape modes that vary, of 25; different modes keep training, validation and test apart.
     spread
         Standard deviation of the weights; 1.0 is the spread of the 26 people.
     asymmetry
-        Standard deviation of what the right femur's weights differ by from the left's.
+        Standard deviation of the difference between the right and the left femur's weights.
     head_shift_mm
-        For the left and the right hip how far the head lies outward and upward of where a sound joint holds it:
-        upward by some mm when cartilage is lost, outward and upward in dysplasia.
+        Displacement of the head outward and upward from the position in a sound joint, for the left and the right hip:
+        upward when cartilage is lost, outward and upward in dysplasia.
+
+    Returns
+    -------
+    Skeleton
+        The person in neutral pose.
 
     """
     arrays = _arrays()
@@ -245,7 +293,7 @@ def sample_skeleton(
 
     def seated(femur: Points, socket: Sphere, shift: tuple[float, float]) -> tuple[Mesh, Sphere]:
         head = fit_sphere(femur[_head_vertices()])
-        # Weight bearing leaves the head a little high in its socket; half of the offset stays visible as joint space.
+        # Weight bearing raises the head in its socket; half of the offset stays visible as joint space.
         target = np.asarray(socket.center) + rng.normal(0.0, 0.6, 3) + (shift[0], 0.0, 0.8 + shift[1])
         return Mesh(femur + (target - head.center), arrays["femur_faces"].astype(np.int64)), Sphere(
             (float(target[0]), float(target[1]), float(target[2])), head.radius_mm
@@ -282,6 +330,6 @@ def _right_acetabulum_vertices() -> NDArray[np.int64]:
 
 
 def _mirrored_socket(pelvis: Mesh, x_middle_mm: float) -> Sphere:
-    """Fit the right socket and give it in the mirrored (left) frame, in which the right femur is built."""
+    """Fit the right socket and return it in the mirrored (left) frame, in which the right femur is built."""
     socket = fit_sphere(pelvis.vertices[_right_acetabulum_vertices()])
     return Sphere((2.0 * x_middle_mm - socket.center[0], socket.center[1], socket.center[2]), socket.radius_mm)

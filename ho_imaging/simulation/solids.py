@@ -1,4 +1,4 @@
-"""Procedural solids: tubes, balls and cups as closed surfaces, and grown lumps as voxel blocks."""
+"""Procedural solids: tubes, balls and cups as closed surfaces, and grown lumps as blocks of voxels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ["Volume", "ball", "cup", "smooth_noise_2d", "smooth_noise_3d", "tube"
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """A block of voxels: ``fraction`` float32 (nx, ny, nz) in [0, 1] of full bone, ``origin`` (3,) mm, ``voxel_mm``."""
+    """A block of voxels.
+
+    ``fraction``: (nx, ny, nz) float32 in [0, 1] of full bone. ``origin``: (3,) in mm. ``voxel_mm``: side of a voxel.
+    """
 
     fraction: NDArray[np.float32]
     origin: Points
@@ -23,16 +26,16 @@ class Volume:
 
     @property
     def solid(self) -> NDArray[np.bool_]:
-        """Voxels that hold any of the material."""
+        """Voxels that contain any material, (nx, ny, nz) bool."""
         return np.asarray(self.fraction > 0.0)
 
     @property
     def volume_mm3(self) -> float:
-        """Volume of the voxels that hold any of the material."""
+        """Volume of the voxels that contain any material."""
         return float(self.solid.sum()) * self.voxel_mm**3
 
     def positions(self) -> Points:
-        """Centres of the solid voxels, (n, 3) mm."""
+        """Return the centres of the solid voxels, (n, 3) in mm."""
         return self.origin + np.argwhere(self.solid) * self.voxel_mm
 
 
@@ -44,7 +47,23 @@ def _frame(direction: Points) -> tuple[Points, Points]:
 
 
 def tube(path: Points, radii_mm: Points, sides: int = 24) -> Mesh:
-    """Closed tube along ``path`` (n, 3) with a radius at each point; ends are flat."""
+    """Make a closed tube along a path; the ends are flat.
+
+    Parameters
+    ----------
+    path
+        (n, 3) in mm.
+    radii_mm
+        (n,) radius at each point.
+    sides
+        Number of sides of the cross-section.
+
+    Returns
+    -------
+    Mesh
+        The tube.
+
+    """
     path = np.asarray(path, dtype=np.float64)
     n = len(path)
     angles = np.linspace(0.0, 2.0 * np.pi, sides, endpoint=False)
@@ -76,14 +95,50 @@ def _signed_volume(mesh: Mesh) -> float:
 
 
 def ball(center: Points, radius_mm: float, rings: int = 24) -> Mesh:
-    """Closed sphere."""
+    """Make a closed sphere.
+
+    Parameters
+    ----------
+    center
+        (3,) in mm.
+    radius_mm
+        Radius.
+    rings
+        Number of rings of faces.
+
+    Returns
+    -------
+    Mesh
+        The sphere.
+
+    """
     polar = np.linspace(0.02, np.pi - 0.02, rings)
     path = np.asarray(center) + np.stack([np.zeros(rings), np.zeros(rings), radius_mm * np.cos(polar)], 1)
     return tube(path, radius_mm * np.sin(polar), sides=2 * rings)
 
 
 def cup(center: Points, axis: Points, outer_mm: float, inner_mm: float, opening: float = 1.5, rings: int = 20) -> Mesh:
-    """Hemispherical shell (an acetabular cup), opening along ``axis``; ``opening`` is the polar angle of its rim."""
+    """Make a hemispherical shell (an acetabular cup).
+
+    Parameters
+    ----------
+    center
+        (3,) in mm.
+    axis
+        (3,) direction of its opening.
+    outer_mm, inner_mm
+        Radii.
+    opening
+        Polar angle of its rim in radians.
+    rings
+        Number of rings of faces.
+
+    Returns
+    -------
+    Mesh
+        The shell.
+
+    """
     axis = np.asarray(axis, dtype=np.float64)
     axis = axis / np.linalg.norm(axis)
     polar_out = np.linspace(np.pi - 0.02, opening, rings)
@@ -109,9 +164,26 @@ def cup(center: Points, axis: Points, outer_mm: float, inner_mm: float, opening:
 def smooth_noise_2d(
     rng: np.random.Generator, shape: tuple[int, int], scale_px: float | tuple[float, float], octaves: int = 1
 ) -> NDArray[np.float32]:
-    """Gaussian random field with unit variance and correlation length ``scale_px`` (row, column), float32.
+    """Draw a Gaussian random field with unit variance.
 
     Further octaves halve scale and amplitude. Drawn on a coarse grid and interpolated, so large scales cost little.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    shape
+        (rows, columns).
+    scale_px
+        Correlation length, for both directions or (row, column).
+    octaves
+        Number of octaves.
+
+    Returns
+    -------
+    ndarray
+        float32 of ``shape``.
+
     """
     scale_row, scale_column = (scale_px, scale_px) if isinstance(scale_px, int | float) else scale_px
     total = np.zeros(shape, np.float32)
@@ -137,13 +209,31 @@ def smooth_noise_2d(
 def smooth_noise_3d(
     rng: np.random.Generator, shape: tuple[int, int, int], scale: float, octaves: int = 1
 ) -> NDArray[np.float32]:
-    """Gaussian random field with about unit variance and correlation length ``scale`` voxels, float32 of ``shape``."""
+    """Draw a Gaussian random field with about unit variance.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    shape
+        (nx, ny, nz).
+    scale
+        Correlation length in voxels.
+    octaves
+        Number of octaves.
+
+    Returns
+    -------
+    ndarray
+        float32 of ``shape``.
+
+    """
     total = np.zeros(shape, np.float32)
     amplitude = 1.0
     for _ in range(octaves):
         field = rng.standard_normal([int(np.ceil(n / scale)) + 2 for n in shape]).astype(np.float32)
         for axis, length in enumerate(shape):
-            # Interpolate one axis at a time: the others are columns of a picture.
+            # One axis is interpolated at a time: the others are the columns of an image.
             front = np.moveaxis(field, axis, 0)
             flat = np.ascontiguousarray(front.reshape(front.shape[0], -1))
             large = cv2.resize(flat, (flat.shape[1], length), interpolation=cv2.INTER_LINEAR)

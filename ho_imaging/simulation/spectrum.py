@@ -1,4 +1,4 @@
-"""Which photons leave the tube, what each material does to them, and which of them the detector sees."""
+"""X-ray spectrum of the tube, attenuation of materials, and absorption in the detector."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ COMPOSITIONS = MappingProxyType(
 )
 
 ENERGIES_KEV = np.arange(10.0, 151.0)
-"""Centres of the 1 keV steps on which spectra and coefficients are tabulated."""
+"""Centres of the 1 keV steps at which spectra and coefficients are tabulated."""
 
 # Columnar CsI:Tl of general radiography, 0.5 to 0.6 mm packed to about 80 %.
 SCINTILLATOR_G_PER_CM2 = 0.2
-# Photons born in the anode pass about this much tungsten on the way out (mean depth over the sine of the anode angle).
+# Photons pass about this much tungsten on their way out of the anode (mean depth over the sine of the anode angle).
 ANODE_SELF_FILTRATION_MM = 0.007
 # Characteristic K photons per continuum photon at 100 kVp behind 3 mm Al; grows with overvoltage as (U - 1)^1.63
 # (exponent: Green and Cosslett, J. Phys. D 1968).
@@ -73,12 +73,12 @@ TUNGSTEN_K_LINES_KEV = ((58.0, 0.29), (59.3, 0.50), (67.2, 0.17), (69.1, 0.04))
 
 @lru_cache(maxsize=64)
 def _mass_attenuation_cm2_per_g(element: str) -> NDArray[np.float64]:
-    # Coherent scatter counts: what it deflects is lost to the primary as well (Elam, Ravel and Sieber 2002).
+    # Includes coherent scatter, which also removes photons from the primary (Elam, Ravel and Sieber 2002).
     try:
         import xraydb  # noqa: PLC0415  # optional dependency, a second to import
     except ImportError as error:
         raise UsageError(
-            "simulating films needs the package xraydb", remedy='install it with: pip install "ho-imaging[simulate]"'
+            "simulation needs the package xraydb", remedy='install it with: pip install "ho-imaging[simulate]"'
         ) from error
     values = np.asarray(xraydb.mu_elam(element, ENERGIES_KEV * 1000.0, kind="total"), dtype=np.float64)
     values.flags.writeable = False
@@ -87,7 +87,19 @@ def _mass_attenuation_cm2_per_g(element: str) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def attenuation_per_mm(material: Material) -> NDArray[np.float64]:
-    """Linear attenuation coefficient of a material at `ENERGIES_KEV`, 1/mm, read-only."""
+    """Return the linear attenuation coefficient of a material.
+
+    Parameters
+    ----------
+    material
+        The material.
+
+    Returns
+    -------
+    ndarray
+        (energies,) float64 in 1/mm at `ENERGIES_KEV`, read-only.
+
+    """
     density, fractions = COMPOSITIONS[material]
     total = sum(fractions.values())
     per_cm = sum(share / total * _mass_attenuation_cm2_per_g(element) for element, share in fractions.items())
@@ -97,10 +109,28 @@ def attenuation_per_mm(material: Material) -> NDArray[np.float64]:
 
 
 def tube_spectrum(kvp: float, aluminium_mm: float, copper_mm: float = 0.0) -> NDArray[np.float64]:
-    """Photons per 1 keV step behind the filter of a tungsten tube, summing to 1, at `ENERGIES_KEV`.
+    """Return the spectrum of a tungsten tube behind its filter.
 
-    Kramers' continuum (Phil. Mag. 1923), filtered by the anode itself, with the K lines above the K edge. Real tubes
-    depart from it by some percent; see the contrast test for what that means to the picture.
+    Kramers' continuum (Phil Mag 1923;46:836), filtered by the anode itself, with the K lines above the K edge. Real
+    tubes differ by some percent; the tests of contrast state the effect on the image.
+
+    Parameters
+    ----------
+    kvp
+        Tube voltage in kV, 40 to 150.
+    aluminium_mm, copper_mm
+        Filter.
+
+    Returns
+    -------
+    ndarray
+        (energies,) float64, photons per 1 keV step at `ENERGIES_KEV`, summing to 1.
+
+    Raises
+    ------
+    UsageError
+        If the voltage is out of range.
+
     """
     if not 40.0 <= kvp <= 150.0:
         raise UsageError(f"tube voltage of {kvp} kV is outside 40 to 150 kV", remedy="give a diagnostic voltage")
@@ -122,16 +152,23 @@ def tube_spectrum(kvp: float, aluminium_mm: float, copper_mm: float = 0.0) -> ND
 
 
 def scintillator_absorption() -> NDArray[np.float64]:
-    """Share of photons that a CsI layer stops, at `ENERGIES_KEV`; escape of its own fluorescence is left out."""
+    """Return the fraction of photons absorbed in a CsI layer; escape of its own fluorescence is neglected.
+
+    Returns
+    -------
+    ndarray
+        (energies,) float64 in [0, 1] at `ENERGIES_KEV`.
+
+    """
     caesium, iodine = 132.905, 126.904
     both = caesium * _mass_attenuation_cm2_per_g("Cs") + iodine * _mass_attenuation_cm2_per_g("I")
     return np.asarray(1.0 - np.exp(-both / (caesium + iodine) * SCINTILLATOR_G_PER_CM2), dtype=np.float64)
 
 
 class EnergyBins(NamedTuple):
-    """A beam as the detector weighs it, in few steps.
+    """A beam as weighted by the detector, in few bins.
 
-    ``weights``: (bins,) share of the detected energy in the open field, summing to 1. ``per_mm``: (bins, materials)
+    ``weights``: (bins,) fraction of the detected energy in the open field, summing to 1. ``per_mm``: (bins, materials)
     attenuation coefficients. ``quanta_per_photon``: noise-equivalent quanta per photon that reaches the detector.
     """
 
@@ -143,10 +180,30 @@ class EnergyBins(NamedTuple):
 def detected_bins(
     kvp: float, aluminium_mm: float, copper_mm: float, materials: Sequence[Material], *, bins: int = 10
 ) -> EnergyBins:
-    """Gather a spectrum into bins of equal width, weighted by the energy the detector takes up.
+    """Group a spectrum into bins of equal width, weighted by the energy that the detector absorbs.
 
-    Coefficients are averaged within a bin as they count behind 10 cm of muscle, so that hardening inside a bin does
-    not bias thick parts.
+    Coefficients are averaged within a bin with their weight behind 10 cm of muscle, so that beam hardening inside a bin
+    does not bias thick parts.
+
+    Parameters
+    ----------
+    kvp, aluminium_mm, copper_mm
+        Tube and filter, see `tube_spectrum`.
+    materials
+        Materials in the order of the columns of ``per_mm``.
+    bins
+        Number of bins.
+
+    Returns
+    -------
+    EnergyBins
+        The bins.
+
+    Raises
+    ------
+    UsageError
+        If the voltage is out of range.
+
     """
     photons = tube_spectrum(kvp, aluminium_mm, copper_mm)
     absorbed = photons * scintillator_absorption()

@@ -1,4 +1,4 @@
-"""Whole simulated studies on disk: a DX film a study, with its exact truth beside it."""
+"""Simulated studies on disk: a DX image per study, with its exact truth."""
 
 from __future__ import annotations
 
@@ -15,8 +15,22 @@ __all__ = ["write_study"]
 def write_study(out_dir: Path, seed: int, plan: HipPlan | LimbPlan | None = None) -> Path:
     """Simulate one study; the same seed and plan write the same bytes.
 
-    ``out_dir/study_<seed>/`` gets ``film.dcm`` and ``truth/`` with ``truth.json`` and a mask a structure; the folder
-    is returned.
+    ``out_dir/study_<seed>/`` gets ``film.dcm``, and ``truth/`` with ``truth.json`` and one mask per structure.
+
+    Parameters
+    ----------
+    out_dir
+        Folder to write to.
+    seed
+        Seed of the study.
+    plan
+        Constraints on the scene; ``None`` leaves all to chance.
+
+    Returns
+    -------
+    Path
+        Folder of the study.
+
     """
     plan = plan or HipPlan(pixel_mm=0.3)
     scene = sample_limb_scene(seed, plan) if isinstance(plan, LimbPlan) else sample_hip_scene(seed, plan)

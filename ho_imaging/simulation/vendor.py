@@ -1,6 +1,6 @@
-"""What a maker's processing turns a raw signal into: the picture that readers, and this program, get to see.
+"""Manufacturers' image processing: from a raw signal to the image that readers see.
 
-Every maker's processing is secret and every hospital tunes it; a `Look` spans what is published of it. Multi-scale
+Processing is proprietary and tuned in every hospital; a `Look` spans what is published of it. Multi-scale
 contrast: Vuylsteke and Schoeters, "Multiscale image contrast amplification (MUSICA)", SPIE 2167 (1994); tone curves:
 DICOM PS3.3 C.11.2 (sigmoid) and the film curve of Hurter and Driffield.
 """
@@ -34,14 +34,14 @@ PROCESSING_SHARES: dict[Processing, float] = {
 
 @dataclass(frozen=True)
 class Look:
-    """One way of processing.
+    """Settings of the processing.
 
-    Scales are in mm, so that a look does not depend on the pixel. ``detail_power`` below 1 lifts faint detail over
-    strong edges; ``latitude`` scales what is wider than ``latitude_mm`` and less than 1 flattens the picture.
-    ``unsharp_amount`` at ``unsharp_mm`` draws dark halos about metal. The window runs from the percentile
-    ``low_percent`` of the covered part to ``high_percent``, each moved by a share of its width (``low_shift``,
-    ``high_shift``). ``clahe_clip`` 0 for none. The rest is for films on a light box: ``base_fog`` and ``top_density``
-    where black and white end, ``vignetting`` towards the corners, ``grain`` as a standard deviation.
+    Scales are in mm, so that they do not depend on the pixel pitch. ``detail_power`` below 1 amplifies faint detail
+    relative to strong edges; ``latitude`` scales structures wider than ``latitude_mm``, and less than 1 flattens the
+    image. ``unsharp_amount`` at ``unsharp_mm`` makes dark halos about metal. The window extends from the percentile
+    ``low_percent`` of the covered part to ``high_percent``, each moved by a fraction of its width (``low_shift``,
+    ``high_shift``). ``clahe_clip``: 0 for none. The rest is for film on a light box: ``black`` and ``white`` are the
+    ends of the grey scale, ``vignetting`` is towards the corners, ``grain`` is a standard deviation.
     """
 
     processing: Processing = "multiscale"
@@ -68,7 +68,19 @@ class Look:
 
 
 def sample_look(rng: np.random.Generator) -> Look:
-    """Draw a look, over a wider range than makers offer."""
+    """Draw settings of the processing, over a wider range than manufacturers offer.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+
+    Returns
+    -------
+    Look
+        The settings.
+
+    """
     processing: Processing = rng.choice(list(PROCESSING_SHARES), p=list(PROCESSING_SHARES.values()))
     scanned = processing == "scanned_film"
     windowed_badly = rng.random() < 0.15
@@ -78,7 +90,7 @@ def sample_look(rng: np.random.Generator) -> Look:
     faded = scanned or rng.random() < 0.1
     tones: tuple[ToneCurve, ...] = ("sigmoid", "gamma", "linear", "shoulder")
     return Look(
-        processing=str(processing),  # type: ignore[arg-type]  # numpy gives its own string type
+        processing=str(processing),  # type: ignore[arg-type]  # numpy returns its own string type
         detail_power=float(rng.uniform(0.6, 1.0)),
         detail_gain=float(np.exp(rng.uniform(np.log(0.9), np.log(2.6)))),
         fine_gain=float(rng.uniform(0.4, 1.5)),
@@ -103,16 +115,29 @@ def sample_look(rng: np.random.Generator) -> Look:
 
 
 def develop(exposure: Exposure, rng: np.random.Generator, look: Look | None = None) -> Image:
-    """Process a raw signal for presentation: (rows, columns) float32 in [0, 1], bone bright.
+    """Process a raw signal for presentation.
 
-    Without a ``look`` one is drawn; ``rng`` also gives the grain and dust of scanned films.
+    Parameters
+    ----------
+    exposure
+        The raw image.
+    rng
+        Random generator, also for grain and dust of scanned film.
+    look
+        Settings of the processing; ``None`` draws them.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32 in [0, 1], bone bright.
+
     """
     look = sample_look(rng) if look is None else look
     pixel_mm = exposure.pixel_mm
     if look.processing == "linear":
         picture = -np.sqrt(np.maximum(exposure.signal, 0.0))
     else:
-        # One part in 2000 of the exposure control's signal stands for a detector's last usable step.
+        # The smallest usable step of a detector: 1/2000 of the signal at the exposure control.
         picture = -np.log(np.maximum(exposure.signal, np.float32(5e-4)))
     covered = _covered(exposure)
     if look.processing == "multiscale":
@@ -132,16 +157,16 @@ def develop(exposure: Exposure, rng: np.random.Generator, look: Look | None = No
 
 
 def _covered(exposure: Exposure) -> NDArray[np.bool_]:
-    """Map sparsely where something stands in the beam, for finding the window."""
+    """Return a sparse mask of pixels behind an object, to find the window."""
     sparse = exposure.signal[::4, ::4]
-    # Half the open field lies within 2 cm of tissue; a saturated detector shows nothing there anyway.
+    # Half the open field corresponds to 2 cm of tissue; a saturated detector shows nothing there.
     limit = min(0.5 * exposure.open_field, 0.98 * exposure.beam.saturation)
     covered = sparse < limit
     return np.asarray(covered if covered.mean() > 0.02 else np.ones_like(covered))
 
 
 def _multiscale(picture: Image, look: Look, pixel_mm: float) -> Image:
-    """Split into octaves, lift faint detail, press wide differences, and put together again."""
+    """Decompose into octaves, amplify faint detail, compress wide differences, and recombine."""
     depth = int(np.clip(np.log2(min(picture.shape) / 8.0), 1, 8))
     levels: list[Image] = []
     current: Image = picture
@@ -154,7 +179,7 @@ def _multiscale(picture: Image, look: Look, pixel_mm: float) -> Image:
     for octave in reversed(range(depth)):
         detail = levels[octave]
         width_mm = pixel_mm * 2.0 ** (octave + 1)
-        # Gain falls smoothly from detail_gain to the latitude as structures become wider than latitude_mm.
+        # The gain falls smoothly from detail_gain to the latitude as structures become wider than latitude_mm.
         narrow = 1.0 / (1.0 + (width_mm / look.latitude_mm) ** 2)
         gain = look.latitude + (look.detail_gain - look.latitude) * narrow
         if width_mm < 1.5:
@@ -165,7 +190,7 @@ def _multiscale(picture: Image, look: Look, pixel_mm: float) -> Image:
 
 
 def _compress(detail: Image, power: float) -> Image:
-    """Odd power law about zero that keeps differences of 0.25 (about 25 % of signal), linear below 0.01."""
+    """Apply an odd power law that keeps differences of 0.25 (about 25 % of signal), linear below 0.01."""
     if power > 0.98:
         return detail
     size = np.abs(detail)
@@ -175,10 +200,10 @@ def _compress(detail: Image, power: float) -> Image:
 
 
 def _window(picture: Image, covered: NDArray[np.bool_], look: Look) -> Image:
-    """Cut to the window found from the covered part: 0 and below is black, 1 and above white.
+    """Apply the window found from the covered part: 0 and below is black, 1 and above white.
 
-    However a film is windowed, the middle two thirds of its covered part keep their tones: a film on which the
-    hip cannot be seen at all would be repeated, not reported.
+    The middle two thirds of the covered part always keep their tones: an image on which the hip is invisible would be
+    repeated, not reported.
     """
     percents = [look.low_percent, look.high_percent, 16.0, 84.0]
     low, high, dark, bright = np.percentile(picture[::4, ::4][covered], percents)
@@ -190,7 +215,7 @@ def _window(picture: Image, covered: NDArray[np.bool_], look: Look) -> Image:
 
 
 def _tone(picture: Image, look: Look) -> Image:
-    """Bend the grey scale through a table of 1024 steps, 0 to 0 and 1 to 1."""
+    """Apply a tone curve through a table of 1024 steps, 0 to 0 and 1 to 1."""
     x = np.linspace(0.0, 1.0, 1024)
     strength = look.tone_strength
     if look.tone == "sigmoid":
@@ -211,7 +236,7 @@ def _tone(picture: Image, look: Look) -> Image:
 
 
 def _scan(picture: Image, look: Look, pixel_mm: float, rng: np.random.Generator) -> Image:
-    """Film on a scanner or light box: grain, uneven light, dust."""
+    """Simulate film on a scanner or light box: grain, uneven light, dust."""
     rows, columns = picture.shape
     y = np.linspace(-1.0, 1.0, rows, dtype=np.float32)[:, None]
     x = np.linspace(-1.0, 1.0, columns, dtype=np.float32)[None, :]

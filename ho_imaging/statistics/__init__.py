@@ -1,1 +1,1 @@
-"""Statistics of agreement and detection: intervals, kappa, ROC, calibration, decision curves. Pure functions."""
+"""Statistics of agreement, detection and calibration, as pure functions."""

@@ -9,7 +9,19 @@ __all__ = ["kappa", "quadratic_kappa"]
 
 
 def kappa(table: NDArray[np.integer]) -> float:
-    """Return Cohen's kappa (Cohen 1960) of a square table of counts; NaN where chance alone agrees always."""
+    """Return Cohen's kappa of two raters (Cohen, Educ Psychol Meas 1960;20:37).
+
+    Parameters
+    ----------
+    table
+        (classes, classes) counts, a row per class of one rater and a column per class of the other.
+
+    Returns
+    -------
+    float
+        Kappa, or NaN for an empty table and for one in which agreement by chance is certain.
+
+    """
     counts = np.asarray(table, dtype=np.float64)
     total = float(counts.sum())
     if not total:
@@ -20,7 +32,19 @@ def kappa(table: NDArray[np.integer]) -> float:
 
 
 def quadratic_kappa(table: NDArray[np.int64]) -> float:
-    """Return Cohen's kappa with quadratic weights (Cohen 1968) of a table of counts; NaN for an empty one."""
+    """Return Cohen's kappa with quadratic weights (Cohen, Psychol Bull 1968;70:213).
+
+    Parameters
+    ----------
+    table
+        (classes, classes) counts, the classes in order.
+
+    Returns
+    -------
+    float
+        Weighted kappa, or NaN for an empty table and for one in which all weights by chance are 0.
+
+    """
     total = float(table.sum())
     if not total:
         return float("nan")

@@ -1,9 +1,9 @@
-"""Pure scores of detection and segmentation: lesions against candidates, FROC, Dice.
+"""Scores of detection and segmentation: matching of candidates with lesions, FROC, Dice.
 
-A candidate is a connected group of pixels above a threshold, scored by its highest probability. It finds a lesion when
-it covers at least a tenth of the lesion's area, and is a false alarm when less than a tenth of its own area lies on any
-lesion; where the truth is open it is neither. Sensitivity at a rate of false alarms a film follows FROC analysis
-(Chakraborty 1989); its mean at 1/8, 1/4, 1/2, 1, 2, 4 and 8 is the competition performance metric of LUNA16
+A candidate is a connected group of pixels above a threshold, scored by its highest probability. It detects a lesion if
+it covers at least a tenth of the lesion's area, and is a false positive if less than a tenth of its own area is on any
+lesion; where the truth is open it is neither. Sensitivity at a rate of false positives per image follows FROC analysis
+(Chakraborty 1989); its mean at 1/8, 1/4, 1/2, 1, 2, 4 and 8 is the competition performance metric (CPM) of LUNA16
 (Setio et al. 2017).
 """
 
@@ -37,35 +37,35 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class FilmLesions:
-    """What was found on one film.
+    """Lesions and false positives of one image.
 
-    ``lesion_scores``: for each true lesion the best score of a candidate that finds it, ``-inf`` where none does.
-    ``lesion_areas_mm2``: same length. ``false_alarm_scores``: scores of the candidates that are none of a lesion.
+    ``lesion_scores``: for each true lesion the best score of a candidate that detects it, ``-inf`` without one.
+    ``lesion_areas_mm2``: same length. ``false_alarm_scores``: scores of the false positives.
     """
 
     lesion_scores: NDArray[np.float64]
     lesion_areas_mm2: NDArray[np.float64]
     false_alarm_scores: NDArray[np.float64]
     false_alarm_pixels: tuple[NDArray[np.int64], ...] = ()
-    """Flat indices of each of those candidates' pixels."""
+    """Flat indices of the pixels of each false positive."""
     missed_centers_rc: tuple[tuple[float, float], ...] = ()
-    """Row and column of the middle of each lesion that no candidate finds."""
+    """Centroid (row, column) of each lesion that no candidate detects."""
 
     @property
     def film_score(self) -> float:
-        """The highest score of any candidate, 0 without one."""
+        """Highest score of any candidate, 0 without one."""
         scores = [*self.lesion_scores[np.isfinite(self.lesion_scores)], *self.false_alarm_scores]
         return float(max(scores, default=0.0))
 
     @property
     def has_lesion(self) -> bool:
-        """Whether the film shows a lesion."""
+        """True if the image shows a lesion."""
         return bool(len(self.lesion_scores))
 
 
 @dataclass(frozen=True, eq=False)
 class Froc:
-    """One operating point for each score, from strict to lenient; starts at nothing found."""
+    """Free-response curve: an operating point per score, from the highest threshold, which detects nothing, down."""
 
     thresholds: NDArray[np.float64]
     false_alarms_per_film: NDArray[np.float64]
@@ -81,11 +81,30 @@ def match_lesions(
     threshold: float = 0.2,
     min_area_mm2: float = 6.0,
 ) -> FilmLesions:
-    """Match candidates of a probability map with the lesions of a mask; both (rows, columns).
+    """Match the candidates of a probability map with the true lesions.
 
-    ``truth`` may number the lesions from 1, in place of a mask; then none is left out, however small. Otherwise they
-    are its connected groups. Lesions and candidates below ``min_area_mm2`` do not count. Candidates that lie by half or
-    more on ``ignore`` are no false alarms.
+    Parameters
+    ----------
+    probability
+        (rows, columns) float32 in [0, 1].
+    truth
+        (rows, columns) bool mask, whose connected groups of at least ``min_area_mm2`` are the lesions; or int labels
+        from 1, all of which are lesions.
+    pixel_mm
+        Side of a pixel in mm.
+    ignore
+        (rows, columns) bool, where the truth is open: a candidate with half of its area or more there is no false
+        positive.
+    threshold
+        Threshold of candidates.
+    min_area_mm2
+        Smaller lesions and candidates do not count.
+
+    Returns
+    -------
+    FilmLesions
+        Scores of lesions and false positives.
+
     """
     min_px = min_area_mm2 / pixel_mm**2
     if truth.dtype == np.bool_:
@@ -100,7 +119,7 @@ def match_lesions(
     np.maximum.at(peaks, candidates, probability.astype(np.float64))
     finds = overlap[1:, 1:] >= np.maximum(MIN_OVERLAP * lesion_px[:, None], 1)
     scores = np.where(finds, peaks[None, 1:], -np.inf)
-    # Every pixel of the mask counts as truth here, also lesions too small to be asked for.
+    # Every pixel of the mask counts as truth here, also lesions that are too small to count.
     on_truth = np.bincount(candidates[truth > 0], minlength=len(peaks))[1:]
     on_open = np.bincount(candidates[ignore], minlength=len(peaks))[1:] if ignore is not None else 0 * on_truth
     false_alarm = ~finds.any(axis=0) & (on_truth < MIN_OVERLAP * candidate_px) & (on_open < 0.5 * candidate_px)
@@ -118,16 +137,43 @@ def match_lesions(
 
 
 def froc(films: Sequence[FilmLesions], *, areas_mm2: tuple[float, float] = (0.0, np.inf)) -> Froc:
-    """Give the free-response curve over films, for lesions with ``low <= area < high``; false alarms count always."""
+    """Return the free-response curve over images.
+
+    Parameters
+    ----------
+    films
+        Matched images.
+    areas_mm2
+        Restrict to lesions with ``low <= area < high``; all false positives count.
+
+    Returns
+    -------
+    Froc
+        The curve.
+
+    """
     low, high = areas_mm2
     lesions = _joined([film.lesion_scores[_between(film.lesion_areas_mm2, low, high)] for film in films])
     return froc_of(lesions, _joined([film.false_alarm_scores for film in films]), len(films))
 
 
 def froc_of(lesions: NDArray[np.float64], alarms: NDArray[np.float64], films: int) -> Froc:
-    """Give the free-response curve from the best score of each lesion (``-inf``: not found) and that of each alarm.
+    """Return the free-response curve of scores.
 
-    Its sensitivity is NaN where there is no lesion.
+    Parameters
+    ----------
+    lesions
+        (lesions,) best score of each lesion, ``-inf`` if not detected.
+    alarms
+        (false positives,) scores.
+    films
+        Number of images.
+
+    Returns
+    -------
+    Froc
+        Its sensitivity is NaN without lesions.
+
     """
     found = lesions[np.isfinite(lesions)]
     thresholds = np.unique(np.concatenate([found, alarms]))[::-1]
@@ -141,24 +187,62 @@ def froc_of(lesions: NDArray[np.float64], alarms: NDArray[np.float64], films: in
 
 
 def sensitivity_at(curve: Froc, false_alarms_per_film: float) -> float:
-    """Give the highest sensitivity reached with at most that many false alarms a film; NaN without lesions."""
+    """Return the highest sensitivity with at most a given rate of false positives.
+
+    Parameters
+    ----------
+    curve
+        Free-response curve.
+    false_alarms_per_film
+        False positives per image.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without lesions.
+
+    """
     allowed = curve.false_alarms_per_film <= false_alarms_per_film
     return float(curve.sensitivity[allowed].max())
 
 
 def cpm(curve: Froc) -> float:
-    """Give the mean sensitivity at 1/8 to 8 false alarms a film; NaN without lesions."""
+    """Return the competition performance metric: the mean sensitivity at 1/8 to 8 false positives per image.
+
+    Parameters
+    ----------
+    curve
+        Free-response curve.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without lesions.
+
+    """
     return float(np.mean([sensitivity_at(curve, rate) for rate in CPM_RATES]))
 
 
 def dice(found: Mask, truth: Mask) -> float:
-    """Give the Dice coefficient of two masks; 1 when both are empty."""
+    """Return the Dice coefficient of two masks.
+
+    Parameters
+    ----------
+    found, truth
+        (rows, columns) bool.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 if both are empty.
+
+    """
     total = int(found.sum()) + int(truth.sum())
     return 1.0 if total == 0 else 2.0 * int((found & truth).sum()) / total
 
 
 def _components(mask: Mask, min_px: float) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Label the 8-connected groups of at least ``min_px`` from 1; give labels and the area of each group."""
+    """Label the 8-connected groups of at least ``min_px`` from 1; return labels and the area of each group."""
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = statistics[:, cv2.CC_STAT_AREA].astype(np.int64)
     kept = areas >= min_px

@@ -1,4 +1,4 @@
-"""Whether stated probabilities hold, and what acting on them is worth."""
+"""Calibration of predicted probabilities and the net benefit of acting on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """A tenth of the stated probability: its ends, how many fall into it, their mean, and how many are true."""
+    """A bin of predicted probability: its limits, number of items, mean prediction and number of positives."""
 
     low: float
     high: float
@@ -26,7 +26,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class NetBenefit:
-    """Net benefit at a threshold probability: by the stated probabilities, of calling all positive, or none (0)."""
+    """Net benefit at a threshold probability: of the model and of calling all positive. Calling none positive has 0."""
 
     probability: float
     model: float
@@ -38,7 +38,21 @@ def _tenths(stated: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def reliability(stated: ArrayLike, true: ArrayLike) -> list[ReliabilityBin]:
-    """Return the tenths of stated probability that hold anything."""
+    """Return the bins of a reliability diagram that are not empty.
+
+    Parameters
+    ----------
+    stated
+        (n,) predicted probabilities in [0, 1].
+    true
+        (n,) labels.
+
+    Returns
+    -------
+    list of ReliabilityBin
+        In increasing order, each `BINS`-th of the unit interval wide.
+
+    """
     values, truth = np.asarray(stated, dtype=np.float64), np.asarray(true, dtype=bool)
     tenths = _tenths(values)
     return [
@@ -54,7 +68,21 @@ def reliability(stated: ArrayLike, true: ArrayLike) -> list[ReliabilityBin]:
 
 
 def calibration_error(stated: ArrayLike, true: ArrayLike) -> float:
-    """Return the expected calibration error over tenths of stated probability (Naeini et al. 2015); NaN of nothing."""
+    """Return the expected calibration error over equal-width bins (Naeini et al., AAAI 2015).
+
+    Parameters
+    ----------
+    stated
+        (n,) predicted probabilities in [0, 1].
+    true
+        (n,) labels.
+
+    Returns
+    -------
+    float
+        Absolute difference of mean prediction and observed frequency, averaged over items; NaN without items.
+
+    """
     bins = reliability(stated, true)
     total = sum(found.count for found in bins)
     if not total:
@@ -65,7 +93,22 @@ def calibration_error(stated: ArrayLike, true: ArrayLike) -> float:
 def decision_curve(stated: Sequence[float], true: Sequence[bool], probabilities: Sequence[float]) -> list[NetBenefit]:
     """Return the net benefit at each threshold probability (Vickers and Elkin, Med Decis Making 2006;26:565).
 
-    Net benefit is true positives less false positives weighted by p / (1 - p), a share of all items. Empty of nothing.
+    Net benefit is (true positives - false positives * p / (1 - p)) / items.
+
+    Parameters
+    ----------
+    stated
+        (n,) predicted probabilities in [0, 1].
+    true
+        (n,) labels.
+    probabilities
+        Threshold probabilities p, each below 1.
+
+    Returns
+    -------
+    list of NetBenefit
+        One per threshold; empty without items.
+
     """
     values, truth = np.asarray(stated, dtype=np.float64), np.asarray(true, dtype=bool)
     total = len(values)

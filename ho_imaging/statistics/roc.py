@@ -1,4 +1,4 @@
-"""The receiver operating characteristic: curve, area, and the area's interval."""
+"""Receiver operating characteristic (ROC): curve, area under it (AUC), and the area's confidence interval."""
 
 from __future__ import annotations
 
@@ -15,7 +15,23 @@ __all__ = ["auroc", "auroc_interval", "roc_curve"]
 
 
 def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float:
-    """Return the probability that a positive scores above a negative, ties by half (Mann-Whitney); NaN without both."""
+    """Return the area under the ROC curve (AUC).
+
+    It is the probability that a positive scores above a negative, ties counting one half (Mann-Whitney).
+
+    Parameters
+    ----------
+    scores
+        (n,) scores, higher for positives.
+    labels
+        (n,) True for positives.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN unless there are positives and negatives.
+
+    """
     label = np.asarray(labels, dtype=bool)
     positives, negatives = int(label.sum()), int((~label).sum())
     if not positives or not negatives:
@@ -25,10 +41,23 @@ def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float:
 
 
 def auroc_interval(scores: Sequence[float], labels: Sequence[bool]) -> Interval:
-    """Return the area under the curve with DeLong's interval (Biometrics 1988;44:837) on the logit scale.
+    """Return the AUC with DeLong's interval (DeLong et al., Biometrics 1988;44:837) on the logit scale.
 
-    On that scale the limits stay within 0 and 1 (Pepe 2003). Without two positives and two negatives there is no
-    variance, and where every positive scores above every negative it is 0: then the limits are NaN.
+    On that scale the limits stay within 0 and 1 (Pepe 2003).
+
+    Parameters
+    ----------
+    scores
+        (n,) scores, higher for positives.
+    labels
+        (n,) True for positives.
+
+    Returns
+    -------
+    Interval
+        The limits are NaN with fewer than two positives or two negatives, and where the estimated variance is 0, as
+        with an AUC of 0 or 1.
+
     """
     area = auroc(scores, labels)
     label = np.asarray(labels, dtype=bool)
@@ -36,7 +65,7 @@ def auroc_interval(scores: Sequence[float], labels: Sequence[bool]) -> Interval:
     positives, negatives = values[label], values[~label]
     if min(len(positives), len(negatives)) < 2 or not 0.0 < area < 1.0:
         return Interval(area, math.nan, math.nan)
-    # Placement values: of each positive among the negatives, and of each negative among the positives.
+    # Placement values of each positive among the negatives, and of each negative among the positives.
     above = (positives[:, None] > negatives[None, :]) + 0.5 * (positives[:, None] == negatives[None, :])
     variance = float(np.var(above.mean(axis=1), ddof=1) / len(positives))
     variance += float(np.var(above.mean(axis=0), ddof=1) / len(negatives))
@@ -49,9 +78,21 @@ def auroc_interval(scores: Sequence[float], labels: Sequence[bool]) -> Interval:
 def roc_curve(
     scores: Sequence[float], labels: Sequence[bool]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return false positive rate, sensitivity and threshold of every operating point, strict to lenient.
+    """Return the operating points of the ROC curve, from the highest threshold to the lowest.
 
-    Begins at (0, 0) with an infinite threshold. NaN where there is no negative or no positive.
+    Parameters
+    ----------
+    scores
+        (n,) scores, higher for positives.
+    labels
+        (n,) True for positives.
+
+    Returns
+    -------
+    false_positive_rate, sensitivity, threshold : ndarray
+        (points,) float64 each. The first point is (0, 0) with an infinite threshold. A rate is NaN if there are no
+        negatives or no positives.
+
     """
     label = np.asarray(labels, dtype=bool)
     values = np.asarray(scores, dtype=np.float64)

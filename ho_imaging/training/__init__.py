@@ -1,6 +1,6 @@
-"""Simulation and site data in, weights and their scores out.
+"""Training of networks on simulated cases and reviewed radiographs.
 
-`train` imports torch when first used, not when the package is imported.
+`train` imports torch when it is first used, not when the package is imported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Random changes to a film's crop: geometry the simulator does not cover, and what happens to pictures afterwards.
+"""Augmentation of crops: geometric variation beyond the simulator's, and image degradation.
 
-Domain randomisation beyond what is realistic is what carries networks trained on simulated X-rays over to real ones
-(SyntheX: Gao et al., Nature Machine Intelligence 2023).
+Domain randomisation beyond what is realistic makes networks trained on simulated radiographs transfer to real ones
+(SyntheX: Gao et al., Nature Machine Intelligence 2023;5:294).
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ __all__ = ["CropPlan", "bent", "change_picture", "cut_crop", "travelled"]
 
 Image = NDArray[np.float32]
 Bend = NDArray[np.float32]
-"""How far each pixel of a crop is taken from its place, (rows, columns, 2): columns, then rows, in film pixels."""
+"""Elastic displacement of each pixel of a crop, (rows, columns, 2): along columns, then rows, in image pixels."""
 
 BENT_BY = 0.06
-"""Standard deviation of a bend over its length: bones come in more shapes than those of the people that the shape model
-was made from."""
+"""Standard deviation of an elastic displacement over its length. It adds bone shapes beyond those of the people in the
+shape model."""
 
 
 class CropPlan(NamedTuple):
-    """Where to cut: ``center`` (row, column) on the film, ``size`` px a side, turned, enlarged, mirrored."""
+    """Geometry of a crop.
+
+    ``center``: (row, column) on the image. ``size``: side in pixels. ``rotation_deg``, ``scale`` and ``mirrored``:
+    rotation, enlargement and reflection about the centre.
+    """
 
     center: tuple[float, float]
     size: int
@@ -39,7 +43,23 @@ class CropPlan(NamedTuple):
 
 
 def bent(size: int, pixel_mm: float, rng: np.random.Generator) -> Bend:
-    """Draw a gentle bend of a crop of ``size`` px a side: every bone a little wider here and shorter there."""
+    """Draw a smooth elastic displacement of a crop.
+
+    Parameters
+    ----------
+    size
+        Side of the crop in pixels.
+    pixel_mm
+        Side of a pixel in mm.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    ndarray
+        (size, size, 2) float32, displacement along columns, then rows, in pixels.
+
+    """
     knots = max(2, round(size * pixel_mm / float(rng.uniform(40.0, 110.0))) + 1)
     by_px = float(rng.uniform(0.2, 1.0)) * BENT_BY * size / (knots - 1)
     moves = rng.normal(0.0, by_px, (knots, knots, 2)).astype(np.float32)
@@ -47,12 +67,28 @@ def bent(size: int, pixel_mm: float, rng: np.random.Generator) -> Bend:
 
 
 def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
-    """Cut a crop; what lies outside the film is not valid and carries no masks. ``bend``: of `bent`, or none."""
+    """Cut a crop; pixels outside the image are not valid and have empty masks.
+
+    Parameters
+    ----------
+    film
+        The image with its truth.
+    plan
+        Position and geometry of the crop.
+    bend
+        Elastic displacement from `bent`, or ``None``.
+
+    Returns
+    -------
+    Film
+        Arrays of (plan.size, plan.size).
+
+    """
     angle = np.deg2rad(plan.rotation_deg)
     cosine, sine = np.cos(angle) / plan.scale, np.sin(angle) / plan.scale
     mirror = -1.0 if plan.mirrored else 1.0
     middle = (plan.size - 1) / 2
-    # Crop (column, row) to film (column, row), as OpenCV's inverse maps go.
+    # From crop (column, row) to image (column, row): OpenCV takes inverse maps.
     linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
     offset = np.array([plan.center[1], plan.center[0]]) - linear @ np.array([middle, middle])
     steps = np.arange(plan.size, dtype=np.float32)
@@ -68,7 +104,21 @@ def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
 
 
 def change_picture(film: Film, rng: np.random.Generator) -> Film:
-    """Change tone, sharpness and noise, burn in letters, cover, collimate and send around, each now and then."""
+    """Degrade a crop at random: tone, sharpness, noise, objects, letters, covers, compression and collimation.
+
+    Parameters
+    ----------
+    film
+        The crop with its truth.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    Film
+        The degraded crop; masks under opaque covers are emptied.
+
+    """
     pixels, valid, bits = film.pixels, film.valid, film.bits
     if rng.random() < 0.8:
         pixels = _tone(pixels, rng)
@@ -99,11 +149,23 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
 
 
 def travelled(pixels: Image, rng: np.random.Generator) -> Image:
-    """Send a picture around as the web and office programs do: scaled first, then compressed, then scaled back.
+    """Rescale, sharpen and compress an image at random, as web and office programs do, and rescale it back.
 
-    In that order a block of the compression becomes as large as a nodule: 8 pixels of 1 mm, or of 0.2 mm. What
-    compression leaves behind is amplified, as it is on a film whose few used grey levels are stretched when it is
-    prepared.
+    Compression comes after rescaling, so that a block of the compression becomes as large as a nodule: 8 pixels of 1
+    mm, or of 0.2 mm. Artefacts are amplified as on an image whose few used grey levels are stretched in preparation.
+
+    Parameters
+    ----------
+    pixels
+        (rows, columns) float32 in [0, 1].
+    rng
+        Random generator.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float32, about [0, 1].
+
     """
     rows, columns = pixels.shape
     pixel = float(np.exp(rng.uniform(np.log(0.4), np.log(3.2))))
@@ -135,7 +197,7 @@ def _tone(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _look(pixels: Image, rng: np.random.Generator) -> Image:
-    """Develop as makers do that are not simulated: other curves, flattened or deepened, equalised in tiles, clipped."""
+    """Apply other manufacturers' processing: tone curves, flattening, tiled equalisation, clipping."""
     kind = int(rng.integers(4))
     if kind == 0:
         steps = rng.gamma(float(rng.uniform(1.0, 4.0)), 1.0, 6) + 0.05
@@ -145,7 +207,7 @@ def _look(pixels: Image, rng: np.random.Generator) -> Image:
         return np.asarray(curve[(np.clip(pixels, 0.0, 1.0) * np.float32(1023.0)).astype(np.int16)], dtype=np.float32)
     if kind == 1:
         reach = float(np.exp(rng.uniform(np.log(8.0), np.log(80.0))))
-        # Blurred at a quarter of the size, where it is as smooth and sixteen times faster.
+        # Blurred at a quarter of the size: equally smooth and sixteen times faster.
         small = cv2.resize(pixels, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
         slow = cv2.resize(cv2.GaussianBlur(small, (0, 0), reach / 4), pixels.shape[::-1])
         return np.asarray(pixels - np.float32(rng.uniform(-0.4, 0.8)) * (slow - slow.mean()), dtype=np.float32)
@@ -159,15 +221,15 @@ def _look(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _shading(pixels: Image, rng: np.random.Generator) -> Image:
-    """Change brightness slowly over the film, as from the heel effect or uneven grids."""
+    """Add a slow change of brightness, as from the heel effect or uneven grids."""
     knots = rng.normal(0.0, 0.06, (3, 3)).astype(np.float32)
     return pixels + np.asarray(cv2.resize(knots, pixels.shape[::-1], interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 
 def _mottle(pixels: Image, rng: np.random.Generator) -> Image:
-    """Make tissue cloudy, streaky or netted: muscle shot with fat, oedema, stool, dressings, clothes and sheets.
+    """Add clouds, streaks and nets to soft tissue: fatty muscle, oedema, stool, dressings, clothes and sheets.
 
-    A network that knows only smooth soft tissue takes every cloud in it for early bone.
+    A network that knows only smooth soft tissue takes every cloud in it for early ectopic bone.
     """
     shape = pixels.shape
     for _ in range(int(rng.integers(1, 4))):
@@ -188,7 +250,7 @@ def _mottle(pixels: Image, rng: np.random.Generator) -> Image:
 def _noise_field(
     shape: tuple[int, ...], long_px: float, wide_px: float, angle_deg: float, rng: np.random.Generator
 ) -> Image:
-    """Smooth noise of about unit variance, (rows, columns), stretched along a direction."""
+    """Draw smooth noise of about unit variance, (rows, columns), stretched along a direction."""
     rows, columns = shape
     reach = int(np.hypot(rows, columns)) + 2
     knots = rng.standard_normal((int(reach / long_px) + 4, int(reach / wide_px) + 4)).astype(np.float32)
@@ -215,7 +277,7 @@ def _noise(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _lossy(pixels: Image, rng: np.random.Generator) -> Image:
-    """JPEG, its blocks starting anywhere: a picture may have been cut after it was compressed."""
+    """Compress as JPEG with a random block origin: an image may have been cropped after compression."""
     quality = int(rng.integers(60, 96)) if rng.random() < 0.5 else int(rng.integers(25, 76))
     top, left = (int(v) for v in rng.integers(0, 8, 2))
     eight_bit = (np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8)
@@ -226,10 +288,10 @@ def _lossy(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _folds(pixels: Image, rng: np.random.Generator) -> Image:
-    """Lay borders of soft tissue on the film: gluteal and groin folds, planes of fat, and rounded parts over the bone.
+    """Add borders of soft tissue: gluteal and groin folds, fat planes, and rounded parts over the bone.
 
-    A fold is brighter or darker on one side of a curved line and fades from there; a rounded part, such as genitals, a
-    breast or an apron of fat, has the profile of a body that rays cross.
+    A fold is brighter or darker on one side of a curved line and fades from there. A rounded part, such as genitals, a
+    breast or an apron of fat, has the attenuation profile of a rounded body.
     """
     rows, columns = pixels.shape
     y, x = np.indices(pixels.shape, dtype=np.float32)
@@ -273,9 +335,10 @@ def _letters(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _things(pixels: Image, rng: np.random.Generator) -> Image:
-    """Lay things with drawn outlines on the film: rings, discs, tubes, clips, wires, and readers' arrows.
+    """Add objects with drawn outlines: rings, discs, tubes, clips, wires and readers' arrows.
 
-    What they are does not matter: a network that has seen many shapes no bone has looks at texture, not at brightness.
+    Which objects they are does not matter: a network that has seen many shapes that no bone has learns texture instead
+    of brightness.
     """
     rows, columns = pixels.shape
     for _ in range(int(rng.integers(1, 5))):
@@ -297,7 +360,7 @@ def _point(at: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _disc(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Button, electrode, coin or washer."""
+    """Draw a button, electrode, coin or washer."""
     radius = float(rng.uniform(3.0, 16.0))
     axes = _point(radius * np.array([1.0, rng.uniform(0.7, 1.0)]))
     turn = float(rng.uniform(0.0, 180.0))
@@ -312,7 +375,7 @@ def _disc(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Genera
 
 
 def _course(at: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Points along a gently bent line through ``at``."""
+    """Return points along a gently bent line through ``at``."""
     length, steps = float(rng.uniform(15.0, 250.0)), 40
     heading = rng.uniform(0.0, 2.0 * np.pi) + np.linspace(0.0, rng.normal(0.0, 1.0), steps)
     points = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading)]), axis=0) * length / steps
@@ -320,7 +383,7 @@ def _course(at: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.flo
 
 
 def _tube(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Tubing, lead, drain or calcified vessel: two walls, often broken, or one wire."""
+    """Draw tubing, a lead, a drain or a calcified vessel: two walls, often broken, or one wire."""
     course = _course(at, rng)
     normal = np.gradient(course, axis=0)[:, ::-1] * (1.0, -1.0)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
@@ -334,7 +397,7 @@ def _tube(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Genera
 
 
 def _clips(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """Clips or staples: short strokes or brackets, in a row or strewn."""
+    """Draw clips or staples: short strokes or brackets, in a row or scattered."""
     heading = rng.uniform(0.0, 2.0 * np.pi)
     stride = float(rng.uniform(5.0, 16.0)) * np.array([np.cos(heading), np.sin(heading)])
     length, weight = float(rng.uniform(3.0, 12.0)), int(rng.integers(1, 3))
@@ -351,7 +414,7 @@ def _clips(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Gener
 
 
 def _arrow(ink: NDArray[np.uint8], at: NDArray[np.float64], rng: np.random.Generator) -> None:
-    """An arrow or a measured line, as readers burn them in."""
+    """Draw an arrow or a measurement line, as readers burn them in."""
     angle, length = rng.uniform(0.0, 2.0 * np.pi), float(rng.uniform(12.0, 90.0))
     end = at + length * np.array([np.cos(angle), np.sin(angle)])
     weight = int(rng.integers(1, 6))
@@ -369,7 +432,7 @@ _THINGS = (_disc, _tube, _clips, _arrow)
 def _cover(
     pixels: Image, bits: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Lay an opaque label or shield on the film: nothing under it can be seen, so nothing is marked there."""
+    """Add an opaque label or shield and empty the masks below it, where nothing can be seen."""
     rows, columns = pixels.shape
     height, width = int(rows * rng.uniform(0.05, 0.25)), int(columns * rng.uniform(0.05, 0.35))
     top, left = int(rng.integers(0, rows - height)), int(rng.integers(0, columns - width))
@@ -380,7 +443,7 @@ def _cover(
 
 
 def _collimation(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Shutters: one to four straight edges, a little askew."""
+    """Return the mask of the field inside one to four straight shutter edges, slightly rotated."""
     rows = np.linspace(-0.5, 0.5, shape[0], dtype=np.float32)[:, None]
     columns = np.linspace(-0.5, 0.5, shape[1], dtype=np.float32)
     open_field = np.ones(shape, dtype=bool)

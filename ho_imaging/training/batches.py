@@ -1,4 +1,4 @@
-"""Training batches, each a pure function of seed and step, so that a run can stop and go on anywhere."""
+"""Training batches as a pure function of seed and step, so that a run can be resumed at any step."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ __all__ = ["Batch", "StepBatches", "list_training", "nodule_weights"]
 
 
 LAID_IN_BLUR_PX = (0.4, 1.5)
-"""How sharp real films are on the prepared grid; a nodule laid in is as sharp as one of them."""
+"""Blur of real radiographs on the prepared grid (range of the standard deviation in pixels); inserted nodules are
+blurred alike."""
 
 
 FILM_LANES = 2
-"""Steps that follow each other are of so many lanes, and those of one lane share films: batches must not depend on the
-number of workers, and with two, as many as a run has by default, no film is made twice."""
+"""Consecutive steps alternate between this many lanes, and steps of a lane share images. Batches must not depend on the
+number of workers, and with two, the default, no image is made twice."""
 
 
 EDGE_PX = 4
-"""So far from a nodule a pixel weighs as much as the nodule does."""
+"""Distance from a nodule within which a pixel has the nodule's weight."""
 
 
 class Batch(NamedTuple):
     """Crops and their truth.
 
-    ``films``: (batch, 2, size, size) float32, film and valid mask. ``bits``: (batch, size, size) uint8 masks.
-    ``ho_weight``: (batch, size, size) float16 weight of HO pixels. ``scope``: (batch,) float32, 1 in scope.
+    ``films``: (batch, 2, size, size) float32, image and valid mask. ``bits``: (batch, size, size) uint8 masks.
+    ``ho_weight``: (batch, size, size) float16 weight of pixels in the HO loss. ``scope``: (batch,) float32, 1 in scope.
     ``anatomy``: (batch,) float32, 1 where the masks of bones, implants and the body are known.
     """
 
@@ -55,7 +56,7 @@ class Batch(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A film to cut crops from; ``places`` are worth looking at, ``hard`` says that it is cut nowhere else."""
+    """Image to cut crops from; ``places`` are preferred centres, and ``hard`` restricts crops to them."""
 
     film: Film
     pixel_mm: float
@@ -66,7 +67,17 @@ class Drawn(NamedTuple):
 
 
 def list_training(data: DataConfig) -> tuple[list[Path], list[Path]]:
-    """Give the cases and the reviewed films to train on.
+    """Return the cases and the reviewed radiographs to train on.
+
+    Parameters
+    ----------
+    data
+        Folders, and shares of the two kinds.
+
+    Returns
+    -------
+    cases, films : list of Path
+        Files of the training split.
 
     Raises
     ------
@@ -84,11 +95,24 @@ def list_training(data: DataConfig) -> tuple[list[Path], list[Path]]:
 
 
 class StepBatches(Dataset[Batch]):
-    """``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``.
+    """Dataset in which ``batches[step]`` is the whole batch of that step; use it with ``batch_size=None``.
 
-    ``films``: reviewed films, drawn beside the cases as the configuration's ``film_share`` says.
-    ``hard_spots``: file of places where the network went wrong, read anew for each batch; with it a batch is a function
-    of seed, step and that file. Places on other cases than ``cases`` do not count.
+    Parameters
+    ----------
+    cases
+        Files of simulated cases.
+    config
+        Configuration of the run.
+    make_film
+        Function that makes an image from a case.
+    steps
+        Number of steps.
+    hard_spots
+        File of hard examples, read anew for each batch; with it a batch is a function of seed, step and that file.
+        Examples of cases that are not in ``cases`` are ignored.
+    films
+        Files of reviewed radiographs, mixed with the cases according to ``data.film_share``.
+
     """
 
     def __init__(
@@ -126,7 +150,7 @@ class StepBatches(Dataset[Batch]):
         for from_film in self._draw_films(step, -(-count // each)):
             film = from_film.film
             for _ in range(min(each, count - len(crops))):
-                # Cut at the pixel size the network sees, whatever the film's own is.
+                # Crops have the network's pixel size, whatever the image's own is.
                 scale = from_film.pixel_mm / pixel_mm
                 plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=scale)
                 bend = bent(size, pixel_mm, rng) if rng.random() < data.bend_share else None
@@ -135,13 +159,13 @@ class StepBatches(Dataset[Batch]):
         return self._collate(crops, drawn, pixel_mm)
 
     def _draw_films(self, step: int, count: int) -> list[Drawn]:
-        """Return the ``count`` films of a step; every ``FILM_LANES``-th step shares them, ``steps_per_film`` in all.
+        """Return the ``count`` images of a step; every ``FILM_LANES``-th step shares them, ``steps_per_film`` in all.
 
-        Making a film costs four times what cutting a crop from it does, and no two crops are changed alike. Workers
-        take steps in turn: with as many workers as lanes each makes its own films and no other does.
+        Making an image costs four times as much as cutting a crop from it, and no two crops are augmented alike.
+        Workers take steps in turn: with as many workers as lanes each makes its own images and no other does.
         """
         data = self._config.data
-        # With one step a film the key is the step; with more it still does not depend on the number of workers.
+        # With one step per image the key is the step; with more it still does not depend on the number of workers.
         lane, group = step % FILM_LANES, step // (FILM_LANES * data.steps_per_film)
         key = (lane, group, count)
         if key not in self._shared:
@@ -150,10 +174,10 @@ class StepBatches(Dataset[Batch]):
             rng = np.random.default_rng([self._config.run.seed, 2**34, lane, group])
             films: list[Drawn] = []
             for _ in range(count):
-                # Nothing is drawn from the generator without films, so that such runs stay what they were.
+                # Nothing is drawn from the generator without reviewed films, so that such runs stay reproducible.
                 is_reviewed = bool(self._films) and rng.random() < data.film_share
                 films.append(self._draw_film(rng) if is_reviewed else self._draw_case(spots, rng))
-            # One process takes the lanes in turn and keeps the films of each.
+            # A single process takes the lanes in turn and keeps the images of each.
             self._shared = {
                 other: made for other, made in self._shared.items() if other[0] != lane or other[1] == group
             }
@@ -177,7 +201,7 @@ class StepBatches(Dataset[Batch]):
         info, film = read_film(self._films[int(rng.integers(len(self._films)))])
         share = self._config.data.lay_in_share
         shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
-        # Ectopic bone is laid where the model is to look for it, not into hands or chests.
+        # Nodules are inserted only where the model is meant to find them, not into hands or chests.
         if not info.scope or shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
             return Drawn(film, info.pixel_mm, info.scope, anatomy=False)
         donor, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
@@ -215,7 +239,7 @@ class StepBatches(Dataset[Batch]):
             center = _point_in_a_component(mimic, rng) + wander
         else:
             reach = np.array([rows, columns]) - size / scale
-            # A crop larger than the film is centred on it, give or take.
+            # A crop larger than the image is centred on it, with some jitter.
             center = np.array([rows, columns]) / 2 + rng.uniform(-0.5, 0.5, 2) * np.maximum(reach, 0.15 * size)
         return CropPlan(
             center=(float(center[0]), float(center[1])),
@@ -237,7 +261,7 @@ class StepBatches(Dataset[Batch]):
                     small_px,
                     loss.small_nodule_max_weight,
                     mimic_weight=loss.mimic_pixel_weight,
-                    # A reader's outline has no fringe: what is open there is uncertain.
+                    # A reader's outline has no fringe: open pixels there are uncertain.
                     fringe_share=loss.fringe_share if item.anatomy else 0.0,
                 )
                 for crop, item in zip(crops, drawn, strict=True)
@@ -260,12 +284,31 @@ def nodule_weights(
     mimic_weight: float = 1.0,
     fringe_share: float = 0.0,
 ) -> NDArray[np.float16]:
-    """Weight of each pixel in the HO loss: in nodules smaller than ``small_area_px``, the root of the ratio of areas.
+    """Return the weight of each pixel in the HO loss.
 
-    Without it a nodule of 5 mm counts a hundredth of one of 5 cm, though both are findings. What lies within a few
-    pixels of a nodule weighs as it does: were it cheaper to draw too much than too little, outlines would be too wide.
-    ``mimic_weight`` is that of mimics where there is no nodule. Open pixels weigh nothing; the ``fringe_share`` of the
-    nodule's weight counts in its thin fringe, which then is no bone, for outlines that end where bone starts to show.
+    In nodules smaller than ``small_area_px`` the weight is the root of the ratio of areas: otherwise a nodule of 5 mm
+    would count a hundredth of one of 5 cm, though both are findings. Pixels within a few pixels of a nodule have its
+    weight as well: if false positives cost less than false negatives there, outlines would be too wide. Open pixels
+    have the weight 0.
+
+    Parameters
+    ----------
+    bits
+        (rows, columns) uint8 masks, see `ho_imaging.training.cases`.
+    small_area_px
+        Area in pixels below which nodules count more.
+    max_weight
+        Largest weight.
+    mimic_weight
+        Weight of mimics outside nodules.
+    fringe_share
+        Fraction of a nodule's weight that its thin fringe has, as no bone: outlines then end where bone starts to show.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float16.
+
     """
     ho = (bits >> MASK_BITS[Structure.HO] & 1).astype(np.uint8)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(ho, connectivity=8)
@@ -282,7 +325,7 @@ def nodule_weights(
 
 
 def _point_in_a_component(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw a point in a nodule chosen by nodule, not by area, so small ones come as often as large ones."""
+    """Draw a point in a random component, each equally likely, so that small nodules come as often as large ones."""
     count, _, statistics, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     chosen = int(rng.integers(1, count))
     spread = statistics[chosen, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]] / 2

@@ -1,4 +1,4 @@
-"""Turn logits into probabilities that mean what they say, and choose the thresholds to draw outlines at."""
+"""Calibration of logits to probabilities, and choice of operating thresholds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,20 @@ Mask = NDArray[np.bool_]
 
 
 def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
-    """Fit ``sigmoid(logit / temperature + bias)`` by maximum likelihood (Platt 1999; Guo et al. 2017).
+    """Fit ``sigmoid(logit / temperature + bias)`` by maximum likelihood (Platt 1999; Guo et al., ICML 2017).
 
-    ``logits`` and ``labels`` are (n,). With one class only there is nothing to fit, and the logits stay as they are.
+    Parameters
+    ----------
+    logits
+        (n,) logits.
+    labels
+        (n,) bool.
+
+    Returns
+    -------
+    Calibration
+        Temperature and bias; the identity if there is only one class.
+
     """
     x = np.asarray(logits, dtype=np.float64)
     y = np.asarray(labels, dtype=np.float64)
@@ -32,7 +43,7 @@ def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
         z = slope * x + parameters[1]
         wrong = expit(z) - y
         likelihood = float(np.mean(np.logaddexp(0.0, z) - y * z))
-        # A weak pull to no change keeps the fit finite where the classes separate perfectly.
+        # A weak prior on the identity keeps the fit finite where the classes separate perfectly.
         pull = 1e-4 * float(parameters @ parameters)
         gradient = np.array([np.mean(wrong * x) * slope, np.mean(wrong)]) + 2e-4 * parameters
         return likelihood + pull, gradient
@@ -42,9 +53,22 @@ def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
 
 
 def best_dice_threshold(probabilities: FloatArray, labels: Mask) -> float:
-    """Give the threshold, in steps of 0.01 from 0.05 to 0.95, with the highest Dice; 0.5 without truth.
+    """Return the threshold with the highest Dice coefficient, from 0.05 to 0.95 in steps of 0.01.
 
-    Of equally good ones the middle, so that a small shift on other films costs least.
+    Of equally good thresholds the middle one is taken: it is the most robust to a shift.
+
+    Parameters
+    ----------
+    probabilities
+        (n,) in [0, 1].
+    labels
+        (n,) bool.
+
+    Returns
+    -------
+    float
+        The threshold; 0.5 without positives.
+
     """
     if not labels.any():
         return 0.5
@@ -57,11 +81,27 @@ def best_dice_threshold(probabilities: FloatArray, labels: Mask) -> float:
 
 
 def scope_cut(probabilities: FloatArray, in_scope: Mask, *, kept: float = 0.99) -> float:
-    """Give the scope probability that keeps a share of the films in scope; 0, which means no gate, without others."""
+    """Return the threshold on the scope probability that accepts a fraction of the images in scope.
+
+    Parameters
+    ----------
+    probabilities
+        (n,) scope probability of each image.
+    in_scope
+        (n,) bool.
+    kept
+        Fraction of the images in scope to accept.
+
+    Returns
+    -------
+    float
+        The threshold; 0, which accepts everything, if there are no images out of scope.
+
+    """
     if in_scope.all() or not in_scope.any():
         return 0.0
     lowest_kept = float(np.quantile(probabilities[in_scope], 1.0 - kept))
-    # Halfway to the nearest film out of scope below it leaves room on both sides.
+    # Halfway to the nearest image out of scope below it, for a margin on both sides.
     others = probabilities[~in_scope]
     below = others[others < lowest_kept]
     cut = (lowest_kept + float(below.max())) / 2 if len(below) else lowest_kept

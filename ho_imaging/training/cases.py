@@ -1,10 +1,10 @@
-"""Cases on disk: a simulated patient's projected thicknesses and exact masks, before any X-ray physics.
+"""Training cases on disk: a simulated patient's projected thicknesses and exact masks, before any X-ray physics.
 
-One ``case_*.safetensors`` file each: ``thickness_<material>`` float16 (rows, columns) in mm for every material present,
-``masks`` uint8 (rows, columns), a bit per structure (`MASK_BITS`) and one for what must not count (`IGNORE_BIT`), and
-the metadata of `CaseInfo` as JSON. Each nodule is kept apart, ``nodule_<n>`` float16 mm of cortex, and is neither in
-the thickness nor in the masks, so that a patient can be had with other nodules, or none. A new film is exposed and
-developed from a case every time it is drawn.
+Each ``case_*.safetensors`` file holds ``thickness_<material>`` float16 (rows, columns) in mm for every material
+present, ``masks`` uint8 (rows, columns) with a bit per structure (`MASK_BITS`) and one for pixels to ignore
+(`IGNORE_BIT`), and the metadata of `CaseInfo` as JSON. Nodules are stored separately, ``nodule_<n>`` float16 in mm of
+cortex, and are in neither the thickness nor the masks, so that a patient can be used with other nodules, or none. An
+image is exposed and processed anew each time a case is drawn.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ MASK_BITS: Mapping[Structure, int] = MappingProxyType(
     }
 )
 IGNORE_BIT = 6
-"""Where the truth about HO is open: bone that no film of this case can show."""
+"""Bit of pixels where the truth about HO is open: bone that no image of this case can show."""
 MIMIC_BIT = 7
-"""What looks like HO and is not."""
+"""Bit of mimics, structures that look like HO."""
 
 MAX_SIDE = 8192
 
@@ -60,7 +60,7 @@ Split = Literal["train", "val", "test"]
 
 
 class CaseInfo(BaseModel):
-    """What a case says about itself. ``scope``: whether it is of the kind the model is made for."""
+    """Metadata of a case. ``scope``: whether it is of a kind that the model is made for."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -73,18 +73,22 @@ class CaseInfo(BaseModel):
     split: Split = "train"
     scope: bool = True
     heads_rc: tuple[tuple[float, float], ...] = ()
-    """Centres of the femoral heads, row and column, on the film or off it."""
+    """Centres of the femoral heads, (row, column), inside the image or not."""
     nodules: tuple[tuple[int, int, bool], ...] = ()
     """Top, left and ``fixed`` of each `Layer`."""
 
     @property
     def anatomy_known(self) -> bool:
-        """Whether the masks of bones, implants and the body are true, too: in a simulated patient they are."""
+        """True: the masks of bones, implants and the body of a simulated patient are exact."""
         return True
 
 
 class Case(NamedTuple):
-    """A case in memory; ``bits`` is the uint8 bit field of masks. ``nodules`` are in neither until `with_nodules`."""
+    """A case in memory.
+
+    ``bits``: (rows, columns) uint8, the masks. ``nodules``: neither in the masks nor in the thickness until
+    `with_nodules`.
+    """
 
     info: CaseInfo
     thickness_mm: dict[Material, NDArray[np.float32]]
@@ -92,11 +96,30 @@ class Case(NamedTuple):
     nodules: tuple[Layer, ...] = ()
 
     def mask(self, structure: Structure) -> NDArray[np.bool_]:
-        """Give the exact mask of a structure, (rows, columns) bool."""
+        """Return the exact mask of a structure.
+
+        Parameters
+        ----------
+        structure
+            The structure.
+
+        Returns
+        -------
+        ndarray
+            (rows, columns) bool.
+
+        """
         return (self.bits >> MASK_BITS[structure] & 1).astype(bool)
 
     def with_nodules(self) -> Case:
-        """Give the same patient with the nodules laid into thickness and masks, ready for a film."""
+        """Return the same patient with the nodules added to thickness and masks.
+
+        Returns
+        -------
+        Case
+            A case without separate nodules.
+
+        """
         if not self.nodules:
             return self
         mineral = lay(self.bits.shape, self.nodules)
@@ -110,11 +133,29 @@ class Case(NamedTuple):
 
 
 def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: bool = True) -> Case:
-    """Give the case of a simulated scene; its mask ``ignore``, where there is one, marks where truth is open."""
+    """Convert a simulated scene to a case.
+
+    Parameters
+    ----------
+    scene
+        The scene. Its mask ``ignore``, if present, marks pixels where the truth is open.
+    anatomy_seed
+        Seed of the patient.
+    split
+        Training or validation.
+    scope
+        Whether it is of a kind that the model is made for.
+
+    Returns
+    -------
+    Case
+        The case.
+
+    """
     bits = np.zeros(next(iter(scene.thickness_mm.values())).shape, dtype=np.uint8)
     named = [*MASK_BITS.items(), ("ignore", IGNORE_BIT)]
     if scene.nodules:
-        # Kept apart, they are laid in again when a film is made.
+        # Stored separately, nodules are added again when an image is made.
         named = [(name, bit) for name, bit in named if name not in (Structure.HO, "ignore")]
     for name, bit in named:
         mask = scene.masks.get(str(name))
@@ -143,7 +184,18 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
 
 
 def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None) -> None:
-    """Write a case file, whole or not at all."""
+    """Write a case file atomically.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    case
+        The case.
+    truth
+        Further truth of the scene, to store as metadata.
+
+    """
     tensors: dict[str, NDArray[Any]] = {
         f"thickness_{material}": np.ascontiguousarray(values, dtype=np.float16)
         for material, values in case.thickness_mm.items()
@@ -152,7 +204,7 @@ def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None
     for number, layer in enumerate(case.nodules):
         tensors[f"nodule_{number}"] = np.ascontiguousarray(layer.mineral_mm, dtype=np.float16)
     described = dict(truth or {})
-    # The truth's own list of nodules says other things about them.
+    # The truth has a list of nodules of its own, with other content.
     described["nodule_truth"] = described.pop("nodules", [])
     metadata = {"case": json.dumps(described | case.info.model_dump(mode="json"))}
     part = path.with_suffix(".part")
@@ -161,7 +213,24 @@ def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None
 
 
 def read_case_info(path: Path) -> CaseInfo:
-    """Read what a case says about itself, without its arrays."""
+    """Read the metadata of a case, without its arrays.
+
+    Parameters
+    ----------
+    path
+        Case file.
+
+    Returns
+    -------
+    CaseInfo
+        The metadata.
+
+    Raises
+    ------
+    ReadError
+        If it is not a case file.
+
+    """
     try:
         with safe_open(str(path), framework="numpy") as file:
             return _info(file.metadata(), path)
@@ -170,7 +239,24 @@ def read_case_info(path: Path) -> CaseInfo:
 
 
 def read_case(path: Path) -> Case:
-    """Read a case file; its nodules are apart until `Case.with_nodules`."""
+    """Read a case file; nodules stay separate until `Case.with_nodules`.
+
+    Parameters
+    ----------
+    path
+        Case file.
+
+    Returns
+    -------
+    Case
+        The case.
+
+    Raises
+    ------
+    ReadError
+        If it is not a case file, or its arrays contradict each other.
+
+    """
     try:
         with safe_open(str(path), framework="numpy") as file:
             info = _info(file.metadata(), path)
@@ -194,12 +280,31 @@ def read_case(path: Path) -> Case:
     if bits.dtype != np.uint8 or any(values.shape != shape for values in thickness_mm.values()):
         raise ReadError("holds arrays of different shapes or types", path=path, remedy="simulate it again")
     if not all(_fits(layer, shape) for layer in nodules):
-        raise ReadError("holds nodules that lie off the film", path=path, remedy="simulate it again")
+        raise ReadError("holds nodules outside the image", path=path, remedy="simulate it again")
     return Case(info, thickness_mm, bits, nodules)
 
 
 def read_nodules(path: Path) -> tuple[CaseInfo, tuple[Layer, ...]]:
-    """Read a case's nodules alone, to let them grow in another patient."""
+    """Read only the nodules of a case, to add them to another patient.
+
+    Parameters
+    ----------
+    path
+        Case file.
+
+    Returns
+    -------
+    info : CaseInfo
+        The metadata.
+    nodules : tuple of Layer
+        The nodules.
+
+    Raises
+    ------
+    ReadError
+        If it is not a case file.
+
+    """
     with safe_open(str(path), framework="numpy") as file:
         info = _info(file.metadata(), path)
         return info, tuple(
@@ -209,7 +314,21 @@ def read_nodules(path: Path) -> tuple[CaseInfo, tuple[Layer, ...]]:
 
 
 def list_cases(folder: Path, split: Split | None = None) -> list[Path]:
-    """Give the case files of a folder in the order of their names, all or those of one split."""
+    """Return the case files of a folder, sorted by name.
+
+    Parameters
+    ----------
+    folder
+        Folder of ``case_*.safetensors``.
+    split
+        Restrict to one split.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    """
     paths = sorted(folder.glob("case_*.safetensors"))
     return [path for path in paths if split is None or read_case_info(path).split == split]
 
@@ -227,4 +346,4 @@ def _info(metadata: Mapping[str, str] | None, path: Path) -> CaseInfo:
     try:
         return CaseInfo.model_validate(json.loads((metadata or {})["case"]))
     except (KeyError, json.JSONDecodeError, ValidationError) as error:
-        raise ReadError("does not describe its case", path=path, remedy="simulate it again") from error
+        raise ReadError("has no valid case metadata", path=path, remedy="simulate it again") from error

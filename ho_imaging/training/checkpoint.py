@@ -1,6 +1,6 @@
-"""A training run's state in one file, written whole or not at all, without pickle.
+"""Checkpoints: the state of a training run in one file, written atomically and without pickle.
 
-It holds no state of random generators: after the weights' first values every draw is a function of seed and step.
+They hold no state of random generators: after the initial weights every draw is a function of seed and step.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ["Average", "Progress", "read_average", "restore", "write_checkpoint"]
 
 @dataclass
 class Progress:
-    """How far a run has come, and from where.
+    """Progress of a training run.
 
-    ``seconds`` counts training time over all resumptions. ``began_from``: folder of the model whose weights it began
-    from, empty for random ones; None where an older checkpoint does not say.
+    ``seconds``: training time, over all resumptions. ``began_from``: folder of the model that gave the initial weights,
+    empty for random ones; None if an older checkpoint does not say.
     """
 
     step: int = 0
@@ -38,7 +38,7 @@ class Progress:
 
 
 class Average:
-    """Exponential moving average of a network's weights and buffers (Polyak averaging), which is what is exported."""
+    """Exponential moving average of a network's weights and buffers (Polyak averaging); these weights are exported."""
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -46,7 +46,16 @@ class Average:
 
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
-        """Move towards the network's weights; the first steps move faster, so that the start is soon forgotten."""
+        """Move towards the network's weights, faster in the first steps so that the initial weights are soon forgotten.
+
+        Parameters
+        ----------
+        net
+            The network.
+        step
+            Number of the step.
+
+        """
         decay = min(self.decay, (1 + step) / (10 + step))
         now = net.state_dict()
         floats = [key for key, value in self.state.items() if value.is_floating_point()]
@@ -56,7 +65,7 @@ class Average:
 
 
 Optimisers = Mapping[str, torch.optim.Optimizer]
-"""A run's optimisers, each by the name its state is kept under."""
+"""Optimisers of a run, by the name that their state is stored under."""
 
 
 def write_checkpoint(
@@ -67,9 +76,23 @@ def write_checkpoint(
     progress: Progress,
     fixed: Mapping[str, Any],
 ) -> None:
-    """Write all a run needs to go on; a reader sees the old file or the new one, never a part.
+    """Write all that a run needs to resume, atomically: a reader sees the old file or the new one.
 
-    ``fixed``: what the configuration says and a run cannot change, see `TrainingConfig.fixed`.
+    Parameters
+    ----------
+    path
+        File to write.
+    net
+        The network.
+    average
+        Moving average of its weights.
+    optimisers
+        Optimisers with their state.
+    progress
+        Progress of the run.
+    fixed
+        Settings that a run cannot change, see `TrainingConfig.fixed`.
+
     """
     tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
     tensors |= {f"average.{key}": value for key, value in average.state.items()}
@@ -87,14 +110,28 @@ def write_checkpoint(
 
 
 def restore(path: Path, net: nn.Module, average: Average, optimisers: Optimisers, fixed: Mapping[str, Any]) -> Progress:
-    """Put a run back to where its checkpoint was written.
+    """Restore a run from its checkpoint.
+
+    Parameters
+    ----------
+    path
+        Checkpoint.
+    net, average, optimisers
+        State to overwrite.
+    fixed
+        Settings that a run cannot change, see `TrainingConfig.fixed`.
+
+    Returns
+    -------
+    Progress
+        Progress of the run.
 
     Raises
     ------
     ReadError
-        If it is no checkpoint of such a network.
+        If it is not a checkpoint of such a network.
     UsageError
-        If it was made with another configuration than one that says ``fixed``.
+        If a fixed setting differs.
 
     """
     tensors, progress = _read(path, fixed)
@@ -118,14 +155,37 @@ def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, T
     for key, value in tensors.items():
         index, name = key.split(".", 1)
         like = parameters[int(index)]
-        # In the memory layout of its parameter, as the optimiser itself would have made it.
+        # The memory layout must be the parameter's, as if the optimiser had made the tensor itself.
         laid_out = torch.empty_like(like, requires_grad=False).copy_(value) if value.shape == like.shape else value
         states.setdefault(int(index), {})[name] = laid_out
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def read_average(path: Path, fixed: Mapping[str, Any]) -> tuple[dict[str, Tensor], Progress]:
-    """Give the averaged weights of a checkpoint, and how far it had come; raises as `restore` does."""
+    """Read the averaged weights and the progress of a checkpoint.
+
+    Parameters
+    ----------
+    path
+        Checkpoint.
+    fixed
+        Settings that a run cannot change, see `TrainingConfig.fixed`.
+
+    Returns
+    -------
+    weights : dict of str to Tensor
+        The averaged weights.
+    progress : Progress
+        Progress of the run.
+
+    Raises
+    ------
+    ReadError
+        If it is not a checkpoint.
+    UsageError
+        If a fixed setting differs.
+
+    """
     tensors, progress = _read(path, fixed)
     return _part(tensors, "average."), progress
 
@@ -142,7 +202,7 @@ def _read(path: Path, fixed: Mapping[str, Any]) -> tuple[dict[str, Tensor], Prog
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ReadError(f"is not a checkpoint: {error}", path=path, remedy="delete it and start again") from error
     if not made_with and any(key.startswith(("optimiser.", "muon.")) for key in tensors):
-        # An older checkpoint says nothing of its configuration, but the optimisers show in it.
+        # An older checkpoint does not state its configuration, but its optimisers can be inferred.
         made_with = {"optimiser.kernels": "muon" if _part(tensors, "muon.") else "adamw"}
     for key in made_with.keys() & fixed.keys():
         if made_with[key] != fixed[key]:

@@ -1,4 +1,4 @@
-"""From a training run to a model folder: averaged weights, calibration, thresholds and a model card."""
+"""Export of a training run as a model folder: averaged weights, calibration, thresholds and a model card."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
 from ho_imaging.training.checkpoint import read_average
 from ho_imaging.training.config import copy_config, load_config
 from ho_imaging.training.films import FilmMaker, simulate_film
+from ho_imaging.training.initial_weights import without_mimics
 from ho_imaging.training.loop import BEST_FILE
-from ho_imaging.training.start import without_mimics
 from ho_imaging.training.validation import (
     FilmLogits,
     ValidationFilm,
@@ -45,11 +45,12 @@ SAMPLES_PER_FILM = 20_000
 HIGHEST_THRESHOLD = 0.99
 
 USUAL_SHARE = 0.95
-"""So many films in scope have the usual scope logit; the others are looked at swapped and turned, which takes time."""
+"""Fraction of the images in scope that have at least the usual scope logit; the others are tested for polarity and
+orientation, which takes time."""
 
 MOST_FALSE_ALARMS_PER_FILM = 0.125
-"""Half of what readers allow themselves (Schultheiss et al. 2021: 0.26): films of makers that no training holds raise
-more than those of validation, and from a quarter to an eighth few nodules are lost."""
+"""Half of the rate that readers accept (Schultheiss et al. 2021: 0.26): images of manufacturers that were not in
+training give more false positives than those of validation, and few nodules are lost from a quarter to an eighth."""
 
 
 def export_model(
@@ -65,18 +66,46 @@ def export_model(
     calibration_films: int = 320,
     make_film: FilmMaker = simulate_film,
 ) -> ModelDescription:
-    """Write a run's averaged weights as the model ``folder.name``.
+    """Write a run's averaged weights as a model, with calibration and thresholds fitted on validation images.
 
-    Calibration and thresholds are fitted on films of the validation cases, exposed anew. The configuration goes with
-    the model as ``training.toml``. ``cases_dir`` and ``films_dir`` stand in for the folders of cases and of reviewed
-    films the configuration names; reviewed films of the validation split take part. What these films cannot tell, such
-    as the anatomy on reviewed ones, is taken over from the model that the run began from. ``halfway_to``: a model to
-    average the weights with, see `ho_imaging.training.averaging`.
+    The images are made anew from the validation cases; reviewed radiographs of the validation split are added. What
+    these images cannot determine, such as the thresholds of anatomy on reviewed ones, is taken from the model that the
+    run began from. The configuration is copied as ``training.toml``.
+
+    Parameters
+    ----------
+    config_path
+        Configuration of the run.
+    run_dir
+        Folder of the run.
+    folder
+        Folder of the model to write; its name is the model's name.
+    version
+        Version of the model.
+    cases_dir
+        Folder of cases, in place of the configuration's.
+    films_dir
+        Folder of reviewed radiographs, in place of the configuration's.
+    checkpoint
+        File name of the checkpoint in ``run_dir``.
+    halfway_to
+        Name or folder of a model to average the weights with, see `ho_imaging.training.averaging`.
+    calibration_films
+        Number of validation cases, and of reviewed radiographs, to calibrate on.
+    make_film
+        Function that makes an image from a case.
+
+    Returns
+    -------
+    ModelDescription
+        Description of the model that was written.
 
     Raises
     ------
     UsageError
-        If the run was made with another configuration.
+        If the run was made with another configuration, or there are no validation cases.
+    ReadError
+        If the checkpoint cannot be read.
 
     """
     config = load_config(config_path, cases_dir=cases_dir, films_dir=films_dir)
@@ -92,7 +121,7 @@ def export_model(
         pixel_mm=config.preparation.pixel_mm,
     )
     device = choose_device()
-    # Calibrated in the number format that most users will run.
+    # Calibrated in the number format that most users will use.
     tested = inference_net(state, config.network, len(config.structures), device, choose_dtype(device))
     logits = film_logits(tested, films)
     base = _described(progress.began_from if halfway_to is None else halfway_to)
@@ -101,7 +130,7 @@ def export_model(
     scores = score_films(films, logits, config.structures)
     if not any(info.anatomy_known for info, _, _ in films):
         for structure in set(config.structures) - {Structure.HO}:
-            del scores[f"dice_{structure}"]  # nobody knows
+            del scores[f"dice_{structure}"]  # no truth
     net = UNet(config.network, len(config.structures))
     net.load_state_dict(without_mimics(state, len(config.structures)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,24 +159,24 @@ def export_model(
 
 
 def _described(model: str | Path | None) -> ModelDescription | None:
-    """Describe the model that a run began from; None where it began from random weights, or the model is gone."""
+    """Return the description of the model that a run began from; None for random weights or a missing model."""
     if not model:
         return None
     try:
         return read_description(find_model(model))
     except ModelError as error:
-        logger.warning("what the run began from: %s", error)
+        logger.warning("the initial model of the run is not available: %s", error)
         return None
 
 
 def _both(labels: NDArray[np.bool_]) -> bool:
-    """Whether there is anything to fit."""
+    """Return True if there are both positives and negatives to fit."""
     return bool(labels.any() and not labels.all())
 
 
 def _warn(what: str, base: ModelDescription | None) -> None:
     taken = "a default" if base is None else f"that of {base.name} {base.version}"
-    logger.warning("the validation films do not show by what to choose %s: it is %s", what, taken)
+    logger.warning("the validation images do not determine %s; using %s", what, taken)
 
 
 def _calibrate_structures(
@@ -188,7 +217,7 @@ def _calibrate_structures(
 def _calibrate_scope(
     films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], base: ModelDescription | None
 ) -> tuple[Calibration, float, float | None]:
-    """Give the calibration of the scope logit, the probability asked for, and the logit that is usual in scope."""
+    """Return the calibration of the scope logit, the threshold on its probability, and the usual logit in scope."""
     scope_logits = np.array([given.scope for given in logits], dtype=np.float32)
     in_scope = np.array([info.scope for info, _, _ in films])
     if _both(in_scope):
@@ -211,7 +240,7 @@ def _ho_maps(
 def _operating_threshold(
     films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, least: float
 ) -> float:
-    """Give the lowest threshold, at or above ``least``, at which findings hold an eighth of a false alarm a film."""
+    """Return the lowest threshold from ``least`` on with at most `MOST_FALSE_ALARMS_PER_FILM` per image."""
     tried = [*np.arange(round(least, 2), 0.96, 0.02), 0.97, 0.98, HIGHEST_THRESHOLD]
     for threshold in (value for value in tried if value >= round(least, 2)):
         matched = _match(films, maps, level=GROW_SHARE * float(threshold))
@@ -224,7 +253,7 @@ def _operating_threshold(
 def _finding_confidence(
     films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], base: ModelDescription | None
 ) -> Calibration:
-    """Fit how often a candidate is a nodule, by the highest probability in it."""
+    """Fit the probability that a candidate is a nodule, from the highest probability in it."""
     matched = _match(films, maps, level=GROW_SHARE * POSSIBLE_LEVEL)
     right = np.concatenate([np.empty(0), *(film.lesion_scores for film in matched)])
     wrong = np.concatenate([np.empty(0), *(film.false_alarm_scores for film in matched)])
@@ -238,7 +267,7 @@ def _finding_confidence(
 
 
 def _match(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]], *, level: float) -> list[FilmLesions]:
-    """Match on the films that a user would see outlines on: one out of scope is refused and raises no false alarm."""
+    """Match candidates with nodules on images in scope; images out of scope are refused and give no false positives."""
     return [
         match_lesions(
             np.where(film.valid, probability, np.float32(0.0)),
@@ -254,7 +283,7 @@ def _match(films: Sequence[ValidationFilm], maps: Sequence[NDArray[np.float32]],
 
 
 def _sample(counts: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw some of the pixels that count, as flat indices."""
+    """Draw at most `SAMPLES_PER_FILM` of the pixels that count, as flat indices."""
     where = np.flatnonzero(counts)
     return where if len(where) <= SAMPLES_PER_FILM else rng.choice(where, SAMPLES_PER_FILM, replace=False)
 
@@ -268,8 +297,8 @@ def _card(
 ) -> str:
     reviewed = sum(not info.anatomy_known for info, _, _ in films)
     adapted = (
-        f"Fine-tuned on films that a site's readers reviewed; {reviewed} of the films below are such films, and the\n"
-        "scores of HO are of both kinds together.\n\n"
+        f"Fine-tuned on radiographs reviewed by a site's readers. {reviewed} of the images below are reviewed;\n"
+        "the scores of HO are over both kinds.\n\n"
     )
     rows = "\n".join(f"| {key} | {value:.3f} |" for key, value in scores.items() if np.isfinite(value))
     cuts = "\n".join(f"| {structure} | {value:.2f} |" for structure, value in thresholds.items())
@@ -277,12 +306,12 @@ def _card(
 
 Outlines heterotopic ossification, pelvis, femur, femoral heads, implants and the body on radiographs of hip and pelvis.
 
-**For research only.** Trained on simulated radiographs; the scores below are on simulated films as well and say
+**For research only.** Trained on simulated radiographs; the scores below are on simulated images as well and say
 nothing about patients.
 
-{adapted if reviewed else ""}## Scores on {len(films)} {"" if reviewed else "simulated "}validation films
+{adapted if reviewed else ""}## Performance on {len(films)} {"" if reviewed else "simulated "}validation images
 
-These films also chose the checkpoint, the calibration and the thresholds.
+The same images were used to choose the checkpoint, the calibration and the thresholds.
 
 | score | value |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""From a case to a film as the network sees it: expose, develop, normalise; new randomness every time."""
+"""Images as the network sees them, made from cases: exposed, processed and normalised, random each time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Film", "FilmMaker", "on_grid", "simulate_film"]
 
 
 class Film(NamedTuple):
-    """A film and its truth on one grid.
+    """An image and its truth on one grid.
 
-    ``pixels`` (rows, columns) float32 in [0, 1], normalised, zero where not ``valid``; ``valid`` bool; ``bits`` uint8,
-    the masks of `ho_imaging.training.cases`.
+    ``pixels`` (rows, columns) float32 in [0, 1], normalised, zero where not ``valid``; ``valid`` (rows, columns) bool;
+    ``bits`` (rows, columns) uint8, the masks of `ho_imaging.training.cases`.
     """
 
     pixels: NDArray[np.float32]
@@ -28,13 +28,29 @@ class Film(NamedTuple):
 
 
 BURNT_OUT = 0.004
-"""Tones this near to black hold nothing more to see."""
+"""Tone below which an image is saturated black and shows nothing."""
 
 FilmMaker = Callable[[Case, np.random.Generator], Film]
 
 
 def on_grid(film: Film, pixel_mm: float, wanted_mm: float) -> Film:
-    """Bring a film from pixels of ``pixel_mm`` to those the network sees; masks take their nearest pixel."""
+    """Resample an image to the network's pixel size; masks by nearest neighbour.
+
+    Parameters
+    ----------
+    film
+        The image with its truth.
+    pixel_mm
+        Side of its pixels in mm.
+    wanted_mm
+        Side of the network's pixels in mm.
+
+    Returns
+    -------
+    Film
+        The resampled image.
+
+    """
     if pixel_mm == wanted_mm:
         return film
     rows, columns = (max(1, round(side * pixel_mm / wanted_mm)) for side in film.pixels.shape)
@@ -46,8 +62,24 @@ def on_grid(film: Film, pixel_mm: float, wanted_mm: float) -> Film:
 
 
 def simulate_film(case: Case, rng: np.random.Generator) -> Film:
-    """Expose a case, develop it as some vendor would, annotate it, and normalise it exactly as a real film is."""
-    # Imported here: the simulator needs the optional dependencies of "simulate", reading a config does not.
+    """Expose a case, process the image as a random manufacturer would, annotate it and normalise it.
+
+    Normalisation is the same as for a real radiograph.
+
+    Parameters
+    ----------
+    case
+        The case.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    Film
+        The image on the grid of the case.
+
+    """
+    # Imported here: the simulator needs the optional dependencies "simulate", reading a configuration does not.
     from ho_imaging.preparing import normalise_intensity  # noqa: PLC0415
     from ho_imaging.simulation.annotations import annotate  # noqa: PLC0415
     from ho_imaging.simulation.physics import expose, sample_beam  # noqa: PLC0415
@@ -57,7 +89,7 @@ def simulate_film(case: Case, rng: np.random.Generator) -> Film:
     exposure = expose(case.thickness_mm, case.info.pixel_mm, rng, sample_beam(rng, case.info.region))
     laterality = case.info.laterality
     display, valid, marks = annotate(develop(exposure, rng), rng, pixel_mm=case.info.pixel_mm, laterality=laterality)
-    # Bone where the film is black all the same shows on no monitor: whether to mark it is left open.
+    # Bone where the image is saturated black is invisible on every monitor, so its truth is left open.
     hidden = (display < BURNT_OUT) & (case.bits >> MASK_BITS[Structure.HO] & 1 == 1)
     bits = case.bits | hidden.astype(np.uint8) << IGNORE_BIT | marks.astype(np.uint8) << MIMIC_BIT
     return Film(normalise_intensity(display, valid), valid, np.asarray(bits, dtype=np.uint8))

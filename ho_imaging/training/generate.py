@@ -1,4 +1,4 @@
-"""Many scenes at once: training cases on disk, made by several processes, resumable file by file."""
+"""Generation of training cases by several processes, resumable file by file."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ _SPLITS: tuple[tuple[Split, int, tuple[int, int]], ...] = (
     ("train", 0, (0, 18)),
     ("val", 500_000_000, (0, 25)),
 )
-"""Split, first seed, and shape modes that vary: training never sees seven of them."""
+"""Split, first seed, and shape modes that vary. Seven modes never vary in training."""
 
 _HIPS_PER_OTHER = 6
-"""For so many films of hips there is one of something else, to teach the scope gate."""
+"""Images of hips per image of something else; the latter train the scope gate."""
 
 _HIPS_PER_LIMB = 3
-"""For so many films of hips there is one of a thigh, a knee or a residual limb."""
+"""Images of hips per image of a thigh, a knee or a residual limb."""
 
 _HIPS_PER_LATERAL = 8
-"""Likewise, one more cross-table lateral, which comes seldom by chance."""
+"""Images of hips per additional cross-table lateral, which is rare among them."""
 
 _LATERAL_SEEDS = 100_000_000
 
 _HIPS_PER_INJURED = 3
-"""Likewise, one more with fresh fractures or severe arthrosis: rare among people, common among those who are filmed."""
+"""Images of hips per additional one with fresh fractures or severe arthrosis: rare in people, common in radiographs."""
 
 _INJURED_SEEDS = 200_000_000
 
 _ABUNDANT = 3.0
-"""Every other training film of hips has each kind of mimic so many times oftener than life: most false alarms are
-mimics, and the rarer kinds would hardly be learnt."""
+"""Factor on the frequency of mimics in every other training image of hips: most false positives are mimics, and the
+rarer kinds would hardly be learnt."""
 
 Kind = Literal["hip", "limb", "lateral", "injured", "other"]
 
@@ -59,11 +59,28 @@ class _Job:
 
 
 def write_cases(out_dir: Path, *, train: int, val: int, seed: int = 0, workers: int = 2) -> int:
-    """Simulate cases into ``out_dir``; files that are there are kept. Returns how many were made.
+    """Simulate training and validation cases; existing files are kept.
 
-    ``train`` and ``val`` count films of hips; one of a leg and one of injured or worn hips come with every three of
-    them, one out of scope with every six, a lateral with every eight. Case ``n`` of a split depends on ``seed`` and
-    ``n`` alone, so a larger set contains the smaller one.
+    One case of a leg and one of an injured or worn hip are added for every three hips, one out of scope for every six
+    and a cross-table lateral for every eight. Case ``n`` of a split depends only on ``seed`` and ``n``, so a larger set
+    contains the smaller one.
+
+    Parameters
+    ----------
+    out_dir
+        Folder to write to.
+    train, val
+        Number of images of hips in the training and the validation split.
+    seed
+        Seed of the whole set.
+    workers
+        Number of processes.
+
+    Returns
+    -------
+    int
+        Number of cases simulated now.
+
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {"train": train, "val": val}
@@ -92,13 +109,13 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
 
 def _write_one(job: _Job) -> None:
     odd = job.seed % 2 == 1
-    # Every other validation film shows shapes that no training film has.
+    # Every other validation case has shapes of ectopic bone that no training case has.
     styles = Styles.UNSEEN if job.split == "val" and odd else Styles.USUAL
     if job.kind == "hip":
         abundance = _ABUNDANT if job.split == "train" and odd else 1.0
         scene = sample_hip_scene(job.seed, HipPlan(modes=job.modes, abundance=abundance, styles=styles))
     elif job.kind == "lateral":
-        # Another person than the hip of the same number.
+        # A different person from the hip of the same number.
         scene = sample_hip_scene(
             job.seed + _LATERAL_SEEDS, HipPlan(modes=job.modes, view=View.CROSS_TABLE_LATERAL, styles=styles)
         )

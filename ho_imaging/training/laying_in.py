@@ -1,7 +1,7 @@
-"""Simulated nodules laid into films without ectopic bone, which nobody outlines: what such films teach about finding.
+"""Insertion of simulated nodules into radiographs without ectopic bone.
 
-The background, where false alarms come from, is then the site's own (Litjens et al. 2010 and Schultheiss et al. 2021
-test so; here it trains as well).
+The background, where false positives come from, is then the site's own (Litjens et al. 2010 and Schultheiss et al. 2021
+test this way; here it also trains).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ho_imaging.vocabulary import Structure
 __all__ = ["LaidIn", "lay_in", "soft_tissue"]
 
 FAINTEST_TONE, PLAINEST_TONE = 0.02, 0.4
-"""What the thicker parts of a nodule add to the picture, in [0, 1]."""
+"""Range of the tone that the thicker parts of a nodule add to the image, in [0, 1]."""
 
 SEEN_TONE, TRACE_TONE = 0.008, 0.002
-"""Less than the first shows to nobody and is left open; less than the second is nothing."""
+"""Added tone below the first is invisible and its truth left open; below the second it is ignored."""
 
 NEAR_MM = 45.0
-"""Nodules are laid no further from bone: elsewhere what looks like one is something else, a stone or a fibroid."""
+"""Largest distance of nodules from bone; farther away, something that looks like one is a stone or a fibroid."""
 
 TRIES = 60
 
@@ -39,7 +39,7 @@ Mask = NDArray[np.bool_]
 
 
 class LaidIn(NamedTuple):
-    """The film with nodules laid in, and of each its mask and where it lies."""
+    """Image with inserted nodules, and the mask and position of each."""
 
     film: Film
     masks: tuple[Mask, ...]
@@ -47,9 +47,24 @@ class LaidIn(NamedTuple):
 
 
 def soft_tissue(pixels: Image, valid: Mask, pixel_mm: float, bone: Mask | None = None) -> Mask:
-    """Tell where a nodule may be laid: the middle of three classes of brightness (Otsu 1979), not far from bone.
+    """Return where a nodule may be inserted: the middle of three classes of brightness (Otsu 1979), not far from bone.
 
-    All are (rows, columns). ``bone``: where it is known; else the brightest class, less its specks, is taken for bone.
+    Parameters
+    ----------
+    pixels
+        (rows, columns) float32 in [0, 1], normalised.
+    valid
+        (rows, columns) bool.
+    pixel_mm
+        Side of a pixel in mm.
+    bone
+        (rows, columns) bool; ``None`` takes the brightest class without its specks.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) bool.
+
     """
     empty = np.zeros(valid.shape, dtype=bool)
     smooth = cv2.GaussianBlur(pixels, (0, 0), 2.0)
@@ -67,9 +82,28 @@ def soft_tissue(pixels: Image, valid: Mask, pixel_mm: float, bone: Mask | None =
 def lay_in(
     film: Film, nodules: Sequence[Image], where: Mask, count: int, rng: np.random.Generator, *, blur_px: float = 0.5
 ) -> LaidIn:
-    """Lay up to ``count`` nodules, given as mm of cortex, into a film; how plainly each shows is drawn at random.
+    """Insert up to ``count`` nodules into an image, each with a random contrast.
 
-    ``blur_px``: standard deviation of the film's own blur. A nodule sharper than the film would be known by that alone.
+    Parameters
+    ----------
+    film
+        The image.
+    nodules
+        (rows, columns) float32 each, mm of cortex.
+    where
+        (rows, columns) bool, where nodules may lie.
+    count
+        Number of nodules.
+    rng
+        Random generator.
+    blur_px
+        Standard deviation of the image's own blur in pixels. A sharper nodule would be recognisable by its sharpness.
+
+    Returns
+    -------
+    LaidIn
+        The image with those nodules for which there was room.
+
     """
     added = np.zeros_like(film.pixels)
     masks: list[Mask] = []
@@ -95,7 +129,7 @@ def lay_in(
     added = np.asarray(cv2.GaussianBlur(added, (0, 0), blur_px), dtype=np.float32)
     pixels = np.where(film.valid, np.clip(film.pixels + added, 0.0, 1.0), np.float32(0.0))
     grown = np.any([np.zeros(where.shape, dtype=bool), *masks], axis=0)
-    # Where the film is white anyway a nodule shows as little as where it is thin.
+    # Where the image is nearly white, a nodule shows as little as where it is thin.
     shown = grown & (pixels - film.pixels >= SEEN_TONE)
     is_open = (added > TRACE_TONE) & ~shown
     bits = film.bits | shown.astype(np.uint8) << MASK_BITS[Structure.HO] | is_open.astype(np.uint8) << IGNORE_BIT

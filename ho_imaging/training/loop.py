@@ -1,4 +1,4 @@
-"""The training loop: it keeps to a budget of minutes or steps and can be stopped and gone on with at any moment."""
+"""Training loop with a budget of minutes or steps; a run can be stopped and resumed at any time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ho_imaging.network.unet import UNet
 from ho_imaging.training.batches import Batch, StepBatches, list_training
 from ho_imaging.training.checkpoint import Average, Progress, restore, write_checkpoint
 from ho_imaging.training.config import OptimiserConfig, TrainingConfig, copy_config, load_config
+from ho_imaging.training.data_parallel import Shares
 from ho_imaging.training.films import FilmMaker, simulate_film
+from ho_imaging.training.initial_weights import begin_from
 from ho_imaging.training.losses import start_from_priors, training_loss
 from ho_imaging.training.mining import find_hard_spots, read_hard_spots, write_hard_spots
 from ho_imaging.training.optimisers import make_optimisers
-from ho_imaging.training.shares import Shares
-from ho_imaging.training.start import begin_from
 from ho_imaging.training.validation import (
     film_logits,
     inference_net,
@@ -56,7 +56,7 @@ MAX_BAD_STEPS = 20
 
 
 class TrainingError(HOImagingError, RuntimeError):
-    """The training cannot go on."""
+    """Training that cannot continue."""
 
 
 def train(
@@ -70,29 +70,43 @@ def train(
     init: str | Path | None = None,
     make_film: FilmMaker = simulate_film,
 ) -> Progress:
-    """Train a network as a configuration says, and leave its checkpoints and log in a folder.
+    """Train a network according to a configuration, and write its checkpoints and log to a folder.
 
     Parameters
     ----------
     config_path
-        TOML, see `ho_imaging.training.config`.
+        TOML file, see `ho_imaging.training.config`.
     out_dir
-        Gets ``last.safetensors`` (to go on with), ``best.safetensors`` (best on validation), ``log.jsonl`` and a copy
+        Folder for ``last.safetensors`` (to resume), ``best.safetensors`` (best on validation), ``log.jsonl`` and a copy
         of the configuration.
     max_minutes
-        Overrides the configuration's budget, above 0. It counts the time of all resumptions together.
+        Budget in minutes, above 0, in place of the configuration's. It counts the time over all resumptions.
     resume
-        Go on from ``out_dir/last.safetensors`` if it is there; otherwise the folder must not hold a run.
+        Resume from ``out_dir/last.safetensors`` if it exists; otherwise the folder must not hold a run.
     cases_dir
-        Folder of cases, in place of the one the configuration names.
+        Folder of cases, in place of the configuration's.
     films_dir
-        Likewise the folder of a site's reviewed films.
+        Folder of a site's reviewed radiographs, in place of the configuration's.
     init
-        Model to begin from, by name or folder, in place of random weights: to fine-tune on a site's own cases. It must
-        have the configuration's architecture and structures. A run that is gone on with keeps its own weights. There
-        are no coarse first steps then.
+        Name or folder of a model whose weights replace random ones, for fine-tuning. It must have the configuration's
+        architecture and structures. There are no coarse first steps then. A resumed run keeps its own weights.
     make_film
-        How a case becomes a film; importable by name, for worker processes.
+        Function that makes an image from a case; importable by name, for worker processes.
+
+    Returns
+    -------
+    Progress
+        Progress of the run at its end.
+
+    Raises
+    ------
+    UsageError
+        If there is no valid budget, ``out_dir`` holds a run that is not to be resumed or has another configuration,
+        there are no cases, or the model does not fit.
+    ReadError
+        If the checkpoint or a case cannot be read.
+    TrainingError
+        If the loss diverges.
 
     """
     config = load_config(config_path, cases_dir=cases_dir, films_dir=films_dir)
@@ -100,14 +114,28 @@ def train(
     if minutes is None and config.run.steps is None:
         raise UsageError("states neither minutes nor steps", path=config_path, remedy="set run.minutes or run.steps")
     if minutes is not None and not 0.0 < minutes < math.inf:
-        raise UsageError(f"{minutes:g} minutes are no budget", remedy="give a number above 0")
+        raise UsageError(f"the budget must be greater than 0 minutes, not {minutes:g}", remedy="change --minutes")
     if (out_dir / LAST_FILE).exists() and not resume:
         raise UsageError("already holds a run", path=out_dir, remedy="resume it or choose an empty folder")
     return _Run(config, out_dir, minutes, make_film, init).run(config_path)
 
 
 def learning_rate(config: OptimiserConfig, share: float) -> float:
-    """Give the learning rate at a share of the budget in [0, 1]: linear warm-up, level, a cosine to the final share."""
+    """Return the learning rate at a fraction of the budget: linear warm-up, constant, then cosine decay.
+
+    Parameters
+    ----------
+    config
+        Settings of the optimiser.
+    share
+        Fraction of the budget spent, in [0, 1].
+
+    Returns
+    -------
+    float
+        The learning rate.
+
+    """
     if share < config.warmup_share:
         return config.learning_rate * max(share / config.warmup_share, 1e-3)
     falls_from = max(config.warmup_share, 1.0 - config.decay_share)
@@ -128,7 +156,7 @@ class _Tally:
 
 
 class _Run:
-    """The state of one call of `train`."""
+    """State of one call of `train`."""
 
     def __init__(
         self,
@@ -156,7 +184,7 @@ class _Run:
         self.progress = Progress()
         if last.exists():
             self.progress = restore(last, self.net, self.average, self.optimisers, config.fixed)
-            logger.info("going on from step %d after %.1f minutes", self.progress.step, self.progress.seconds / 60)
+            logger.info("resuming from step %d after %.1f minutes", self.progress.step, self.progress.seconds / 60)
         if self.progress.began_from is None:
             self.progress.began_from = "" if init is None else str(find_model(init).absolute())
         self.config = config.at_full_size() if self.progress.began_from else config
@@ -169,14 +197,17 @@ class _Run:
             config.data.films,
             pixel_mm=config.preparation.pixel_mm,
         )
-        # The copies take over the statistics just restored.
+        # Created after restoring, so that the copies have the restored statistics.
         threads = 1 if self.device.type != "cpu" else config.run.threads or os.cpu_count() or 1
         self.shares = Shares(self.net, threads)
         self.seconds_before = self.progress.seconds
         self.bad_steps = 0
 
     def run(self, config_path: Path) -> Progress:
-        """Train to the end of the budget; nothing is written before, so that what was refused has changed no folder."""
+        """Train to the end of the budget.
+
+        The constructor writes nothing, so that refused arguments leave the folder unchanged.
+        """
         try:
             self.out_dir.mkdir(parents=True, exist_ok=True)
             copy_config(config_path, self.out_dir / CONFIG_FILE)
@@ -221,13 +252,13 @@ class _Run:
         return self.seconds_before + time.monotonic() - self.began
 
     def _share(self) -> float:
-        """How much of the budget is spent, by whichever of time and steps is further on."""
+        """Return the fraction of the budget that is spent, the larger of time and steps."""
         by_time = self._seconds() / (self.minutes * 60) if self.minutes is not None else 0.0
         by_steps = self.progress.step / self.config.run.steps if self.config.run.steps is not None else 0.0
         return max(by_time, by_steps)
 
     def _batches(self) -> Iterator[tuple[Batch, float]]:
-        """Yield batches from the step reached on, each with the seconds it was waited for."""
+        """Yield batches from the current step on, each with the seconds spent waiting for it."""
         steps = self.config.run.steps or ENDLESS_STEPS
         workers = self.config.run.workers
         loader = DataLoader(
@@ -237,7 +268,7 @@ class _Run:
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             worker_init_fn=_one_thread if workers else None,
-            # Forked workers hang when the parent has already run threads of OpenMP or OpenCV.
+            # Forked workers hang if the parent has already started threads of OpenMP or OpenCV.
             multiprocessing_context="spawn" if workers else None,
         )
         batches = iter(loader)
@@ -263,12 +294,12 @@ class _Run:
             self.bad_steps = 0
         else:
             self.bad_steps += 1
-            logger.warning("step %d has no finite gradient and is left out", self.progress.step)
+            logger.warning("step %d skipped: its gradient is not finite", self.progress.step)
             if self.bad_steps >= MAX_BAD_STEPS:
                 raise TrainingError(
                     f"{MAX_BAD_STEPS} steps in a row without a finite gradient",
                     path=self.out_dir,
-                    remedy="lower optimiser.learning_rate and go on from the last checkpoint",
+                    remedy="lower optimiser.learning_rate and resume from the last checkpoint",
                 )
         self.progress.step += 1
         tally.steps += 1
@@ -300,7 +331,7 @@ class _Run:
         )
 
     def _validate(self) -> bool:
-        """Score the averaged weights, keep the best, write a checkpoint; True when it is time to stop."""
+        """Score the averaged weights, keep the best and write a checkpoint; return True if training should stop."""
         net = inference_net(
             self.average.state, self.config.network, len(self.config.structures), self.device, self.dtype
         )
@@ -316,7 +347,7 @@ class _Run:
         return patience is not None and self.progress.validations_without_better >= patience
 
     def _mine(self) -> None:
-        """Look where the averaged weights go wrong on films of some training cases, and remember the places."""
+        """Find errors of the averaged weights on images of some training cases and store their positions."""
         net = inference_net(
             self.average.state, self.config.network, len(self.config.structures), self.device, self.dtype
         )

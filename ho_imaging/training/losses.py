@@ -1,4 +1,4 @@
-"""What the network is asked to make small."""
+"""Loss function of training."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ PRIOR_LOGITS = {
     Structure.BODY: 1.5,
 }
 MIMIC_PRIOR_LOGIT = -3.5
-"""About the share of a crop that each structure covers, as a logit."""
+"""Logit of the fraction of a crop that mimics cover, about."""
 
 DICE_SMOOTHING = 50.0
-"""Pixels added above and below: keeps the loss calm where a structure is only just in the batch."""
+"""Pixels added to numerator and denominator: stabilises the loss where a structure is barely in the batch."""
 
 SMALLEST_PROBABILITY = 1e-7
-"""Of what is true, as far as the loss tells: in float32 there is little below."""
+"""Lower limit of the probability of the true class in the loss; float32 resolves little below it."""
 
 
 @torch.no_grad()
 def start_from_priors(net: UNet, structures: Iterable[Structure]) -> None:
-    """Set the last biases to what each structure covers (Lin et al. 2017), so that rare ones are learnt from the start.
+    """Initialise the last biases to the prior of each structure (Lin et al., ICCV 2017).
 
-    Begun at one half, a rare structure spends its first hundreds of steps being unlearnt everywhere.
+    From one half, the first hundreds of steps would be spent on unlearning rare structures everywhere.
     """
     priors = [PRIOR_LOGITS[structure] for structure in structures]
     priors += [MIMIC_PRIOR_LOGIT] * (net.structures - len(priors))
@@ -47,17 +47,34 @@ def start_from_priors(net: UNet, structures: Iterable[Structure]) -> None:
 
 
 def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Tensor, dict[str, float]]:
-    """Give the loss of a batch and its parts for the log.
+    """Return the loss of a batch and its parts for the log.
 
-    For each structure cross-entropy plus, where the batch shows it, soft Dice (Milletari et al. 2016); for HO in
-    addition the cross-entropy of the hardest pixels (online hard example mining, Shrivastava et al. 2016), which are
-    missed faint nodules and false alarms, and small nodules weigh more. Pixels that are not valid do not count, nor
-    do those with an HO weight of zero for HO; other structures count only on films whose anatomy is known.
+    For each structure it is cross-entropy plus, where the batch shows the structure, soft Dice (Milletari et al. 2016).
+    For HO the cross-entropy of the hardest pixels is added (online hard example mining, Shrivastava et al. 2016), which
+    are missed faint nodules and false positives, and small nodules weigh more. Pixels that are not valid are excluded;
+    for HO those with weight zero as well. Other structures count only on images with known anatomy.
+
+    Parameters
+    ----------
+    output
+        Logits of the network.
+    batch
+        Crops and truth.
+    config
+        Weights of the parts.
+
+    Returns
+    -------
+    loss : Tensor
+        Scalar with gradient.
+    parts : dict of str to float
+        Unweighted parts by name.
+
     """
     valid = batch.films[:, 1]
     total = output.scope.new_zeros((), dtype=torch.float32)
     parts: dict[str, float] = {}
-    # Unbound at once: indexing channel by channel would fill a whole gradient for each. In one piece each, for speed.
+    # Unbound at once: indexing channel by channel would allocate a whole gradient for each. Contiguous, for speed.
     maps = output.structures.float().contiguous(memory_format=torch.contiguous_format).unbind(1)
     for logits, (structure, weight) in zip(maps[: len(config.structures)], config.structures.items(), strict=True):
         target = (batch.bits >> MASK_BITS[structure] & 1).to(torch.float32)
@@ -83,26 +100,40 @@ def training_loss(output: Output, batch: Batch, config: LossConfig) -> tuple[Ten
 def map_loss(
     logits: Tensor, target: Tensor, counts: Tensor, *, hard: float = 0.0, hard_share: float = 0.05
 ) -> tuple[Tensor, Tensor]:
-    """Give the loss of one structure's map and, without a gradient, the mean cross-entropy of its hardest pixels.
+    """Return the loss of one structure's map and, without gradient, the mean cross-entropy of its hardest pixels.
 
-    All are (batch, rows, columns) float32. Cross-entropy and soft Dice are means over a whole batch, each pixel
-    weighted by ``counts``; ``hard`` times the mean cross-entropy of the share ``hard_share`` of all pixels that have
-    most of it is added. Dice counts only where the structure is in the batch: where it is absent, Dice would push it
-    down a thousand times harder than cross-entropy can ever lift it again, and rare structures would not be learnt.
+    Cross-entropy and soft Dice are means over the batch, weighted by ``counts``. Dice counts only if the structure is
+    in the batch: otherwise it would lower the map a thousand times harder than cross-entropy can raise it, and rare
+    structures would not be learnt.
+
+    Parameters
+    ----------
+    logits, target, counts
+        (batch, rows, columns) float32: logits, truth and weights.
+    hard
+        Weight of the hardest pixels' mean cross-entropy.
+    hard_share
+        Fraction of all pixels that are the hardest.
+
+    Returns
+    -------
+    loss, hardest : Tensor
+        Scalars.
+
     """
     loss, hardest = _MapLoss.apply(logits, target, counts, hard, hard_share)  # type: ignore[no-untyped-call]  # torch
     return loss, hardest
 
 
 class _MapLoss(torch.autograd.Function):
-    """The loss with its gradient in closed form: a third of the time of a training step went into deriving it."""
+    """Map loss with a closed-form gradient; automatic differentiation took a third of a training step."""
 
     @staticmethod
     def forward(
         ctx: Any, logits: Tensor, target: Tensor, counts: Tensor, hard: float, hard_share: float
     ) -> tuple[Tensor, Tensor]:
         probability = torch.sigmoid(logits)
-        # Of what is true: p where there is the structure, 1 - p elsewhere.
+        # Probability of the true class: p inside the structure, 1 - p elsewhere.
         right = (probability + target).sub_(1.0).abs_()
         entropy = right.clamp_min_(SMALLEST_PROBABILITY).log_().neg_().mul_(counts)
         total = counts.sum().clamp_min(1.0)

@@ -1,4 +1,4 @@
-"""Hard examples: where the network goes wrong on its own training films, so that it sees those places more often."""
+"""Hard example mining: positions of errors on training images, to be shown more often."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["HardSpot", "find_hard_spots", "read_hard_spots", "spot_name", "write
 
 MOST_SPOTS = 1000
 CERTAIN = 0.3
-"""A false alarm below this probability, or a nodule found above it, teaches little."""
+"""False positives below this probability, and nodules detected above it, are not hard examples."""
 
 
 class HardSpot(NamedTuple):
-    """Row and column on a case's film where the network raised a false alarm or missed a nodule.
+    """Position, (row, column) in pixels of the case, of a false positive or a missed nodule.
 
     ``case``: its `spot_name`.
     """
@@ -35,7 +35,7 @@ class HardSpot(NamedTuple):
 
 
 def spot_name(case: Path) -> str:
-    """Give what a spot calls its case: the whole path, since cases of two folders may share their file names."""
+    """Return the name of a case in hard examples: its path, since cases of two folders may share file names."""
     return str(case.absolute())
 
 
@@ -48,9 +48,28 @@ def find_hard_spots(
     *,
     pixel_mm: float,
 ) -> list[HardSpot]:
-    """Run the network over films of ``cases`` and list its false alarms and misses; ``channel`` is that of HO.
+    """Run the network on images of cases and return its false positives and missed nodules.
 
-    ``pixel_mm``: of the grid that the network sees. Spots are in the pixels of the case.
+    Parameters
+    ----------
+    net
+        The network.
+    channel
+        Channel of HO.
+    cases
+        Case files.
+    rng
+        Random generator.
+    make_film
+        Function that makes an image from a case.
+    pixel_mm
+        Side of the network's pixels in mm.
+
+    Returns
+    -------
+    list of HardSpot
+        Positions in pixels of the case.
+
     """
     spots: list[HardSpot] = []
     for path in cases:
@@ -70,14 +89,14 @@ def find_hard_spots(
 
 
 def read_hard_spots(path: Path) -> list[HardSpot]:
-    """Read the spots of a run; none where there is no file yet."""
+    """Read the hard examples of a run; empty if there is no file yet."""
     if not path.exists():
         return []
     return [HardSpot(*entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def write_hard_spots(path: Path, spots: Sequence[HardSpot]) -> None:
-    """Write the latest spots, whole or not at all."""
+    """Write the latest hard examples atomically."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps([list(spot) for spot in spots[-MOST_SPOTS:]]), encoding="utf-8")
     part.replace(path)

@@ -1,4 +1,4 @@
-"""How the weights move: Muon for the kernels of convolutions, AdamW for all else."""
+"""Optimisers: Muon for convolution kernels, AdamW for all other parameters."""
 
 from __future__ import annotations
 
@@ -14,24 +14,36 @@ from ho_imaging.training.config import OptimiserConfig
 __all__ = ["KernelMuon", "make_optimisers"]
 
 ENDS = ("stem", "head", "scope")
-"""Parts whose kernels go from and to few channels; Muon is for what lies between."""
+"""Modules whose kernels have few channels on one side; Muon is for the layers between them."""
 
 
 class KernelMuon(torch.optim.Muon):
-    """Muon (Jordan et al. 2024) for kernels of convolutions, each as a matrix: outputs by all that goes in.
+    """Muon (Jordan et al. 2024) for convolution kernels, each as a matrix of output channels by inputs.
 
-    The momentum of a kernel is made orthogonal before it is followed, so that what it rarely says moves the weights as
-    far as what it says at every step. Kernels must lie in memory with their channels last.
+    The momentum of a kernel is orthogonalised, so that rare directions move the weights as far as frequent ones.
+    Kernels must be in the channels-last memory format.
     """
 
     def __init__(self, kernels: Sequence[nn.Parameter], **settings: Any) -> None:
         self._kernels = list(kernels)
-        # Views: what moves the matrices moves the kernels.
+        # The matrices are views: updating them updates the kernels.
         super().__init__([kernel.detach().permute(0, 2, 3, 1).view(len(kernel), -1) for kernel in kernels], **settings)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]  # overloaded in torch
-        """Move the kernels against their gradients."""
+        """Update the kernels.
+
+        Parameters
+        ----------
+        closure
+            Function that computes the loss again, or ``None``.
+
+        Returns
+        -------
+        float or None
+            The loss, if ``closure`` is given.
+
+        """
         for kernel, matrix in zip(self._kernels, self.param_groups[0]["params"], strict=True):
             gradient = kernel.grad
             matrix.grad = None if gradient is None else gradient.permute(0, 2, 3, 1).reshape(matrix.shape)
@@ -40,9 +52,22 @@ class KernelMuon(torch.optim.Muon):
 
 
 def make_optimisers(net: UNet, config: OptimiserConfig) -> dict[str, torch.optim.Optimizer]:
-    """Give a run's optimisers by the name their state is kept under; every parameter is in exactly one.
+    """Return a run's optimisers by the name that their state is stored under; each parameter is in exactly one.
 
-    Weights of convolutions decay, biases and normalisation do not: shrinking those helps nothing.
+    Weight decay applies to convolution weights, not to biases and normalisation, where it has no benefit.
+
+    Parameters
+    ----------
+    net
+        The network.
+    config
+        Settings of the optimisers.
+
+    Returns
+    -------
+    dict of str to Optimizer
+        By name.
+
     """
     kernels: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
@@ -59,7 +84,7 @@ def make_optimisers(net: UNet, config: OptimiserConfig) -> dict[str, torch.optim
             kernels,
             lr=0.0,
             weight_decay=config.weight_decay,
-            # Steps as long as AdamW's (Liu et al. 2025), so that one learning rate does for both.
+            # Scaled to AdamW's update size (Liu et al. 2025), so that one learning rate fits both.
             adjust_lr_fn="match_rms_adamw",
         )
     return optimisers

@@ -1,8 +1,7 @@
-"""Other nodules in the same patient: some left out, some changed, some taken from another patient.
+"""Variation of a patient's nodules: some removed, some transformed, some from another patient.
 
-Attenuation adds along a ray, so nodules projected once can be laid into any patient again and again. Films on which
-nothing grew where something usually does teach most: without them a network learns where ectopic bone grows and not
-what it looks like.
+Attenuation adds along a ray, so nodules projected once can be added to any patient. Images without a nodule where one
+would be typical teach most: without them a network learns where ectopic bone grows instead of what it looks like.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ TRIES = 6
 
 
 class Place(NamedTuple):
-    """A rectangle on the film, in pixels, where a nodule lies or could."""
+    """Rectangle on the image, in pixels, where a nodule is or could be."""
 
     top: int
     left: int
@@ -37,14 +36,30 @@ class Place(NamedTuple):
 
 
 class Regrown(NamedTuple):
-    """A case with its new nodules, and every place worth looking at, those left empty too."""
+    """A case with its new nodules, and the places of old and new ones."""
 
     case: Case
     places: tuple[Place, ...]
 
 
 def regrow(case: Case, donor: tuple[CaseInfo, Sequence[Layer]] | None, rng: np.random.Generator) -> Regrown:
-    """Give the patient other nodules; ``donor``: what another patient's case says, and its nodules."""
+    """Give a patient other nodules.
+
+    Parameters
+    ----------
+    case
+        The case.
+    donor
+        Metadata and nodules of another patient's case, or ``None``.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    Regrown
+        The case with its new nodules, not yet added to thickness and masks.
+
+    """
     places = [_place(layer) for layer in case.nodules]
     grown: list[Layer] = []
     if rng.random() >= NONE_SHARE:
@@ -79,7 +94,7 @@ def _from_donor(case: Case, info: CaseInfo, layers: Sequence[Layer], rng: np.ran
 
 
 def _settle(case: Case, layer: Layer, center: NDArray[np.float64], rng: np.random.Generator) -> list[Layer]:
-    """Turn, mirror and size a free nodule and lay it near ``center``, under the skin and mostly off the bones."""
+    """Transform a free nodule and place it near ``center``, inside the body and mostly off the bones."""
     patch = turned(layer.mineral_mm, rng)
     side = len(patch)
     solid = patch > FRINGE_MM
@@ -109,9 +124,22 @@ def _settle(case: Case, layer: Layer, center: NDArray[np.float64], rng: np.rando
 
 
 def turned(mineral_mm: NDArray[np.float32], rng: np.random.Generator, *, scale: float = 1.0) -> NDArray[np.float32]:
-    """Turn, mirror and size a nodule: (rows, columns) mm of cortex in, a square of it out.
+    """Rotate, mirror and scale a nodule at random.
 
-    ``scale``: pixels of the square to a pixel of what comes in, where their sizes differ.
+    Parameters
+    ----------
+    mineral_mm
+        (rows, columns) float32, mm of cortex.
+    rng
+        Random generator.
+    scale
+        Pixels of the result per pixel of the input.
+
+    Returns
+    -------
+    ndarray
+        (side, side) float32, mm of cortex.
+
     """
     growth = float(np.exp(rng.uniform(np.log(0.45), np.log(1.4))))
     zoom = growth * scale
@@ -123,7 +151,7 @@ def turned(mineral_mm: NDArray[np.float32], rng: np.random.Generator, *, scale: 
     turn = turn + np.column_stack([np.zeros((2, 2)), shift])
     source = cv2.GaussianBlur(mineral_mm, (0, 0), 0.4 / zoom) if zoom < 0.8 else mineral_mm
     square = np.asarray(cv2.warpAffine(source, turn, (side, side)), dtype=np.float32)
-    # A smaller body of the same bone is less deep, too.
+    # A smaller nodule is thinner as well.
     square *= np.float32(growth * np.exp(rng.normal(0.0, 0.35)))
     return np.ascontiguousarray(square[:, ::-1]) if rng.random() < 0.5 else square
 

@@ -1,9 +1,9 @@
-"""Reviewed films on disk: a site's own pictures, prepared for the network, with the nodules its readers outlined.
+"""Reviewed radiographs on disk: a site's images, prepared for the network, with the nodules outlined by readers.
 
-One ``film_*.safetensors`` file each: ``pixels`` uint16 (rows, columns), the normalised picture of `Prepared` times
+Each ``film_*.safetensors`` file holds ``pixels`` uint16 (rows, columns), the normalised image of `Prepared` times
 65535; ``bits`` uint8 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; and `ReviewedInfo`
-as JSON. Such a film is finished: unlike a case it is not exposed anew, only changed as any crop is. Readers review
-ectopic bone and nothing else, so the anatomy of these films is not taught.
+as JSON. Unlike a case such an image is not exposed anew, only augmented. Readers review only ectopic bone, so the
+anatomy of these images is not used in training.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MEANT_BITS = 1 << MASK_BITS[Structure.HO] | 1 << IGNORE_BIT | 1 << MIMIC_BIT
 
 
 class ReviewedInfo(BaseModel):
-    """What a reviewed film says about itself. ``scope``: whether it is of the kind the model is made for."""
+    """Metadata of a reviewed radiograph. ``scope``: whether it is of a kind that the model is made for."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -43,23 +43,32 @@ class ReviewedInfo(BaseModel):
     split: Split = "train"
     scope: bool = True
     readers: tuple[str, ...] = ()
-    """Whose outlines these are; empty for films that nobody outlined because they show no ectopic bone."""
+    """Readers of the outlines; empty for images that nobody outlined because they show no ectopic bone."""
 
     @property
     def anatomy_known(self) -> bool:
-        """Whether the masks of bones, implants and the body are true, too: nobody reviewed them."""
+        """False: readers do not review the masks of bones, implants and the body."""
         return False
 
 
 class ReviewedFilm(NamedTuple):
-    """A reviewed film in memory."""
+    """A reviewed radiograph in memory."""
 
     info: ReviewedInfo
     film: Film
 
 
 def write_film(path: Path, reviewed: ReviewedFilm) -> None:
-    """Write a film file, whole or not at all."""
+    """Write a reviewed radiograph atomically.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    reviewed
+        The radiograph and its metadata.
+
+    """
     film = reviewed.film
     tensors = {
         "pixels": np.rint(np.clip(film.pixels, 0.0, 1.0) * _FULL).astype(np.uint16),
@@ -72,12 +81,22 @@ def write_film(path: Path, reviewed: ReviewedFilm) -> None:
 
 
 def read_film(path: Path) -> ReviewedFilm:
-    """Read a film file.
+    """Read a reviewed radiograph.
+
+    Parameters
+    ----------
+    path
+        File written by `write_film`.
+
+    Returns
+    -------
+    ReviewedFilm
+        The radiograph and its metadata.
 
     Raises
     ------
     ReadError
-        If it is no film file.
+        If it is not such a file.
 
     """
     try:
@@ -99,7 +118,24 @@ def read_film(path: Path) -> ReviewedFilm:
 
 
 def read_film_info(path: Path) -> ReviewedInfo:
-    """Read what a film says about itself, without its arrays."""
+    """Read the metadata of a reviewed radiograph, without its arrays.
+
+    Parameters
+    ----------
+    path
+        File written by `write_film`.
+
+    Returns
+    -------
+    ReviewedInfo
+        The metadata.
+
+    Raises
+    ------
+    ReadError
+        If it is not such a file.
+
+    """
     try:
         with safe_open(str(path), framework="numpy") as file:
             return _info(file.metadata(), path)
@@ -110,7 +146,21 @@ def read_film_info(path: Path) -> ReviewedInfo:
 
 
 def list_films(folder: Path, split: Split | None = None) -> list[Path]:
-    """Give the film files of a folder in the order of their names, all or those of one split."""
+    """Return the reviewed radiographs of a folder, sorted by name.
+
+    Parameters
+    ----------
+    folder
+        Folder of ``film_*.safetensors``.
+    split
+        Restrict to one split.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    """
     paths = sorted(folder.glob("film_*.safetensors"))
     return [path for path in paths if split is None or read_film_info(path).split == split]
 
@@ -124,7 +174,7 @@ def _info(metadata: Mapping[str, str] | None, path: Path) -> ReviewedInfo:
     try:
         return ReviewedInfo.model_validate(json.loads((metadata or {})["film"]))
     except (KeyError, json.JSONDecodeError, ValidationError) as error:
-        raise _wrong(path, "does not describe its film") from error
+        raise _wrong(path, "has no valid metadata") from error
 
 
 def _wrong(path: Path, problem: str) -> ReadError:

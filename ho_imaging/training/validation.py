@@ -1,4 +1,4 @@
-"""How good the averaged weights are, on the same simulated films every time."""
+"""Validation of the averaged weights, on the same simulated images every time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ho_imaging.statistics.detection import cpm, froc, match_lesions, sensitivit
 from ho_imaging.statistics.roc import auroc
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_cases, read_case
 from ho_imaging.training.films import Film, FilmMaker, on_grid
+from ho_imaging.training.initial_weights import without_mimics
 from ho_imaging.training.reviewed_films import ReviewedInfo, list_films, read_film
-from ho_imaging.training.start import without_mimics
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class ValidationFilm(NamedTuple):
-    """A film of the validation set, its pixel size, and what its case, or its review, says about it."""
+    """Image of the validation set, its pixel size, and the metadata of its case or review."""
 
     info: CaseInfo | ReviewedInfo
     film: Film
@@ -44,7 +44,7 @@ class ValidationFilm(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FilmLogits:
-    """What the network said of a film: (structures, rows, columns) float32 logits and the scope logit."""
+    """Logits of one image: (structures, rows, columns) float32, and the scope logit."""
 
     structures: NDArray[np.float32]
     scope: float
@@ -53,11 +53,33 @@ class FilmLogits:
 def make_validation_films(
     folder: Path, count: int, seed: int, make_film: FilmMaker, films_dir: Path | None = None, *, pixel_mm: float
 ) -> list[ValidationFilm]:
-    """Make films of ``count`` validation cases spread over all there are, the same for the same seed.
+    """Make images of validation cases on the network's grid; the same for the same seed.
 
-    They are on the grid that the network sees, of ``pixel_mm``.
+    Parameters
+    ----------
+    folder
+        Folder of cases.
+    count
+        Number of cases, spread evenly over all, and of reviewed radiographs.
+    seed
+        Seed of the images.
+    make_film
+        Function that makes an image from a case.
+    films_dir
+        Folder of reviewed radiographs to add, or ``None``.
+    pixel_mm
+        Side of the network's pixels in mm.
 
-    As many reviewed films are added from ``films_dir``, where there is one.
+    Returns
+    -------
+    list of ValidationFilm
+        Cases first.
+
+    Raises
+    ------
+    UsageError
+        If there are neither validation cases nor reviewed radiographs.
+
     """
     films = []
     for index, path in enumerate(spread(list_cases(folder, "val"), count)):
@@ -74,7 +96,7 @@ def make_validation_films(
 
 
 def spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """Take ``count`` of the paths at even distances, so that every kind of case is among them."""
+    """Return ``count`` of the paths at even distances, so that every kind of case is represented."""
     if len(paths) <= count:
         return list(paths)
     return [paths[round(position)] for position in np.linspace(0, len(paths) - 1, count)]
@@ -83,26 +105,71 @@ def spread(paths: Sequence[Path], count: int) -> list[Path]:
 def inference_net(
     state: Mapping[str, Tensor], architecture: Architecture, structures: int, device: torch.device, dtype: torch.dtype
 ) -> UNet:
-    """Build the network as it will be used: evaluation mode, normalisation folded, in its number format."""
+    """Build the network for inference: evaluation mode, batch normalisation folded, in the given number format.
+
+    Parameters
+    ----------
+    state
+        Weights by name.
+    architecture
+        Architecture of the network.
+    structures
+        Number of structures.
+    device, dtype
+        Device and number format.
+
+    Returns
+    -------
+    UNet
+        Without the map of mimics.
+
+    """
     net = UNet(architecture, structures)
     net.load_state_dict(without_mimics(state, structures))
     return fold_batch_norm(net.eval().requires_grad_(False)).to(device=device, dtype=dtype)
 
 
 def film_logits(net: UNet, films: Sequence[ValidationFilm]) -> list[FilmLogits]:
-    """Run the network over whole films."""
+    """Run the network on whole images.
+
+    Parameters
+    ----------
+    net
+        From `inference_net`.
+    films
+        Images of the validation set.
+
+    Returns
+    -------
+    list of FilmLogits
+        One per image.
+
+    """
     return [FilmLogits(*predict_logits(net, film.pixels, film.valid)) for _, film, _ in films]
 
 
 def score_films(
     films: Sequence[ValidationFilm], logits: Sequence[FilmLogits], structures: Sequence[Structure]
 ) -> dict[str, float]:
-    """Give the scores of a set of films.
+    """Return the scores of a set of images.
 
-    ``score`` is the mean of the HO Dice and the HO competition performance metric, or the Dice alone where the films
-    show no lesion and the metric is NaN; ``dice_<structure>`` pools the
-    pixels of all films, for other structures than HO of those whose anatomy is known, at a probability of one half;
-    ``froc_1`` is the lesion sensitivity at one false alarm a film.
+    Parameters
+    ----------
+    films
+        Images of the validation set.
+    logits
+        Their logits.
+    structures
+        Structures in channel order.
+
+    Returns
+    -------
+    dict of str to float
+        ``score``: mean of the HO Dice and the HO competition performance metric (CPM), or the Dice alone if the images
+        show no lesion and the metric is NaN. ``dice_<structure>``: over the pixels of all images, for structures other
+        than HO only of those with known anatomy, at a probability of one half. ``froc_1``: lesion sensitivity at one
+        false positive per image. ``cpm``, ``film_auroc``, ``scope_auroc``: CPM, and AUC of the images and of the scope.
+
     """
     scores: dict[str, float] = {}
     ho_open = [(film.bits >> IGNORE_BIT & 1).astype(bool) for _, film, _ in films]

@@ -10,7 +10,8 @@ import pytest
 
 from ho_imaging.errors import UsageError
 from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
-from ho_imaging.progression import growth, picture
+from ho_imaging.outputs import comparison_picture as picture
+from ho_imaging.progression import growth
 from ho_imaging.progression.change import NoduleCourse, Verdict, find_changes, verdict_of
 from ho_imaging.progression.register import NotComparableError, register
 from ho_imaging.progression.schema import ProgressionResult

@@ -71,7 +71,7 @@ def test_what_reviewed_films_do_not_tell_is_the_models(tmp_path, alone, base, ca
     for structure in set(made.structures) - {Structure.HO}:
         assert made.thresholds[structure] == THRESHOLDS[structure]
         assert made.calibration[structure] == CALIBRATION[structure]
-        assert f"threshold of {structure}: it is that of base 7" in caplog.text
+        assert f"threshold of {structure}; using that of base 7" in caplog.text
     assert made.calibration[Structure.HO] != CALIBRATION[Structure.HO], "films tell bone"
     assert (made.scope_threshold, made.scope_calibration) == (0.125, Calibration(temperature=2.0, bias=0.5))
     card = (tmp_path / "m" / "MODEL_CARD.md").read_text()
@@ -87,8 +87,8 @@ def test_without_a_model_to_ask_defaults_are_taken_and_said(tmp_path, alone, bas
         made = export_model(alone, tmp_path / "run", tmp_path / "m", version="1")
     assert (made.thresholds[Structure.FEMUR], made.calibration[Structure.FEMUR]) == (0.5, Calibration())
     assert made.scope_threshold == 0.0
-    assert "scope threshold (0 lets every film through): it is a default" in caplog.text
-    assert "threshold of femur: it is a default" in caplog.text
+    assert "scope threshold (0 lets every film through); using a default" in caplog.text
+    assert "threshold of femur; using a default" in caplog.text
     assert (f"{tmp_path / 'base'}: has no model.toml" in caplog.text) == gone
     assert find_model(tmp_path / "m") == tmp_path / "m"
     assert read_description(tmp_path / "m") == made

@@ -1,4 +1,4 @@
-"""What the model says of itself: intended use and limits from its ``MODEL_CARD.md``, where that very model is here."""
+"""Intended use and limitations of the model, read from its ``MODEL_CARD.md`` if that model is available."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ModelCard:
 
 
 def card_of(model: ModelResult | None) -> ModelCard | None:
-    """Give the card of the weights that made a result; ``None`` where these are not at hand."""
+    """Return the card of the weights that made a result; ``None`` if they are not available."""
     if model is None:
         return None
     from ho_imaging.network.model_store import CARD_FILE, find_model, read_description  # noqa: PLC0415  (loads torch)
@@ -48,10 +48,10 @@ def card_of(model: ModelResult | None) -> ModelCard | None:
 
 
 def parse_card(text: str) -> ModelCard:
-    """Take the sections ``Intended use`` and ``Limits`` of a card, one entry a paragraph or bullet."""
+    """Take the sections ``Intended use`` and ``Limitations`` of a card, one entry per paragraph or bullet."""
     parts = _HEADING.split(text)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    return ModelCard(_entries(sections.get("Intended use", "")), _entries(sections.get("Limits", "")))
+    return ModelCard(_entries(sections.get("Intended use", "")), _entries(sections.get("Limitations", "")))
 
 
 def _entries(section: str) -> tuple[str, ...]:

@@ -497,7 +497,7 @@ def test_a_browser_that_fails_leaves_nothing(tmp_path, script, problem):
 def test_a_card_is_read_by_its_sections():
     card = parse_card(
         "# x\n\n## Intended use\n\n**Research only.** Films\nof hips.\n\n"
-        "## Data\n- no\n\n## Limits\n\n- One\n  more.\n- Two.\n"
+        "## Data\n- no\n\n## Limitations\n\n- One\n  more.\n- Two.\n"
     )
     assert card.intended_use == ("Research only. Films of hips.",)
     assert card.limits == ("One more.", "Two.")

@@ -1,4 +1,4 @@
-"""Where the weights of a run begin and end: grown from a model's, and without what was only there to learn by."""
+"""Transfer of weights from a model to a run and back: growth of the network, and removal of the map of mimics."""
 
 from __future__ import annotations
 
@@ -16,15 +16,26 @@ __all__ = ["begin_from", "without_mimics"]
 
 
 def begin_from(net: UNet, model: str | Path, config: TrainingConfig) -> None:
-    """Give a fresh network a model's weights.
+    """Copy a model's weights into a new network.
 
-    The network may have more residual blocks than the model: a new block starts as the identity, so that the network
-    computes what the model does and has more to learn with. A map of mimics keeps its fresh weights.
+    The network may have more residual blocks than the model: a new block starts as the identity, so the network
+    initially computes the same as the model and has more capacity. A map of mimics keeps its initial weights.
+
+    Parameters
+    ----------
+    net
+        The network to initialise.
+    model
+        Name or folder of the model.
+    config
+        Configuration of the run.
 
     Raises
     ------
     UsageError
         If the model has other structures, other widths or more blocks.
+    ModelError
+        If the model does not exist or is damaged.
 
     """
     description, weights = load_weights(model)
@@ -43,7 +54,21 @@ def begin_from(net: UNet, model: str | Path, config: TrainingConfig) -> None:
 
 
 def without_mimics(state: Mapping[str, Tensor], structures: int) -> dict[str, Tensor]:
-    """Give weights without the map of mimics, which follows those of the structures; without one, they stay."""
+    """Return weights without the map of mimics, which follows the maps of the structures.
+
+    Parameters
+    ----------
+    state
+        Weights by name.
+    structures
+        Number of structures.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The weights; unchanged if there is no such map.
+
+    """
     cut = {key: value[: SUB_PIXELS * structures] for key, value in state.items() if key.startswith("head.")}
     return dict(state) | cut
 

@@ -1,7 +1,7 @@
-"""Use several cores by giving each a share of the batch, instead of a share of every layer.
+"""Data-parallel gradients on several cores: each thread takes a share of the batch.
 
-Threads that meet after every layer wait for the slowest each time, and on a machine with other work that is most of
-the time; threads that meet once a step are up to three times as fast there.
+Threads that synchronise after every layer wait for the slowest each time, which on a busy machine is most of the time;
+threads that synchronise once a step are up to three times as fast there.
 """
 
 from __future__ import annotations
@@ -19,14 +19,22 @@ from ho_imaging.training.batches import Batch
 __all__ = ["Objective", "Shares"]
 
 Objective = Callable[[UNet, Batch], tuple[Tensor, dict[str, float]]]
-"""Gives the loss of a batch, and its parts for the log."""
+"""Function that computes the loss of a batch, and its parts for the log."""
 
 
 class Shares:
-    """Computes gradients of a network with ``count`` threads, each on its share of the batch.
+    """Gradients of a network by ``count`` threads, each on its share of the batch.
 
-    The copies have the network's own weights and statistics of batch normalisation of their own, which are averaged
-    after each step; the result depends on ``count`` but not on which thread is faster.
+    The copies share the network's weights and have batch normalisation statistics of their own, which are averaged
+    after each step. The result depends on ``count`` but not on the timing of threads.
+
+    Parameters
+    ----------
+    net
+        The network.
+    count
+        Number of threads.
+
     """
 
     def __init__(self, net: UNet, count: int) -> None:
@@ -34,12 +42,28 @@ class Shares:
         self._pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
     def backward(self, batch: Batch, objective: Objective) -> tuple[float, dict[str, float]]:
-        """Put the gradient of the mean loss of all shares into the network; give that loss and its parts."""
+        """Store the gradient of the shares' mean loss in the network.
+
+        Parameters
+        ----------
+        batch
+            The whole batch.
+        objective
+            Loss function.
+
+        Returns
+        -------
+        loss : float
+            Mean loss over the shares.
+        parts : dict of str to float
+            Mean of its parts.
+
+        """
         net = self._copies[0]
         parameters = list(net.parameters())
         shares = min(len(self._copies), len(batch.films))
         copies = self._copies[:shares]
-        # Every so-many-th crop: neighbours in a batch come from the same film.
+        # Interleaved, because neighbours in a batch come from the same image.
         parts_of_batch = [Batch(*(tensor[index::shares] for tensor in batch)) for index in range(shares)]
 
         def one(twin: UNet, share: Batch) -> tuple[float, dict[str, float], tuple[Tensor, ...]]:
@@ -54,12 +78,12 @@ class Shares:
         return loss, {name: sum(parts[name] for _, parts, _ in results) / shares for name in results[0][1]}
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self._pool.shutdown()
 
 
 def _twin(net: UNet) -> UNet:
-    """Copy a network's structure and buffers; the parameters stay the same objects."""
+    """Copy a network's structure and buffers, sharing its parameters."""
     shared = {id(parameter): parameter for parameter in net.parameters()}
     return copy.deepcopy(net, shared)
 

@@ -1,4 +1,4 @@
-"""A run that is gone on with, or exported, is the run that was begun."""
+"""A resumed or exported run must have the configuration that it was started with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to fine-tune a model on a site's reviewed films: its own configuration with a short and gentle schedule."""
+"""Configuration for fine-tuning a model on a site's reviewed radiographs: a short schedule with a low learning rate."""
 
 from __future__ import annotations
 
@@ -12,20 +12,36 @@ __all__ = ["write_adapt_config"]
 
 MINUTES = 20.0
 SCHEDULE = {"minutes": MINUTES, "steps": None, "validate_minutes": MINUTES / 2, "validation_films": 20}
-"""Looking at a validation film takes as long as a step or two: few are looked at, and seldom."""
+"""Validating on a radiograph takes as long as a step or two, so validation is rare and small."""
 LEARNING_RATE = 5e-4
-"""An eighth of what a model is trained with from nothing: steps that change what is seen, not what is known."""
+"""An eighth of the rate for training from random weights, to adapt the model without forgetting."""
 EMA_DECAY = 0.99
-"""A run of hundreds of steps must not average over thousands."""
+"""A moving average over a run of hundreds of steps must not reach back over thousands."""
 
 
 def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Path) -> TrainingConfig:
-    """Write the configuration as TOML; ``cases`` and ``films`` are kept as given, relative ones count from the file.
+    """Write a configuration for fine-tuning as TOML.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    model
+        Name or folder of the model to fine-tune. Its ``training.toml`` is the basis, if there is one.
+    cases
+        Folder of simulated cases, written as given; a relative path counts from the configuration file.
+    films
+        Folder of reviewed radiographs, written as given.
+
+    Returns
+    -------
+    TrainingConfig
+        The configuration that was written.
 
     Raises
     ------
     ModelError
-        If there is no such model.
+        If the model does not exist.
 
     """
     folder = find_model(model)
@@ -37,7 +53,7 @@ def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Pat
             "network": description.architecture,
             "preparation": description.preparation,
             "data": base.data.model_copy(
-                # Coarse first steps are for random weights; a short run would consist of nothing else.
+                # Coarse first steps are for random weights, and a short run would consist of nothing else.
                 update={"cases": cases, "films": films, "hard_share": 0.0, "coarse_steps": 0}
             ),
             "run": base.run.model_copy(update=SCHEDULE),
@@ -45,5 +61,5 @@ def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Pat
         }
     )
     text = to_toml(config.model_dump(mode="json", exclude_none=True))
-    path.write_text(f"# Fine-tunes {description.name} {description.version} on reviewed films.\n{text}", "utf-8")
+    path.write_text(f"# Fine-tunes {description.name} {description.version} on reviewed radiographs.\n{text}", "utf-8")
     return config

@@ -8,8 +8,8 @@ import torch
 from ho_imaging.network.unet import Architecture, UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.config import LossConfig
+from ho_imaging.training.data_parallel import Shares
 from ho_imaging.training.losses import training_loss
-from ho_imaging.training.shares import Shares
 
 
 def objective(net, batch):

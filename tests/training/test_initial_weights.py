@@ -7,7 +7,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.network.model_store import PreparationContract, load_model, save_model
 from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.training.config import LossConfig, TrainingConfig
-from ho_imaging.training.start import begin_from, without_mimics
+from ho_imaging.training.initial_weights import begin_from, without_mimics
 from ho_imaging.vocabulary import Structure
 
 STRUCTURES = (Structure.HO, Structure.BODY)
