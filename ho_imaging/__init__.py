@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from ho_imaging.progression import ProgressionResult, compare
     from ho_imaging.reading import Radiograph, discover, read_radiograph
     from ho_imaging.results.analysis import FilmAnalysis, StudyAnalysis
-    from ho_imaging.results.batch import read_batch
+    from ho_imaging.results.batch import BatchResults, read_batch
     from ho_imaging.results.schema import StudyResult
     from ho_imaging.severity.context import StudyContext
 
 __all__ = [
     "Analyzer",
+    "BatchResults",
     "DecodeError",
     "FilmAnalysis",
     "HOImagingError",
@@ -71,6 +72,7 @@ _HOME = {
     "discover": "reading",
     "read_radiograph": "reading",
     "read_batch": "results.batch",
+    "BatchResults": "results.batch",
     "FilmAnalysis": "results.analysis",
     "StudyAnalysis": "results.analysis",
     "StudyResult": "results.schema",

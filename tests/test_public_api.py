@@ -11,6 +11,7 @@ from ho_imaging import errors
 
 PROMISED = {
     "Analyzer",
+    "BatchResults",
     "DecodeError",
     "FilmAnalysis",
     "HOImagingError",

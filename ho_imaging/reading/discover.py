@@ -38,7 +38,16 @@ _Stated = tuple[bool, str, str, str]
 
 @dataclass(frozen=True)
 class StudyRef:
-    """Films of one study, in the order of their series, instances and paths."""
+    """Films of one study.
+
+    Parameters
+    ----------
+    study_uid
+        Study Instance UID; of a raster file one made from its bytes.
+    images
+        In the order of their series, instances and paths.
+
+    """
 
     study_uid: str
     images: tuple[ImageRef, ...]
@@ -46,10 +55,20 @@ class StudyRef:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An input that is no film of a study: ``refused`` (not for this program) or ``failed`` (could not be read).
+    """An input that is no film of a study.
 
-    ``stray``: a file such as a README that only lay in a folder and is no kind of image: it is listed, but nobody
-    expects a result for it.
+    Parameters
+    ----------
+    path
+        The file or folder.
+    status
+        ``refused`` (not for this program) or ``failed`` (could not be read).
+    reason
+        Why, without patient data.
+    stray
+        True for a file such as a README that only lay in a folder and is no kind of image: it is listed, but nobody
+        expects a result for it.
+
     """
 
     path: Path
@@ -60,7 +79,16 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Discovery:
-    """Every input ends either in a study or among the rejected."""
+    """What was found: every input ends either in a study or among the rejected.
+
+    Parameters
+    ----------
+    studies
+        Studies in the order in which their first film was found.
+    rejected
+        Inputs that are in no study, with their reasons.
+
+    """
 
     studies: tuple[StudyRef, ...]
     rejected: tuple[Rejected, ...]
@@ -274,7 +302,7 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
 
 
 def _exposure(dataset: Dataset) -> str:
-    """What two images of one exposure have in common: the event's UID, else time and projection; empty without both."""
+    """Return what images of one exposure share: the event's UID, else time and projection; empty without both."""
     event = _first(dataset, "IrradiationEventUID")
     if event:
         return _EVENT + event

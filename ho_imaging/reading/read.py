@@ -33,9 +33,21 @@ _LEAST_PITCH_MM, _MOST_PITCH_MM = 0.01, 10.0
 
 @dataclass(frozen=True)
 class ImageRef:
-    """A film that was found but not read yet; ``path`` is as the caller gave it, or below what the caller gave.
+    """A film that was found but not read yet.
 
-    ``patient``: what its header states of its patient; ``None`` where the header has not been read.
+    Parameters
+    ----------
+    path
+        As the caller gave it, or below what the caller gave.
+    kind
+        What kind of file it is, by its content.
+    study_uid, series_uid, sop_instance_uid
+        As the header states them; of a raster file made from its bytes.
+    modality
+        As the header states it; empty for raster files.
+    patient
+        What its header states of its patient; ``None`` where the header has not been read.
+
     """
 
     path: Path

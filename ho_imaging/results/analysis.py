@@ -20,7 +20,16 @@ __all__ = ["FilmAnalysis", "StudyAnalysis"]
 
 @dataclass(frozen=True, eq=False)
 class FilmAnalysis:
-    """One film that was analysed: what the pictures and masks are made from."""
+    """One film that was analysed: what the pictures and masks are made from.
+
+    Parameters
+    ----------
+    prediction
+        Probability maps of the network on the prepared grid.
+    reading
+        Anatomy and findings, and the prepared film with its radiograph.
+
+    """
 
     prediction: Prediction
     reading: FilmReading
@@ -32,13 +41,25 @@ class FilmAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class StudyAnalysis:
-    """A study's result together with what was computed on the way, film by film (by SOP Instance UID)."""
+    """A study's result together with what was computed on the way.
+
+    Parameters
+    ----------
+    result
+        What is written.
+    severity
+        Grade and score with all parts; ``None`` where no film was analysed.
+    films
+        The films that were analysed, by SOP Instance UID.
+    datasets
+        The films that came as data sets, likewise.
+
+    """
 
     result: StudyResult
     severity: Severity | None
     films: dict[str, FilmAnalysis]
     datasets: dict[str, Dataset] = field(default_factory=dict)
-    """The films that came as data sets."""
 
     def __repr__(self) -> str:
         return summary_line(self.result, "StudyAnalysis")

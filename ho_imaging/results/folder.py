@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -55,8 +56,26 @@ def default_store(folder: Path) -> Path:
     return folder / REVIEWS
 
 
-def read_result(path: Path) -> StudyResult:
-    """Read a ``result.json``; raises `ReadError`."""
+def read_result(path: str | PathLike[str]) -> StudyResult:
+    """Read a ``result.json``.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    StudyResult
+        The result, checked against its schema.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read, or is no result of a version that this program reads.
+
+    """
+    path = Path(path)
     try:
         if path.stat().st_size > _MOST_RESULT_BYTES:
             raise ReadError(f"is larger than {_MOST_RESULT_BYTES >> 20} MiB", path=path, remedy="analyse it again")

@@ -399,6 +399,13 @@ class StudyResult(_Part):
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of `StudyResult`, as it is written."""
+    """Return the JSON Schema (2020-12) of `StudyResult`, as it is written.
+
+    Returns
+    -------
+    dict
+        The schema, ready for ``json.dumps``.
+
+    """
     schema = StudyResult.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
