@@ -267,7 +267,7 @@ def test_thickness_maps_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("layers", "pixel_mm", "message"),
     [
-        ({}, 0.5, "nothing stands in the beam"),
+        ({}, 0.5, "no material in the beam"),
         ({Material.MUSCLE: np.ones((4, 4), np.float32)}, 0.0, "pixel pitch"),
         ({Material.MUSCLE: np.ones((4, 4), np.float32), Material.BONE: np.ones((4, 5), np.float32)}, 0.5, "shape"),
     ],

@@ -51,7 +51,7 @@ def page():
 
 @pytest.fixture
 def samples():
-    return Path(__file__).parents[2] / "sample_data"
+    return Path(__file__).parents[3] / "sample_data"
 
 
 @pytest.fixture
