@@ -97,9 +97,10 @@ def test_an_endless_stream_is_left_off_at_the_limit(monkeypatch):
         ("-", UsageError, "sys.stdin.buffer"),
         (io.StringIO("text"), UsageError, "'rb'"),
         ("nowhere.dcm", ReadError, "nowhere.dcm: does not exist"),
+        ("no\0where.dcm", ReadError, "does not exist"),
         (ROOT / "sample_data", UsageError, "is a folder, which may hold several images (use analyze_all)"),
     ],
-    ids=["None", "int", "array", "list", "empty", "stdin", "text", "missing", "folder"],
+    ids=["None", "int", "array", "list", "empty", "stdin", "text", "missing", "null", "folder"],
 )
 def test_what_is_no_image_is_said_with_what_to_give(source, error, words):
     with pytest.raises(error, match=re.escape(words)):

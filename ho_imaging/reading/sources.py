@@ -169,7 +169,7 @@ def container(source: PlainSource) -> str | None:
         try:
             with path.open("rb") as stream:
                 head = stream.read(_HEAD_BYTES)
-        except OSError:  # reading says what is wrong
+        except (OSError, ValueError):  # reading says what is wrong
             return None
     else:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ho_imaging.results.schema import StudyResult
-from ho_imaging.results.summary import html_table, summary_line
+from ho_imaging.results.summary import html_table
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -62,7 +62,7 @@ class StudyAnalysis:
     datasets: dict[str, Dataset] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return summary_line(self.result, "StudyAnalysis")
+        return repr(self.result).replace("StudyResult", "StudyAnalysis", 1)
 
     def _repr_html_(self) -> str:
         return html_table(self.result)

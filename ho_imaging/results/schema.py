@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.reading.compression import Codec, KnownFrom
 from ho_imaging.results.frames import TableName, to_dataframe
-from ho_imaging.results.summary import html_table, summary_line
+from ho_imaging.results.summary import html_table, summary_parts
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, Structure, View
 
 if TYPE_CHECKING:
@@ -388,11 +388,11 @@ class StudyResult(_Part):
         """
         return to_dataframe(self, table)
 
-    def __repr__(self) -> str:
-        return summary_line(self)
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return summary_parts(self)
 
     def __str__(self) -> str:
-        return summary_line(self)
+        return repr(self)
 
     def _repr_html_(self) -> str:
         return html_table(self)

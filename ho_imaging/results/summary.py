@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ho_imaging.results.schema import SideResult, StudyResult
 
-__all__ = ["html_table", "summary_line"]
+__all__ = ["html_table", "summary_parts"]
 
 _LONGEST_REASON = 120
 _LONGEST_UID = 64
 
 
-def summary_line(result: StudyResult, name: str = "StudyResult") -> str:
-    """Return study, status, the grade of each side and the number of findings in one line."""
-    parts = [f"study_uid={_uid(result)!r}", f"status={str(result.status)!r}"]
+def summary_parts(result: StudyResult) -> list[tuple[str | None, Any]]:
+    """Return study, status, the grade of each side and the number of findings, with their names."""
+    parts: list[tuple[str | None, Any]] = [("study_uid", _uid(result)), ("status", str(result.status))]
     if result.reason is not None:
-        parts.append(f"reason={_reason(result)!r}")
+        parts.append(("reason", _reason(result)))
     if result.severity is not None:
-        sides = ", ".join(f"{side.side} {_grade(side)}" for side in result.severity.sides)
-        parts.append(f"sides={sides!r}")
-    return f"{name}({', '.join(parts)}, findings={len(result.findings)})"
+        parts.append(("sides", ", ".join(f"{side.side} {_grade(side)}" for side in result.severity.sides)))
+    return [*parts, ("findings", len(result.findings))]
 
 
 def html_table(result: StudyResult) -> str:

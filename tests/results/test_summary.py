@@ -58,6 +58,7 @@ def test_a_result_shows_itself_in_a_line_and_without_the_patient(analysis):
     said = f"study_uid='{uid}', status='done', sides='right I, left 0', findings=1)"
     assert repr(result) == str(result) == f"StudyResult({said}"
     assert repr(analysis) == f"StudyAnalysis({said}"
+    assert [name for name, _ in result.__rich_repr__()] == ["study_uid", "status", "sides", "findings"]
     assert repr(film) == f"FilmAnalysis(sop_instance_uid='{result.images[0].sop_instance_uid}', findings=1)"
     shown = [repr(result), repr(analysis), repr(film), result._repr_html_(), analysis._repr_html_()]
     shown += [
