@@ -9,10 +9,12 @@ from ho_imaging.errors import TooLargeError, UsageError
 from ho_imaging.findings.outline import filled
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
+from ho_imaging.results.schema import EvidenceResult, FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
 
-__all__ = ["image_of", "mask", "outlines_of"]
+__all__ = ["gap_xy", "image_of", "mask", "rings_xy"]
+
+Ring = tuple[tuple[float, float], ...]
 
 
 def mask(study: StudyResult | StudyAnalysis, sop_uid: str | None = None) -> NDArray[np.uint16]:
@@ -47,7 +49,8 @@ def mask(study: StudyResult | StudyAnalysis, sop_uid: str | None = None) -> NDAr
     labels = np.zeros((rows, columns), dtype=np.uint16)
     for finding in result.findings:
         if finding.sop_instance_uid == image.sop_instance_uid:
-            labels[filled(outlines_of(finding), (rows, columns))] = _number(finding)
+            rings = [[(y, x) for x, y in ring] for ring in rings_xy(finding)]
+            labels[filled(rings, (rows, columns))] = _number(finding)
     return labels
 
 
@@ -71,9 +74,14 @@ def image_of(result: StudyResult, sop_uid: str | None) -> ImageResult:
     return found[0]
 
 
-def outlines_of(finding: FindingResult) -> tuple[tuple[tuple[float, float], ...], ...]:
-    """Return a finding's outlines, points (row, column) in source pixels."""
-    return finding.contours_px
+def rings_xy(finding: FindingResult) -> tuple[Ring, ...]:
+    """Return a finding's outlines, points (x, y) = (column, row) in source pixels."""
+    return tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px)
+
+
+def gap_xy(evidence: EvidenceResult) -> Ring:
+    """Return the two ends of the gap that a grade rests on, points likewise; nothing without one."""
+    return tuple((column, row) for row, column in evidence.gap_ends_px or ())
 
 
 def _number(finding: FindingResult) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
-from ho_imaging.outputs.label_mask import image_of, outlines_of
+from ho_imaging.outputs.label_mask import gap_xy, image_of, rings_xy
 from ho_imaging.reading import Radiograph, read_radiograph
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import RESEARCH_USE, ImageResult, StudyResult
@@ -71,16 +71,16 @@ def plot(
     for finding in result.findings:
         if finding.sop_instance_uid != about.sop_instance_uid:
             continue
-        for ring in outlines_of(finding):
-            ax.plot([c for _, c in (*ring, ring[0])], [r for r, _ in (*ring, ring[0])], color=_ORANGE, linewidth=1.2)
-        top = min((point for ring in outlines_of(finding) for point in ring), default=None)
+        for ring in rings_xy(finding):
+            ax.plot(*zip(*ring, ring[0], strict=True), color=_ORANGE, linewidth=1.2)
+        top = min((point for ring in rings_xy(finding) for point in ring), key=lambda point: point[1], default=None)
         if top is not None:
             size = "" if finding.long_axis_mm is None else f" {finding.long_axis_mm:.0f} mm"
-            ax.annotate(f"{finding.id}{size}", (top[1], top[0]), color=_ORANGE, fontsize="small", va="bottom")
+            ax.annotate(f"{finding.id}{size}", top, color=_ORANGE, fontsize="small", va="bottom")
     for side in () if result.severity is None else result.severity.sides:
-        ends = side.evidence.gap_ends_px
-        if ends is not None and side.evidence.sop_instance_uid == about.sop_instance_uid:
-            ax.plot([c for _, c in ends], [r for r, _ in ends], color=_BLUE, marker="o", markersize=3)
+        ends = gap_xy(side.evidence)
+        if ends and side.evidence.sop_instance_uid == about.sop_instance_uid:
+            ax.plot(*zip(*ends, strict=True), color=_BLUE, marker="o", markersize=3)
     ax.set_title(_title(result), fontsize="medium")
     ax.set_xlabel(RESEARCH_USE, fontsize="xx-small", wrap=True)
     return ax
