@@ -16,6 +16,7 @@ from ho_imaging.results.schema import RESEARCH_USE, ImageResult, StudyResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patheffects import AbstractPathEffect
 
 __all__ = ["plot"]
 
@@ -76,7 +77,8 @@ def plot(
         top = min((point for ring in rings_xy(finding) for point in ring), key=lambda point: point[1], default=None)
         if top is not None:
             size = "" if finding.long_axis_mm is None else f" {finding.long_axis_mm:.0f} mm"
-            ax.annotate(f"{finding.id}{size}", top, color=_ORANGE, fontsize="small", va="bottom")
+            label = ax.annotate(f"{finding.id}{size}", top, color=_ORANGE, fontsize="small", va="bottom")
+            label.set_path_effects(_outlined())
     for side in () if result.severity is None else result.severity.sides:
         ends = gap_xy(side.evidence)
         if ends and side.evidence.sop_instance_uid == about.sop_instance_uid:
@@ -110,6 +112,13 @@ def _radiograph(
             "the image is not the one that was analysed", path=found.path, remedy=f"give image {about.sop_instance_uid}"
         )
     return found
+
+
+def _outlined() -> list[AbstractPathEffect]:
+    """Return what draws a dark edge around a label, which lies on bright bone as often as not."""
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415  (as below)
+
+    return [withStroke(linewidth=2.0, foreground="black")]
 
 
 def _new_axes() -> Axes:

@@ -4,10 +4,12 @@ from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.discover import Discovery, Rejected, StudyRef, discover
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Sourced, Spacing
 from ho_imaging.reading.read import ImageRef, read_radiograph
+from ho_imaging.reading.sources import ImageSource
 
 __all__ = [
     "Discovery",
     "ImageRef",
+    "ImageSource",
     "QualityFlag",
     "Radiograph",
     "Rejected",

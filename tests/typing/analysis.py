@@ -10,6 +10,7 @@ import pydicom
 
 import ho_imaging
 from ho_imaging import Analyzer, BatchResults, Radiograph, StudyAnalysis, StudyContext, StudyResult
+from ho_imaging.reading import ImageSource
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
 analyzer = Analyzer(region="hip", view=View.AP, laterality="R", spacing_mm=(0.15, 0.15))
@@ -28,6 +29,13 @@ with Path("film.dcm").open("rb") as stream, gzip.open("film.dcm.gz", "rb") as pa
     assert_type(analyzer.analyze(stream), StudyResult)
     assert_type(ho_imaging.analyze(packed), StudyResult)
 assert_type(ho_imaging.analyze("film.dcm", region=Region.HIP, laterality=Side.LEFT, model="hip"), StudyResult)
+
+
+def grade(source: ImageSource) -> str | None:
+    """Wrap a call, as users do."""
+    result = analyzer.analyze(source)
+    return None if result.severity is None else result.severity.study.grade
+
 
 # Several have a list of them.
 assert_type(analyzer.analyze_all("folder"), list[StudyResult])
