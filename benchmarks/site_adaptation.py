@@ -29,7 +29,8 @@ from ho_imaging.findings.outline import filled, outlines
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.readings.decisions import MIMICS, Decision, ReviewStore
 from ho_imaging.readings.grounds import grounds_of
-from ho_imaging.results.folder import batch_results, default_store
+from ho_imaging.results.folder import OutputFolder, batch_results
+from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.export import export_reviews
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
@@ -92,7 +93,7 @@ class TruthfulReader:
         self._decide("open", value={"blinded": False})
         numbers, covered = self.truth.nodules, set()
         for finding in self.result.findings:
-            mask = filled(finding.contours_px, numbers.shape)
+            mask = filled([rows_columns(ring) for ring in finding.contours_xy_px], numbers.shape)
             here = np.unique(numbers[mask])
             touched = [int(n) for n in here if n and (mask & (numbers == n)).sum() >= 0.1 * (numbers == n).sum()]
             target = np.isin(numbers, touched)
@@ -104,14 +105,14 @@ class TruthfulReader:
             if dice >= GOOD_OUTLINE_DICE:
                 self._decide("accept", finding.id)
             else:
-                self._decide("reshape", finding.id, value={"outline": outline_of(target)})
+                self._decide("reshape", finding.id, value={"outline_xy_px": outline_of(target)})
         added = 0
         for number, nodule in enumerate(self.truth.about_nodules, start=1):
             mask = numbers == number
             if number in covered or nodule["contrast_to_noise"] < VISIBLE_CONTRAST or mask.sum() < 12:
                 continue
             added += 1
-            self._decide("add", f"R{added}", value={"outline": outline_of(mask)})
+            self._decide("add", f"R{added}", value={"outline_xy_px": outline_of(mask)})
         true = {side["side"]: side["brooker"] for side in self.truth.sides}
         for side in self.result.severity.sides if self.result.severity is not None else ():
             grade = true.get(str(side.side))
@@ -226,7 +227,7 @@ def main() -> None:
     batch = work / "batch"
     # The films alone: the masks of the truth are pictures, too.
     run_batch(sorted(site.glob("*/film.dcm")), batch, options=BatchOptions(workers=0))
-    store, read = ReviewStore(default_store(batch)), 0
+    store, read = ReviewStore(OutputFolder(batch).reviews), 0
     for _, result in batch_results(batch):
         if result.status == "done":
             TruthfulReader(store, result, read_truth(Path(result.images[0].path or "").parent)).read()

@@ -1,9 +1,15 @@
 """Films a second: this program, a plain loop over the same network, and what the machine could do at best.
 
     python benchmarks/throughput.py [--films 200] [--workers N]
+    python benchmarks/throughput.py --against REV [--films 200] [--rounds 2] [--workers N]
 
 Makes its own films (2,000 x 2,500 pixels, 12 bits, four transfer syntaxes) and runs all three over them, one after the
 other, so that ratios mean something on a machine whose speed drifts. Prints JSON.
+
+``--against`` takes an older revision out of the git repository, lays it beside this one and runs both in turn over the
+same films, mixed and of one kind: films a second, peak memory of the largest process and seconds to the first result of
+a fresh process, with the ratios as a Markdown table. Both run in the same environment: what an extra changes shows when
+it is run with it and without.
 """
 
 from __future__ import annotations
@@ -11,18 +17,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pydicom
 import torch
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from ho_imaging.network.model_store import load_model
 from ho_imaging.preparing import prepare
@@ -59,7 +67,7 @@ def make_films(folder: Path, count: int) -> None:
         for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
             setattr(base, keyword, f"2.25.{number + 1}{len(keyword)}")
         base.file_meta.MediaStorageSOPInstanceUID = base.SOPInstanceUID
-        base.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        base.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         base.PixelData = pixels.tobytes()
         base["PixelData"].VR = "OW"
         syntax = SYNTAXES[number % len(SYNTAXES)]
@@ -70,14 +78,126 @@ def make_films(folder: Path, count: int) -> None:
             base["PixelData"].is_undefined_length = False
 
 
-def program(folder: Path, out: Path, workers: int | None) -> tuple[float, float]:
-    """Give the seconds a batch takes, and the peak memory of its largest process in GiB."""
+def as_jpeg(source: Path, target: Path) -> None:
+    """Write a film as 8-bit baseline JPEG."""
+    film = pydicom.dcmread(source)
+    pixels = (film.pixel_array >> 4).astype(np.uint8)
+    _, coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    film.BitsAllocated = film.BitsStored = 8
+    film.HighBit = 7
+    for keyword in ("WindowCenter", "WindowWidth"):
+        if keyword in film:
+            setattr(film, keyword, float(film[keyword].value) / 16.0)
+    film.LossyImageCompression = "01"
+    film.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    film.PixelData = encapsulate([coded.tobytes()])
+    film["PixelData"].VR = "OB"
+    film["PixelData"].is_undefined_length = True
+    film.save_as(target, enforce_file_format=True)
+
+
+class Run(NamedTuple):
+    """Seconds that a batch took, and the peak memory of its largest process in GiB."""
+
+    seconds: float
+    peak_gib: float
+
+
+HERE = Path(__file__).resolve().parents[1]
+
+
+def program(folder: Path, out: Path, workers: int | None, *, tree: Path = HERE) -> Run:
+    """Analyse a folder with the program that lies in a tree."""
     command = [sys.executable, "-m", "ho_imaging", "-q", "analyze", str(folder), "--out", str(out)]
     command += [] if workers is None else ["--workers", str(workers)]
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path) != HERE]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), *others])}
     started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tree, env=environment)
+    # The usage of this process and of those that it waited for, and of no other run.
+    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Run(seconds, usage.ru_maxrss / 2**20)
+
+
+def tree_of(revision: str, folder: Path) -> Path:
+    """Lay the files of a revision into a folder."""
+    folder.mkdir()
+    archive = subprocess.run(["git", "archive", revision], cwd=HERE, check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
+    return folder
+
+
+def kinds_of(films: list[Path], folder: Path) -> dict[str, list[Path]]:
+    """Return the films of all kinds together, and of each kind that is measured alone."""
+    by_syntax: dict[str, list[Path]] = {}
+    for film in films:
+        syntax = pydicom.dcmread(film, stop_before_pixels=True).file_meta.TransferSyntaxUID
+        by_syntax.setdefault(syntax, []).append(film)
+    plain = by_syntax[ExplicitVRLittleEndian]
+    folder.mkdir()
+    jpegs = [folder / film.name for film in plain]
+    for film, jpeg in zip(plain, jpegs, strict=True):
+        as_jpeg(film, jpeg)
+    return {"mixed": films, "uncompressed": plain, "JPEG 2000": by_syntax[JPEG2000Lossless], "JPEG": jpegs}
+
+
+def compare(films: list[Path], revision: str, scratch: Path, *, rounds: int, workers: int | None) -> dict[str, object]:
+    """Run this program and an older one in turn; the median of the rounds counts."""
+    trees = {"this": HERE, revision: tree_of(revision, scratch / "tree")}
+    report: dict[str, object] = {}
+    lines = [
+        f"| | films a second, {revision} | now | ratio | peak of a process, GiB | now | ratio |",
+        "|---|" + "---|" * 6,
+    ]
+    kinds = kinds_of(films, scratch / "jpeg")
+    for kind, chosen in kinds.items():
+        folder = scratch / f"of {kind}"
+        folder.mkdir()
+        for film in chosen:
+            (folder / film.name).hardlink_to(film)
+        runs = _in_turn(folder, trees, scratch / "out", rounds=rounds, workers=workers)
+        seconds = {name: statistics.median(run.seconds for run in found) for name, found in runs.items()}
+        peaks = {name: statistics.median(run.peak_gib for run in found) for name, found in runs.items()}
+        report[kind] = {
+            "films": len(chosen),
+            "seconds": seconds,
+            "peak_gib": peaks,
+            "times_the_films_a_second": seconds[revision] / seconds["this"],
+            "share_of_peak": peaks["this"] / peaks[revision],
+        }
+        old, new = (len(chosen) / seconds[name] for name in (revision, "this"))
+        lines.append(
+            f"| {kind} | {old:.2f} | {new:.2f} | {new / old:.2f} | {peaks[revision]:.2f} | {peaks['this']:.2f} | "
+            f"{peaks['this'] / peaks[revision]:.2f} |"
+        )
+    single = scratch / "single"
+    single.mkdir()
+    (single / "film.dcm").hardlink_to(films[0])
+    first = {
+        name: min(run.seconds for run in found)
+        for name, found in _in_turn(single, trees, scratch / "out", rounds=rounds + 1, workers=0).items()
+    }
+    report["first_result_s"] = first
+    share = first["this"] / first[revision]
+    lines.append(f"| first result, s | {first[revision]:.2f} | {first['this']:.2f} | {share:.2f} | | | |")
+    sys.stderr.write("\n".join(lines) + "\n")
+    return report
+
+
+def _in_turn(
+    folder: Path, trees: dict[str, Path], out: Path, *, rounds: int, workers: int | None
+) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {name: [] for name in trees}
+    for number in range(rounds):
+        # Each begins every other round: what comes first may find a colder disk.
+        for name in sorted(trees, reverse=bool(number % 2)):
+            with tempfile.TemporaryDirectory(dir=out.parent) as results:
+                runs[name].append(program(folder, Path(results) / "out", workers, tree=trees[name]))
+    return runs
 
 
 def plain_loop(films: list[Path]) -> float:
@@ -88,7 +208,9 @@ def plain_loop(films: list[Path]) -> float:
     for path in films:
         dataset = pydicom.dcmread(path)
         values = pydicom.pixels.apply_voi_lut(dataset.pixel_array.astype(np.float32), dataset)
-        size = tuple(round(n * PIXEL_MM / 0.6 / stride) * stride for n in (COLUMNS, ROWS))
+        size = tuple(
+            round(n * PIXEL_MM / model.description.preparation.pixel_mm / stride) * stride for n in (COLUMNS, ROWS)
+        )
         small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
         low, high = np.percentile(small, [1, 99])
         pixels = np.clip((small - low) / (high - low), 0, 1).astype(np.float32)
@@ -100,7 +222,7 @@ def plain_loop(films: list[Path]) -> float:
 
 
 def limit(films: list[Path]) -> dict[str, float]:
-    """Give the least seconds possible: network operations at the machine's matrix rate, and bare decoding.
+    """Return the least seconds possible: network operations at the machine's matrix rate, and bare decoding.
 
     Decoding by this program's choice of decoders, and by the one that pydicom makes.
     """
@@ -146,12 +268,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--films", type=int, default=200)
     parser.add_argument("--workers", type=int)
+    parser.add_argument(
+        "--against", metavar="REV", help="a revision of the git repository to run in turn with this one"
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="how often each runs, with --against")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "films"
         folder.mkdir()
         make_films(folder, options.films)
         films = sorted(folder.iterdir())
+        if options.against:
+            found = compare(films, options.against, Path(name), rounds=options.rounds, workers=options.workers)
+            sys.stdout.write(json.dumps(found, indent=2) + "\n")
+            return
         ours, peak = program(folder, Path(name) / "out", options.workers)
         stages = json.loads((Path(name) / "out" / "run.json").read_text())["stage_seconds"]
         cores = len(os.sched_getaffinity(0))

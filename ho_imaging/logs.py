@@ -39,10 +39,11 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 @dataclass(frozen=True)
 class LogSettings:
-    """Settings of the log on standard error: the lowest level, and JSON lines or plain text."""
+    """How records are written to standard error: from which level on, as JSON lines, or as text with their time."""
 
     level: int = logging.INFO
     as_json: bool = False
+    times: bool = False
 
 
 _current: list[LogSettings] = []
@@ -58,7 +59,7 @@ def set_up(settings: LogSettings) -> None:
 
     """
     logging.basicConfig(level=settings.level, stream=sys.stderr, force=True)
-    logging.getLogger().handlers[0].setFormatter(_JsonLines() if settings.as_json else _Plain())
+    logging.getLogger().handlers[0].setFormatter(_JsonLines() if settings.as_json else _Plain(times=settings.times))
     logging.captureWarnings(True)
     for name, level in LIBRARIES.items():
         logging.getLogger(name).setLevel(logging.NOTSET if settings.level <= logging.DEBUG else level)
@@ -99,8 +100,16 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == _OURS
+
+
+def _time(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+
+
 def _message(record: logging.LogRecord) -> str:
-    if record.name.partition(".")[0] == _OURS:
+    if _is_ours(record):
         return record.getMessage()
     where = f"{Path(record.pathname).name}:{record.lineno}"
     what = "message"
@@ -124,11 +133,21 @@ def _trace(exc_info: _ExcInfo) -> str:
     return "\ncaused by\n".join(lines)
 
 
+_FIELDS = ("sender", "study", "film")
+"""What a record may say of itself beside its message; all of them titles, addresses and UIDs."""
+
+
 class _Plain(logging.Formatter):
-    """Formatter of a record as level and message."""
+    """A record as its level and message, after its time where that is wanted."""
+
+    def __init__(self, *, times: bool = False) -> None:
+        super().__init__()
+        self._times = times
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{record.levelname} {_message(record)}"
+        if self._times:
+            line = f"{_time(record)} {line}"
         return f"{line}\n{_trace(record.exc_info)}" if record.exc_info else line
 
 
@@ -137,11 +156,12 @@ class _JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "time": _time(record),
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record),
         }
+        line |= {name: value for name in _FIELDS if (value := getattr(record, name, None)) and _is_ours(record)}
         if record.exc_info:
             line["trace"] = _trace(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

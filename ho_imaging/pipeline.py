@@ -25,7 +25,7 @@ from ho_imaging.gate.rules import RULES
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
-from ho_imaging.reading import QualityFlag, Radiograph, Rejected, StudyRef, discover, read_radiograph
+from ho_imaging.reading import Radiograph, Rejected, StudyRef, discover, read_radiograph
 from ho_imaging.reading.archive import unpacked
 from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
@@ -485,23 +485,14 @@ class Analyzer:
 
     def _read(self, source: str | PathLike[str] | bytes | Dataset | ImageRef) -> Radiograph:
         """Read a film; one whose window hides part of it is looked at with all its values, and says so."""
-
-        def read(*, whole_range: bool) -> Radiograph:
-            return read_radiograph(
-                source,
-                region=self._region,
-                view=self._view,
-                laterality=self._laterality,
-                spacing_mm=self._spacing_mm,
-                whole_range=whole_range,
-            )
-
-        radiograph = read(whole_range=False)
-        if not any(flag.code == WINDOW_CLIPS for flag in radiograph.quality):
-            return radiograph
-        whole = read(whole_range=True)
-        said = [flag for flag in radiograph.quality if flag not in whole.quality]
-        return replace(whole, quality=(*whole.quality, *said, _WHOLE_RANGE_USED))
+        return read_radiograph(
+            source,
+            region=self._region,
+            view=self._view,
+            laterality=self._laterality,
+            spacing_mm=self._spacing_mm,
+            never_clipped=True,
+        )
 
     def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
         """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
@@ -792,10 +783,6 @@ def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
             return context_from_words(stated.value, source=stated.source)
     return None
 
-
-_WHOLE_RANGE_USED = QualityFlag(
-    "whole_range_used", "The film was analysed with all its values, not as the stated window shows it."
-)
 
 _GREYS_IN_DOUBT = {
     WINDOW_CLIPS: "have its window corrected",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from ho_imaging.errors import UsageError
+from ho_imaging.extras import missing_extra
 
 __all__ = ["new_axes", "to_png"]
 
@@ -37,9 +37,7 @@ def new_axes(size_in: tuple[float, float], dpi: int) -> tuple[Any, Any]:
         mpl.use("Agg")
         from matplotlib import pyplot  # noqa: PLC0415
     except ImportError as error:
-        raise UsageError(
-            "plots need the package matplotlib", remedy='install it with: pip install "ho-imaging[evaluate]"'
-        ) from error
+        raise missing_extra(error, "evaluate", "a plot") from error
     return pyplot.subplots(figsize=size_in, dpi=dpi, layout="constrained")
 
 

@@ -19,8 +19,10 @@ from typing import Any
 from ho_imaging.batch.pool import MOST_DEATHS_ALONE, Died, given_up
 from ho_imaging.batch.work import Job, Outcome, WorkFunction
 from ho_imaging.errors import HOImagingError, ModelError, UsageError
+from ho_imaging.extras import missing_extra
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.pipeline import LOADING
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import OutputFolder
 from ho_imaging.stopwatch import observed
 
 __all__ = ["Cluster", "check_address"]
@@ -39,7 +41,7 @@ class Cluster:
         try:
             from distributed import Client  # noqa: PLC0415  (an extra)
         except ImportError as error:
-            raise UsageError("needs Dask", remedy="pip install ho-imaging[dask]") from error
+            raise missing_extra(error, "dask", "--dask") from error
         try:
             self._client = _untyped(Client)(address, timeout="20s")
         except (OSError, TimeoutError, ValueError) as error:
@@ -153,7 +155,7 @@ def _model_files(name: str) -> dict[str, bytes]:
 
 def _mark(job: Job) -> Path:
     """Return the file that tells how often a study was begun: the scheduler does not."""
-    return Path(job.out_dir) / "studies" / folder_name(job.study.study_uid) / ".trying"
+    return OutputFolder(Path(job.out_dir)).study(job.study.study_uid).mark
 
 
 def _times_begun(job: Job, trial: str) -> int:
@@ -206,9 +208,7 @@ def _model_here(name: str, shipped: Mapping[str, bytes]) -> str:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file, data in shipped.items():
         if not (folder / file).exists():
-            part = folder / f"{file}.{os.getpid()}.part"
-            part.write_bytes(data)
-            part.replace(folder / file)
+            write_bytes(folder / file, data)
     return str(folder)
 
 

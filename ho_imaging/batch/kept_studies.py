@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ho_imaging._version import __version__
-from ho_imaging.batch.ledger import Ledger, ledger_files
+from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.outputs.report.material import ComparisonMaterial
-from ho_imaging.progression.schema import ProgressionResult
-from ho_imaging.results.folder import folder_name
+from ho_imaging.progression.schema import COMPARISON_VERSION, ProgressionResult
+from ho_imaging.results.folder import OutputFolder, StudyFolder, folder_name, read_result
 from ho_imaging.results.schema import ModelResult, SiteResult, SoftwareResult, StudyResult
+from ho_imaging.results.versions import not_read, read_kept
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ __all__ = ["KeptStudy", "kept_studies", "read_comparison", "reviews_of"]
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 256 << 20
-_RESULT = "result.json"
-_COMPARISON = "comparison.json"
+_COMPARE_AGAIN = "run ho-imaging compare again and give its comparison.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +51,26 @@ def kept_studies(place: Path) -> Iterator[KeptStudy] | None:
     ``None`` for anything else, such as a folder of films. A result that cannot be read is given with its problem; a
     study that a batch gave up without a result is given with its reason from the ledger.
     """
-    if (place / "studies").is_dir() and (ledger_files(place) or any(place.glob(f"studies/*/{_RESULT}"))):
-        return _of_batch(place)
-    if (place / _RESULT).is_file():
-        return iter([_kept(place / _RESULT, _batch_of(place))])
+    if OutputFolder(place).holds_results():
+        return _of_batch(OutputFolder(place))
+    if StudyFolder(place).result.is_file():
+        return iter([_kept(StudyFolder(place).result, _batch_of(place))])
     if place.is_file() and place.suffix == ".json":
         return iter([_kept(place, _batch_of(place.parent))])
     return None
 
 
 def _batch_of(folder: Path) -> Path | None:
-    parent = folder.absolute().parent
-    return parent.parent if parent.name == "studies" else None
+    batch = StudyFolder(folder).batch
+    return None if batch is None else batch.path
 
 
-def _of_batch(place: Path) -> Iterator[KeptStudy]:
+def _of_batch(batch: OutputFolder) -> Iterator[KeptStudy]:
     seen: set[str] = set()
-    for path in sorted(place.glob(f"studies/*/{_RESULT}")):
-        seen.add(path.parent.name)
-        yield _kept(path, place)
-    for path in ledger_files(place):
+    for study in batch.study_folders():
+        seen.add(study.path.name)
+        yield _kept(study.result, batch.path)
+    for path in batch.ledgers():
         ledger = Ledger(path)
         try:
             rows = [(str(row["study_uid"]), str(row["state"]), row["reason"]) for row in ledger.rows()]
@@ -79,7 +79,7 @@ def _of_batch(place: Path) -> Iterator[KeptStudy]:
         for uid, state, reason in rows:
             if state in {"refused", "failed"} and folder_name(uid) not in seen:
                 seen.add(folder_name(uid))
-                yield KeptStudy(uid, place / "studies" / folder_name(uid), _given_up(uid, state, reason), place)
+                yield KeptStudy(uid, batch.study(uid).path, _given_up(uid, state, reason), batch.path)
 
 
 def _given_up(uid: str, state: str, reason: str | None) -> StudyResult:
@@ -95,24 +95,10 @@ def _given_up(uid: str, state: str, reason: str | None) -> StudyResult:
 
 def _kept(path: Path, batch: Path | None) -> KeptStudy:
     try:
-        result = StudyResult.from_json(_read(path))
-    except ValidationError as error:
-        problem = f"{path}: is no result of this program ({error.error_count()} faults)"
-        return KeptStudy(path.parent.name, path.parent, None, batch, problem)
+        result = read_result(path)
     except ReadError as error:
         return KeptStudy(path.parent.name, path.parent, None, batch, str(error))
     return KeptStudy(result.study_uid, path.parent, result, batch)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ReadError(f"is larger than {_MOST_BYTES >> 20} MiB", path=path, remedy="check what it is")
-        return path.read_bytes()
-    except OSError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
 
 
 def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMaterial | None:
@@ -126,17 +112,16 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
         If it is of another study, or of another analysis of this one.
 
     """
-    path = given if given is not None else study.folder / _COMPARISON
+    path = given if given is not None else StudyFolder(study.folder).comparison
     if given is not None and given.is_dir():
-        path = given / _COMPARISON
+        path = StudyFolder(given).comparison
     if given is None and not path.is_file():
         return None
+    text = read_kept(path, _MOST_BYTES, remedy=_COMPARE_AGAIN)
     try:
-        result = ProgressionResult.from_json(_read(path))
+        result = ProgressionResult.from_json(text)
     except ValidationError as error:
-        raise ReadError(
-            "is no comparison", path=path, remedy="give the comparison.json of ho-imaging compare"
-        ) from error
+        raise not_read(error, text, "a comparison", COMPARISON_VERSION, path=path, remedy=_COMPARE_AGAIN) from error
     if not result.intervals or result.intervals[-1].later_study_uid != study.study_uid:
         raise UsageError(
             f"is a comparison that does not end with study {study.study_uid}",
@@ -153,7 +138,7 @@ def read_comparison(study: KeptStudy, given: Path | None = None) -> ComparisonMa
 
 
 def _same_nodules(comparison: ProgressionResult, result: StudyResult) -> bool:
-    """Whether the ids of a comparison's last study can be those of a result; before 1.1 it named no weights."""
+    """Return True if the ids of a comparison's last study can be those of a result."""
     models = comparison.model, result.model
     if models[0] is not None and models[1] is not None and _used(models[0]) != _used(models[1]):
         return False
@@ -169,11 +154,11 @@ def _used(model: ModelResult) -> tuple[str, SiteResult | None]:
 
 def reviews_of(study: KeptStudy) -> Sequence[ReviewedStudy]:
     """Give what readers made of a study of a batch, a reader each; what cannot be read is left out and logged."""
-    if study.batch is None or study.result is None or not (study.batch / "reviews").is_dir():
+    if study.batch is None or study.result is None or not OutputFolder(study.batch).reviews.is_dir():
         return ()
     from ho_imaging.readings.decisions import ReviewStore, review_state  # noqa: PLC0415  (only where there are reviews)
 
-    store = ReviewStore(study.batch / "reviews")
+    store = ReviewStore(OutputFolder(study.batch).reviews)
     try:
         readers = store.readers(study.study_uid)
         return [review_state(study.result, store.read(study.study_uid, reader)) for reader in readers]

@@ -17,10 +17,11 @@ from typing import IO, Any, NamedTuple
 
 from ho_imaging.batch.work import Outcome
 from ho_imaging.errors import UsageError, WriteError
+from ho_imaging.files.output_names import LOCK_SUFFIX
 from ho_imaging.files.path_text import path_text
 from ho_imaging.reading import Rejected
 
-__all__ = ["Ledger", "StudyState", "hold_folder", "ledger_files"]
+__all__ = ["Ledger", "StudyState", "hold_folder"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS studies (
@@ -37,6 +38,12 @@ CREATE TABLE IF NOT EXISTS studies (
     run INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS files (study_uid TEXT PRIMARY KEY, paths BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS outputs (
+    study_uid TEXT NOT NULL,
+    output TEXT NOT NULL,
+    problem TEXT,
+    PRIMARY KEY (study_uid, output)
+);
 CREATE TABLE IF NOT EXISTS rejected (path TEXT PRIMARY KEY, status TEXT NOT NULL, reason TEXT NOT NULL, run INTEGER);
 CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, about TEXT NOT NULL);
 """
@@ -79,7 +86,7 @@ def hold_folder(out_dir: Path, name: str) -> Iterator[None]:
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        stream: IO[str] = (out_dir / f"{name}.lock").open("a+", encoding="ascii")
+        stream: IO[str] = (out_dir / f"{name}{LOCK_SUFFIX}").open("a+", encoding="ascii")
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
@@ -104,11 +111,6 @@ def hold_folder(out_dir: Path, name: str) -> Iterator[None]:
                 f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
             ) from error
         yield
-
-
-def ledger_files(out_dir: Path) -> list[Path]:
-    """Give the ledgers of a folder: one, or one a shard."""
-    return sorted(out_dir.glob("ledger*.sqlite"))
 
 
 class Ledger:
@@ -231,6 +233,23 @@ class Ledger:
                     outcome.study_uid,
                 ),
             )
+            # Those of an earlier result went with it.
+            db.execute("DELETE FROM outputs WHERE study_uid = ?", (outcome.study_uid,))
+            db.executemany(
+                "INSERT INTO outputs VALUES (?, ?, NULL)", [(outcome.study_uid, output) for output in outcome.outputs]
+            )
+
+    def note_output(self, study_uid: str, output: str, problem: str | None = None) -> None:
+        """Note that an output of a study was written, or why not; of all studies together under an empty UID."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", (study_uid, output, problem))
+
+    def outputs(self) -> dict[str, set[str]]:
+        """Return the outputs that were written, by study; those of all studies together under an empty UID."""
+        found: dict[str, set[str]] = {}
+        for uid, output in self._db.execute("SELECT study_uid, output FROM outputs WHERE problem IS NULL"):
+            found.setdefault(uid, set()).add(output)
+        return found
 
     def files(self) -> Iterator[tuple[str, list[str]]]:
         """Give each study that stands and its files, as the last run that found it saw them."""

@@ -279,7 +279,7 @@ def _serve(connection: Connection, threads: int, function: WorkFunction, logs: L
         except (EOFError, OSError):
             return
         if job is None:
-            return
+            os._exit(0)  # nothing is left to do, and taking down what a model loaded takes seconds
         try:
             with observed(note):
                 outcome = function(job)

@@ -1,4 +1,4 @@
-"""Tables of a batch: ``studies``, ``findings`` and ``inputs`` as Parquet and CSV, ``run.json``, ``index.html``."""
+"""Tables of a batch, its worklist and the summary of its last run, from its ledgers."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ho_imaging.batch.ledger import Ledger, ledger_files
+from ho_imaging.batch.add_outputs import write_batch_outputs
+from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import UsageError
 from ho_imaging.files.atomic import write_text
-from ho_imaging.outputs.rows import FINDING_COLUMNS, INPUT_COLUMNS, STUDY_COLUMNS
-from ho_imaging.outputs.tables import write_table
+from ho_imaging.files.output_names import FINDINGS_TABLE, INPUTS_TABLE, SIDES_TABLE, STUDIES_TABLE
+from ho_imaging.outputs.batch_tables import write_tables as write_rows
 from ho_imaging.outputs.worklist import write_page
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import OutputFolder, folder_name
 
 __all__ = ["summarise", "write_tables"]
 
 
 def write_tables(out_dir: Path) -> dict[str, Any]:
     """Write the tables of everything the folder's ledgers hold, each file whole or not at all; gives the summary."""
+    folder = OutputFolder(out_dir)
     studies: list[dict[str, Any]] = []
     findings: list[dict[str, Any]] = []
+    sides: list[dict[str, Any]] = []
     inputs: list[dict[str, Any]] = []
     seconds = 0.0
     stages: Counter[str] = Counter()
@@ -30,7 +33,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     rejected: dict[str, tuple[str, str]] = {}
     left_out: set[str] = set()
     rows: dict[str, dict[str, Any]] = {}
-    for path in ledger_files(out_dir):
+    for path in folder.ledgers():
         ledger = Ledger(path)
         try:
             bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
@@ -48,7 +51,8 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
             ledger.close()
     for row in rows.values():
         studies.append(_study(row))
-        findings += row.get("findings", [])
+        findings += row.get(FINDINGS_TABLE, [])
+        sides += row.get(SIDES_TABLE, [])
         inputs += row["inputs"]
         seconds += row["seconds"] or 0.0
         stages.update(row.get("stages", {}))
@@ -57,15 +61,14 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
         for name, (status, reason) in rejected.items()
     ]
     inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
-    write_table(out_dir / "studies", studies, STUDY_COLUMNS)
-    write_table(out_dir / "findings", findings, FINDING_COLUMNS)
-    write_table(out_dir / "inputs", inputs, INPUT_COLUMNS)
+    tables = {STUDIES_TABLE: studies, FINDINGS_TABLE: findings, SIDES_TABLE: sides, INPUTS_TABLE: inputs}
+    write_rows(folder.path, tables)
     summary = _summary(studies, inputs, about, seconds) | {
         "left_out": len(left_out - rows.keys()),
         # What is left of the work is looking for changed files, making tables' rows and loading the model.
         "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
     }
-    write_text(out_dir / "run.json", json.dumps(summary, indent=2) + "\n")
+    write_text(folder.run, json.dumps(summary, indent=2) + "\n")
     write_page(out_dir, studies)
     return summary
 
@@ -79,9 +82,16 @@ def summarise(out_dir: Path) -> dict[str, Any]:
         If the folder holds no batch.
 
     """
-    if not ledger_files(out_dir):
+    if not OutputFolder(out_dir).ledgers():
         raise UsageError("holds no batch", path=out_dir, remedy="give the --out of an earlier ho-imaging analyze")
-    return write_tables(out_dir)
+    summary = write_tables(out_dir)
+    for path in OutputFolder(out_dir).ledgers():
+        ledger = Ledger(path)
+        try:
+            write_batch_outputs(ledger, OutputFolder(out_dir))
+        finally:
+            ledger.close()
+    return summary
 
 
 def _study(row: Mapping[str, Any]) -> dict[str, Any]:

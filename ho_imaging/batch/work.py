@@ -5,30 +5,47 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ho_imaging.errors import HOImagingError
+from ho_imaging.files.output_names import STUDIES_TABLE
 from ho_imaging.network.site import Site
-from ho_imaging.outputs.rows import finding_rows, input_rows, study_row
-from ho_imaging.outputs.study_folder import clear_objects, write_objects, write_study, write_thumbnail
+from ho_imaging.outputs.registry import Per, choose
+from ho_imaging.outputs.rows import result_rows
+from ho_imaging.outputs.study_folder import write_study
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.folder import OutputFolder
+from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.stopwatch import stage, timed
 from ho_imaging.vocabulary import Status
 
-__all__ = ["Job", "Outcome", "Settings", "WorkFunction", "fingerprint", "prepare_worker", "work"]
+__all__ = [
+    "CHANGES_NO_RESULT",
+    "CHANGES_RESULTS",
+    "Afterwards",
+    "Job",
+    "Outcome",
+    "Settings",
+    "WorkFunction",
+    "fingerprint",
+    "outputs_of_studies",
+    "prepare_worker",
+    "work",
+]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How every study of a batch is analysed; another value of any field makes other results.
+    """How every study of a batch is analysed, and what is written of it.
 
-    ``site`` is what its file holds, not where it lies: the same file elsewhere changes nothing.
+    ``site`` is what its file holds, not where it lies: the same file elsewhere changes nothing. ``outputs``: those of
+    `ho_imaging.outputs.names` beyond what every batch writes, each as NAME or NAME:OPTION:OPTION=VALUE.
     """
 
     model: str = "default"
@@ -38,11 +55,12 @@ class Settings:
     laterality: str | None = None
     spacing_mm: tuple[float, float] | None = None
     site: Site | None = None
-    masks: bool = False
-    overlays: bool = False
-    dicom: bool = False
-    dicom_probability: bool = False
-    dicom_anatomy: bool = False
+    outputs: tuple[str, ...] = ()
+
+
+CHANGES_RESULTS = ("region", "view", "laterality", "spacing_mm", "site")
+CHANGES_NO_RESULT = ("model", "device", "outputs")
+"""Every field of `Settings` is in one of these. The model counts by what it holds, not by its name or place."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,8 @@ class Outcome:
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
     gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
-    how long it took.
+    how long it took. ``outputs``: those of the study that its folder holds now. ``problems``: sentences on outputs that
+    could not be written.
     """
 
     study_uid: str
@@ -72,9 +91,14 @@ class Outcome:
     again: bool = False
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    outputs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 WorkFunction = Callable[[Job], Outcome]
+
+Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[str]]
+"""What is done with a study that was analysed and written to a folder; returns sentences on what went wrong."""
 
 
 def prepare_worker(threads: int) -> None:
@@ -100,11 +124,15 @@ def _analyzer(settings: Settings) -> Analyzer:
     )
 
 
-def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | None, model_sha256: str) -> str:
-    """Describe everything a study's result depends on: its files' names, sizes and times, the options, the model."""
+def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | None, model_digest: str) -> str:
+    """Return a digest of all that a study's result depends on: its files' names, sizes and times, options, model.
+
+    A setting that changes no result, such as one more output, is no part of it: it must not cause a new analysis.
+    """
     import hashlib  # noqa: PLC0415
 
-    parts = [repr(settings), repr(context), model_sha256]
+    parts = [f"{name}={getattr(settings, name)!r}" for name in CHANGES_RESULTS]
+    parts += [repr(context), model_digest]
     for image in study.images:
         try:
             state = Path(image.path).stat()
@@ -114,41 +142,32 @@ def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | Non
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def work(job: Job) -> Outcome:
-    """Analyse a study and write its results."""
+def work(job: Job, *, afterwards: Afterwards | None = None) -> Outcome:
+    """Analyse a study and write its results; do ``afterwards`` what a study that is done is further to get."""
     started = time.monotonic()
     with timed() as stages:
-        outcome = _work(job)
+        outcome = _work(job, afterwards)
     seconds = time.monotonic() - started
     rows = {**outcome.rows, "stages": {name: round(value, 4) for name, value in stages.items()}} if outcome.rows else {}
     return replace(outcome, rows=rows, seconds=seconds)
 
 
-def _work(job: Job) -> Outcome:
+def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
     uid = job.study.study_uid
     before = _states(job.study)
     analyzer = _analyzer(job.settings)
     analysis = analyzer.analyze_study(job.study, context=job.context)
     if _states(job.study) != before:
         return Outcome(uid, "changed", "a file changed while it was read")
-    folder = Path(job.out_dir) / "studies" / folder_name(uid)
-    settings = job.settings
+    folder = OutputFolder(Path(job.out_dir)).study(uid).path
+    outputs = outputs_of_studies(job.settings)
     try:
         with stage("write"):
-            if settings.dicom or settings.dicom_probability or settings.dicom_anatomy:
-                problems: list[str] = []
-                write_objects(
-                    analysis,
-                    folder,
-                    probability=settings.dicom_probability,
-                    anatomy=settings.dicom_anatomy,
-                    problems=problems,
-                )
-                analysis = analysis.with_warnings(problems)
-            else:
-                clear_objects(folder)
-            write_study(analysis, folder, masks=settings.masks, overlays=settings.overlays)
-            write_thumbnail(analysis, folder)
+            written = write_study(analysis, folder, outputs)
+        problems = list(written.result.warnings[len(analysis.result.warnings) :])
+        analysis = written
+        if afterwards is not None and Status(analysis.result.status) is Status.DONE:
+            problems += afterwards(job, analyzer, analysis, folder)
     except HOImagingError as error:
         return Outcome(uid, "stopped", str(error))
     result = analysis.result
@@ -158,12 +177,23 @@ def _work(job: Job) -> Outcome:
         status=status.value,
         reason=result.reason,
         again=status is Status.FAILED and any(state is None for state in before),
-        rows={
-            "study": study_row(result, folder.name),
-            "findings": finding_rows(result),
-            "inputs": input_rows(result),
-        },
+        rows=kept_rows(result, folder.name),
+        outputs=outputs,
+        problems=tuple(problems),
     )
+
+
+def kept_rows(result: StudyResult, folder: str) -> dict[str, Any]:
+    """Return what the ledger keeps of a result for the tables."""
+    rows = result_rows(result, folder)
+    (study,) = rows.pop(STUDIES_TABLE)
+    return {"study": study, **rows}
+
+
+def outputs_of_studies(settings: Settings) -> tuple[str, ...]:
+    """Return the outputs asked for that are of one study each, in one spelling."""
+    chosen = (choose(text) for text in settings.outputs)
+    return tuple(dict.fromkeys(one.text for one in chosen if one.output.per is Per.STUDY and not one.output.always))
 
 
 def _states(study: StudyRef) -> list[tuple[int, int] | None]:

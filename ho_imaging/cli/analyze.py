@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_analysis_arguments, site_of
+from ho_imaging.cli.answers import study_line
+from ho_imaging.cli.common import (
+    add_analysis_arguments,
+    add_json_argument,
+    add_out_argument,
+    site_of,
+    wants_json,
+)
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
 from ho_imaging.files.path_text import path_text
 from ho_imaging.logs import say
+from ho_imaging.outputs.registry import names
 from ho_imaging.vocabulary import Laterality, spell_side
 
 if TYPE_CHECKING:
@@ -22,21 +29,33 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 
+_SHORT = {
+    "masks": "--outputs masks: probability of ectopic bone as 8-bit PNG",
+    "overlays": "--outputs overlays: pictures with outlines, measures and grade",
+    "dicom": "--outputs dicom: segmentation, report, presentation state, secondary capture",
+    "dicom:probability": "--outputs dicom:probability: and the probability as a fractional segmentation",
+    "dicom:anatomy": "--outputs dicom:anatomy: and bones and implants",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="DICOM, PNG, JPEG or TIFF files, or folders of them")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results; goes on there")
-    parser.add_argument("--masks", action="store_true", help="write the probability of ectopic bone as 8-bit PNG")
-    parser.add_argument("--overlays", action="store_true", help="write pictures with outlines, measures and grade")
+    add_out_argument(parser, "ho_results", "folder for the results; run the same command again to resume")
+    add_json_argument(parser)
     parser.add_argument(
-        "--dicom",
-        action="store_true",
-        help="write DICOM objects: segmentation, report, presentation state, secondary capture",
+        "--outputs",
+        action="extend",
+        type=_listed,
+        default=[],
+        metavar="NAMES",
+        help="write these, too, separated by commas, with options as in dicom:probability (see docs/outputs.md): "
+        + ", ".join(names()),
     )
-    parser.add_argument(
-        "--dicom-probability", action="store_true", help="the same, and the probability as a fractional segmentation"
-    )
-    parser.add_argument("--dicom-anatomy", action="store_true", help="the same, and bones and implants")
+    for name, text in _SHORT.items():
+        parser.add_argument(
+            f"--{name.replace(':', '-')}", dest="outputs", action="append_const", const=name, help=f"short for {text}"
+        )
     parser.add_argument(
         "--context",
         type=Path,
@@ -54,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spacing", type=float, nargs=2, metavar=("ROW_MM", "COLUMN_MM"), help="the pixel spacing, likewise"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes, 0 for none (default: one a core)")
+    parser.add_argument("--again", action="store_true", help="analyse every study again, whether it changed or not")
     parser.add_argument("--retry-failed", action="store_true", help="try failed studies again")
     parser.add_argument("--since", metavar="DATE", help="only studies with a file changed since (YYYY-MM-DD[THH:MM])")
     parser.add_argument("--limit", type=int, metavar="N", help="analyse at most N studies now")
@@ -62,7 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Analyse, write results, print one JSON line a study, then one for each file that is no film of a study."""
+    """Analyse, write results, print a line a study, then one for each file that is no film of a study."""
+    as_json = wants_json(options)
+    if not options.quiet:
+        say(f"Looking for radiographs in {', '.join(options.paths)}. Results go to {options.out}.")
     from ho_imaging.batch import BatchOptions, Settings, run_batch  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.batch.context_table import read_context_table  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
@@ -76,11 +99,7 @@ def run(options: argparse.Namespace) -> int:
         laterality=options.laterality,
         spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
         site=site_of(options),
-        masks=options.masks,
-        overlays=options.overlays,
-        dicom=options.dicom,
-        dicom_probability=options.dicom_probability,
-        dicom_anatomy=options.dicom_anatomy,
+        outputs=_chosen(options.outputs),
     )
     # Checks words and numbers before the first film.
     Analyzer(
@@ -93,6 +112,7 @@ def run(options: argparse.Namespace) -> int:
     batch = BatchOptions(
         workers=options.workers,
         retry_failed=options.retry_failed,
+        again=options.again,
         since=_seconds(options.since),
         limit=options.limit,
         shard=_shard(options.shard),
@@ -101,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     progress_line = ProgressLine(quiet=options.quiet)
 
     def on_study(outcome: Outcome, folder: Path, progress: Progress) -> None:
-        _tell(outcome, folder)
+        progress_line.write(_line(outcome, folder) if as_json else study_line(outcome, folder))
         progress_line.show(progress)
 
     try:
@@ -118,17 +138,23 @@ def run(options: argparse.Namespace) -> int:
         progress_line.end()
     for item in counts.rejected:
         line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
-        sys.stdout.write(json.dumps(line) + "\n")
+        progress_line.write(json.dumps(line) if as_json else f"{item.path}: {item.status.value}: {item.reason}")
     if not options.quiet:
         before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
         note = f" ({before} from earlier runs)" if before > 0 else ""
         note += f", {counts.left} left for later" if counts.left else ""
         say(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}")
+        if not as_json:
+            from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415  (heavy imports wait)
+
+            say(f"Open {OutputFolder(options.out).worklist} in a browser: the worklist of these studies.")
     return 0 if counts.all_done else 1
 
 
-def _tell(outcome: Outcome, folder: Path) -> None:
-    """Write one line of data on a study."""
+def _line(outcome: Outcome, folder: Path) -> str:
+    """Return one line of data on a study."""
+    from ho_imaging.results.folder import StudyFolder  # noqa: PLC0415  (heavy imports wait)
+
     study = outcome.rows.get("study", {})
     line = {
         "study_uid": outcome.study_uid,
@@ -139,10 +165,24 @@ def _tell(outcome: Outcome, folder: Path) -> None:
         "category": study.get("category"),
         "findings": study.get("findings", 0),
         "films_not_done": study.get("films_not_done", 0),
-        "result": path_text(folder / "result.json"),
+        "result": path_text(StudyFolder(folder).result),
     }
-    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    return json.dumps(line, ensure_ascii=False)
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _chosen(outputs: list[str]) -> tuple[str, ...]:
+    """Return the outputs asked for, each once: an output with options in place of the same without."""
+    from ho_imaging.outputs.registry import choose  # noqa: PLC0415  (heavy imports wait)
+
+    options: dict[str, set[str]] = {}
+    for text in outputs:
+        name, *parts = choose(text).text.split(":")
+        options.setdefault(name, set()).update(parts)
+    return tuple(choose(":".join([name, *sorted(parts)])).text for name, parts in options.items())
 
 
 def _seconds(text: str | None) -> float | None:

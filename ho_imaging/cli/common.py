@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,36 @@ from ho_imaging.vocabulary import Region, View, spell
 if TYPE_CHECKING:
     from ho_imaging.network.site import Site
 
-__all__ = ["add_analysis_arguments", "add_site_argument", "check_out", "is_page", "site_of"]
+__all__ = [
+    "add_analysis_arguments",
+    "add_json_argument",
+    "add_out_argument",
+    "add_site_argument",
+    "check_out",
+    "is_page",
+    "site_of",
+    "wants_json",
+]
+
+
+def add_out_argument(parser: argparse.ArgumentParser, default: str, text: str) -> None:
+    """Add ``--out`` with the folder that is taken, and said, when it is not given."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"{text} (default: {default})")
+    parser.set_defaults(default_out=Path(default))
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json`` and ``--no-json``, for commands that answer people and programs."""
+    parser.add_argument(
+        "--json",
+        action=argparse.BooleanOptionalAction,
+        help="answer in JSON, or in sentences (default: sentences on a terminal, JSON elsewhere)",
+    )
+
+
+def wants_json(options: argparse.Namespace) -> bool:
+    """Return True if the answer is to be JSON: it was asked for, or standard output is no terminal."""
+    return bool(options.json) if options.json is not None else not sys.stdout.isatty()
 
 
 def add_site_argument(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.answers import comparison_text
+from ho_imaging.cli.common import add_json_argument, add_site_argument, site_of, wants_json
 
 __all__ = ["add_arguments", "run"]
 
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "studies", nargs="+", metavar="STUDY", help="films or folders of one study each, earliest first"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for comparison.json and pictures")
+    add_json_argument(parser)
     parser.add_argument(
         "--days", type=int, nargs="+", metavar="N", help="days between each study and the next, in place of dates"
     )
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare; print the result as JSON. Exit status 1 if nothing could be told."""
+    """Compare; print the verdict in sentences, or the result as JSON. Exit status 1 if nothing could be told."""
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415  (heavy imports wait until a command needs them)
     from ho_imaging.progression.studies import analyze_study, compare_studies  # noqa: PLC0415
 
@@ -37,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
     studies = [analyze_study(analyzer, study) for study in options.studies]
     comparison = compare_studies(studies, days=options.days, allow_other_patient=options.allow_other_patient)
     # Before any picture: a full disk must not take the result with it.
-    sys.stdout.write(comparison.result.to_json(indent=None))
+    result = comparison.result
+    sys.stdout.write(result.to_json(indent=None) if wants_json(options) else comparison_text(result))
     sys.stdout.flush()
     if options.out is not None:
         from ho_imaging.outputs.comparison_picture import write_comparison  # noqa: PLC0415

@@ -7,7 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
+from ho_imaging.files.atomic import write_text
+from ho_imaging.files.output_names import FIGURES, FILMS_LINES, MODEL_STAMP, PAIRS, PAIRS_LINES, TABLES_PAGE
 
 __all__ = ["add_arguments", "run"]
 
@@ -17,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
     add_site_argument(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of studies with truth")
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder for figures, curves and a page; goes on there"
-    )
+    add_out_argument(parser, "ho_evaluation", "folder for figures, curves and a page; resumes there")
     parser.add_argument(
         "--pairs", action="store_true", help="the folder holds pairs of visits: score the comparison instead"
     )
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     mark = {"name": identity.name, "version": identity.version, "sha256": identity.sha256, "data": data}
     if identity.site is not None:
         mark["site"] = identity.site.sha256
-    stamp = options.out / "model.json"
+    stamp = options.out / MODEL_STAMP
     # Stamps used to hold the path as it was given.
     same = (mark, mark | {"data": str(options.data)})
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) not in same:
@@ -53,24 +53,24 @@ def run(options: argparse.Namespace) -> int:
     def begin() -> None:
         """Stamp the folder, once there is something to score: else it would be kept from the right data."""
         options.out.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+        write_text(stamp, json.dumps(mark, indent=2) + "\n")
 
     if options.pairs:
         from ho_imaging.evaluation.evaluate_pairs import evaluate_pairs, pair_figures  # noqa: PLC0415
 
         if any(options.data.glob("*/pair.json")):
             begin()
-        pairs = evaluate_pairs(analyzer, options.data, limit=options.limit, kept=options.out / "pairs.jsonl")
+        pairs = evaluate_pairs(analyzer, options.data, limit=options.limit, kept=options.out / PAIRS_LINES)
         text = json.dumps({"model": f"{identity.name} {identity.version}", **pair_figures(pairs)}, indent=2) + "\n"
-        (options.out / "pairs.json").write_text(text, encoding="utf-8")
+        write_text(options.out / PAIRS, text)
         sys.stdout.write(text)
         return 0
     begin()
-    records = evaluate_studies(analyzer, options.data, options.out / "films.jsonl", limit=options.limit)
+    records = evaluate_studies(analyzer, options.data, options.out / FILMS_LINES, limit=options.limit)
     found = {"model": f"{identity.name} {identity.version}", **figures(records)}
     text = json.dumps(found, indent=2) + "\n"
-    (options.out / "figures.json").write_text(text, encoding="utf-8")
-    (options.out / "tables.md").write_text(markdown_tables(found), encoding="utf-8")
+    write_text(options.out / FIGURES, text)
+    write_text(options.out / TABLES_PAGE, markdown_tables(found))
     write_page(options.out, f"{identity.name} {identity.version}", found, records)
     sys.stdout.write(text)
     return 1 if any(record.status == "failed" for record in records) else 0

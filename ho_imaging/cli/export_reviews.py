@@ -7,13 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+from ho_imaging.cli.common import add_out_argument
+
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the --out of an earlier ho-imaging analyze")
-    parser.add_argument("--out", required=True, type=Path, metavar="SITE", help="folder to export to")
+    add_out_argument(parser, "ho_site", "folder to export to")
     parser.add_argument("--store", type=Path, metavar="DIR", help="folder of decisions (default: DIR/reviews)")
     parser.add_argument(
         "--reader", action="append", dest="readers", metavar="NAME", help="only this reader's; may be repeated"

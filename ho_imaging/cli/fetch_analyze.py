@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_site_argument, site_of
+from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.logs import say
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--accept-incomplete", action="store_true", help="grade a study although a part of it did not come, and say so"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="at most N studies")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    add_out_argument(parser, "ho_results", "folder for the results")
     parser.add_argument("--send", action="store_true", help="put the DICOM objects into the archive")
     parser.add_argument("--overlays", action="store_true", help="write pictures")
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
@@ -62,18 +62,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fetch, analyse and write studies; one JSON line each."""
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.results.folder import check_schema  # noqa: PLC0415
 
     query = dict(_pair(text) for text in options.query)
     if not query and not options.study:
         raise UsageError("neither --study nor --query is given", remedy="say which studies")
     if options.limit is not None and options.limit < 0:
         raise UsageError(f"--limit {options.limit} is negative", remedy="give 0 or more")
-    try:
-        archive = _archive(options)
-        found = archive.find(query) if query else []
-        studies = [*options.study, *found][: options.limit]
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
+    check_schema(options.out)
+    archive = _archive(options)
+    found = archive.find(query) if query else []
+    studies = [*options.study, *found][: options.limit]
     if query and not found and not options.quiet:
         sys.stderr.write("no study matches the query\n")
     analyzer = Analyzer(options.model, site=site_of(options))
@@ -85,8 +84,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Namespace) -> bool:
     """Fetch and analyse a study; what goes wrong with it is said in its line and costs no other."""
-    from ho_imaging.outputs.study_folder import write_objects, write_study  # noqa: PLC0415
-    from ho_imaging.results.folder import folder_name  # noqa: PLC0415
+    import pydicom  # noqa: PLC0415  (heavy imports wait)
+
+    from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
+    from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415
 
     line: dict[str, object] = {"study_uid": uid}
     try:
@@ -95,11 +96,8 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             line |= {"status": "refused", "reason": "holds no radiographs"}
         else:
             analysis = analyzer.analyze_films(films, study_uid=uid, accept_incomplete=options.accept_incomplete)
-            folder = options.out / "studies" / folder_name(uid)
-            problems: list[str] = []
-            objects = write_objects(analysis, folder, probability=False, anatomy=False, problems=problems)
-            analysis = analysis.with_warnings(problems)
-            write_study(analysis, folder, masks=False, overlays=options.overlays)
+            folder = OutputFolder(options.out).study(uid)
+            analysis = write_study(analysis, folder.path, ("dicom", *(["overlays"] * options.overlays)))
             result = analysis.result
             line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
             if result.severity is not None:
@@ -107,9 +105,9 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             line["films_not_done"] = sum(image.status != "done" for image in result.images)
             if not films.completeness.complete:
                 line["incomplete"] = list(films.completeness.reasons)
-            line["result"] = str(folder / "result.json")
+            line["result"] = str(folder.result)
             if options.send and str(result.status) == "done":
-                answers = archive.put(objects)
+                answers = archive.put([pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))])
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
                 line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
     except HOImagingError as error:
@@ -145,6 +143,8 @@ def _as_option() -> Iterator[None]:
         yield
     except UsageError as error:
         entry, _, problem = error.problem.removeprefix("tls.").partition(": ")
+        if not problem:  # of no entry: a package is missing
+            raise
         raise UsageError(f"{_option(entry)}: {problem}", path=error.path, remedy=error.remedy) from error
 
 

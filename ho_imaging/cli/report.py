@@ -78,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
         all_well &= line["problem"] is None
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         sys.stdout.flush()
-    if studies is not None and options.out is None and (options.source / "index.html").is_file():
+    from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415
+
+    if studies is not None and options.out is None and OutputFolder(options.source).worklist.is_file():
         from ho_imaging.batch import summarise  # noqa: PLC0415
 
         summarise(options.source)  # the worklist gets its links
@@ -89,6 +91,7 @@ def _of_kept(options: argparse.Namespace, studies: list[KeptStudy]) -> Iterator[
     from ho_imaging.batch.kept_studies import reviews_of  # noqa: PLC0415
     from ho_imaging.outputs.report import material_of_result  # noqa: PLC0415
     from ho_imaging.outputs.report.material import find_films  # noqa: PLC0415
+    from ho_imaging.results.folder import StudyFolder  # noqa: PLC0415
 
     if len(studies) != 1 and (options.previous or options.comparison or is_page(options.out)):
         raise UsageError(
@@ -110,7 +113,7 @@ def _of_kept(options: argparse.Namespace, studies: list[KeptStudy]) -> Iterator[
                 patient=options.patient,
                 reviews=() if options.without_readers else reviews_of(study),
             )
-            page = study.folder / "report.html" if options.out is None else _page(options.out, study.study_uid)
+            page = StudyFolder(study.folder).report if options.out is None else _page(options.out, study.study_uid)
             yield _write(options, material, page)
         except HOImagingError as error:
             if len(studies) == 1:

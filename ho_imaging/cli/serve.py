@@ -8,7 +8,7 @@ import signal
 import threading
 from pathlib import Path
 
-from ho_imaging.errors import UsageError
+from ho_imaging.extras import require
 
 __all__ = ["add_arguments", "run"]
 
@@ -27,21 +27,22 @@ def run(options: argparse.Namespace) -> int:
 
     config = load_serve_config(options.config)
     ended = threading.Event()
-    try:
-        import pynetdicom  # noqa: F401, PLC0415  (said here, before anything is received)
+    require(("pynetdicom", "dicomweb_client"), "pacs", "the service")  # said here, before anything is received
+    from ho_imaging.pacs.service import Service, check_config  # noqa: PLC0415  (heavy, and an extra)
 
-        from ho_imaging.pacs.service import Service, check_config  # noqa: PLC0415  (heavy, and an extra)
+    if options.check:
+        check_config(config)
+        logger.info("%s: the configuration is good", options.config)
+        return 0
+    service = Service(config)
 
-        if options.check:
-            check_config(config)
-            logger.info("%s: the configuration is good", options.config)
-            return 0
-        service = Service(config)
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: ended.set())
-        service.start()
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", remedy="pip install 'ho-imaging[pacs]'") from error
+    def end(*_: object) -> None:
+        ended.set()
+        service.interrupt()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, end)
+    service.start()
     try:
         while not ended.wait(0.5):
             service.check()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from ho_imaging.cli.common import add_out_argument
 from ho_imaging.vocabulary import spell
 
 __all__ = ["add_arguments", "run"]
@@ -13,7 +13,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the studies")
+    add_out_argument(parser, "ho_simulated", "folder for the studies")
     parser.add_argument("--count", type=int, default=8, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="first seed (default: %(default)s)")
     parser.add_argument(

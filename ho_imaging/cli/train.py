@@ -6,15 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from ho_imaging.cli.common import add_out_argument
+
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("config", type=Path, metavar="CONFIG", help="TOML configuration")
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder of the run; goes on if it holds one"
-    )
+    add_out_argument(parser, "ho_training", "folder of the run; resumes if it holds one")
     parser.add_argument("--cases", type=Path, metavar="DIR", help="folder of cases, in place of the configuration's")
     parser.add_argument("--films", type=Path, metavar="DIR", help="folder of reviewed films, likewise")
     parser.add_argument("--init", metavar="MODEL", help="name or folder of a model to begin from (fine-tuning)")

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_analysis_arguments, site_of
+from ho_imaging.cli.common import add_analysis_arguments, add_out_argument, site_of
 from ho_imaging.cli.progress import ProgressLine
 from ho_imaging.errors import UsageError
+from ho_imaging.files.output_names import SITE
 from ho_imaging.files.path_text import path_text
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-SITE_FILE = "site.toml"
 DEFAULT_RATE = 0.1
 
 
@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", required=True, type=Path, metavar="CSV", help="a row a film or side: docs/validate.md"
     )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="folder for figures, tables and a page; resumes there"
-    )
+    add_out_argument(parser, "ho_validation", "folder for figures, tables and a page; resumes there")
     parser.add_argument(
         "--suggest-threshold",
         action="store_true",
@@ -98,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
         from ho_imaging.network.site import site_text  # noqa: PLC0415
 
         site = found.suggest_site(rate)
-        write_text(options.out / SITE_FILE, site_text(site))
-        line["site"] = {"file": path_text(options.out / SITE_FILE), **site.model_dump(mode="json", exclude_none=True)}
+        write_text(options.out / SITE, site_text(site))
+        line["site"] = {"file": path_text(options.out / SITE), **site.model_dump(mode="json", exclude_none=True)}
     sys.stdout.write(json.dumps(line, indent=2, ensure_ascii=False) + "\n")
     return 0 if found.complete else 1

@@ -13,6 +13,8 @@ import numpy as np
 from ho_imaging.evaluation.evaluate import FilmRecord
 from ho_imaging.evaluation.evaluation_tables import GROUP_HEADER, group_rows, headline_rows
 from ho_imaging.evaluation.figures import CLEAR, clear_means, film_froc
+from ho_imaging.files.atomic import write_bytes, write_text
+from ho_imaging.files.output_names import PICTURE_SUFFIX, WORKLIST
 from ho_imaging.plotting import new_axes, to_png
 from ho_imaging.severity.systems.brooker import GRADES
 
@@ -39,9 +41,9 @@ def write_page(out_dir: Path, model: str, figures: dict[str, Any], records: Sequ
     """
     pictures = {"froc": _froc_picture(records), "reliability": _reliability_picture(figures)}
     for name, data in pictures.items():
-        (out_dir / f"{name}.png").write_bytes(data)
-    page = out_dir / "index.html"
-    page.write_text(_html(model, figures, pictures), encoding="utf-8")
+        write_bytes(out_dir / f"{name}{PICTURE_SUFFIX}", data)
+    page = out_dir / WORKLIST
+    write_text(page, _html(model, figures, pictures))
     return page
 
 

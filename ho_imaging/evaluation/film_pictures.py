@@ -54,7 +54,7 @@ def draw_film(path: Path, result: StudyResult, uid: str, boxes: Sequence[Box]) -
     for finding in result.findings:
         if finding.sop_instance_uid != uid:
             continue
-        for contour in finding.contours_px:
+        for contour in finding.contours_xy_px:
             points = [(x * scale, y * scale) for x, y in map(view.xy, contour)]
             draw.line([*points, points[0]], fill=_OUTLINE, width=_LINE_PX, joint="curve")
     for box in boxes:

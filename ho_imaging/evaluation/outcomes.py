@@ -9,16 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ho_imaging.batch.ledger import Ledger
+from ho_imaging.errors import ReadError
 from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import OutputFolder, read_result
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Side, Status
 
@@ -106,9 +105,10 @@ def film_outcomes(films: Sequence[LabelledFilm], batch_dir: Path) -> list[FilmOu
 
 def _ended(batch_dir: Path) -> dict[str, dict[str, Any]]:
     """Return each study's row of the ledger."""
-    if not (batch_dir / "ledger.sqlite").is_file():  # no film could be analysed
+    path = OutputFolder(batch_dir).ledger()
+    if not path.is_file():  # no film could be analysed
         return {}
-    ledger = Ledger(batch_dir / "ledger.sqlite")
+    ledger = Ledger(path)
     try:
         return {row["study_uid"]: row for row in ledger.rows()}
     finally:
@@ -129,8 +129,8 @@ def _outcome(
     inputs = [item for item in row.get("inputs", ()) if item["sop_instance_uid"] == image.sop_instance_uid]
     status = inputs[0]["status"] if inputs else str(row["state"])
     reason = inputs[0]["reason"] if inputs else row["reason"]
-    folder = batch_dir / "studies" / folder_name(image.study_uid)
-    result = _read(folder / "result.json")
+    folder = OutputFolder(batch_dir).study(image.study_uid)
+    result = _read(folder.result)
     about = None if result is None else _image_of(result, image.sop_instance_uid)
     if result is None or about is None or status != Status.DONE:
         if status == Status.DONE:
@@ -153,18 +153,18 @@ def _outcome(
         side_scores={Side(side): p for side, p in about.highest_ho_probability_by_side.items()},
         outlines=tuple(_outlined(finding, film.label.boxes, about) for finding in found),
         grades=tuple(_pairs(film.label, result, image.sop_instance_uid)),
-        folder=folder,
+        folder=folder.path,
     )
 
 
 @lru_cache(maxsize=4)
 def _read(path: Path) -> StudyResult | None:
-    try:
-        return StudyResult.from_json(path.read_bytes())
-    except OSError:
+    if not path.exists():
         return None
-    except ValidationError:
-        logger.warning("%s: is no result of this program", path)
+    try:
+        return read_result(path)
+    except ReadError as error:
+        logger.warning("%s", error)
         return None
 
 
@@ -208,7 +208,7 @@ def _hits(finding: FindingResult, boxes: Sequence[Box], about: ImageResult) -> l
 
     from ho_imaging.readings.outlines import outline_shape  # noqa: PLC0415
 
-    shape = outline_shape(tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px))
+    shape = outline_shape(finding.contours_xy_px)
     hit = []
     for number, box in enumerate(boxes):
         # Pixel centres lie at whole numbers, so the picture begins half a pixel before 0.

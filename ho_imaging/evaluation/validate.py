@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
-from ho_imaging.batch.run import OnStudy
+from ho_imaging.batch.options import OnStudy
 from ho_imaging.errors import ReadError
 from ho_imaging.evaluation.disagreements import disagreements
 from ho_imaging.evaluation.labels import LabelTable, raise_problems, read_labels

@@ -21,18 +21,17 @@ from ho_imaging.evaluation.plots import draw_plots
 from ho_imaging.evaluation.validation_figures import film_confidence
 from ho_imaging.evaluation.validation_schema import ValidationFigures, described_keys
 from ho_imaging.evaluation.validation_tables import tables, to_markdown
-from ho_imaging.files.atomic import write_text
+from ho_imaging.files.atomic import write_bytes, write_text
+from ho_imaging.files.output_names import FIGURES, FILMS_TABLE, PICTURES_FOLDER, TABLES_PAGE, WORKLIST
 from ho_imaging.files.path_text import path_text
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.results.folder import folder_name
-from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.folder import StudyFolder, folder_name, read_result
 
 __all__ = ["write_validation"]
 
 logger = logging.getLogger(__name__)
 
-PICTURES = "disagreements"
 _JPEG_QUALITY = 85
 _LAST = ("not_analysed", "rows", "films")
 """Tables that stand below the pictures: they may be long."""
@@ -73,13 +72,13 @@ def write_validation(
     """
     found = tables(figures, without_row)
     values = {"keys": described_keys(ValidationFigures), **figures.model_dump(mode="json")}
-    write_text(out_dir / "figures.json", json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    write_text(out_dir / "tables.md", to_markdown(found))
-    write_text(out_dir / "films.csv", _films_csv(figures, films, confidence))
+    write_text(out_dir / FIGURES, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_text(out_dir / TABLES_PAGE, to_markdown(found))
+    write_text(out_dir / FILMS_TABLE, _films_csv(figures, films, confidence))
     plots = draw_plots(figures, films)
-    _write_bytes(out_dir, plots)
+    _write_pictures(out_dir, plots)
     cards = _cards(out_dir, differing, figures, confidence)
-    page = out_dir / "index.html"
+    page = out_dir / WORKLIST
     write_text(page, _html(figures, found, list(plots), cards))
     return page
 
@@ -122,7 +121,7 @@ def _films_csv(figures: ValidationFigures, films: Sequence[FilmOutcome], confide
 def _cards(
     out_dir: Path, differing: Sequence[Disagreement], figures: ValidationFigures, confidence: Calibration
 ) -> list[_Card]:
-    folder = out_dir / PICTURES
+    folder = out_dir / PICTURES_FOLDER
     _clear(folder)
     cards = []
     for item in differing:
@@ -158,24 +157,24 @@ def _picture(folder: Path, film: FilmOutcome) -> tuple[str | None, str]:
     if film.folder is None or uid is None:
         return None, "no result"
     try:
-        result = StudyResult.from_json((film.folder / "result.json").read_bytes())
+        result = read_result(StudyFolder(film.folder).result)
         picture = draw_film(film.path, result, uid, film.boxes)
     except (HOImagingError, OSError) as error:
         logger.warning("%s: no picture: %s", path_text(film.path), error)
         return None, "the film cannot be read any more"
     encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
     name = f"{folder_name(uid)}.jpg"
-    _write_bytes(folder, {name: encoded})
-    return f"{PICTURES}/{name}", ""
+    _write_pictures(folder, {name: encoded})
+    return f"{PICTURES_FOLDER}/{name}", ""
 
 
-def _write_bytes(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_pictures(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
-            part = folder / f"{name}.part"
-            part.write_bytes(data)
-            part.replace(folder / name)
+            write_bytes(folder / name, data)
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=folder, remedy="check space and rights"

@@ -70,7 +70,7 @@ def _bone_outlines(prediction: Prediction, structure: Structure, mask: NDArray[n
     if not mask.any():
         return ()
     rows, columns = (_reach(np.asarray(mask.any(axis=axis))) for axis in (1, 0))
-    near = cv2.dilate(mask[rows, columns].astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
+    near = cv2.dilate(mask[rows, columns].view(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0
     alone = np.where(near, prediction.probabilities[structure][rows, columns], np.float32(0.0))
     shift = np.array([rows.start, columns.start], dtype=np.float64)
     return tuple(outline + shift for outline in outlines(alone, prediction.thresholds.get(structure, 0.5)))
@@ -88,19 +88,18 @@ def _mean_scale(prepared: Prepared) -> float:
 
 
 def _without_specks(mask: NDArray[np.bool_], least_px: float) -> NDArray[np.bool_]:
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    keep = statistics[:, cv2.CC_STAT_AREA] >= least_px
-    if keep[1:].all():
-        return mask
+    # Counting alone takes a third of the time of OpenCV's statistics.
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+    keep = np.bincount(labels.ravel(), minlength=count) >= least_px
     keep[0] = False
-    return np.asarray(keep[labels]) if count > 1 else mask
+    return mask if keep[1:].all() else np.asarray(keep[labels])
 
 
 def _joints(
     heads: NDArray[np.bool_], metal: NDArray[np.bool_], prepared: Prepared, working_mm: float
 ) -> tuple[tuple[Joint, ...], SidePlan, NDArray[np.bool_]]:
     """Up to two round parts of plausible size, largest first, the sides they tell apart, and a mask of just these."""
-    _, labels, statistics, centroids = cv2.connectedComponentsWithStats(heads.astype(np.uint8), connectivity=8)
+    _, labels, statistics, centroids = cv2.connectedComponentsWithStats(heads.view(np.uint8), connectivity=8)
     found: list[tuple[float, int]] = []
     for label in range(1, len(statistics)):
         area = float(statistics[label, cv2.CC_STAT_AREA])

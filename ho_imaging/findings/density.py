@@ -16,6 +16,8 @@ _RING_PX = (2, 7)
 """A surround starts and ends so many prepared pixels outside a mask."""
 _APART_PX = 2
 """Cells so near to a nodule are not taken for soft tissue."""
+_FROM_METAL_PX = 3
+"""Cortex nearer to metal is not measured."""
 _LEAST_CELLS = 20
 _CORTEX_PERCENTILE = 90.0
 """Along the femur the brightest tenth is cortex seen edge on."""
@@ -93,7 +95,9 @@ def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.boo
 
 def _femur_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     bone = anatomy.masks[Structure.PELVIS] | anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
-    femur = anatomy.masks[Structure.FEMUR] & ~ndimage.binary_dilation(anatomy.masks[Structure.IMPLANT], iterations=3)
+    implant = anatomy.masks[Structure.IMPLANT].astype(np.uint8)
+    near_metal = cv2.dilate(implant, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=_FROM_METAL_PX)
+    femur = anatomy.masks[Structure.FEMUR] & (near_metal == 0)
     femur &= ~anatomy.masks[Structure.PELVIS]
     return femur, anatomy.masks[Structure.BODY] & valid & ~bone
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from ho_imaging.findings.density import DensityScale
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
-from ho_imaging.findings.outline import enclosed_area, extent, outlines
+from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, outlines
 from ho_imaging.network.calibration import recalibrate
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.preparing.prepared import GridMap
@@ -102,33 +102,60 @@ def highest_probabilities(prediction: Prediction, anatomy: Anatomy) -> dict[Side
 def _highest(prediction: Prediction, anatomy: Anatomy, probability: NDArray[np.float32]) -> float:
     """Return the highest threshold at which a part of a map is outlined: what is, is at every lower one too."""
     peak = float(probability.max(initial=0.0))
-    if peak <= 0.0 or _is_outlined(prediction, anatomy, probability, peak):
+    if peak <= 0.0:
+        return peak
+    kept = _cut_to_outlined(prediction, anatomy, probability, peak)
+    if kept is not None:
         return peak
     low, high = 0.0, peak
     while high - low > _PEAK_STEP:
         middle = 0.5 * (low + high)
-        if _is_outlined(prediction, anatomy, probability, middle):
-            low = middle
+        kept = _cut_to_outlined(prediction, anatomy, probability, middle)
+        if kept is not None:
+            # What is outlined at a higher threshold lies within what is outlined at this one.
+            low, probability = middle, kept
         else:
             high = middle
     return low
 
 
-def _is_outlined(prediction: Prediction, anatomy: Anatomy, probability: NDArray[np.float32], threshold: float) -> bool:
-    """Return True if any part of a map becomes a nodule at an operating threshold."""
+def _cut_to_outlined(
+    prediction: Prediction, anatomy: Anatomy, probability: NDArray[np.float32], threshold: float
+) -> NDArray[np.float32] | None:
+    """Return the part of a map around all that becomes a nodule at a threshold; ``None`` where nothing does.
+
+    All parts are measured in one pass: one with many specks has hundreds of them.
+    """
     level = _outline_level(prediction, threshold)
-    _, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
-    cell_mm = _cell_mm(prediction, anatomy)
-    for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        inside = labels[box] == label
-        if float(probability[box][inside].max()) < threshold:
-            continue
-        mask = np.zeros(labels.shape, dtype=bool)
-        mask[box] = inside
-        alone, _ = _alone(probability, mask, box, level)
-        if _is_large_enough(outlines(alone, level), cell_mm):
-            return True
-    return False
+    box = _bounds(probability >= level)
+    if box is None:
+        return None
+    near = probability[_framed(box)]
+    count, labels = _parts(near, level)
+    large = _are_large_enough(near, labels, count, level, _cell_mm(prediction, anatomy))
+    reached = np.zeros(count, dtype=bool)
+    reached[labels[near >= threshold]] = True
+    inside = _bounds((large & reached)[labels])
+    return None if inside is None else near[_framed(inside)]
+
+
+def _parts(probability: NDArray[np.float32], level: float) -> tuple[int, NDArray[np.int32]]:
+    """Return the number of 8-connected parts that reach a level, the background counted in, and a map of labels."""
+    count, labels = cv2.connectedComponents((probability >= level).view(np.uint8), connectivity=8)
+    return count, np.asarray(labels, dtype=np.int32)
+
+
+def _bounds(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
+    """Return the rows and columns that hold a mask, ``None`` for an empty one."""
+    there = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    return tuple(slice(int(cells[0]), int(cells[-1]) + 1) for cells in there) if there[0].size else None
+
+
+def _are_large_enough(
+    probability: NDArray[np.float32], labels: NDArray[np.int32], count: int, level: float, cell_mm: float
+) -> NDArray[np.bool_]:
+    """Return for each label, the background's included, whether the outline at a level is that of a nodule."""
+    return enclosed_areas(probability, labels, count, level) * cell_mm**2 >= SMALLEST_NODULE_MM2
 
 
 def _outline_level(prediction: Prediction, threshold: float) -> float:
@@ -151,19 +178,17 @@ def _alone(
     return alone, np.array([rows.start, columns.start], dtype=np.float64)
 
 
-def _is_large_enough(prepared_outlines: list[NDArray[np.float64]], cell_mm: float) -> bool:
-    return bool(prepared_outlines) and enclosed_area(prepared_outlines) * cell_mm**2 >= SMALLEST_NODULE_MM2
-
-
 def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: float, seed_to: float) -> list[Finding]:
-    """Measure the parts above ``level`` whose highest probability lies in the range given."""
+    """Measure the parts above ``level`` that are large enough and whose highest probability lies in the range given."""
     probability = prediction.probabilities[Structure.HO]
-    count, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
-    if count <= 1:
+    count, labels = _parts(probability, level)
+    large = _are_large_enough(probability, labels, count, level, _cell_mm(prediction, anatomy))
+    if not large.any():
         return []
-    boxes = ndimage.find_objects(labels)
+    boxes = ndimage.find_objects(np.where(large[labels], labels, 0))
     chosen = []
-    for label, box in enumerate(boxes, start=1):
+    for label in np.flatnonzero(large):
+        box = boxes[label - 1]
         inside = labels[box] == label
         if seed_from <= float(probability[box][inside].max()) < seed_to:
             mask = np.zeros(labels.shape, dtype=bool)
@@ -173,11 +198,7 @@ def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: 
         return []
     surroundings = _surroundings_of(prediction, anatomy)
     wider = _wider(probability, _LESS_SURE * level)
-    found = []
-    for mask, box in chosen:
-        finding = _measure(prediction, anatomy, mask, box, level, surroundings, wider)
-        if finding is not None:
-            found.append(finding)
+    found = [_measure(prediction, anatomy, mask, box, level, surroundings, wider) for mask, box in chosen]
     found.sort(key=lambda f: (-round(f.confidence, 4), f.centroid_px))
     return found
 
@@ -190,14 +211,12 @@ def _measure(
     level: float,
     surroundings: _Surroundings,
     wider: _Wider,
-) -> Finding | None:
+) -> Finding:
     prepared = prediction.prepared
     grid = prepared.grid
     probability = prediction.probabilities[Structure.HO]
     alone, shift = _alone(probability, mask, box, level)
     prepared_outlines = [contour + shift for contour in outlines(alone, level)]
-    if not _is_large_enough(prepared_outlines, _cell_mm(prediction, anatomy)):
-        return None
     surer = outlines(alone, min(_SURER * level, _HIGHEST_LEVEL))
     levels = (
         tuple(contour + shift for contour in surer),
@@ -253,14 +272,21 @@ class _Surroundings:
     density: DensityScale
 
 
-@lru_cache(maxsize=1)
+_measured: WeakKeyDictionary[Anatomy, _Surroundings] = WeakKeyDictionary()
+"""Ends with the anatomy, so that no film is held in memory until the next one comes."""
+
+
 def _surroundings_of(prediction: Prediction, anatomy: Anatomy) -> _Surroundings:
     """Measure what reported and possible nodules of a film have in common, once."""
-    prepared = prediction.prepared
-    return _Surroundings(
-        away={bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()},
-        density=DensityScale(prepared.pixels, anatomy, prepared.valid),
-    )
+    found = _measured.get(anatomy)
+    if found is None:
+        prepared = prediction.prepared
+        found = _Surroundings(
+            away={bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()},
+            density=DensityScale(prepared.pixels, anatomy, prepared.valid),
+        )
+        _measured[anatomy] = found
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,8 +308,8 @@ class _Wider:
 
 
 def _wider(probability: NDArray[np.float32], level: float) -> _Wider:
-    _, labels = cv2.connectedComponents((probability >= level).astype(np.uint8), connectivity=8)
-    return _Wider(level, np.asarray(labels, dtype=np.int32), ndimage.find_objects(labels))
+    _, labels = _parts(probability, level)
+    return _Wider(level, labels, ndimage.find_objects(labels))
 
 
 def _framed(box: tuple[slice, ...]) -> tuple[slice, slice]:

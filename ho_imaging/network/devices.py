@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
-from typing import Literal
-
-import torch
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from ho_imaging.errors import ModelError
 
-__all__ = ["choose_device", "choose_dtype"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["choose_device", "choose_dtype", "may_have_gpu"]
+
+_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+_AMD_DRIVER = Path("/dev/kfd")
+
+
+def may_have_gpu() -> bool:
+    """Return True if torch may find a GPU here; asked without torch, whose import takes a second."""
+    if platform.system() == "Darwin" or _AMD_DRIVER.exists():
+        return True
+    for driver in _DRIVERS:
+        try:
+            ctypes.CDLL(driver)
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def choose_device(name: str = "auto") -> torch.device:
     """Give the torch device for a name; ``"auto"`` is CUDA, then MPS, then the CPU."""
+    import torch  # noqa: PLC0415  (heavy)
+
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -34,6 +55,8 @@ def choose_device(name: str = "auto") -> torch.device:
 
 def choose_dtype(device: torch.device, precision: Literal["auto", "float32", "bfloat16"] = "auto") -> torch.dtype:
     """Give the number format: bfloat16 where the device computes it fast, float32 elsewhere."""
+    import torch  # noqa: PLC0415  (heavy)
+
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else device.type == "cpu" and _cpu_has_bf16()
         return torch.bfloat16 if fast else torch.float32
@@ -44,6 +67,8 @@ def _cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 itself (AVX512-BF16, AMX); emulated, it is slower than float32."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
+    import torch  # noqa: PLC0415  (heavy)
+
     if hasattr(torch.cpu, "get_capabilities"):
         found = torch.cpu.get_capabilities()
         return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

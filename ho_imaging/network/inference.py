@@ -6,14 +6,13 @@ import math
 from itertools import product
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
+from ho_imaging.network.architecture import Network
 from ho_imaging.network.calibration import calibrate
 from ho_imaging.network.model_store import Model, ModelDescription
 from ho_imaging.network.prediction import Prediction
-from ho_imaging.network.unet import UNet
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.vocabulary import Structure
 
@@ -72,11 +71,10 @@ def predict(
 
 
 def predict_logits(
-    net: UNet, pixels: NDArray[np.float32], valid: NDArray[np.bool_], *, max_pixels: int = DEFAULT_MAX_PIXELS
+    net: Network, pixels: NDArray[np.float32], valid: NDArray[np.bool_], *, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[NDArray[np.float32], float]:
     """Give the raw logits of a film: (structures, rows, columns) float32, and the scope logit.
 
-    ``net`` is in evaluation mode; its weights say on which device and in which number format it runs.
     ``pixels`` is (rows, columns) float32 in [0, 1], ``valid`` bool of the same shape.
     """
     if pixels.ndim != 2 or pixels.shape != valid.shape or 0 in pixels.shape:
@@ -106,19 +104,15 @@ def predict_logits(
     return logits / total, scope / max(scope_weight, 1.0)
 
 
-def _run(net: UNet, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
+def _run(net: Network, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
     """One pass over a film or tile, padded with pixels that are not valid to a multiple of the stride."""
     rows, columns = pixels.shape
     stride = net.architecture.stride
     padded = np.zeros((2, math.ceil(rows / stride) * stride, math.ceil(columns / stride) * stride), dtype=np.float32)
     padded[0, :rows, :columns] = np.where(valid, pixels, 0.0)
     padded[1, :rows, :columns] = valid
-    weights = net.head.weight
-    batch = torch.from_numpy(padded)[None].to(device=weights.device, dtype=weights.dtype)
-    with torch.inference_mode():
-        output = net(batch.contiguous(memory_format=torch.channels_last))
-        logits = output.structures[0, :, :rows, :columns].float().cpu().contiguous().numpy()
-        return logits, float(output.scope[0])
+    logits, scope = net.look(padded)
+    return np.ascontiguousarray(logits[:, :rows, :columns]), scope
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -14,30 +14,38 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError
-from safetensors.torch import load, save
 
 from ho_imaging.errors import ModelError
+from ho_imaging.files.atomic import write_bytes, write_text
 from ho_imaging.files.toml import read_toml, to_toml
+from ho_imaging.network.architecture import Architecture, Network
 from ho_imaging.network.calibration import Calibration
-from ho_imaging.network.devices import choose_device, choose_dtype
+from ho_imaging.network.devices import choose_device, choose_dtype, may_have_gpu
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.network.site import Site
-from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
 from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.vocabulary import Structure
 
+if TYPE_CHECKING:
+    import torch
+
+    from ho_imaging.network.unet import UNet
+
 __all__ = [
     "MODELS_VARIABLE",
+    "RUNTIMES",
+    "RUNTIME_VARIABLE",
     "Model",
     "ModelDescription",
     "PreparationContract",
+    "check_model",
     "find_model",
     "load_model",
     "load_weights",
@@ -49,6 +57,12 @@ logger = logging.getLogger(__name__)
 
 MODELS_VARIABLE = "HO_IMAGING_MODELS"
 """Environment variable naming a folder of models that is searched first."""
+
+RUNTIME_VARIABLE = "HO_IMAGING_RUNTIME"
+"""Environment variable naming what runs the network on the processor: one of `RUNTIMES`."""
+
+RUNTIMES = ("auto", "torch", "openvino")
+"""``auto`` is OpenVINO where it is installed, else torch."""
 
 WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.toml"
@@ -115,10 +129,8 @@ class Model:
     ``site``: a hospital's own operating threshold and confidence, in place of those of the description.
     """
 
-    net: UNet
+    net: Network
     description: ModelDescription
-    device: torch.device
-    dtype: torch.dtype
     site: Site | None = None
 
     @property
@@ -138,7 +150,9 @@ def load_model(name_or_path: str | Path = "default", *, device: str = "auto", pr
     device
         ``"auto"`` (CUDA, then Apple's MPS, then the CPU) or a torch device such as ``"cuda:1"``.
     precision
-        ``"auto"`` takes bfloat16 where the device computes it fast, float32 elsewhere.
+        ``"auto"`` takes bfloat16 where the device computes it fast, float32 elsewhere, and OpenVINO for the processor
+        where that is installed; the environment variable ``HO_IMAGING_RUNTIME`` says otherwise. A stated precision
+        gives a `UNet` in torch.
 
     Raises
     ------
@@ -148,8 +162,42 @@ def load_model(name_or_path: str | Path = "default", *, device: str = "auto", pr
     """
     folder = find_model(name_or_path)
     description = read_description(folder)
-    weights = _checked_weights(folder / WEIGHTS_FILE, description.sha256)
-    return _build(folder, description, weights, device=device, precision=precision)
+    raw = _checked_bytes(folder / WEIGHTS_FILE, description.sha256)
+    net: Network | None = None
+    if precision == "auto" and _wants_openvino(device):
+        net = _in_openvino(description, raw)
+    if net is None:
+        net = _in_torch(folder, description, _tensors(folder / WEIGHTS_FILE, raw), device=device, precision=precision)
+    return Model(net=net, description=description)
+
+
+def check_model(name_or_path: str | Path, *, device: str | None = None) -> ModelDescription:
+    """Check that a model can be loaded, without loading it, and return its description.
+
+    Parameters
+    ----------
+    name_or_path
+        As for `load_model`.
+    device
+        Where it will run on this machine; ``None`` where another machine does the work.
+
+    Returns
+    -------
+    ModelDescription
+        What its ``model.toml`` states.
+
+    Raises
+    ------
+    ModelError
+        No such model, a damaged file, or a device that is not there.
+
+    """
+    if device not in {None, "auto", "cpu"}:
+        choose_device(str(device))
+    folder = find_model(name_or_path)
+    description = read_description(folder)
+    _checked_bytes(folder / WEIGHTS_FILE, description.sha256)
+    return description
 
 
 def load_weights(name_or_path: str | Path) -> tuple[ModelDescription, dict[str, torch.Tensor]]:
@@ -163,7 +211,8 @@ def load_weights(name_or_path: str | Path) -> tuple[ModelDescription, dict[str, 
     """
     folder = find_model(name_or_path)
     description = read_description(folder)
-    return description, _checked_weights(folder / WEIGHTS_FILE, description.sha256)
+    raw = _checked_bytes(folder / WEIGHTS_FILE, description.sha256)
+    return description, _tensors(folder / WEIGHTS_FILE, raw)
 
 
 def find_model(name_or_path: str | Path = "default") -> Path:
@@ -216,6 +265,8 @@ def save_model(
     card: str = "",
 ) -> ModelDescription:
     """Write a model folder: weights (not folded, float32), ``model.toml`` with their sha256, and the model card."""
+    from safetensors.torch import save  # noqa: PLC0415  (torch loads only when it is needed)
+
     weights = save({key: tensor.detach().cpu().contiguous() for key, tensor in net.state_dict().items()})
     description = ModelDescription(
         name=name,
@@ -234,11 +285,9 @@ def save_model(
         training=dict(training or {}),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS_FILE).write_bytes(weights)
-    (folder / DESCRIPTION_FILE).write_text(
-        to_toml(description.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
-    )
-    (folder / CARD_FILE).write_text(card or f"# {name} {version}\n", encoding="utf-8")
+    write_bytes(folder / WEIGHTS_FILE, weights)
+    write_text(folder / DESCRIPTION_FILE, to_toml(description.model_dump(mode="json", exclude_none=True)))
+    write_text(folder / CARD_FILE, card or f"# {name} {version}\n")
     return description
 
 
@@ -262,7 +311,7 @@ def _default_name(models: Path) -> str | None:
     return name
 
 
-def _checked_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+def _checked_bytes(path: Path, sha256: str) -> bytes:
     """Read the weights once, and hand on exactly the bytes whose sha256 was checked."""
     try:
         size = path.stat().st_size
@@ -278,6 +327,12 @@ def _checked_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
             path=path,
             remedy="the file is damaged or from another version: fetch the model again",
         )
+    return raw
+
+
+def _tensors(path: Path, raw: bytes) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load  # noqa: PLC0415  (torch loads only when it is needed)
+
     try:
         tensors: dict[str, torch.Tensor] = load(raw)
     except SafetensorError as error:
@@ -285,21 +340,54 @@ def _checked_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _build(
+def _wants_openvino(device: str) -> bool:
+    """Return True if the network runs on the processor, in OpenVINO, by what is asked for and what is installed."""
+    asked = os.environ.get(RUNTIME_VARIABLE, "").strip().lower() or "auto"
+    if asked not in RUNTIMES:
+        logger.warning("%s=%s is unknown and was ignored; use one of %s", RUNTIME_VARIABLE, asked, ", ".join(RUNTIMES))
+        asked = "auto"
+    if asked == "torch" or device not in {"auto", "cpu"} or (device == "auto" and may_have_gpu()):
+        return False
+    return asked == "openvino" or find_spec("openvino") is not None
+
+
+def _in_openvino(description: ModelDescription, raw: bytes) -> Network | None:
+    """Return the network in OpenVINO, ``None`` where that cannot be had, which is said."""
+    from ho_imaging.network.openvino_net import OpenVINONet  # noqa: PLC0415  (OpenVINO loads only when it is used)
+
+    try:
+        from safetensors.numpy import load  # noqa: PLC0415
+
+        net = OpenVINONet(description.architecture, len(description.structures), load(raw))
+    except Exception as error:  # noqa: BLE001  whatever is wrong with it, torch does the work
+        what = " ".join(str(error).split())[:160]
+        logger.warning("OpenVINO cannot be used (%s: %s): torch runs the network", type(error).__name__, what)
+        return None
+    logger.info("model %s %s in OpenVINO in %s", description.name, description.version, net.precision)
+    return net
+
+
+def _in_torch(
     folder: Path,
     description: ModelDescription,
     weights: Mapping[str, torch.Tensor],
     *,
     device: str,
     precision: Precision,
-) -> Model:
+) -> UNet:
+    import torch  # noqa: PLC0415  (not needed where OpenVINO runs the network)
+
+    from ho_imaging.network.unet import UNet, fold_batch_norm  # noqa: PLC0415
+
     chosen = choose_device(device)
     dtype = choose_dtype(chosen, precision)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
         raise ModelError("weights are not all finite", path=folder / WEIGHTS_FILE, remedy="export the model again")
-    net = UNet(description.architecture, len(description.structures))
+    # Without memory of its own: the weights that were read take their places.
+    with torch.device("meta"):
+        net = UNet(description.architecture, len(description.structures))
     try:
-        net.load_state_dict(dict(weights), strict=True)
+        net.load_state_dict(dict(weights), strict=True, assign=True)
     except RuntimeError as error:
         raise ModelError(
             f"weights do not fit the architecture in {DESCRIPTION_FILE}",
@@ -308,4 +396,4 @@ def _build(
         ) from error
     net = fold_batch_norm(net.eval().requires_grad_(False)).to(device=chosen, dtype=dtype)
     logger.info("model %s %s on %s in %s", description.name, description.version, chosen, dtype)
-    return Model(net=net, description=description, device=chosen, dtype=dtype)
+    return net

@@ -8,50 +8,18 @@ Sources: U-Net (Ronneberger et al. 2015), residual blocks (He et al. 2016), sub-
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["SUB_PIXELS", "Architecture", "Output", "UNet", "fold_batch_norm"]
+from ho_imaging.network.architecture import INPUT_CHANNELS, SCOPE_WIDTH, SUB_PIXELS, Architecture
 
-INPUT_CHANNELS = 2
-"""The film in [0, 1] and its valid mask."""
-
-SUB_PIXELS = 4
-"""Channels of the head for each map, one after another: two by two sub-pixels."""
-
-Width = Annotated[int, Field(ge=4, le=1024)]
-Depth = Annotated[int, Field(ge=0, le=8)]
-
-
-class Architecture(BaseModel):
-    """The numbers that fix the network's shape; the limits bound what a damaged or hostile file can allocate.
-
-    ``widths[i]`` channels at 1 / 2**(i + 1) of the film's resolution, with ``blocks[i]`` residual blocks on the way
-    down. ``dilations`` adds further residual blocks at the bottom, which widen the view to the whole hip: whether
-    calcified tissue is a bone or a nodule beside it shows in the surroundings.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    widths: Annotated[tuple[Width, ...], Field(min_length=2, max_length=6, strict=False)] = (32, 48, 96, 128, 160)
-    blocks: Annotated[tuple[Depth, ...], Field(min_length=2, max_length=6, strict=False)] = (0, 1, 1, 1, 1)
-    dilations: Annotated[tuple[Annotated[int, Field(ge=1, le=16)], ...], Field(max_length=8, strict=False)] = (1, 2)
-
-    @model_validator(mode="after")
-    def _one_depth_per_width(self) -> Architecture:
-        if len(self.widths) != len(self.blocks):
-            raise ValueError("widths and blocks must have the same length")
-        return self
-
-    @property
-    def stride(self) -> int:
-        """Rows and columns of the input must be multiples of this."""
-        return int(2 ** len(self.widths))
+__all__ = ["Output", "UNet", "fold_batch_norm"]
 
 
 class Output(NamedTuple):
@@ -115,8 +83,8 @@ class UNet(nn.Module):
         self.decoders = nn.ModuleList(_ConvNorm(widths[i], widths[i]) for i in levels)
         # Sub-pixels for each structure bring the stem's half resolution back to the film's.
         self.head = nn.Conv2d(widths[0], SUB_PIXELS * structures, 1)
-        self.scope_hidden = nn.Conv2d(widths[-1], 64, 1)
-        self.scope_out = nn.Linear(64, 1)
+        self.scope_hidden = nn.Conv2d(widths[-1], SCOPE_WIDTH, 1)
+        self.scope_out = nn.Linear(SCOPE_WIDTH, 1)
 
     def forward(self, x: Tensor) -> Output:
         """Run the network; see the class for shapes."""
@@ -133,6 +101,17 @@ class UNet(nn.Module):
             wider = functional.interpolate(lateral(x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = functional.relu(decoder(wider + skips.pop()))
         return Output(functional.pixel_shuffle(self.head(x), 2), scope)
+
+    def look(self, film: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+        """Return the logits of one film, see `ho_imaging.network.architecture.Network`.
+
+        The weights say on which device and in which number format it runs; they must be in evaluation mode.
+        """
+        weights = self.head.weight
+        batch = torch.from_numpy(film)[None].to(device=weights.device, dtype=weights.dtype)
+        with torch.inference_mode():
+            output = self(batch.contiguous(memory_format=torch.channels_last))
+            return output.structures[0].float().cpu().contiguous().numpy(), float(output.scope[0])
 
     def _scope(self, features: Tensor, valid: Tensor) -> Tensor:
         """Mean evidence over the valid part of the film, so that padding and collimation do not count."""

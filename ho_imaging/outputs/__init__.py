@@ -1,4 +1,7 @@
-"""Write results for others: pictures, tables, pages, reports, DICOM objects, FHIR."""
+"""Write results for others: DICOM objects, FHIR, pictures, reports, tables, and formats of annotation tools.
+
+`names` lists the outputs, `write` writes one. `to_dicom` and `to_fhir` return objects in memory.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,16 @@ if TYPE_CHECKING:
     from ho_imaging.outputs.fhir import to_fhir
     from ho_imaging.outputs.label_mask import mask
     from ho_imaging.outputs.matplotlib_plot import plot
+    from ho_imaging.outputs.registry import Needs, Option, Output, Per, Source, names, write
 
-__all__ = ["mask", "plot", "to_dicom", "to_fhir"]
+__all__ = ["Needs", "Option", "Output", "Per", "Source", "mask", "names", "plot", "to_dicom", "to_fhir", "write"]
 
-_HOME = {"to_dicom": "dicom.write", "to_fhir": "fhir", "mask": "label_mask", "plot": "matplotlib_plot"}
+_HOME = dict.fromkeys(__all__, "registry") | {
+    "mask": "label_mask",
+    "plot": "matplotlib_plot",
+    "to_dicom": "dicom.write",
+    "to_fhir": "fhir",
+}
 
 
 def __getattr__(name: str) -> object:

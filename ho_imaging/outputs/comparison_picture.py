@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import WriteError
+from ho_imaging.extras import missing_extra
+from ho_imaging.files.atomic import write_text, writing
+from ho_imaging.files.output_names import COMPARISON, PICTURE_SUFFIX, TREND
 from ho_imaging.files.png import write_png
 from ho_imaging.progression.change import NoduleCourse
 from ho_imaging.progression.studies import Comparison, SideComparison
@@ -21,6 +25,8 @@ from ho_imaging.severity.film import SideView
 from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["ChangeLabel", "SidePicture", "draw_side", "side_picture", "write_comparison"]
+
+logger = logging.getLogger(__name__)
 
 _PICTURE_MM_PX = 3.0
 _REACH_RADII = 5.0
@@ -51,14 +57,16 @@ def write_comparison(comparison: Comparison, out_dir: Path) -> None:
         If the folder cannot be written to.
 
     """
-    result, trend = out_dir / "comparison.json", out_dir / "trend.png"
-    pictures = {side: out_dir / f"{side.value}.png" for side in Side}
+    result, trend = out_dir / COMPARISON, out_dir / TREND
+    pictures = {side: out_dir / f"{side.value}{PICTURE_SUFFIX}" for side in Side}
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         # Without a comparison in the folder, files of these names are not ours.
         for path in (*pictures.values(), trend) if result.exists() else ():
             path.unlink(missing_ok=True)
-        result.write_text(comparison.result.to_json(), encoding="utf-8")
+        write_text(result, comparison.result.to_json())
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"cannot be written: {error.strerror}", path=out_dir, remedy="check space and rights"
@@ -229,12 +237,13 @@ def _change_labels(compared: SideComparison, corner: NDArray[np.float64], later_
 
 def _write_trend(comparison: Comparison, path: Path) -> None:
     """Plot area over time, one line per side, relative to the first study; skipped without matplotlib or dates."""
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
-    except ImportError:
-        return
     intervals = comparison.result.intervals
     if any(interval.days is None for interval in intervals):
+        return
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        logger.warning("%s", missing_extra(error, "evaluate", "the plot of areas over time"))
         return
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
@@ -253,4 +262,5 @@ def _write_trend(comparison: Comparison, path: Path) -> None:
     axes.set_xlabel("days since the first study")
     axes.set_ylabel("change of projected area, mm²")
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    with writing(path) as part:
+        figure.savefig(part, format="png", dpi=120)

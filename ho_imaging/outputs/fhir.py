@@ -144,7 +144,7 @@ def _of_nodule(finding: FindingResult, regions: dict[str, Region]) -> dict[str, 
             components.append(_measure(code, text, value, unit))
     components += [
         {"code": _private("outline", "Outline: column,row in source pixels"), "valueString": _outline(contour)}
-        for contour in finding.contours_px
+        for contour in finding.contours_xy_px
         if len(contour) >= 3
     ]
     return _observation(
@@ -192,7 +192,7 @@ def _outline(contour: tuple[tuple[float, float], ...]) -> str:
     closed = np.asarray([*contour, contour[0]], dtype=np.float64)
     thin = approximate_polygon(closed, _OUTLINE_TOLERANCE_PX)
     points = thin if len(thin) >= 4 else closed
-    return " ".join(f"{column:.1f},{row:.1f}" for row, column in points)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _name(result: StudyResult, part: str) -> str:

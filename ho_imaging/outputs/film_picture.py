@@ -24,9 +24,9 @@ class FilmView:
     row_scale: float
     column_scale: float
 
-    def xy(self, point: tuple[float, float] | NDArray[np.float64]) -> tuple[float, float]:
-        """Map a source (row, column), pixel centres at whole numbers, to picture (x, y), edges at whole numbers."""
-        return (float(point[1]) + 0.5) * self.column_scale, (float(point[0]) + 0.5) * self.row_scale
+    def xy(self, point_xy_px: tuple[float, float]) -> tuple[float, float]:
+        """Map a source (x, y), pixel centres at whole numbers, to picture (x, y), edges at whole numbers."""
+        return (point_xy_px[0] + 0.5) * self.column_scale, (point_xy_px[1] + 0.5) * self.row_scale
 
 
 def film_picture(radiograph: Radiograph, image: ImageResult) -> tuple[NDArray[np.uint8], FilmView]:

@@ -76,12 +76,12 @@ def image_of(result: StudyResult, sop_uid: str | None) -> ImageResult:
 
 def rings_xy(finding: FindingResult) -> tuple[Ring, ...]:
     """Return a finding's outlines, points (x, y) = (column, row) in source pixels."""
-    return tuple(tuple((column, row) for row, column in ring) for ring in finding.contours_px)
+    return finding.contours_xy_px
 
 
 def gap_xy(evidence: EvidenceResult) -> Ring:
     """Return the two ends of the gap that a grade rests on, points likewise; nothing without one."""
-    return tuple((column, row) for row, column in evidence.gap_ends_px or ())
+    return evidence.gap_ends_xy_px or ()
 
 
 def _number(finding: FindingResult) -> int:

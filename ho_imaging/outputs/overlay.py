@@ -53,15 +53,15 @@ def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint
     draw = ImageDraw.Draw(canvas)
     line = max(2, round(canvas.height / 700))
     for finding in findings:
-        for contour in finding.contours_px:
+        for contour in finding.contours_xy_px:
             points = [view.xy(point) for point in contour]
             draw.line([*points, points[0]], fill=_OUTLINE, width=line, joint="curve")
-        axis = [view.xy(point) for point in finding.long_axis_ends_px]
+        axis = [view.xy(point) for point in finding.long_axis_ends_xy_px]
         _dashes(draw, axis[0], axis[1], _AXIS, max(1, line // 2))
     for side in sides:
         evidence = side.evidence
-        if evidence.gap_ends_px is not None and evidence.sop_instance_uid == uid:
-            _draw_gap(draw, view, evidence.gap_ends_px, evidence.gap_mm, font, line)
+        if evidence.gap_ends_xy_px is not None and evidence.sop_instance_uid == uid:
+            _draw_gap(draw, view, evidence.gap_ends_xy_px, evidence.gap_mm, font, line)
     _draw_labels(draw, view, findings, font, canvas.size)
     _draw_scale_bar(draw, image, view, font, canvas.size)
     _draw_sides(draw, image, font, canvas.size)
@@ -125,11 +125,11 @@ def _draw_labels(
     """Put each label beside its nodule, on the side with more room, and move labels apart."""
     taken: list[tuple[float, float, float, float]] = []
     for finding in findings:
-        points = np.array([view.xy(point) for contour in finding.contours_px for point in contour])
+        points = np.array([view.xy(point) for contour in finding.contours_xy_px for point in contour])
         length = f" {finding.long_axis_mm:.0f} mm" if finding.long_axis_mm is not None else ""
         text = f"{finding.id}{length}"
         width, height = draw.textlength(text, font=font), 1.25 * getattr(font, "size", 14)
-        x, y = view.xy(finding.centroid_px)
+        x, y = view.xy(finding.centroid_xy_px)
         to_right = x < 0.5 * size[0]
         edge = float(points[:, 0].max()) + 12 if to_right else float(points[:, 0].min()) - 12 - width
         left = float(np.clip(edge, 2, size[0] - width - 2))

@@ -1,9 +1,11 @@
-"""Flat rows of a result for tables: one a study, one a finding, one an input."""
+"""Flat rows of a result for tables: one a study, one a finding, one a side, one an input."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from ho_imaging.files.output_names import FINDINGS_TABLE, INPUTS_TABLE, SIDES_TABLE, STUDIES_TABLE
 from ho_imaging.files.path_text import path_text
 from ho_imaging.reading import StudyRef
 from ho_imaging.results.counting import area_mm2, counted_findings
@@ -12,10 +14,14 @@ from ho_imaging.results.schema import StudyResult
 __all__ = [
     "FINDING_COLUMNS",
     "INPUT_COLUMNS",
+    "SIDE_COLUMNS",
     "STUDY_COLUMNS",
+    "TABLES",
     "finding_rows",
     "given_up_rows",
     "input_rows",
+    "result_rows",
+    "side_rows",
     "study_row",
 ]
 
@@ -65,6 +71,30 @@ FINDING_COLUMNS: dict[str, str] = {
     "same_as": "string",
 }
 
+SIDE_COLUMNS: dict[str, str] = {
+    "study_uid": "string",
+    "side": "string",
+    "sop_instance_uid": "string",
+    "system": "string",
+    "grade": "string",
+    "alternatives": "string",
+    "certainty": "double",
+    "probabilities": "string",
+    "gap_mm": "double",
+    "gap_low_mm": "double",
+    "gap_high_mm": "double",
+    "gap_px": "double",
+    "spacing_basis": "string",
+    "score": "double",
+    "category": "string",
+    "findings": "int64",
+    "area_mm2": "double",
+}
+"""Columns of ``sides``. ``probabilities``: of each grade, as a JSON object; ``certainty``: that of the grade given.
+
+``gap_low_mm``, ``gap_high_mm``: hold the gap without magnification in nine of ten cases.
+"""
+
 INPUT_COLUMNS: dict[str, str] = {
     "path": "string",
     "study_uid": "string",
@@ -72,6 +102,56 @@ INPUT_COLUMNS: dict[str, str] = {
     "status": "string",
     "reason": "string",
 }
+
+TABLES = {
+    STUDIES_TABLE: STUDY_COLUMNS,
+    FINDINGS_TABLE: FINDING_COLUMNS,
+    SIDES_TABLE: SIDE_COLUMNS,
+    INPUTS_TABLE: INPUT_COLUMNS,
+}
+"""Columns of each table by its name."""
+
+
+def result_rows(result: StudyResult, folder: str) -> dict[str, list[dict[str, Any]]]:
+    """Describe a study in rows of each table; ``folder``: name of the study's folder."""
+    return {
+        STUDIES_TABLE: [study_row(result, folder)],
+        FINDINGS_TABLE: finding_rows(result),
+        SIDES_TABLE: side_rows(result),
+        INPUTS_TABLE: input_rows(result),
+    }
+
+
+def side_rows(result: StudyResult) -> list[dict[str, Any]]:
+    """Describe each side that was judged in a row; its nodules are counted by `counted_findings`."""
+    counted = counted_findings(result)
+    rows = []
+    for side in () if result.severity is None else result.severity.sides:
+        evidence, mine = side.evidence, [finding for finding in counted if finding.side == side.side]
+        area = area_mm2(mine)
+        low, high = evidence.gap_true_range_mm or (None, None)
+        rows.append(
+            {
+                "study_uid": result.study_uid,
+                "side": str(side.side),
+                "sop_instance_uid": evidence.sop_instance_uid,
+                "system": side.system,
+                "grade": side.grade,
+                "alternatives": " ".join(side.alternatives) or None,
+                "certainty": side.probabilities.get(side.grade or "") if side.probabilities else None,
+                "probabilities": json.dumps(side.probabilities) if side.probabilities else None,
+                "gap_mm": evidence.gap_mm,
+                "gap_low_mm": low,
+                "gap_high_mm": high,
+                "gap_px": evidence.gap_px,
+                "spacing_basis": str(evidence.spacing_basis),
+                "score": side.score,
+                "category": side.category,
+                "findings": len(mine),
+                "area_mm2": None if area is None else round(area, 1),
+            }
+        )
+    return rows
 
 
 def study_row(result: StudyResult, folder: str) -> dict[str, Any]:

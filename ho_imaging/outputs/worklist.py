@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.files.atomic import write_text
-from ho_imaging.results.folder import THUMBNAIL
+from ho_imaging.files.output_names import REPORT, RESULT, STUDIES, THUMBNAIL
+from ho_imaging.results.folder import OutputFolder, StudyFolder
 from ho_imaging.results.schema import RESEARCH_USE
 
 __all__ = ["write_page"]
@@ -36,15 +37,20 @@ def write_page(out_dir: Path, studies: Sequence[dict[str, Any]]) -> None:
     """Write the page; rows are embedded as JSON, thumbnails are the files beside the results."""
     rows = []
     for study in studies:
-        folder = out_dir / "studies" / str(study.get("folder"))
+        folder = StudyFolder(OutputFolder(out_dir).studies / str(study.get("folder")))
         row = {name: study.get(name) for name in _SHOWN}
-        row["thumbnail"] = (folder / THUMBNAIL).is_file()
-        row["report"] = (folder / "report.html").is_file()
-        row["overlays"] = sorted(path.name for path in folder.glob("*.overlay.png"))
+        row["thumbnail"] = folder.thumbnail.is_file()
+        row["report"] = folder.report.is_file()
+        row["overlays"] = [path.name for path in folder.overlays()]
         rows.append(row)
     # A closing tag in a value from a file must not end the script.
     data = json.dumps(rows, ensure_ascii=True).replace("<", "\\u003c")
-    write_text(out_dir / "index.html", _PAGE.replace("@NOTE@", html.escape(RESEARCH_USE)).replace("@DATA@", data))
+    values = {"NOTE": html.escape(RESEARCH_USE), "STUDIES": STUDIES, "THUMBNAIL": THUMBNAIL, "RESULT": RESULT,
+              "REPORT": REPORT, "DATA": data}  # fmt: skip
+    page = _PAGE
+    for name, value in values.items():  # the data last: it may hold anything
+        page = page.replace(f"@{name}@", value)
+    write_text(OutputFolder(out_dir).worklist, page)
 
 
 _PAGE = """<!doctype html>
@@ -117,11 +123,11 @@ function show() {
   page = Math.max(0, Math.min(page, Math.ceil(found.length / size) - 1));
   by("rows").replaceChildren();
   for (const r of found.slice(page * size, (page + 1) * size)) {
-    const row = document.createElement("tr"), folder = "studies/" + encodeURIComponent(r.folder) + "/";
+    const row = document.createElement("tr"), folder = "@STUDIES@/" + encodeURIComponent(r.folder) + "/";
     let film = "";
     if (r.thumbnail) {
       film = document.createElement("img");
-      film.loading = "lazy"; film.alt = "film of study " + r.study_uid; film.src = folder + "thumbnail.jpg";
+      film.loading = "lazy"; film.alt = "film of study " + r.study_uid; film.src = folder + "@THUMBNAIL@";
       if (r.overlays.length) film = link(folder + encodeURIComponent(r.overlays[0]), film);
     }
     cell(row, film);
@@ -134,8 +140,8 @@ function show() {
     cell(row, r.longest_mm == null ? "" : r.longest_mm.toFixed(0));
     cell(row, r.region);
     cell(row, r.status + (r.reason ? ": " + r.reason : ""), r.reason ? "reason" : "");
-    const study = cell(row, link(folder + "result.json", r.study_uid), "uid");
-    if (r.report) study.append(" ", link(folder + "report.html", "report"));
+    const study = cell(row, link(folder + "@RESULT@", r.study_uid), "uid");
+    if (r.report) study.append(" ", link(folder + "@REPORT@", "report"));
     by("rows").append(row);
   }
   by("count").textContent = found.length + " of " + studies.length + " studies, page " + (page + 1) + " of "

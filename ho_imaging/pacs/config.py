@@ -25,6 +25,7 @@ __all__ = [
     "Health",
     "Listen",
     "PeerPort",
+    "Priors",
     "ServeConfig",
     "Spooling",
     "Tls",
@@ -171,15 +172,22 @@ class Accept(_Strict):
 
 
 class Spooling(_Strict):
-    """Where studies wait, how long a study must be quiet to be whole, and how long what has ended is kept."""
+    """Where studies wait, how long a study must be quiet to be whole, and how long what has ended is kept.
+
+    ``reserve_mb`` of the disk are kept for the service's own notes and results, 0 for none.
+    """
 
     folder: Path
     quiet_s: Annotated[float, Field(ge=0.0)] = 20.0
     keep_hours: Annotated[float, Field(ge=0.0)] = 72.0
+    reserve_mb: Annotated[float, Field(ge=0.0, le=1e6)] = 64.0
 
 
 class Analysis(_Strict):
-    """How studies are analysed and which objects go back; ``site``: a site file of ``ho-imaging validate``."""
+    """How studies are analysed and which objects go back; ``site``: a site file of ``ho-imaging validate``.
+
+    ``resent``: which ended studies are analysed anew when their films are sent again unchanged.
+    """
 
     model: str = "default"
     site: Path | None = None
@@ -188,6 +196,7 @@ class Analysis(_Strict):
     limit_s: Positive = 300.0
     probability: bool = False
     anatomy: bool = False
+    resent: Literal["never", "failed", "always"] = "failed"
 
 
 class DimseDestination(_Strict):
@@ -230,11 +239,30 @@ class DicomwebDestination(_Strict):
         return tls
 
 
+class Priors(_Strict):
+    """Where the patient's last study of the same side is looked for, to say what grew; nowhere without ``archive``.
+
+    ``archive``: name of a destination that is asked too, by C-FIND and C-GET or by DICOMweb; ``move_port``: by C-MOVE
+    to this port of ours instead. Not more than ``years`` back, and not more than ``studies`` are looked into.
+    """
+
+    archive: Name | None = None
+    move_port: PeerPort | None = None
+    years: Positive = 5.0
+    studies: Annotated[int, Field(ge=1, le=20)] = 3
+
+
 class Health(_Strict):
-    """Health and counters by HTTP; no port, no endpoint."""
+    """Health and counters by HTTP; no port, no endpoint. Alarms are logged all the same.
+
+    A study that waits for ``stuck_minutes`` is an alarm, and a destination that takes nothing for
+    ``destination_minutes``.
+    """
 
     host: str = "127.0.0.1"
     port: Port | None = None
+    stuck_minutes: Positive = 60.0
+    destination_minutes: Positive = 1.0
 
 
 class ServeConfig(_Strict):
@@ -246,12 +274,15 @@ class ServeConfig(_Strict):
     analysis: Analysis = Analysis()
     send: tuple[Annotated[DimseDestination | DicomwebDestination, Field(discriminator="kind")], ...] = ()
     health: Health = Health()
+    priors: Priors = Priors()
 
     @model_validator(mode="after")
     def _names_differ(self) -> ServeConfig:
         names = [destination.name for destination in self.send]
         if len(set(names)) != len(names):
             raise ValueError("two destinations have the same name")
+        if self.priors.archive is not None and self.priors.archive not in names:
+            raise ValueError(f"priors.archive: no destination is named {self.priors.archive!r}")
         return self
 
 

@@ -24,7 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-__all__ = ["MOST_CONTEXTS", "SYNTAXES", "each_alone", "sending_contexts"]
+__all__ = ["COMPANIONS", "MOST_CONTEXTS", "SYNTAXES", "each_alone", "sending_contexts"]
 
 MOST_CONTEXTS = 128
 """Contexts of one association: their identifiers are the odd numbers of a byte."""
@@ -48,6 +48,20 @@ SYNTAXES: tuple[UID, ...] = (
     ExplicitVRBigEndian,
 )
 """Transfer syntaxes that radiographs are read in, the usual ones first."""
+
+
+COMPANIONS: tuple[str, ...] = (
+    "1.2.840.10008.5.1.4.1.1.11.1",  # Grayscale Softcopy Presentation State
+    "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
+    "1.2.840.10008.5.1.4.1.1.88.11",  # Basic Text SR
+    "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
+    "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
+    "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
+    "1.2.840.10008.5.1.4.1.1.88.59",  # Key Object Selection
+    "1.2.840.10008.5.1.4.1.1.88.67",  # X-Ray Radiation Dose SR
+    "1.2.840.10008.5.1.4.1.1.104.1",  # Encapsulated PDF
+)
+"""SOP classes of what often lies beside films and is not read: some archives give up a C-GET at the first of them."""
 
 
 def each_alone(classes: Collection[UID | str], *, room: int) -> list[tuple[str, list[UID]]]:

@@ -11,13 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.extras import require
 from ho_imaging.pacs.config import AeTitle, DicomwebDestination, DimseDestination, PeerPort
-from ho_imaging.pacs.contexts import MOST_CONTEXTS, SYNTAXES, each_alone
+from ho_imaging.pacs.contexts import COMPANIONS, MOST_CONTEXTS, SYNTAXES, each_alone
 from ho_imaging.pacs.intake import Intake
-from ho_imaging.pacs.listing import SeriesListed, StudyListed, Transfer, completeness_of
+from ho_imaging.pacs.listing import SeriesListed, StudyListed, Transfer, completeness_of, joined
 from ho_imaging.pacs.query import check_query
 from ho_imaging.pacs.send import PeerError, associate, check_destination, send_datasets, web_client, what_went_wrong
 from ho_imaging.reading.classes import FILM_CLASSES
@@ -52,6 +53,9 @@ class Archive(Protocol):
     def find(self, query: Mapping[str, str]) -> list[str]:
         """Study Instance UIDs of the studies that match: keywords of DICOM and values, with ``*`` and date ranges."""
 
+    def dates(self, query: Mapping[str, str]) -> dict[str, str]:
+        """Study Instance UIDs of the studies that match, with their Study Dates, empty where there is none."""
+
     def fetch(self, study_uid: str) -> StudyFilms:
         """Films of a study, and whether these are all: other objects stay where they are."""
 
@@ -65,25 +69,31 @@ class DicomwebArchive:
     Raises
     ------
     UsageError
-        If a secret or a certificate that is named cannot be used; the message begins with the entry.
+        If a secret or a certificate that is named cannot be used; the message begins with the entry. If the extra
+        ``pacs`` is not installed.
 
     """
 
     def __init__(self, peer: DicomwebDestination) -> None:
+        require(("dicomweb_client",), "pacs", "fetching by DICOMweb")
         self._peer = peer
         self._warning = ""
         self._client = web_client(peer, answered=self._note_warning)
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """See `Archive`; raises `FetchError`."""
+        return list(self.dates(query))
+
+    def dates(self, query: Mapping[str, str]) -> dict[str, str]:
+        """See `Archive`; raises `FetchError`."""
         check_query(query)
         filters = dict(query)
 
         def page(offset: int) -> list[tuple[str, str]]:
             studies = self._client.search_for_studies(search_filters=filters, limit=MOST_STUDIES, **_from(offset))
-            return [(_value(study, "StudyInstanceUID"), "") for study in studies]
+            return [(_value(study, "StudyInstanceUID"), _value(study, "StudyDate")) for study in studies]
 
-        return _not_too_many([uid for uid, _ in self._listed(page, MOST_STUDIES)])
+        return _not_too_many(dict(self._listed(page, MOST_STUDIES)))
 
     def fetch(self, study_uid: str) -> StudyFilms:
         """See `Archive`; raises `FetchError`."""
@@ -190,13 +200,15 @@ class DimseArchive:
     Raises
     ------
     UsageError
-        If the title, the port or a certificate that is named cannot be used; the message begins with the entry.
+        If the title, the port or a certificate that is named cannot be used; the message begins with the entry. If the
+        extra ``pacs`` is not installed.
 
     """
 
     def __init__(
         self, peer: DimseDestination, *, own_ae_title: str = "HO_IMAGING", move_port: int | None = None
     ) -> None:
+        require(("pynetdicom",), "pacs", "fetching by DIMSE")
         _check_entry("ae_title", AeTitle, own_ae_title, "1 to 16 characters without a backslash")
         if move_port is not None:
             _check_entry("move_port", PeerPort, move_port, "1 to 65535")
@@ -205,37 +217,40 @@ class DimseArchive:
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """See `Archive`; raises `FetchError`."""
+        return list(self.dates(query))
+
+    def dates(self, query: Mapping[str, str]) -> dict[str, str]:
+        """See `Archive`; raises `FetchError`."""
         from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
             StudyRootQueryRetrieveInformationModelFind,
         )
 
         check_query(query)
         asked = Dataset()
-        asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", ""
+        asked.QueryRetrieveLevel, asked.StudyInstanceUID, asked.StudyDate = "STUDY", "", ""
         for keyword, value in query.items():
             try:
                 setattr(asked, keyword, value)
             except (TypeError, ValueError) as error:
                 raise UsageError(f"{keyword} cannot be asked for", remedy="ask for something else") from error
-        found: list[str] = []
+        found: dict[str, str] = {}
         with _Association(self._peer, self._own, [(StudyRootQueryRetrieveInformationModelFind, None)]) as association:
             for status, study in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
                 self._check(status, "C-FIND")
                 if study is not None and len(found) <= MOST_STUDIES:
-                    found.append(str(study.get("StudyInstanceUID", "")))
+                    found[str(study.get("StudyInstanceUID", ""))] = str(study.get("StudyDate", "") or "")
         return _not_too_many(found)
 
     def fetch(self, study_uid: str) -> StudyFilms:
         """See `Archive`; raises `FetchError`."""
         _check_uid(study_uid)  # an archive would take an empty one, or one with an asterisk, for any study
         listed = self._list(study_uid)
-        asked = Dataset()
-        asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", study_uid
         intake = Intake(study_uid, MOST_INSTANCES)
         classes = listed.film_classes
         if classes is None or len(classes) >= MOST_CONTEXTS:
             classes = frozenset(FILM_CLASSES)
         # Without radiographs there is nothing to ask for.
+        asked = [_asked(study_uid, series) for series in listed.film_series or (None,)]
         transfer = self._transfer(asked, intake, sorted(classes)) if classes else Transfer(())
         _check_count(len(intake.films), study_uid)
         return StudyFilms(intake.films, completeness_of(listed, transfer))
@@ -285,7 +300,7 @@ class DimseArchive:
         study = counts[0] if len(counts) == 1 else ("", "")
         return StudyListed(_count(study[0]), _count(study[1]), tuple(series))
 
-    def _transfer(self, asked: Dataset, intake: Intake, classes: Sequence[str]) -> Transfer:
+    def _transfer(self, asked: Sequence[Dataset], intake: Intake, classes: Sequence[str]) -> Transfer:
         if self._move_port is None:
             return self._get(asked, intake, classes)
         return self._move(asked, intake, classes, self._move_port)
@@ -294,20 +309,25 @@ class DimseArchive:
         """See `Archive`."""
         return send_datasets(self._peer, objects, own_ae_title=self._own)
 
-    def _get(self, asked: Dataset, intake: Intake, classes: Sequence[str]) -> Transfer:
+    def _get(self, asked: Sequence[Dataset], intake: Intake, classes: Sequence[str]) -> Transfer:
         from pynetdicom import build_role, evt  # noqa: PLC0415
         from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
             StudyRootQueryRetrieveInformationModelGet,
         )
 
         model = StudyRootQueryRetrieveInformationModelGet
-        roles = [build_role(sop_class, scp_role=True) for sop_class in classes]
-        contexts = [(model, None), *each_alone(classes, room=MOST_CONTEXTS - 1)]
+        others = [sop_class for sop_class in COMPANIONS if sop_class not in classes]
+        roles = [build_role(sop_class, scp_role=True) for sop_class in (*classes, *others)]
+        contexts = [
+            (model, None),
+            *each_alone(classes, room=MOST_CONTEXTS - 1 - len(others)),
+            *((sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian]) for sop_class in others),
+        ]
         handlers = [(evt.EVT_C_STORE, intake.take)]
         with _Association(self._peer, self._own, contexts, handlers=handlers, roles=roles) as association:
-            return self._ended(association.send_c_get(asked, model), intake, "C-GET")
+            return joined([self._ended(association.send_c_get(one, model), intake, "C-GET") for one in asked])
 
-    def _move(self, asked: Dataset, intake: Intake, classes: Sequence[str], port: int) -> Transfer:
+    def _move(self, asked: Sequence[Dataset], intake: Intake, classes: Sequence[str], port: int) -> Transfer:
         from pynetdicom import AE, evt  # noqa: PLC0415
         from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # noqa: PLC0415
             StudyRootQueryRetrieveInformationModelMove,
@@ -319,13 +339,17 @@ class DimseArchive:
         # Many archives send under another title than the one they are asked by: what is sent decides, see `Intake`.
         for sop_class in classes:
             receiver.add_supported_context(sop_class, list(SYNTAXES))
+        for sop_class in set(COMPANIONS) - set(classes):
+            receiver.add_supported_context(sop_class)
         try:
             receiver.start_server(("", port), block=False, evt_handlers=[(evt.EVT_C_STORE, intake.take)])
         except OSError as error:
             raise UsageError(f"cannot listen on port {port}: {error.strerror}", remedy="choose another") from error
         try:
             with _Association(self._peer, self._own, [(model, None)]) as association:
-                transfer = self._ended(association.send_c_move(asked, self._own, model), intake, "C-MOVE")
+                transfer = joined(
+                    [self._ended(association.send_c_move(one, self._own, model), intake, "C-MOVE") for one in asked]
+                )
         finally:
             receiver.shutdown()
         others = intake.senders - {self._peer.ae_title}
@@ -376,7 +400,7 @@ class _Association:
         own_ae_title: str,
         contexts: Sequence[tuple[str, list[UID] | None]],
         *,
-        handlers: list[Any] | None = None,
+        handlers: Sequence[Any] = (),
         roles: list[Any] | None = None,
     ) -> None:
         try:
@@ -405,15 +429,24 @@ def _check_entry(entry: str, kind: Any, value: object, form: str) -> None:
         raise UsageError(f"{entry}: {value!r} cannot be one", remedy=f"give {form}") from error
 
 
+def _asked(study_uid: str, series_uid: str | None) -> Dataset:
+    """Return the identifier of a request for a study, or for one series of it."""
+    asked = Dataset()
+    asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", study_uid
+    if series_uid is not None:
+        asked.QueryRetrieveLevel, asked.SeriesInstanceUID = "SERIES", series_uid
+    return asked
+
+
 def _check_uid(study_uid: str) -> None:
     if not is_uid(study_uid):
         raise FetchError(f"{study_uid!r} is no UID of a study", remedy="give digits with dots between them")
 
 
-def _not_too_many(found: list[str]) -> list[str]:
+def _not_too_many(found: Mapping[str, str]) -> dict[str, str]:
     if len(found) > MOST_STUDIES:
         logger.warning("more than %d studies match: only the first of them are taken", MOST_STUDIES)
-    return found[:MOST_STUDIES]
+    return dict(list(found.items())[:MOST_STUDIES])
 
 
 def _check_count(count: int, study_uid: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ho_imaging.errors import UsageError
+from ho_imaging.pacs.alarms import Alarm
 
 __all__ = ["Counters", "HealthServer"]
 
@@ -26,13 +27,15 @@ class Counters:
             self._counts[name] += by
 
     def values(self) -> dict[str, int]:
-        """Give all counts."""
+        """Return all counts."""
         with self._lock:
             return dict(self._counts)
 
 
 class HealthServer:
-    """Answers ``/health`` (200 or 503) and ``/metrics``; holds no patient data.
+    """Answers ``/health`` and ``/live`` (200 or 503) and ``/metrics``; holds no patient data.
+
+    ``/health`` is 503 while there is any alarm, ``/live`` only when the service has to be started anew.
 
     Raises
     ------
@@ -46,14 +49,22 @@ class HealthServer:
         host: str,
         port: int,
         *,
-        healthy: Callable[[], str | None],
+        alarms: Callable[[], Sequence[Alarm]],
         counters: Counters,
         gauges: Callable[[], Mapping[str, float]],
     ) -> None:
+        def told(found: Sequence[Alarm]) -> tuple[int, str, str]:
+            body: dict[str, object] = {"status": "ok"}
+            if found:
+                said = [{"code": alarm.code, "text": alarm.text} for alarm in found]
+                body = {"status": "failing", "reason": found[0].text, "alarms": said}
+            return (503 if found else 200), "application/json", json.dumps(body) + "\n"
+
         def health() -> tuple[int, str, str]:
-            wrong = healthy()
-            body = json.dumps({"status": "ok"} if wrong is None else {"status": "failing", "reason": wrong})
-            return (200 if wrong is None else 503), "application/json", body + "\n"
+            return told(alarms())
+
+        def live() -> tuple[int, str, str]:
+            return told([alarm for alarm in alarms() if alarm.code == "part_stopped"])
 
         def metrics() -> tuple[int, str, str]:
             lines = []
@@ -63,7 +74,7 @@ class HealthServer:
                 lines += [f"# TYPE ho_imaging_{name} gauge", f"ho_imaging_{name} {gauge:g}"]
             return 200, "text/plain; version=0.0.4", "\n".join(lines) + "\n"
 
-        pages = {"/health": health, "/metrics": metrics}
+        pages = {"/health": health, "/live": live, "/metrics": metrics}
 
         class Handler(BaseHTTPRequestHandler):
             timeout = 10

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ho_imaging.reading.classes import may_be_film
 from ho_imaging.reading.completeness import Completeness
 
-__all__ = ["SeriesListed", "StudyListed", "Transfer", "completeness_of"]
+__all__ = ["SeriesListed", "StudyListed", "Transfer", "completeness_of", "joined"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,18 @@ class StudyListed:
         found = {series.instances[uid] for series in of_films for uid in series.films}
         return frozenset(found) if self.series and known and "" not in found else None
 
+    @property
+    def film_series(self) -> tuple[str, ...]:
+        """UIDs of the series to ask for: empty for the whole study, where all of it is, or where not all is known."""
+        of_films = tuple(series.uid for series in self.series if series.may_hold_films)
+        return of_films if 0 < len(of_films) < len(self.series) and self._lists_all_series() else ()
+
+    def _lists_all_series(self) -> bool:
+        known = self.series_count is None or self.series_count <= len(self.series)
+        if self.count is None or any(series.count is None for series in self.series):
+            return known
+        return known and self.count <= sum(series.count or 0 for series in self.series)
+
 
 @dataclass(frozen=True)
 class Transfer:
@@ -69,6 +81,20 @@ class Transfer:
     failed: int = 0
     completed: int | None = None
     said: tuple[str, ...] = ()
+
+
+def joined(parts: Sequence[Transfer]) -> Transfer:
+    """Return what came of a study that was asked for in several parts.
+
+    ``received`` is that of the last part, which counts on.
+    """
+    completed = [part.completed for part in parts if part.completed is not None]
+    return Transfer(
+        parts[-1].received if parts else (),
+        sum(part.failed for part in parts),
+        sum(completed) if len(completed) == len(parts) and parts else None,
+        tuple(dict.fromkeys(said for part in parts for said in part.said)),
+    )
 
 
 def completeness_of(listed: StudyListed, transfer: Transfer) -> Completeness:

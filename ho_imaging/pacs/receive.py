@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pacs.config import ServeConfig
 from ho_imaging.pacs.contexts import SYNTAXES
+from ho_imaging.pacs.disk import SpoolFullError
 from ho_imaging.pacs.guard import MOST_HALF_OPEN, Guard
-from ho_imaging.pacs.spool import Spool, SpoolFullError
+from ho_imaging.pacs.spool import Added, Spool
 from ho_imaging.reading.classes import FILM_CLASSES
 from ho_imaging.reading.identity import difference, patient_of
 from ho_imaging.reading.own import is_own
@@ -38,8 +41,10 @@ NO_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 NOT_UNIQUE = 0xC001
 """Of the same group: its SOP Instance UID is that of another image, and taking it would lose that one."""
+DISCARDED = 0xB006
+"""Warning, elements discarded: the image is here already, with another header. All of PS3.4 Table B.2-1."""
 
-"""PS3.4 Table B.2-1."""
+_TAKEN = {SUCCESS, DISCARDED}
 
 
 class Receiver:
@@ -138,15 +143,15 @@ class Receiver:
     def _committed(self, event: Event) -> tuple[int, None]:
         """Take the word of a destination on what it keeps; what it does not is sent again."""
         report = event.event_information
-        destination = self._spool.asked_to_commit(str(report.get("TransactionUID", "")))
+        destination = self._spool.outbox.asked_to_commit(str(report.get("TransactionUID", "")))
         if destination is None:  # nobody was asked
             self._count("commitments_unknown")
             return SUCCESS, None
         for item in report.get("ReferencedSOPSequence", []):
-            self._spool.committed(destination, str(item.ReferencedSOPInstanceUID))
+            self._spool.outbox.committed(destination, str(item.ReferencedSOPInstanceUID))
             self._count("objects_committed")
         for item in report.get("FailedSOPSequence", []):
-            self._spool.send_again(
+            self._spool.outbox.send_again(
                 destination, str(item.ReferencedSOPInstanceUID), keep_hours=self._config.spool.keep_hours
             )
             self._count("objects_not_committed")
@@ -170,63 +175,107 @@ class Receiver:
     def _store(self, event: Event) -> int:
         with self._lock:
             self._received[event.assoc] = 0
+        instance = str(getattr(event.request, "AffectedSOPInstanceUID", "") or "")
+        film = _Film(instance if is_uid(instance) else "without a UID", "", _sender(event))
         try:
-            status = self._take(event)
+            film, status, words = self._take(event, film)
         except SpoolFullError as error:
-            logger.error("refused for want of room: %s", error.problem)
-            status = OUT_OF_RESOURCES
+            status, words = OUT_OF_RESOURCES, f"refused for want of room: {error.problem}"
         except Exception as error:  # whatever arrives, the sender gets an answer and the service goes on
-            logger.warning("an instance could not be understood (%s)", type(error).__name__)
             logger.debug("trace", exc_info=True)
-            status = CANNOT_UNDERSTAND
-        self._count("instances_stored" if status == SUCCESS else f"instances_refused_{status:04x}")
+            status, words = CANNOT_UNDERSTAND, f"could not be understood ({type(error).__name__})"
+        self._count("instances_stored" if status in _TAKEN else f"instances_refused_{status:04x}")
+        level = logging.INFO if status == SUCCESS else logging.WARNING
+        if status == OUT_OF_RESOURCES:
+            level = logging.ERROR
+        said = {"sender": film.sender, "study": film.study, "film": film.instance}
+        of = f" of study {film.study}" if film.study else ""
+        logger.log(
+            level, "film %s%s from %s: %s (%04X)", film.instance, of, film.sender, words, status, extra=said
+        )  # fmt: skip
         return status
 
-    def _take(self, event: Event) -> int:
+    def _take(self, event: Event, film: _Film) -> tuple[_Film, int, str]:
+        """Take a film; return what is known of it, the status of the answer, and a few words for the log."""
         dataset = event.dataset
         study, series, instance = (
             str(dataset.get(keyword, "") or "")
             for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
         )
         if not (is_uid(study) and is_uid(series) and is_uid(instance)):
-            return CANNOT_UNDERSTAND
+            return film, CANNOT_UNDERSTAND, "refused: a UID of it is none"
+        film = replace(film, study=study)
         if (
             instance != getattr(event.request, "AffectedSOPInstanceUID", None)
             or dataset.get("SOPClassUID", "") != getattr(event.request, "AffectedSOPClassUID", None)
             or dataset.get("SOPClassUID", "") not in FILM_CLASSES
         ):
-            return NO_MATCH
+            return film, NO_MATCH, "refused: it is not what it was announced as"
         if is_own(dataset):
             self._count("own_objects_ignored")  # our pictures, sent back by a rule of the peer's
-            return SUCCESS
-        clash = self._clash(dataset, instance, study)
-        if clash is not None:
-            logger.warning("instance %s %s: it is left to its sender", instance, clash)
+            return film, SUCCESS, "made by this program and ignored"
+        return film, *self._keep(event, film, series)
+
+    def _keep(self, event: Event, film: _Film, series: str) -> tuple[int, str]:
+        """Put a film into the spool; return the status of the answer and a few words for the log."""
+        known = self._spool.known(film.instance)
+        if known is not None and known[0] != film.study:
             self._count("instances_not_unique")
-            return NOT_UNIQUE
+            return NOT_UNIQUE, f"refused: kept is one of study {known[0]} with the same UID"
         data = event.encoded_dataset()
-        modality = str(dataset.get("Modality", "") or "")[:16]
-        new = self._spool.add(data, sop_uid=instance, study_uid=study, series_uid=series, modality=modality)
-        if not new:
+        modality = str(event.dataset.get("Modality", "") or "")[:16]
+        added = self._spool.add(
+            data,
+            sop_uid=film.instance,
+            study_uid=film.study,
+            series_uid=series,
+            modality=modality,
+            sender=film.sender,
+        )
+        if added is Added.DIFFERENT:
+            return self._differs(event.dataset, film.instance)
+        if added is Added.REPEATED:
             self._count("instances_repeated")
-        return SUCCESS
+            return SUCCESS, "kept already"
+        return SUCCESS, f"kept, {len(data)} bytes"
 
-    def _clash(self, dataset: Dataset, instance: str, study: str) -> str | None:
-        """Return why an instance is not the one that is kept under its UID; ``None`` where it may be.
+    def _differs(self, dataset: Dataset, instance: str) -> tuple[int, str]:
+        """Answer an image whose UID another one of its study has: that one is kept.
 
-        An archive sends an instance again when its patient was corrected: then the later one counts. With other pixels
-        too it is another image.
+        The sender of the same image with another header (a corrected patient, another transfer syntax) is told so with
+        a warning; that of another image is refused, for success would say that it is safe here.
         """
+        self._count("instances_different")
         known = self._spool.known(instance)
-        if known is None:
-            return None
-        if known[0] != study:
-            return f"is kept of study {known[0]} and was sent as one of study {study}"
-        try:
-            kept = pydicom.dcmread(known[1])
-        except (OSError, pydicom.errors.InvalidDicomError):
-            return None  # gone or damaged: it is replaced
-        differs = difference(patient_of(kept), patient_of(dataset)).conflicts
-        if not differs or kept.get("PixelData") == dataset.get("PixelData"):
-            return None
-        return f"was sent again with other pixels and another patient ({', '.join(differs)})"
+        kept = None if known is None else pydicom.dcmread(known[1])
+        if kept is not None and _same_pixels(kept, dataset):
+            differs = difference(patient_of(kept), patient_of(dataset)).conflicts
+            what = f"another patient ({', '.join(differs)})" if differs else "another header"
+            return DISCARDED, f"came again with {what}: the first is kept (purge its study to take this one)"
+        self._count("instances_not_unique")
+        return NOT_UNIQUE, "refused: kept is one with the same UID and other pixels"
+
+
+@dataclass(frozen=True)
+class _Film:
+    """What the log says of a film; ``study`` is empty until it is known to be a UID."""
+
+    instance: str
+    study: str
+    sender: str
+
+
+def _sender(event: Event) -> str:
+    """Return title and address of a peer."""
+    title = str(event.assoc.requestor.ae_title).strip()
+    return f"{title if title.isprintable() else '?'}@{event.assoc.requestor.address}"
+
+
+def _same_pixels(one: Dataset, other: Dataset) -> bool:
+    """Return True if two images show the same; one that cannot be decoded shows nothing that is known."""
+    if one.get("PixelData") == other.get("PixelData"):
+        return True
+    try:
+        return bool(np.array_equal(one.pixel_array, other.pixel_array))
+    except Exception:  # noqa: BLE001  a decoder raises nearly anything
+        return False

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.pacs.answers import Answers
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret, within
 from ho_imaging.pacs.contexts import sending_contexts
 
@@ -113,8 +114,9 @@ def _by_association(
     destination: DimseDestination, datasets: Mapping[str, Dataset], own_ae_title: str, stopped: Callable[[], bool]
 ) -> dict[str, str | None]:
     wanted = sending_contexts([(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()])
+    answers = Answers()
     try:
-        association = associate(destination, own_ae_title, wanted)
+        association = associate(destination, own_ae_title, wanted, answers=answers)
     except HOImagingError as error:
         return dict.fromkeys(datasets, error.problem)
     found: dict[str, str | None] = {}
@@ -122,7 +124,7 @@ def _by_association(
         for uid, dataset in datasets.items():
             if stopped():
                 break
-            found[uid] = _store(association, dataset)
+            found[uid] = _store(association, answers, dataset)
             if found[uid] == _NO_ANSWER:
                 association.abort()  # it may look alive a little longer, and the next would be waited for in vain
             if not association.is_established:
@@ -132,12 +134,11 @@ def _by_association(
     return found
 
 
-def _store(association: Any, dataset: Dataset) -> str | None:
+def _store(association: Any, answers: Answers, dataset: Dataset) -> str | None:
     try:
-        answer = association.send_c_store(_as_accepted(association, dataset))
+        status = answers.store(association, _as_accepted(association, dataset))
     except (ValueError, RuntimeError, AttributeError) as error:
         return f"cannot be sent: {error}"[:200]
-    status = answer.get("Status")
     if status is None:
         return _NO_ANSWER
     if status == 0x0000 or status in _WARNINGS:
@@ -326,12 +327,14 @@ def associate(
     own_ae_title: str,
     contexts: Sequence[tuple[str, list[UID] | None]],
     *,
-    handlers: list[Any] | None = None,
+    handlers: Sequence[Any] = (),
     roles: list[Any] | None = None,
+    answers: Answers | None = None,
 ) -> Any:
     """Open an association with a peer, by TLS where it is set, with a limit on every wait.
 
     ``contexts``: SOP class and transfer syntaxes of each, ``None`` for the usual ones; each is offered as it is given.
+    ``answers`` are kept apart for whoever sends more than one request.
 
     Raises
     ------
@@ -341,8 +344,9 @@ def associate(
         If a certificate that is named cannot be used.
 
     """
-    from pynetdicom import AE, build_context  # noqa: PLC0415  (an extra, and slow to load)
+    from pynetdicom import AE, build_context, evt  # noqa: PLC0415  (an extra, and slow to load)
 
+    answers = Answers() if answers is None else answers
     entity = AE(own_ae_title)
     entity.connection_timeout = entity.acse_timeout = CONNECT_TIMEOUT_S
     entity.dimse_timeout = entity.network_timeout = REPLY_TIMEOUT_S
@@ -357,7 +361,7 @@ def associate(
             offered,
             ae_title=destination.ae_title,
             tls_args=None if tls is None else (tls, host),
-            evt_handlers=handlers,
+            evt_handlers=[*handlers, (evt.EVT_DIMSE_RECV, answers.received)],
             ext_neg=roles,
         )
     except (OSError, UnicodeError) as error:  # of its name, which is not known or is none
@@ -365,4 +369,5 @@ def associate(
     if not association.is_established:
         why = "rejected the association" if association.is_rejected else "cannot be reached"
         raise PeerError(f"{destination.name} {why}", remedy=remedy)
+    answers.watch(association)
     return association

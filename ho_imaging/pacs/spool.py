@@ -6,112 +6,117 @@ objects wait in the outbox of each destination until that has taken them.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
 import sqlite3
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from pathlib import Path
 
-from ho_imaging.errors import HOImagingError, UsageError
-from ho_imaging.results.folder import folder_name
+from ho_imaging.errors import HOImagingError
+from ho_imaging.pacs.disk import Reserve, SpoolFullError, file_name, free_bytes, results_folder, write_durably
+from ho_imaging.pacs.ledger import LEDGER, Ledger, usable
+from ho_imaging.pacs.outbox import Outbox
+from ho_imaging.pacs.removal import Removal
 
-__all__ = ["OutboxItem", "Spool", "SpoolFullError", "check_folder"]
+__all__ = ["Added", "Spool", "check_folder"]
 
 logger = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS instances (
-  sop_uid TEXT PRIMARY KEY, study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, modality TEXT NOT NULL,
-  file TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, received REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS instances_of_study ON instances (study_uid);
-CREATE TABLE IF NOT EXISTS studies (
-  study_uid TEXT PRIMARY KEY, state TEXT NOT NULL, changed REAL NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0, status TEXT, reason TEXT);
-CREATE TABLE IF NOT EXISTS outbox (
-  destination TEXT NOT NULL, sop_uid TEXT NOT NULL, study_uid TEXT NOT NULL, file TEXT NOT NULL,
-  state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_try REAL NOT NULL, since REAL NOT NULL, reason TEXT,
-  PRIMARY KEY (destination, sop_uid));
-CREATE INDEX IF NOT EXISTS outbox_due ON outbox (destination, state, next_try);
-CREATE TABLE IF NOT EXISTS commitments (
-  transaction_uid TEXT PRIMARY KEY, destination TEXT NOT NULL, asked REAL NOT NULL);
-"""
-
-_OVER = """
-state = 'leaving' OR (state = 'ended' AND changed < ? AND NOT EXISTS
-(SELECT 1 FROM outbox WHERE outbox.study_uid = studies.study_uid AND outbox.state = 'waiting'))
-"""
-"""What a sweep deletes: studies that ended before a time with nothing to send, and what an earlier sweep left."""
-
-_LEDGER = "spool.sqlite"
-_FIRST_DELAY_S, _LONGEST_DELAY_S = 2.0, 900.0
+_LEDGER_BYTES = 2**20
+"""What the ledger needs at least to be opened."""
 
 
-class SpoolFullError(HOImagingError, OSError):
-    """There is no room: a sender is to keep its instance, the service its note, and try again."""
+class Added(Enum):
+    """What became of an instance that was brought."""
 
-
-@dataclass(frozen=True)
-class OutboxItem:
-    """An object that a destination has yet to take."""
-
-    sop_uid: str
-    study_uid: str
-    file: Path
-    attempts: int
+    NEW = "new"
+    REPEATED = "repeated"
+    """The same bytes are here already."""
+    DIFFERENT = "different"
+    """Other bytes are here under its UID and stay."""
 
 
 class Spool:
     """The folder and its ledger. Safe for many threads of one process, made for one process.
 
+    An operator's commands may work on the ledger beside it (`ho_imaging.pacs.operate`); files are deleted here alone.
+
+    Parameters
+    ----------
+    folder
+        Where all of it lies.
+    most_bytes, least_free_bytes, most_instances
+        Limits of the films that wait here, of the disk, and of one study.
+    reserve_bytes
+        Size of the `Reserve`, 0 for none.
+    again
+        Ended studies that are analysed anew when a film of theirs is sent again unchanged: ``never``, ``failed``,
+        ``always``.
+
     Raises
     ------
     UsageError
         If the folder or what is in it cannot be used.
+    SpoolFullError
+        If the disk has no room to open it.
 
     """
 
-    def __init__(self, folder: Path, *, most_bytes: float, least_free_bytes: float, most_instances: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        most_bytes: float,
+        least_free_bytes: float,
+        most_instances: int,
+        reserve_bytes: int = 0,
+        again: str = "never",
+    ) -> None:
         self.folder = folder
         self._most_bytes, self._least_free_bytes, self._most_instances = most_bytes, least_free_bytes, most_instances
-        self._lock = threading.RLock()
+        self._again = again
         self._at_work: set[str] = set()
         """Studies taken and not yet given back, in any state: a late film sets one at work to waiting."""
         self._arriving: Counter[str] = Counter()
         """Films on their way to disk that are not noted yet, by study: no sweep may take their place away."""
-        with _usable(folder):
+        self.reserve = Reserve(folder, reserve_bytes)
+        with usable(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if free_bytes(folder) < _LEDGER_BYTES:
+                self.reserve.spend()  # the ledger cannot be opened on a full disk
             for place in (folder / "in", folder / "out"):
                 place.mkdir(parents=True, exist_ok=True)
                 _make_something(place)
             folder.chmod(0o700)  # patients' films: for this user alone
-            self._database = sqlite3.connect(folder / _LEDGER, check_same_thread=False, isolation_level=None)
-            self._database.row_factory = sqlite3.Row
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.executescript(_SCHEMA)
+        self.ledger = Ledger(folder)
+        self.outbox = Outbox(self.ledger, folder)
+        self.removal = Removal(self.ledger, folder, lambda uid: self._arriving[uid] > 0 or uid in self._at_work)
+        if not self.reserve.spent and not self.reserve.make(beside=least_free_bytes):
+            logger.warning("%s: no room to keep a reserve of %d MB", folder, reserve_bytes // 10**6)
 
     def recover(self) -> None:
         """Take up what the last process left: studies at work wait again, as suspects, half-written files go.
 
         For the one process that holds the folder.
         """
-        self._run("UPDATE studies SET state = 'waiting', changed = ? WHERE state = 'analysing'", time.time())
         for part in (self.folder / "in").glob("*/*.part"):
             part.unlink(missing_ok=True)
+        self.ledger.run("UPDATE studies SET state = 'waiting', changed = ? WHERE state = 'analysing'", time.time())
 
     def close(self) -> None:
         """Let go of the ledger."""
-        with self._lock:
-            self._database.close()
+        self.ledger.close()
 
-    def add(self, data: bytes, *, sop_uid: str, study_uid: str, series_uid: str, modality: str) -> bool:
-        """Put an instance on disk, for good, and let its study wait anew; ``False`` for one that was here already.
+    def add(
+        self, data: bytes, *, sop_uid: str, study_uid: str, series_uid: str, modality: str, sender: str = ""
+    ) -> Added:
+        """Put an instance on disk, for good, and let its study wait anew.
+
+        One that is here already, undamaged, stays as it is, whatever is brought under its UID.
 
         Raises
         ------
@@ -120,55 +125,81 @@ class Spool:
 
         """
         digest = hashlib.sha256(data).hexdigest()
-        with self._lock:
-            known = self._one("SELECT sha256, file FROM instances WHERE sop_uid = ?", sop_uid)
-            if known is not None and known["sha256"] == digest and (self.folder / known["file"]).exists():
-                return False
-            self._check_room(len(data), study_uid, sop_uid)
+        with self.ledger.locked():
+            known = self.ledger.one("SELECT sha256, file FROM instances WHERE sop_uid = ?", sop_uid)
+            if known is not None and _is_whole(self.folder / known["file"], known["sha256"]):
+                if known["sha256"] != digest:
+                    return Added.DIFFERENT
+                self._analyse_again(study_uid)
+                return Added.REPEATED
+            self._make_room(len(data), study_uid, sop_uid)
             self._arriving[study_uid] += 1
-        file = Path("in") / _name(study_uid) / f"{_name(sop_uid)}.dcm"
+        file = Path("in") / file_name(study_uid) / f"{file_name(sop_uid)}.dcm"
         try:
             self._write(file, data)
             try:
-                self._note(len(data), digest, file, sop_uid, study_uid, series_uid, modality)
+                self._note(len(data), digest, file, sop_uid, study_uid, series_uid, modality, sender)
             except SpoolFullError:
-                with self._lock:
+                with self.ledger.locked():
                     # Not if it is known by now: another association may have brought it too, and been told so.
-                    if self._one("SELECT 1 FROM instances WHERE sop_uid = ?", sop_uid) is None:
+                    if self.ledger.one("SELECT 1 FROM instances WHERE sop_uid = ?", sop_uid) is None:
                         (self.folder / file).unlink(missing_ok=True)
                 raise
         finally:
-            with self._lock:
+            with self.ledger.locked():
                 self._arriving -= Counter((study_uid,))
-        return True
+        return Added.NEW
+
+    def _analyse_again(self, study_uid: str) -> None:
+        """Let an ended study wait anew whose films are sent again, where that is wanted."""
+        if self._again == "never":
+            return
+        asked = self.ledger.run(
+            "UPDATE studies SET state = 'waiting', changed = ?, attempts = 0 "
+            "WHERE study_uid = ? AND state = 'ended' AND (status = 'failed' OR ?)",
+            time.time(),
+            study_uid,
+            self._again == "always",
+        )
+        if asked:
+            logger.info("study %s: its films were sent again, it is analysed anew", study_uid)
 
     def known(self, sop_uid: str) -> tuple[str, Path] | None:
         """Return the study that an instance is kept of, and its file; ``None`` for one that is not kept."""
-        row = self._one("SELECT study_uid, file FROM instances WHERE sop_uid = ?", sop_uid)
+        row = self.ledger.one("SELECT study_uid, file FROM instances WHERE sop_uid = ?", sop_uid)
         return None if row is None else (row["study_uid"], self.folder / row["file"])
 
     def results_folder(self, study_uid: str) -> Path:
-        """Give the folder that the analysis of a study writes to."""
-        return self.folder / "out" / "studies" / folder_name(study_uid)
+        """Return the folder that the analysis of a study writes to."""
+        return results_folder(self.folder, study_uid)
 
     def _write(self, file: Path, data: bytes) -> None:
         try:
             write_durably(self.folder / file, data)
         except OSError as error:
-            raise SpoolFullError(
-                f"cannot be written: {error.strerror}", path=self.folder, remedy="make room on the disk"
-            ) from error
+            why = error.problem if isinstance(error, HOImagingError) else f"cannot be written: {error.strerror}"
+            raise SpoolFullError(why, path=self.folder, remedy="make room on the disk") from error
 
     def _note(
-        self, size: int, digest: str, file: Path, sop_uid: str, study_uid: str, series_uid: str, modality: str
+        self,
+        size: int,
+        digest: str,
+        file: Path,
+        sop_uid: str,
+        study_uid: str,
+        series_uid: str,
+        modality: str,
+        sender: str,
     ) -> None:
         now = time.time()
-        with self._change():
-            self._database.execute(
-                "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (sop_uid, study_uid, series_uid, modality, str(file), size, digest, now),
+        with self.ledger.change():
+            self.ledger.database.execute(
+                "INSERT OR REPLACE INTO instances "
+                "(sop_uid, study_uid, series_uid, modality, file, bytes, sha256, received, sender) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (sop_uid, study_uid, series_uid, modality, str(file), size, digest, now, sender),
             )
-            self._database.execute(
+            self.ledger.database.execute(
                 "INSERT INTO studies (study_uid, state, changed) VALUES (?, 'waiting', ?) ON CONFLICT (study_uid) "
                 "DO UPDATE SET state = 'waiting', changed = excluded.changed, attempts = 0",
                 (study_uid, now),
@@ -183,9 +214,9 @@ class Spool:
         Never one that is at work: a late film makes it wait, and it is taken again only after `end` or `put_back`. Two
         runs of one study would write the same files, and the first to end would end the other's wait.
         """
-        with self._lock:
-            with self._change():
-                study = self._one(
+        with self.ledger.locked():
+            with self.ledger.change():
+                study = self.ledger.one(
                     "SELECT study_uid, attempts FROM studies WHERE state = 'waiting' AND changed <= ? "
                     f"AND study_uid NOT IN ({', '.join('?' * len(self._at_work))}) ORDER BY changed LIMIT 1",
                     time.time() - quiet_s,
@@ -194,17 +225,17 @@ class Spool:
                 if study is None or (study["attempts"] > 0) != suspect:
                     return None
                 uid = study["study_uid"]
-                self._database.execute(
+                self.ledger.database.execute(
                     "UPDATE studies SET state = 'analysing', attempts = attempts + 1 WHERE study_uid = ?", (uid,)
                 )
-                rows = self._all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received, sop_uid", uid)
+                rows = self.ledger.all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received, sop_uid", uid)
             self._at_work.add(uid)  # known only once the ledger is: a change that failed took nothing
         return uid, rows
 
     def put_back(self, study_uid: str, *, suspect: bool = False) -> None:
         """Let a study that was not finished be taken again, as if it had not been begun; a suspect after all others."""
-        with self._lock:
-            self._run(
+        with self.ledger.locked():
+            self.ledger.run(
                 "UPDATE studies SET state = 'waiting', changed = CASE WHEN ? THEN ? ELSE changed END, "
                 "attempts = CASE WHEN ? THEN attempts ELSE max(attempts - 1, 0) END "
                 "WHERE study_uid = ? AND state = 'analysing'",
@@ -223,194 +254,114 @@ class Spool:
         reason: str | None,
         objects: Sequence[tuple[str, Path]],
         destinations: Iterable[str],
+        model: str | None = None,
     ) -> None:
         """Note how a study ended and put its objects into every outbox, all or nothing.
 
         A study that got another film meanwhile waits on; its objects go out all the same, and newer ones will follow.
+        One that an operator has purged meanwhile sends nothing. ``model`` names the weights it was analysed with.
         """
         now = time.time()
-        with self._lock:
-            with self._change():
-                self._database.execute(
-                    "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ? "
+        with self.ledger.locked():
+            with self.ledger.change():
+                execute = self.ledger.database.execute
+                execute(
+                    "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ?, model = ? "
                     "WHERE study_uid = ? AND state = 'analysing'",
-                    (now, status, reason, study_uid),
+                    (now, status, reason, model, study_uid),
                 )
-                for destination in destinations:
-                    for sop_uid, file in objects:
-                        self._put_out(destination, sop_uid, study_uid, file, now)
+                row = self.ledger.one("SELECT state FROM studies WHERE study_uid = ?", study_uid)
+                if row is None or row["state"] != "leaving":
+                    self.outbox.put(study_uid, objects, destinations, now)
+                if status != "failed":
+                    execute("DELETE FROM losses WHERE study_uid = ? AND destination = ''", (study_uid,))
             self._at_work.discard(study_uid)
 
-    def _put_out(self, destination: str, sop_uid: str, study_uid: str, file: Path, now: float) -> None:
-        self._database.execute(
-            "INSERT INTO outbox VALUES (?, ?, ?, ?, 'waiting', 0, ?, ?, NULL) ON CONFLICT "
-            "(destination, sop_uid) DO UPDATE SET file = excluded.file, state = 'waiting', attempts = 0, "
-            "next_try = excluded.next_try, since = excluded.since, reason = NULL",
-            (destination, sop_uid, study_uid, str(file.relative_to(self.folder)), now, now),
-        )
+    def keep_reserve(self) -> None:
+        """Make the reserve again, if it was spent and there is room."""
+        if self.reserve.spent and self.reserve.make(beside=self._least_free_bytes):
+            logger.info("%s: there is room again, the reserve is kept", self.folder)
 
-    def due(self, destination: str, *, most: int = 200) -> list[OutboxItem]:
-        """Give what a destination is to be sent now, oldest first."""
-        rows = self._all(
-            "SELECT * FROM outbox WHERE destination = ? AND state = 'waiting' AND next_try <= ? "
-            "ORDER BY since, study_uid, sop_uid LIMIT ?",
-            destination,
-            time.time(),
-            most,
-        )
-        return [
-            OutboxItem(row["sop_uid"], row["study_uid"], self.folder / row["file"], row["attempts"]) for row in rows
-        ]
-
-    def sent(self, destination: str, sop_uid: str) -> None:
-        """Note that a destination has taken an object."""
-        self._run(
-            "UPDATE outbox SET state = 'sent', reason = NULL WHERE destination = ? AND sop_uid = ?",
-            destination,
-            sop_uid,
-        )
-
-    def begin_commitment(self, transaction_uid: str, destination: str) -> str:
-        """Note whom a transaction asks to take charge of objects, for its report names the objects alone; give it back.
-
-        To be noted before it is asked: the report may come before the answer, or to the next process.
-        """
-        self._run("INSERT INTO commitments VALUES (?, ?, ?)", transaction_uid, destination, time.time())
-        return transaction_uid
-
-    def asked_to_commit(self, transaction_uid: str) -> str | None:
-        """Give the destination that a transaction was begun with, ``None`` for one that is not ours or long over."""
-        row = self._one("SELECT destination FROM commitments WHERE transaction_uid = ?", transaction_uid)
-        return None if row is None else row["destination"]
-
-    def committed(self, destination: str, sop_uid: str) -> None:
-        """Note that a destination has taken charge of an object."""
-        self._run(
-            "UPDATE outbox SET state = 'committed' WHERE destination = ? AND sop_uid = ? AND state = 'sent'",
-            destination,
-            sop_uid,
-        )
-
-    def send_again(self, destination: str, sop_uid: str, *, keep_hours: float) -> None:
-        """Let an object be sent again that a destination does not keep; as late and as long as one it did not take."""
-        row = self._one(
-            "SELECT * FROM outbox WHERE destination = ? AND sop_uid = ? AND state = 'sent'", destination, sop_uid
-        )
-        if row is not None:
-            item = OutboxItem(sop_uid, row["study_uid"], self.folder / row["file"], row["attempts"])
-            self.not_sent(destination, item, "was taken and not kept", keep_hours=keep_hours)
-
-    def not_sent(self, destination: str, item: OutboxItem, reason: str, *, keep_hours: float) -> None:
-        """Try an object again later, twice as late each time; give up when it is older than ``keep_hours``."""
-        delay = min(_FIRST_DELAY_S * 2.0 ** min(item.attempts, 20), _LONGEST_DELAY_S)
-        now = time.time()
-        self._run(
-            "UPDATE outbox SET attempts = attempts + 1, next_try = ?, reason = ?, "
-            "state = CASE WHEN since < ? THEN 'given up' ELSE 'waiting' END WHERE destination = ? AND sop_uid = ?",
-            now + delay,
-            reason[:300],
-            now - keep_hours * 3600.0,
-            destination,
-            item.sop_uid,
-        )
-
-    def sweep(self, keep_hours: float) -> int:
-        """Delete studies that ended long ago and whose objects are all sent or given up; give how many are gone.
-
-        What cannot be deleted is logged, and tried again by the next sweep.
-        """
-        before = time.time() - keep_hours * 3600.0
-        self._run("DELETE FROM commitments WHERE asked < ?", before)
-        rows = self._all(f"SELECT study_uid FROM studies WHERE {_OVER}", before)
-        return sum(self._remove(row["study_uid"], before) for row in rows)
-
-    def _remove(self, uid: str, before: float) -> bool:
-        """Delete all there is of a study; ``False`` if a film of it came meanwhile, or something could not be deleted.
-
-        Its row goes last, so that after a kill the next sweep goes on; until then a film that comes begins it anew.
-        """
-        with self._lock:  # till the end: nothing of it is noted or taken while its files go
-            if self._arriving[uid]:
-                return False
-            files = self._all("SELECT file FROM instances WHERE study_uid = ?", uid)
-            files += self._all("SELECT file FROM outbox WHERE study_uid = ?", uid)
-            with self._change():
-                over = self._database.execute(
-                    f"UPDATE studies SET state = 'leaving' WHERE study_uid = ? AND ({_OVER})", (uid, before)
-                )
-                if not over.rowcount:
-                    return False
-                self._database.execute("DELETE FROM outbox WHERE study_uid = ?", (uid,))
-                self._database.execute("DELETE FROM instances WHERE study_uid = ?", (uid,))
-            places = [self.folder / "in" / _name(uid), self.results_folder(uid)]
-            places += [self.folder / file["file"] for file in files]
-            left = [wrong for place in places for wrong in self._delete(place)]
-            if left:
-                logger.error("study %s: %d files cannot be deleted: %s", uid, len(left), left[0])
-                return False
-            self._run("DELETE FROM studies WHERE study_uid = ?", uid)
-        return True
-
-    def _delete(self, place: Path) -> list[str]:
-        """Delete a file or folder under ``in`` or ``out``, and nothing elsewhere; give what stands in the way."""
-        parent = place.parent.resolve()
-        inside = any(parent.is_relative_to((self.folder / part).resolve()) for part in ("in", "out"))
-        return _delete(place) if inside and place.name != ".." else [f"{place}: not in the spool"]
+    def find_room(self) -> bool:
+        """Make room for notes and results: by a delivered study, else by the reserve; ``False`` if neither is left."""
+        with self.ledger.locked():
+            try:
+                if self.removal.free_delivered():
+                    return True
+            except SpoolFullError:
+                pass  # deleting is noted first, and that has no room either
+            if self.reserve.spend():
+                logger.warning("%s: the disk is full, the reserve is used up", self.folder)
+                return True
+        return False
 
     def counts(self) -> dict[str, int]:
         """Count studies and outgoing objects by state, and what the spool holds."""
-        found = {f"studies_{row['state']}": row["n"] for row in self._all(
+        found = {f"studies_{row['state']}": row["n"] for row in self.ledger.all(
             "SELECT state, COUNT(*) AS n FROM studies GROUP BY state")}  # fmt: skip
-        found |= {f"objects_{row['state'].replace(' ', '_')}": row["n"] for row in self._all(
-            "SELECT state, COUNT(*) AS n FROM outbox GROUP BY state")}  # fmt: skip
-        held = self._all("SELECT COUNT(*) AS n, COALESCE(SUM(bytes), 0) AS bytes FROM instances")[0]
-        return found | {"instances": held["n"], "instance_bytes": held["bytes"]}
+        failed = self.ledger.all(
+            "SELECT (SELECT COUNT(*) FROM studies WHERE state = 'ended' AND status = 'failed') "
+            "+ (SELECT COUNT(*) FROM losses WHERE destination = '') AS n"
+        )[0]["n"]
+        if failed:
+            found["failed_studies"] = failed
+        held = self.ledger.all("SELECT COUNT(*) AS n, COALESCE(SUM(bytes), 0) AS bytes FROM instances")[0]
+        return found | self.outbox.counts() | {"instances": held["n"], "instance_bytes": held["bytes"]}
 
-    def _check_room(self, size: int, study_uid: str, sop_uid: str) -> None:
-        held = self._one("SELECT COALESCE(SUM(bytes), 0) AS bytes FROM instances")
-        if held is not None and held["bytes"] + size > self._most_bytes:
-            raise SpoolFullError("the spool has reached its limit", path=self.folder, remedy="raise accept.spool_gb")
-        state = os.statvfs(self.folder)
-        if state.f_bavail * state.f_frsize - size < self._least_free_bytes:
-            raise SpoolFullError("the disk is nearly full", path=self.folder, remedy="make room on the disk")
-        count = self._one(
+    def longest_wait_s(self) -> float:
+        """Return how long ago the last film came of the study that waits, or is at work, for longest; 0 for none."""
+        row = self.ledger.one("SELECT MIN(changed) AS first FROM studies WHERE state IN ('waiting', 'analysing')")
+        return 0.0 if row is None or row["first"] is None else max(0.0, time.time() - row["first"])
+
+    def room(self) -> str | None:
+        """Return why no film is taken now, ``None`` where one is."""
+        try:
+            self._check_room(0)
+        except SpoolFullError as error:
+            return error.problem
+        return None
+
+    def _make_room(self, size: int, study_uid: str, sop_uid: str) -> None:
+        count = self.ledger.one(
             "SELECT COUNT(*) AS n FROM instances WHERE study_uid = ? AND sop_uid != ?", study_uid, sop_uid
         )
         if count is not None and count["n"] >= self._most_instances:
             raise SpoolFullError("the study has reached its limit", remedy="raise accept.study_instances")
-
-    @contextlib.contextmanager
-    def _change(self) -> Iterator[None]:
-        """Make changes that are there whole or not at all, and say so when the disk has no room for them."""
-        with self._lock:
+        while True:
             try:
-                with self._database:
-                    self._database.execute("BEGIN IMMEDIATE")
-                    yield
-            except sqlite3.OperationalError as error:
-                raise SpoolFullError(
-                    f"its ledger cannot be written: {error}", path=self.folder, remedy="make room on the disk"
-                ) from error
+                self._check_room(size)
+            except SpoolFullError:
+                if size > self._most_bytes or not self.removal.free_delivered():
+                    raise
+            else:
+                return
 
-    def _one(self, query: str, *values: object) -> sqlite3.Row | None:
-        with self._lock:
-            row: sqlite3.Row | None = self._database.execute(query, values).fetchone()
-            return row
-
-    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock:
-            return self._database.execute(query, values).fetchall()
-
-    def _run(self, query: str, *values: object) -> None:
-        with self._change():
-            self._database.execute(query, values)
+    def _check_room(self, size: int) -> None:
+        held = self.ledger.one("SELECT COALESCE(SUM(bytes), 0) AS bytes FROM instances")
+        if held is not None and held["bytes"] + size > self._most_bytes:
+            raise SpoolFullError("the spool has reached its limit", path=self.folder, remedy="raise accept.spool_gb")
+        if self.reserve.spent or free_bytes(self.folder) - size < self._least_free_bytes:
+            raise SpoolFullError("the disk is nearly full", path=self.folder, remedy="make room on the disk")
 
 
 def check_folder(folder: Path) -> None:
-    """Raise `UsageError` unless a spool can be made in a folder, or the one there used; nothing new is left there."""
-    with _usable(folder):
-        if (folder / _LEDGER).exists():
-            Spool(folder, most_bytes=0.0, least_free_bytes=0.0, most_instances=0).close()
+    """Check that a spool can be made in a folder, or the one there used; nothing new is left there.
+
+    Raises
+    ------
+    UsageError
+        If it cannot.
+    SpoolFullError
+        If there is no room for now: a service that starts waits for some.
+
+    """
+    with usable(folder):
+        if (folder / LEDGER).exists():
+            for place in (folder / "in", folder / "out"):
+                if place.exists():
+                    place.mkdir(exist_ok=True)  # says so of a file
+                    _make_something(place)
+            Ledger(folder).close()
             return
         made = [place for place in (folder, *folder.parents) if not place.exists()]
         try:
@@ -424,65 +375,14 @@ def check_folder(folder: Path) -> None:
                     place.rmdir()
 
 
-@contextlib.contextmanager
-def _usable(folder: Path) -> Iterator[None]:
+def _is_whole(file: Path, sha256: str) -> bool:
+    """Return True if a file is there and holds what was written."""
     try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"spool.folder: cannot be used: {error.strerror}",
-            path=error.filename or folder,
-            remedy="give a folder to write to",
-        ) from error
-    except sqlite3.Error as error:
-        raise UsageError(
-            f"spool.folder: its ledger cannot be used: {error}", path=folder / _LEDGER, remedy="give another folder"
-        ) from error
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def _make_something(folder: Path) -> None:
     tempfile.TemporaryFile(dir=folder).close()  # empty: a disk that is full for now is waited out
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that it is there, whole, after a power cut: data to disk, then its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)  # half of it, on a full disk
-    sync_folder(path.parent)
-    sync_folder(path.parent.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _delete(place: Path) -> list[str]:
-    """Delete a file or folder, as much of it as can be; give what stands in the way. Links are not followed."""
-    try:
-        if place.is_symlink() or not place.is_dir():
-            place.unlink(missing_ok=True)
-            return []
-        left = [wrong for inner in list(place.iterdir()) for wrong in _delete(inner)]
-        if not left:
-            place.rmdir()
-    except OSError as error:
-        return [f"{place}: {error.strerror}"]
-    return left
-
-
-def _name(uid: str) -> str:
-    """File name for a UID from the network, which may hold anything."""
-    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:40]

@@ -3,132 +3,153 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ho_imaging.results.schema import RESEARCH_USE, ModelResult, SoftwareResult
+from ho_imaging.results.schema_base import NonNegative, Part
 from ho_imaging.vocabulary import Side, SpacingBasis
 
-__all__ = ["GrowthResult", "IntervalResult", "NoduleChangeResult", "ProgressionResult", "SideIntervalResult"]
+__all__ = [
+    "COMPARISON_VERSION",
+    "GrowthResult",
+    "IntervalResult",
+    "NoduleChangeResult",
+    "ProgressionResult",
+    "SideIntervalResult",
+]
 
-NonNegative = Annotated[float, Field(ge=0.0)]
+COMPARISON_VERSION: Final = "2.0"
+
 VerdictWord = Literal["spreading", "stable", "regressing", "cannot tell"]
 
+_COMPARED = "of what both images show clear of native bone, in mm² of the earlier image"
+_NO_GROWTH = (
+    "Null if areas do not determine growth: nodules are faint, outside or on one image only, or the outlines "
+    "contradict each other."
+)
+_BASIS = "Origin of the pixel spacing of the {} study's image."
+_NONE = "null where the side cannot be compared."
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=True)
 
-
-class NoduleChangeResult(_Part):
+class NoduleChangeResult(Part):
     """One nodule on two images; ids are those of the two studies' results.
 
-    Areas are in mm² of the earlier image, restricted to what both images show clear of native bone; the areas in the
-    studies' results are larger.
+    Areas are restricted to what both images show clear of native bone; the areas in the studies' results are larger.
     """
 
-    course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"]
-    earlier_ids: tuple[str, ...]
-    later_ids: tuple[str, ...]
-    earlier_mm2: NonNegative
-    later_mm2: NonNegative
-    change_mm2: float
-    change_sd_mm2: NonNegative
-    change_mm2_per_month: float | None
-    density_change: float | None
-    """Change of brightness relative to the patient's own cortex; descriptive only."""
+    course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"] = Field(
+        description="What became of it; uncertain: too faint on one of the images to say; outside: mostly outside the "
+        "field of one of the images."
+    )
+    earlier_ids: tuple[str, ...] = Field(description="Ids of its findings in the earlier study's result.")
+    later_ids: tuple[str, ...] = Field(description="Ids of its findings in the later study's result.")
+    earlier_mm2: NonNegative = Field(description=f"Area on the earlier image, {_COMPARED}.")
+    later_mm2: NonNegative = Field(description=f"Area on the later image, {_COMPARED}.")
+    change_mm2: float = Field(description="later_mm2 less earlier_mm2, in mm².")
+    change_sd_mm2: NonNegative = Field(description="Standard error of change_mm2, in mm².")
+    change_mm2_per_month: float | None = Field(
+        description="change_mm2 over the time between the studies, in mm² a month; null where that is not known."
+    )
+    density_change: float | None = Field(
+        description="Change of brightness relative to the patient's own cortical bone (later density_ratio less the "
+        "earlier one); descriptive only. Null where one is not known."
+    )
 
 
-class GrowthResult(_Part):
-    """Growth of all ectopic bone of a side with its 95 % interval; areas in mm² of the earlier image.
+class GrowthResult(Part):
+    """Growth of all ectopic bone of a side with its 95 % interval; areas are in mm² of the earlier image.
 
-    ``ratio``: later over earlier area, 20 mm² added to both. A verdict concerns changes beyond ``margin_mm2``:
-    spreading if ``change_low_mm2`` is above 0, regressing if ``change_high_mm2`` is below 0, stable if both are within
-    the margin, no nodule appeared and the grade did not rise.
+    A verdict concerns changes beyond ``margin_mm2``: spreading if ``change_low_mm2`` is above 0, regressing if
+    ``change_high_mm2`` is below 0, stable if both are within the margin, no nodule appeared and the grade did not rise.
     """
 
-    ratio: NonNegative
-    ratio_low: NonNegative
-    ratio_high: NonNegative
-    change_mm2: float
-    change_low_mm2: float
-    change_high_mm2: float
-    margin_mm2: NonNegative
+    ratio: NonNegative = Field(description="Area later over earlier, 20 mm² added to both.")
+    ratio_low: NonNegative = Field(description="Lower end of its 95 % interval.")
+    ratio_high: NonNegative = Field(description="Upper end of its 95 % interval.")
+    change_mm2: float = Field(description="Change of area in mm².")
+    change_low_mm2: float = Field(description="Lower end of its 95 % interval in mm².")
+    change_high_mm2: float = Field(description="Upper end of its 95 % interval in mm².")
+    margin_mm2: NonNegative = Field(description="A change of at most so many mm² up or down counts as none.")
 
 
-class SideIntervalResult(_Part):
+class SideIntervalResult(Part):
     """Change of one side between two studies."""
 
-    side: Side
-    verdict: VerdictWord
-    statement: str
-    earlier_grade: str | None = None
-    later_grade: str | None = None
-    earlier_mm2: NonNegative | None = None
-    later_mm2: NonNegative | None = None
-    change_mm2: float | None = None
-    change_sd_mm2: NonNegative | None = None
-    """Standard error of the change of the compared area; 1.96 times it is half the 95 % interval. None if areas do not
-    determine growth."""
-    growth: GrowthResult | None = None
-    """None if areas do not determine growth: nodules faint, outside, on one image only, or outlines that contradict."""
-    change_mm2_per_month: float | None = None
-    change_sd_mm2_per_month: NonNegative | None = None
-    earlier_basis: SpacingBasis | None = None
-    """Origin of the pixel spacing of the earlier study's image, in whose mm areas are given."""
-    later_basis: SpacingBasis | None = None
-    earlier_film: str | None = None
-    later_film: str | None = None
-    residual_mm: NonNegative | None = None
-    """Typical distance between the outlines of native bone after registration."""
-    scale: float | None = None
-    """Factor by which lengths of the later image were multiplied."""
-    turn_deg: NonNegative | None = None
-    nodules: tuple[NoduleChangeResult, ...] = ()
+    side: Side = Field(description="Side of the patient.")
+    verdict: VerdictWord = Field(description="What became of the ectopic bone of this side.")
+    statement: str = Field(description="The verdict's reason as an English sentence.")
+    earlier_grade: str | None = Field(default=None, description="Grade in the earlier result; null without one.")
+    later_grade: str | None = Field(default=None, description="Grade in the later result; null without one.")
+    earlier_mm2: NonNegative | None = Field(
+        default=None, description=f"Area of all nodules on the earlier image, {_COMPARED}; {_NONE}"
+    )
+    later_mm2: NonNegative | None = Field(
+        default=None, description=f"Area of all nodules on the later image, {_COMPARED}; {_NONE}"
+    )
+    change_mm2: float | None = Field(default=None, description=f"later_mm2 less earlier_mm2, in mm²; {_NONE}")
+    change_sd_mm2: NonNegative | None = Field(
+        default=None,
+        description=f"Standard error of change_mm2 in mm²; 1.96 times it is half the 95 % interval. {_NO_GROWTH}",
+    )
+    growth: GrowthResult | None = Field(
+        default=None, description=f"Growth of all ectopic bone of the side with its interval. {_NO_GROWTH}"
+    )
+    change_mm2_per_month: float | None = Field(
+        default=None,
+        description="change_mm2 over the time between the studies, in mm² a month; null where that is not known.",
+    )
+    change_sd_mm2_per_month: NonNegative | None = Field(
+        default=None, description="Standard error of change_mm2_per_month, in mm² a month."
+    )
+    earlier_basis: SpacingBasis | None = Field(
+        default=None, description=f"{_BASIS.format('earlier')} Areas are in its mm²; {_NONE}"
+    )
+    later_basis: SpacingBasis | None = Field(default=None, description=f"{_BASIS.format('later')} {_NONE.capitalize()}")
+    earlier_film: str | None = Field(default=None, description=f"SOP Instance UID of the earlier image; {_NONE}")
+    later_film: str | None = Field(default=None, description=f"SOP Instance UID of the later image; {_NONE}")
+    residual_mm: NonNegative | None = Field(
+        default=None,
+        description=f"Typical distance between the outlines of native bone after image registration, in mm; {_NONE}",
+    )
+    scale: float | None = Field(
+        default=None, description=f"Factor by which lengths of the later image were multiplied; {_NONE}"
+    )
+    turn_deg: NonNegative | None = Field(
+        default=None,
+        description=f"Angle by which the femur is turned against the pelvis between the images, in degrees; {_NONE}",
+    )
+    nodules: tuple[NoduleChangeResult, ...] = Field(default=(), description="Each nodule on the two images.")
 
 
-class IntervalResult(_Part):
+class IntervalResult(Part):
     """Change between two studies."""
 
-    earlier_study_uid: str
-    later_study_uid: str
-    days: int | None
-    verdict: VerdictWord
-    sides: tuple[SideIntervalResult, ...]
+    earlier_study_uid: str = Field(description="Study Instance UID of the earlier study.")
+    later_study_uid: str = Field(description="Study Instance UID of the later study.")
+    days: int | None = Field(description="Days between their images; null where a date is missing.")
+    verdict: VerdictWord = Field(description="The sides' verdicts in one: spreading on any side is spreading.")
+    sides: tuple[SideIntervalResult, ...] = Field(description="Each side of the patient.")
 
 
-class ProgressionResult(_Part):
-    """Changes between studies of one patient in time order.
+class ProgressionResult(Part):
+    """Changes between studies of one patient in time order."""
 
-    Parameters
-    ----------
-    schema_version
-        Version of this schema.
-    verdict
-        Verdict of the last interval, the current course.
-    intervals
-        Each study compared with the previous one.
-    overall
-        The last study compared with the first.
-    model
-        Weights that all studies were analysed with; nodule ids are those of that analysis.
-    software
-        Program that made the result.
-    warnings
-        Problems that a reader must know, in English.
-    research_use
-        Statement that the result is for research only.
-
-    """
-
-    schema_version: Literal["1.0", "1.1", "1.2"] = "1.2"
-    verdict: VerdictWord
-    intervals: tuple[IntervalResult, ...]
-    overall: IntervalResult
-    model: ModelResult | None = None
-    software: SoftwareResult | None = None
-    warnings: tuple[str, ...] = ()
-    research_use: str = RESEARCH_USE
+    schema_version: Literal["2.0"] = Field(
+        default=COMPARISON_VERSION,
+        description="Version of this schema: MAJOR.MINOR. A minor version only adds fields.",
+    )
+    verdict: VerdictWord = Field(description="That of the last interval: what is happening now.")
+    intervals: tuple[IntervalResult, ...] = Field(description="Each study against the one before it.")
+    overall: IntervalResult = Field(description="The last study against the first.")
+    model: ModelResult | None = Field(
+        default=None,
+        description="The weights that all studies were analysed with; ids of nodules are those of that analysis.",
+    )
+    software: SoftwareResult | None = Field(default=None, description="The program that made the comparison.")
+    warnings: tuple[str, ...] = Field(default=(), description="What a user should know about the comparison.")
+    research_use: str = Field(default=RESEARCH_USE, description="The limits of use, to be shown with every result.")
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return the result as JSON; equal results give equal text.
@@ -153,7 +174,7 @@ class ProgressionResult(_Part):
         Parameters
         ----------
         text
-            Text of a result of this or an earlier schema version.
+            Text of a result of this schema version.
 
         Returns
         -------
@@ -163,7 +184,7 @@ class ProgressionResult(_Part):
         Raises
         ------
         pydantic.ValidationError
-            If it is no such result; a subclass of ``ValueError``.
+            If it is anything else; a subclass of ``ValueError``.
 
         """
         return cls.model_validate_json(text)

@@ -7,7 +7,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -26,13 +26,13 @@ from ho_imaging.reading.attributes import flags_of_lost, header_flags
 from ho_imaging.reading.classes import FILM_CLASSES, FILM_MODALITIES, class_name, may_be_film
 from ho_imaging.reading.clinical import stated_cause
 from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
-from ho_imaging.reading.compression import compression_of_dataset, with_pixels
+from ho_imaging.reading.compression import Compression, compression_of_dataset, with_pixels
 from ho_imaging.reading.compression_flags import compression_flags
 from ho_imaging.reading.consistency import looks_inverted
 from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.decode import MAX_PIXELS, Stored, decode_frame, photometric_of
 from ho_imaging.reading.describe import describe
-from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
+from ho_imaging.reading.grayscale import WINDOW_CLIPS, GrayscaleTable, grayscale_table
 from ho_imaging.reading.identity import patient_of
 from ho_imaging.reading.own import is_own
 from ho_imaging.reading.radiograph import QualityFlag, Radiograph
@@ -59,6 +59,10 @@ _INFLATE_STEP_BYTES = 1 << 20
 _ROWS_AT_A_TIME = 16
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
+
+_WHOLE_RANGE_USED = QualityFlag(
+    "whole_range_used", "The film was analysed with all its values, not as the stated window shows it."
+)
 
 _FRAME_MACROS = (
     "PixelMeasuresSequence",
@@ -160,10 +164,12 @@ def radiograph_from_dataset(
     max_pixels: int = MAX_PIXELS,
     damaged: Sequence[str] = (),
     whole_range: bool = False,
+    never_clipped: bool = False,
 ) -> Radiograph:
     """Decode and describe one frame of a data set; ``damaged`` elements were taken out of it before.
 
-    ``whole_range`` shows all values, whatever windows the file states.
+    ``whole_range`` shows all values, whatever windows the file states; ``never_clipped`` does so where the view in use
+    hides part of the film.
 
     Raises
     ------
@@ -175,13 +181,14 @@ def radiograph_from_dataset(
     """
     try:
         check_is_radiograph(dataset)
-        radiograph = _radiograph(dataset, path, frame, voi, max_pixels, whole_range=whole_range)
-        if damaged:
-            flag = QualityFlag(
-                "header_damaged", f"{len(damaged)} elements of the header cannot be read: they were left out."
-            )
-            radiograph = replace(radiograph, quality=(*radiograph.quality, flag, *flags_of_lost(damaged)))
-        return radiograph
+        decoded = _decoded(dataset, frame, max_pixels)
+        radiograph = _with_damage(_radiograph(decoded, path, voi, whole_range=whole_range), damaged)
+        if not never_clipped or not any(flag.code == WINDOW_CLIPS for flag in radiograph.quality):
+            return radiograph
+        # Decoded once, shown anew.
+        whole = _with_damage(_radiograph(decoded, path, None, whole_range=True), damaged)
+        said = [flag for flag in radiograph.quality if flag not in whole.quality]
+        return replace(whole, quality=(*whole.quality, *said, _WHOLE_RANGE_USED))
     except HOImagingError:
         raise
     except MemoryError as error:
@@ -192,15 +199,27 @@ def radiograph_from_dataset(
         ) from error
 
 
-def _radiograph(
-    dataset: Dataset,
-    path: str | None,
-    frame: int | None,
-    voi: int | str | None,
-    max_pixels: int,
-    *,
-    whole_range: bool,
-) -> Radiograph:
+def _with_damage(radiograph: Radiograph, damaged: Sequence[str]) -> Radiograph:
+    """Add what is said of elements that were left out."""
+    if not damaged:
+        return radiograph
+    flag = QualityFlag("header_damaged", f"{len(damaged)} elements of the header cannot be read: they were left out.")
+    return replace(radiograph, quality=(*radiograph.quality, flag, *flags_of_lost(damaged)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """One frame as it is stored, grey, before it is shown one way or another; ``dataset`` describes this frame."""
+
+    dataset: Dataset
+    frame: int
+    stored: Stored
+    padding: NDArray[np.bool_] | None
+    compression: Compression
+    flags: tuple[QualityFlag, ...]
+
+
+def _decoded(dataset: Dataset, frame: int | None, max_pixels: int) -> _Decoded:
     frames = max(stated_whole(dataset, "NumberOfFrames", 1), 1)
     if frames > 1 and frame is None:
         raise NotARadiographError(f"holds {frames} frames, not one film", remedy="choose one with frame=0 and so on")
@@ -217,11 +236,16 @@ def _radiograph(
     known = compression_of_dataset(dataset, stored.syntax, stored.codestream)
     padding = _padding(dataset, stored) if stored.values.ndim == 2 else None
     stored = _grey(dataset, stored, flags)
-    pixels = _shown(dataset, stored, padding, voi, flags, whole_range=whole_range)
+    return _Decoded(dataset, number, stored, padding, with_pixels(known, stored.values), tuple(flags))
+
+
+def _radiograph(decoded: _Decoded, path: str | None, voi: int | str | None, *, whole_range: bool) -> Radiograph:
+    dataset, padding, compression = decoded.dataset, decoded.padding, decoded.compression
+    flags = list(decoded.flags)
+    pixels = _shown(dataset, decoded.stored, padding, voi, flags, whole_range=whole_range)
     acquired, date_flags = date_acquired(dataset)
     description = describe(dataset)
-    spacing, spacing_flags = read_spacing(dataset, (rows, columns))
-    compression = with_pixels(known, stored.values)
+    spacing, spacing_flags = read_spacing(dataset, (pixels.shape[0], pixels.shape[1]))
     flags += [
         *description.flags,
         *spacing_flags,
@@ -246,7 +270,7 @@ def _radiograph(
         study_uid=_uid(dataset, "StudyInstanceUID", flags),
         series_uid=_uid(dataset, "SeriesInstanceUID", flags),
         sop_instance_uid=_uid(dataset, "SOPInstanceUID", flags),
-        frame=number,
+        frame=decoded.frame,
         path=path,
         modality=str(dataset.get("Modality", "") or ""),
         quality=tuple(flags),

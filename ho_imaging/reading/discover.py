@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError, UsageError
+from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
 from ho_imaging.reading.dicomdir import images_listed
@@ -30,6 +31,7 @@ __all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies", "pat
 logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
+_WRITTEN = "holds outputs of an earlier run: they are not read as films"
 _EVENT = "event "
 
 _Stated = tuple[bool, str, str, str]
@@ -117,7 +119,8 @@ def discover(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Disc
     """Find the films under files and folders and group them into studies.
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
-    followed but no folder is entered twice. Of files with one SOP Instance UID the first counts, but not before one
+    followed but no folder is entered twice. What an earlier run wrote (docs/output-folder.md) is no film; films beside
+    it are. Of files with one SOP Instance UID the first counts, but not before one
     that is clearly larger; the others are refused (not where they name another patient in the same study: then the
     study holds both, and is refused when it is analysed). Where a series of a study is there raw and processed, the
     processed film counts. Each raster file is a study of its own. Of a DICOMDIR that is given the images count that it
@@ -191,8 +194,12 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
             )
         if not path.exists():
             raise ReadError("does not exist", path=given, remedy="check the path")
+        if path.is_file() and _is_written(path):
+            rejected.append(Rejected(path, Status.REFUSED, "an output of an earlier run, not a film"))
+            continue
+        before = len(rejected)
         files = tuple(_walk(path, rejected)) if path.is_dir() else _named_file(path, rejected)
-        if not files:
+        if not files and len(rejected) == before:
             rejected.append(Rejected(path, Status.REFUSED, "holds no files"))
         for file in files:
             try:
@@ -224,6 +231,14 @@ def _named_file(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
     return tuple(there)
 
 
+def _is_written(path: Path) -> bool:
+    """Return True for a file that an earlier run wrote where it lies."""
+    try:
+        return path.name in written_names(os.listdir(path.parent))  # noqa: PTH208  (names alone)
+    except OSError:
+        return False
+
+
 def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
     """Files below a folder in the order of names; each folder once, however links lead to it."""
     entered: set[tuple[int, int]] = set()
@@ -232,6 +247,11 @@ def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
         rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, f"cannot be read: {error.strerror}"))
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=note):
+        written = written_names([*folders, *files])
+        if written:
+            rejected.append(Rejected(Path(root), Status.REFUSED, _WRITTEN, stray=True))
+            folders[:] = [name for name in folders if name not in written]
+            files = [name for name in files if name not in written]  # noqa: PLW2901
         try:
             identity = Path(root).stat()
         except OSError as error:

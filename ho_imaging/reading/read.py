@@ -70,6 +70,7 @@ def read_radiograph(
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
     whole_range: bool = False,
+    never_clipped: bool = False,
 ) -> Radiograph:
     """Read one film as it is meant to be seen, bone bright.
 
@@ -89,6 +90,9 @@ def read_radiograph(
         Larger films are not read.
     whole_range
         Show all values of the film, whatever windows the file states.
+    never_clipped
+        Show all values where the view in use would hide part of the film (flag ``window_clips``). The flags of both
+        ways to show it are kept, with ``whole_range_used``.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def read_radiograph(
         path = str(source)
     words = to_word(Region, region), to_word(View, view), to_word(Laterality, laterality)
     try:
-        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range)
+        radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range, never_clipped=never_clipped)
     except HOImagingError as error:
         if error.path is None and path is not None:
             raise type(error)(error.problem, path=path, remedy=error.remedy) from error
@@ -173,11 +177,19 @@ def _read(
     path: str | None,
     *,
     whole_range: bool,
+    never_clipped: bool,
 ) -> Radiograph:
     if isinstance(source, Dataset):
         whole, damaged = without_damaged(source)
         return radiograph_from_dataset(
-            whole, path=None, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+            whole,
+            path=None,
+            frame=frame,
+            voi=voi,
+            max_pixels=max_pixels,
+            damaged=damaged,
+            whole_range=whole_range,
+            never_clipped=never_clipped,
         )
     data = (
         source
@@ -200,7 +212,14 @@ def _read(
     dataset = open_dataset(data)
     damaged = drop_damaged(dataset)
     return radiograph_from_dataset(
-        dataset, path=path, frame=frame, voi=voi, max_pixels=max_pixels, damaged=damaged, whole_range=whole_range
+        dataset,
+        path=path,
+        frame=frame,
+        voi=voi,
+        max_pixels=max_pixels,
+        damaged=damaged,
+        whole_range=whole_range,
+        never_clipped=never_clipped,
     )
 
 

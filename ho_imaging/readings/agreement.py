@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.readings.compare import GRADE_ORDERS, outline_dice
 from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
-from ho_imaging.results.folder import batch_results, default_store
+from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.statistics.agreement import kappa, quadratic_kappa
 from ho_imaging.statistics.intervals import Interval, bootstrap
@@ -179,7 +180,10 @@ def bland_altman(first: Sequence[float], second: Sequence[float]) -> BlandAltman
 def plot_bland_altman(compared: BlandAltman, *, title: str = "", unit: str = "", ax: Axes | None = None) -> Axes:
     """Draw differences against means, bias and limits of agreement, their intervals at the left; needs matplotlib."""
     if ax is None:
-        import matplotlib.pyplot as plt  # noqa: PLC0415  (an extra)
+        try:
+            import matplotlib.pyplot as plt  # noqa: PLC0415  (an extra)
+        except ImportError as error:
+            raise missing_extra(error, "evaluate", "a Bland-Altman plot") from error
 
         _, ax = plt.subplots(figsize=(6.0, 4.0), constrained_layout=True)
     ax.scatter(compared.means, compared.differences, s=18, color="#1f77b4", alpha=0.8)
@@ -211,7 +215,7 @@ def committed_readings(
     for another result than the present one is left out and logged.
     """
     place = Path(folder)
-    kept = ReviewStore(Path(store) if store is not None else default_store(place))
+    kept = ReviewStore(Path(store) if store is not None else OutputFolder(place).reviews)
     found: dict[str, dict[str, Reading]] = {}
     for _, result in batch_results(place):
         for name in kept.readers(result.study_uid):

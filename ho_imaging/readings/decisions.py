@@ -1,8 +1,8 @@
 """What readers decided, one line each, and what a study looks like when all of it is applied.
 
 Decisions are only ever added: a correction of a correction is another line, so who thought what, when and against
-which model can always be told. Points are [x, y] (column, row) in source pixels with pixel centres at whole numbers;
-`FindingResult.contours_px` has the same points as (row, column).
+which model can always be told. Points are [x, y] = [column, row] in source pixels with pixel centres at whole numbers,
+as in results.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from ho_imaging.errors import ReadError, UsageError, WriteError
+from ho_imaging.files.atomic import sync_folder, writing
 from ho_imaging.readings.grounds import ON_A_NODULE, Present, nodule_key
 from ho_imaging.readings.outlines import Outline, outline_shape
 from ho_imaging.results.folder import folder_name
 from ho_imaging.results.schema import ImageResult, ModelResult, StudyResult
+from ho_imaging.results.versions import other_version, stated_version
 from ho_imaging.vocabulary import Side
 
 __all__ = [
+    "DECISIONS_VERSION",
     "MIMICS",
     "STANDING",
     "Decision",
@@ -66,11 +69,25 @@ MIMICS = (
 )  # fmt: skip
 """What looks like ectopic bone and is not: the kinds the simulation draws, and any other."""
 
+_READ_AGAIN = "move the file away and read the study again"
+
 _NEVER_UNDONE = frozenset({"open", "close", "commit", "undo", "redo"})
 """A commitment stands: what was shown after it cannot be unseen."""
 
 STANDING = frozenset({"unseen", "accepted", "added"})
 """Of these statuses is a nodule that counts as ectopic bone."""
+
+DECISIONS_VERSION: Final = "2.0"
+
+_VALUE = (
+    "What was decided, by action. reclassify: {mimic: kind}. reshape and add: {outline_xy_px: [[[x, y], ...], ...]}, "
+    "closed rings of (x, y) = (column, row) in source pixels, pixel centres at whole numbers, inside by the even-odd "
+    "rule. regrade: {side, system, from: grade before or null, to: grade}. measure: {from_xy_px: [x, y], to_xy_px: "
+    "[x, y], length_mm: length in mm or null, basis: what the millimetres rest on}. undo: {undoes: id}; redo: {redoes: "
+    "id}, the id of what was undone. open: {blinded: true where the model's result was hidden}. close: {seconds: time "
+    "that the study was open}. commit: {} or {confirmed: [{side, grade, nodules: [id, ...]}]}, where the reader was "
+    "asked about a grade and nodules that contradict each other and stood by both. accept, reject and note: {}."
+)
 
 _MOST_POINTS = 100_000
 _MOST_BYTES = 256 << 20
@@ -80,32 +97,40 @@ _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Decision(BaseModel):
-    """One thing a reader did, as it stands in one line of ``<store>/<study folder>/<reader>.jsonl``.
-
-    ``value`` by action: ``reclassify`` {"mimic": kind}; ``reshape`` and ``add`` {"outline": [[[x, y], ...], ...]};
-    ``regrade`` {"side", "system", "from", "to"}; ``measure`` {"from": [x, y], "to": [x, y], "mm", "basis"};
-    ``undo`` {"undoes": id}; ``redo`` {"redoes": id}, the id of what was undone; ``close`` {"seconds"};
-    ``open`` {"blinded"}; ``commit`` {} or {"confirmed": [{"side", "grade", "nodules"}]}, where the reader was asked
-    about a grade and nodules that contradict each other and stood by both; else {}. A note's text is its ``reason``.
-    """
+    """One thing a reader did, as it stands in one line of ``<store>/<study folder>/<reader>.jsonl``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    version: Literal["1.0", "1.1"] = "1.1"
-    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] = Field(default_factory=lambda: uuid4().hex)
-    at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    reader: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
-    study_uid: Annotated[str, Field(min_length=1)]
-    image_uid: str | None = None
-    model: ModelResult | None = None
-    """The model whose result was read."""
-    action: Action
-    target: Annotated[str, Field(max_length=64)] | None = None
-    """A finding's id then, or that of a nodule this reader added (R1) or whose outline outlived its finding (R-...)."""
-    grounds: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
-    """Digest of what of the model's it was made of, since 1.1: see `ho_imaging.readings.grounds`."""
-    value: dict[str, JsonValue] = Field(default_factory=dict)
-    reason: Annotated[str, Field(max_length=_MOST_TEXT)] | None = None
+    schema_version: Literal["2.0"] = Field(
+        default=DECISIONS_VERSION, description="Version of this schema: MAJOR.MINOR. A minor version only adds fields."
+    )
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] = Field(
+        default_factory=lambda: uuid4().hex, description="Name of this decision: 32 hexadecimal digits by chance."
+    )
+    at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC), description="When it was made, in UTC.")
+    reader: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)] = Field(
+        description="Name, initials or code of the reader."
+    )
+    study_uid: Annotated[str, Field(min_length=1)] = Field(description="Study Instance UID of the study that was read.")
+    image_uid: str | None = Field(
+        default=None, description="SOP Instance UID of the film; null where it is about no single film."
+    )
+    model: ModelResult | None = Field(default=None, description="The model whose result was read.")
+    action: Action = Field(description="What the reader did.")
+    target: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None,
+        description="The nodule: the id that its finding had then, or that of a nodule this reader added (R1) or whose "
+        "outline outlived its finding (R-...). Null where it is about no nodule.",
+    )
+    grounds: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = Field(
+        default=None,
+        description="Digest of what of the model's it was made of: film and outline of a nodule; films, nodules and "
+        "grades of a grade or commitment. Null where it rests on nothing of the model's.",
+    )
+    value: dict[str, JsonValue] = Field(default_factory=dict, description=_VALUE)
+    reason: Annotated[str, Field(max_length=_MOST_TEXT)] | None = Field(
+        default=None, description="Why, in the reader's words; the text of a note. A change of grade needs it."
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Decision:
@@ -157,11 +182,11 @@ def _check_grade(decision: Decision) -> None:
 
 
 def _check_measure(decision: Decision) -> None:
-    _point(decision.value.get("from"))
-    _point(decision.value.get("to"))
-    length_mm = decision.value.get("mm")
+    _point(decision.value.get("from_xy_px"))
+    _point(decision.value.get("to_xy_px"))
+    length_mm = decision.value.get("length_mm")
     if length_mm is not None and not _is_number(length_mm):
-        raise ValueError("mm is no number")
+        raise ValueError("length_mm is no number")
     if not isinstance(decision.value.get("basis"), str):
         raise ValueError("a measure needs its basis")
 
@@ -217,7 +242,7 @@ def _point(value: JsonValue) -> tuple[float, float]:
 
 def outline_of(decision: Decision) -> Outline:
     """Give the outline of a ``reshape`` or ``add``; raises ``ValueError`` if there is none."""
-    rings = decision.value.get("outline")
+    rings = decision.value.get("outline_xy_px")
     if not isinstance(rings, list) or not rings:
         raise ValueError("there is no outline")
     outline = tuple(tuple(_point(point) for point in (ring if isinstance(ring, list) else [])) for ring in rings)
@@ -296,11 +321,38 @@ class ReviewStore:
                 os.close(handle)
             if new:
                 for folder in (path.parent, self.folder, self.folder.parent):
-                    _sync_folder(folder)
+                    sync_folder(folder)
         except OSError as error:
             raise WriteError(
                 f"the decision could not be kept: {error.strerror}", path=path, remedy="check space and rights"
             ) from error
+
+    def keep_whole(self, decisions: Sequence[Decision]) -> Path:
+        """Keep all decisions of a reading that was made elsewhere, or none; return its file.
+
+        Raises
+        ------
+        UsageError
+            If the reader has decided something on the study already.
+        WriteError
+            If they could not be kept.
+
+        """
+        path = self.path(decisions[0].study_uid, decisions[0].reader)
+        if path.exists():
+            raise UsageError("has decisions of this reader already", path=path, remedy="give another reader")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with writing(path, durable=True) as part:
+                part.touch(mode=0o600)
+                part.write_text("".join(decision.to_line() for decision in decisions), encoding="utf-8")
+        except WriteError:
+            raise
+        except OSError as error:
+            raise WriteError(
+                f"the decisions could not be kept: {error.strerror}", path=path, remedy="check space and rights"
+            ) from error
+        return path
 
     def read(self, study_uid: str, reader: str | None = None) -> list[Decision]:
         """Read what one reader, or every reader, decided on a study, in the order of time; none where there is none.
@@ -343,14 +395,6 @@ def _reader_file(reader: str) -> str:
     return f"{plain}-{hashlib.sha256(reader.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _decisions(path: Path) -> Iterator[Decision]:
     try:
         if not path.exists():
@@ -373,6 +417,10 @@ def _decisions(path: Path) -> Iterator[Decision]:
         try:
             decision = Decision.model_validate(parsed)
         except ValidationError as error:
+            stated = stated_version(line)
+            if stated is not None and stated != DECISIONS_VERSION:
+                found, remedy = other_version(stated, "a decision", DECISIONS_VERSION, again=_READ_AGAIN)
+                raise ReadError(f"line {number} {found}", path=path, remedy=remedy) from error
             problem = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in problem["loc"])
             raise ReadError(
@@ -387,17 +435,17 @@ def _decisions(path: Path) -> Iterator[Decision]:
 class ReviewedFinding:
     """A nodule as a reader left it.
 
-    ``side``: by the rule of the model's findings, of the outline as it is now. ``outline``: closed rings of (x, y) in
-    source pixels, inside by the even-odd rule. ``reshaped``: whether the outline is the reader's in place of the
-    model's. An added nodule that its reader took back is ``rejected``. A
-    nodule that was reshaped and that the result no longer has is ``added``, with an id of its own (R- and six digits).
+    ``side``: by the rule of the model's findings, of the outline as it is now. ``outline_xy_px``: closed rings of
+    (x, y) in source pixels, inside by the even-odd rule. ``reshaped``: whether the outline is the reader's in place of
+    the model's. An added nodule that its reader took back is ``rejected``. A nodule that was reshaped and that the
+    result no longer has is ``added``, with an id of its own (R- and six digits).
     """
 
     id: str
     image_uid: str
     side: Side
     status: Literal["unseen", "accepted", "rejected", "mimic", "added"]
-    outline: Outline
+    outline_xy_px: Outline
     mimic: str | None = None
     reshaped: bool = False
 
@@ -581,7 +629,7 @@ def _to_review(result: StudyResult, active: Sequence[Decision], present: Present
             image_uid=found.sop_instance_uid,
             side=Side(found.side),
             status="unseen",
-            outline=tuple(tuple((column, row) for row, column in contour) for contour in found.contours_px),
+            outline_xy_px=found.contours_xy_px,
         )
         for found in result.findings
     }
@@ -642,7 +690,7 @@ def _applied(
         status = found.status if found.status == "mimic" else kept
         outline = outline_of(decision)
         side = _side(present.result, decision, outline)
-        found = replace(found, outline=outline, reshaped=True, status=status, side=side)
+        found = replace(found, outline_xy_px=outline, reshaped=True, status=status, side=side)
     return found
 
 

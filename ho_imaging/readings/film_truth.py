@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ho_imaging.findings.outline import filled
 from ho_imaging.readings.outlines import Outline
 from ho_imaging.readings.readings import Nodule, Reading
+from ho_imaging.results.points import rows_columns
 
 __all__ = ["FilmTruth", "film_truth"]
 
@@ -71,7 +72,7 @@ def _one(
     for nodule in reading.nodules:
         if nodule.image_uid != image_uid:
             continue
-        filled = _filled(nodule.outline, shape, to_grid)
+        filled = _filled(nodule.outline_xy_px, shape, to_grid)
         if nodule.decided:
             ho |= filled
             if rim and not nodule.drawn:
@@ -80,7 +81,7 @@ def _one(
             is_open |= filled | _rim(filled)
     for taken in reading.not_bone:
         if taken.image_uid == image_uid:
-            not_bone |= _filled(taken.outline, shape, to_grid)
+            not_bone |= _filled(taken.outline_xy_px, shape, to_grid)
     drawn = _drawn(reading.nodules, image_uid, shape, to_grid)
     # What a reader drew is certain, also where it crosses an outline of the model's.
     return FilmTruth(ho, is_open & ~drawn, not_bone & ~ho)
@@ -92,15 +93,15 @@ def _drawn(
     mask = np.zeros(shape, dtype=bool)
     for nodule in nodules:
         if nodule.image_uid == image_uid and nodule.drawn:
-            mask |= _filled(nodule.outline, shape, to_grid)
+            mask |= _filled(nodule.outline_xy_px, shape, to_grid)
     return mask
 
 
 def _filled(outline: Outline, shape: tuple[int, int], to_grid: Callable[[Points], Points] | None) -> Mask:
-    rings = [np.asarray(ring, dtype=np.float64)[:, ::-1] for ring in outline]
+    rings = [rows_columns(ring) for ring in outline]
     if to_grid is not None:
         rings = [to_grid(ring) for ring in rings]
-    return filled([[(float(r), float(c)) for r, c in ring] for ring in rings], shape)
+    return filled(rings, shape)
 
 
 def _rim(mask: Mask) -> Mask:

@@ -7,9 +7,9 @@ A decision therefore keeps a digest of what it was made of, its grounds, and is 
 - a grade: the side and the nodules on it; given blinded, the side and the films;
 - a commitment: the films, the nodules and the model's grades; given blinded, the films.
 
-Decisions kept before there were digests have none. They are held to the model's weights, the film, and the numbering:
-the same weights find the same nodules on the same film in the same order, so what has to be shown is that the film's
-nodules are counted from the same number on.
+A decision that a script wrote may come without a digest. It is held to the model's weights, the film, and the
+numbering: the same weights find the same nodules on the same film in the same order, so what has to be shown is that
+the film's nodules are counted from the same number on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ON_A_NODULE = frozenset({"accept", "reject", "reclassify", "reshape"})
 
 def finding_grounds(finding: FindingResult) -> str:
     """Give the digest of a finding: of its film and outline, whatever its number."""
-    return _digest("finding", finding.sop_instance_uid, finding.contours_px)
+    return _digest("finding", finding.sop_instance_uid, finding.contours_xy_px)
 
 
 def grounds_of(

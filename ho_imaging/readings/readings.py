@@ -60,7 +60,7 @@ class Nodule:
     id: str
     image_uid: str
     side: Side
-    outline: Outline
+    outline_xy_px: Outline
     drawn: bool
     decided: bool
     area_px: float
@@ -77,7 +77,7 @@ class NotBone:
 
     id: str
     image_uid: str
-    outline: Outline
+    outline_xy_px: Outline
     mimic: str | None
 
 
@@ -225,12 +225,11 @@ def state_reading(result: StudyResult, state: ReviewedStudy, *, blinded: bool = 
 
 def film_shape(reading: Reading, image_uid: str) -> BaseGeometry:
     """Give all nodules of a film as one shape in (x, y) source pixels."""
-    return shapely.union_all([outline_shape(n.outline) for n in reading.nodules if n.image_uid == image_uid])
+    return shapely.union_all([outline_shape(n.outline_xy_px) for n in reading.nodules if n.image_uid == image_uid])
 
 
 def _untouched(found: FindingResult) -> ReviewedFinding:
-    outline = tuple(tuple((column, row) for row, column in contour) for contour in found.contours_px)
-    return ReviewedFinding(found.id, found.sop_instance_uid, Side(found.side), "unseen", outline)
+    return ReviewedFinding(found.id, found.sop_instance_uid, Side(found.side), "unseen", found.contours_xy_px)
 
 
 def _reading(
@@ -262,7 +261,7 @@ def _reading(
         reader=reader,
         nodules=nodules,
         not_bone=tuple(
-            NotBone(found.id, found.image_uid, found.outline, found.mimic)
+            NotBone(found.id, found.image_uid, found.outline_xy_px, found.mimic)
             for found in findings
             if found.status in {"rejected", "mimic"} and found.id in model
         ),
@@ -281,7 +280,7 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
             id=found.id,
             image_uid=found.image_uid,
             side=found.side,
-            outline=found.outline,
+            outline_xy_px=found.outline_xy_px,
             drawn=False,
             decided=found.status != "unseen",
             area_px=model.area_px,
@@ -290,18 +289,18 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
             density_ratio=model.density_ratio,
             repeat=model.same_as is not None,
         )
-    area_px = float(outline_shape(found.outline).area)
+    area_px = float(outline_shape(found.outline_xy_px).area)
     area_mm2 = long_axis_mm = None
     if image.measured_spacing_mm is not None:
         row_mm, column_mm = image.measured_spacing_mm
-        points = np.array([point for ring in found.outline for point in ring], dtype=np.float64)
+        points = np.array([point for ring in found.outline_xy_px for point in ring], dtype=np.float64)
         area_mm2 = area_px * row_mm * column_mm
         long_axis_mm = extent(points * (column_mm, row_mm)).long_axis
     return Nodule(
         id=found.id,
         image_uid=found.image_uid,
         side=found.side,
-        outline=found.outline,
+        outline_xy_px=found.outline_xy_px,
         drawn=True,
         decided=True,
         area_px=area_px,
@@ -337,7 +336,7 @@ def _burden(
     mineral = sum((nodule.area_mm2 or 0.0) * _density(nodule.density_ratio) for nodule in here)
     gap_mm = 0.0 if grade == "IV" else None
     if side is not None and gap_mm is None and not blinded and side.evidence.gap_mm is not None:
-        spurs = {*side.evidence.joined_to_pelvis, *side.evidence.joined_to_femur}
+        spurs = {name for names in side.evidence.joined_to.values() for name in names}
         gap_mm = side.evidence.gap_mm if spurs & {nodule.id for nodule in here} else None
     parts = BurdenParts(
         area=sum(nodule.area_mm2 or 0.0 for nodule in here) / head_mm2,

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from ho_imaging.errors import ReadError
 from ho_imaging.readings.decisions import ReviewedFinding, ReviewedStudy
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.results.kept_reading import kept_reading, outlined_finding
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity import FilmReading, grade_study
@@ -22,8 +21,6 @@ from ho_imaging.vocabulary import Status
 __all__ = ["Proposal", "Regrader"]
 
 logger = logging.getLogger(__name__)
-
-_MOST_BYTES = 64 << 20
 
 _NOT_KEPT = "the outlines of bones were not kept with this result (analyse the study again to have them)"
 _NOT_THE_SAME = "the kept outlines of bones do not give the model's own grade again"
@@ -100,13 +97,13 @@ class Regrader:
             return bone_outlines(analysis.films[uid].reading, "" if model is None else model.sha256)
         if self._folder is None:
             return None
-        path = self._folder / f"{folder_name(uid)}{BONE_OUTLINES_SUFFIX}"
+        path = StudyFolder(self._folder).bone_outlines(uid)
+        if not path.exists():
+            return None
         try:
-            if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-                return None
-            bones = BoneOutlines.from_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            logger.warning("%s: outlines of bones cannot be read (%s)", path, type(error).__name__)
+            bones = read_bone_outlines(path)
+        except ReadError as error:
+            logger.warning("%s", error)
             return None
         same = bones.sop_instance_uid == uid and model is not None and bones.model_sha256 == model.sha256
         return bones if same else None
@@ -123,7 +120,7 @@ class Regrader:
         self, films: Sequence[FilmReading], nodules: Sequence[ReviewedFinding] | None
     ) -> Mapping[str, SideSeverity]:
         """Grade nodules, or the model's own findings, on these films."""
-        key = None if nodules is None else tuple((n.id, n.image_uid, n.status, n.outline) for n in nodules)
+        key = None if nodules is None else tuple((n.id, n.image_uid, n.status, n.outline_xy_px) for n in nodules)
         if self._last is not None and key is not None and self._last[0] == key:
             return self._last[1]
         outlines = self._model_outlines() if nodules is None else self._reader_outlines(nodules)
@@ -149,18 +146,18 @@ class Regrader:
         return graded
 
     def _model_outlines(self) -> list[tuple[str, str, Sequence[Sequence[tuple[float, float]]], float]]:
-        return [(f.id, f.sop_instance_uid, f.contours_px, f.confidence) for f in self._result.findings]
+        return [(f.id, f.sop_instance_uid, f.contours_xy_px, f.confidence) for f in self._result.findings]
 
     def _reader_outlines(
         self, nodules: Sequence[ReviewedFinding]
     ) -> list[tuple[str, str, Sequence[Sequence[tuple[float, float]]], float]]:
-        """Return nodules as (row, column); what a reader accepted or drew is certain, the rest as sure as the model."""
+        """Return outlines of nodules; what a reader accepted or drew is certain, the rest as sure as the model."""
         sure = {found.id: found.confidence for found in self._result.findings}
         return [
             (
                 nodule.id,
                 nodule.image_uid,
-                [[(y, x) for x, y in ring] for ring in nodule.outline],
+                nodule.outline_xy_px,
                 sure.get(nodule.id, 1.0) if nodule.status == "unseen" else 1.0,
             )
             for nodule in nodules

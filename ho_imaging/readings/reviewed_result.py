@@ -47,12 +47,12 @@ def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) ->
     if known is not None and not nodule.drawn:
         return known.model_copy(update={"side": nodule.side.value})
     row_mm, column_mm = image.measured_spacing_mm or (1.0, 1.0)
-    points = np.array([point for ring in nodule.outline for point in ring], dtype=np.float64)[:, ::-1]
-    scale = np.array([row_mm, column_mm])
+    points = np.array([point for ring in nodule.outline_xy_px for point in ring], dtype=np.float64)
+    scale = np.array([column_mm, row_mm])
     reach = extent(points * scale)
     long_ends, short_ends = reach.long_ends / scale, reach.short_ends / scale
     in_mm = image.measured_spacing_mm is not None
-    middle = outline_shape(nodule.outline).centroid
+    middle = outline_shape(nodule.outline_xy_px).centroid
     return FindingResult(
         id=nodule.id,
         sop_instance_uid=nodule.image_uid,
@@ -65,10 +65,10 @@ def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) ->
         long_axis_mm=round(reach.long_axis, 2) if in_mm else None,
         short_axis_px=round(float(np.linalg.norm(short_ends[1] - short_ends[0])), 2),
         short_axis_mm=round(reach.short_axis, 2) if in_mm else None,
-        long_axis_ends_px=_ends(long_ends),
-        short_axis_ends_px=_ends(short_ends),
-        centroid_px=(round(middle.y, 2), round(middle.x, 2)),
-        contours_px=tuple(tuple((y, x) for x, y in ring) for ring in nodule.outline),
+        long_axis_ends_xy_px=_ends(long_ends),
+        short_axis_ends_xy_px=_ends(short_ends),
+        centroid_xy_px=(round(middle.x, 2), round(middle.y, 2)),
+        contours_xy_px=nodule.outline_xy_px,
         density_ratio=None,
         nearest_bone=None,
         distance_to_bone_mm=None,
@@ -81,8 +81,8 @@ def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) ->
 
 
 def _ends(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    (r0, c0), (r1, c1) = np.round(points, 2).tolist()
-    return (r0, c0), (r1, c1)
+    (x0, y0), (x1, y1) = np.round(points, 2).tolist()
+    return (x0, y0), (x1, y1)
 
 
 def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult]) -> SideResult:
@@ -91,7 +91,7 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
     kept = {finding.id for finding in findings}
     grade, score = reading.grades.get(name), reading.burdens.get(name)
     evidence = side.evidence
-    spurs = {*evidence.joined_to_pelvis, *evidence.joined_to_femur}
+    spurs = {name for names in evidence.joined_to.values() for name in names}
     regraded = name in reading.regraded or grade != side.grade
     changed: dict[str, object] = {
         "finding_ids": tuple(
@@ -99,11 +99,12 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
             for finding in findings
             if finding.side == side.side and finding.sop_instance_uid == evidence.sop_instance_uid
         ),
-        "joined_to_pelvis": tuple(name for name in evidence.joined_to_pelvis if name in kept),
-        "joined_to_femur": tuple(name for name in evidence.joined_to_femur if name in kept),
+        "joined_to": {
+            bone: tuple(name for name in names if name in kept) for bone, names in evidence.joined_to.items()
+        },
     }
-    if evidence.gap_ends_px is not None and not spurs & kept:
-        changed |= {"gap_mm": None, "gap_px": None, "gap_ends_px": None, "gap_true_range_mm": None}
+    if evidence.gap_ends_xy_px is not None and not spurs & kept:
+        changed |= {"gap_mm": None, "gap_px": None, "gap_ends_xy_px": None, "gap_true_range_mm": None}
     if regraded:
         changed["statement"] = f"Graded by {reading.reader}."
     update: dict[str, object] = {"score": score, "evidence": evidence.model_copy(update=changed)}

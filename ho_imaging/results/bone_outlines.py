@@ -8,22 +8,32 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from math import isinf
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, ValidationError
 
 from ho_imaging.findings.outline import outlines
-from ho_imaging.results.schema import PointPx
+from ho_imaging.results.points import PointXY, Ring, points_xy
+from ho_imaging.results.schema_base import Part
+from ho_imaging.results.versions import not_read, read_kept
 from ho_imaging.severity.film import FilmReading
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
-__all__ = ["BONE_OUTLINES_SUFFIX", "DRAWN", "BoneOutlines", "FilmGeometry", "KeptJoint", "bone_outlines"]
+__all__ = [
+    "BONE_OUTLINES_VERSION",
+    "DRAWN",
+    "BoneOutlines",
+    "FilmGeometry",
+    "KeptJoint",
+    "bone_outlines",
+    "read_bone_outlines",
+]
 
-BONE_OUTLINES_SUFFIX = ".bones.json"
-"""A film's file lies beside ``result.json`` under the film's name with this suffix."""
+BONE_OUTLINES_VERSION: Final = "2.0"
 
 _TOLERANCE_PX = 0.1
 """Outlines leave out points that are off a straight line by less than this, in prepared pixels (0.06 mm).
@@ -32,78 +42,85 @@ What touches is judged to half a prepared pixel. Of 120 sides of simulated films
 kept outlines; with 0.35 pixels it was two of 148.
 """
 
-_DIGITS = 2
 _MOST_CELLS = 1 << 14
+_MOST_BYTES = 64 << 20
+_JOINT_DIGITS = 6
+"""A grade from kept outlines measures from the joint's centre as the first one did."""
+
+_ANALYSE_AGAIN = "analyse the study again to have them"
 
 DRAWN = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD, Structure.IMPLANT)
 """What pictures show; the body's outline is kept for grades of residual limbs."""
 
 _FROM_MASKS = (Structure.IMPLANT, Structure.BODY)
 
-Outline = tuple[PointPx, ...]
 Cells = Annotated[int, Field(ge=1, le=_MOST_CELLS)]
 Positive = Annotated[float, Field(gt=0.0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=True)
+class KeptJoint(Part):
+    """A femoral head, or that of an implant."""
+
+    side: Side = Field(description="Side of the patient that it belongs to.")
+    center_xy_px: PointXY = Field(
+        description="Centre, (x, y) = (column, row) in source pixels, pixel centres at whole numbers."
+    )
+    radius_px: Positive = Field(description="Radius in source pixels of a column's width.")
+    radius_mm: Positive | None = Field(description="Radius in mm; null without millimetres.")
 
 
-class KeptJoint(_Part):
-    """A femoral head, or that of an implant: side, centre (row, column) and radius in source pixels."""
-
-    side: Side
-    center_px: PointPx
-    radius_px: Positive
-    radius_mm: Positive | None
-
-
-class FilmGeometry(_Part):
+class FilmGeometry(Part):
     """What a grade needs besides outlines: the prepared grid, its scale, the joints, and which side lies where.
 
-    A prepared point is (source point - offset) / scale on each axis. ``pixel_mm``: side of a prepared pixel,
-    ``None`` without millimetres; ``assumed_pixel_mm`` is what the grid was then chosen for. ``sides``: of the columns
-    before ``middle_px`` and from it on, ``None`` where the film shows one side.
+    The network sees a film on a prepared grid: source row = row_offset_px + row_scale * prepared row, and likewise for
+    columns.
     """
 
-    prepared_shape: tuple[Cells, Cells]
-    scale: tuple[Positive, Positive]
-    offset: PointPx
-    pixel_mm: Positive | None
-    assumed_pixel_mm: Positive
-    basis: SpacingBasis
-    joints: tuple[KeptJoint, ...]
-    sides: tuple[Side, Side]
-    middle_px: float | None
+    prepared_shape: tuple[Cells, Cells] = Field(description="Size of the prepared grid: rows, then columns.")
+    row_scale: Positive = Field(description="Height of a prepared pixel in source pixels.")
+    row_offset_px: float = Field(description="Source row, in pixels, of the centre of prepared row 0.")
+    column_scale: Positive = Field(description="Width of a prepared pixel in source pixels.")
+    column_offset_px: float = Field(description="Source column, in pixels, of the centre of prepared column 0.")
+    pixel_mm: Positive | None = Field(description="Side of a prepared pixel in mm; null without millimetres.")
+    assumed_pixel_mm: Positive = Field(
+        description="Side of a prepared pixel in mm that the grid was chosen for; pixel_mm where that is known."
+    )
+    basis: SpacingBasis = Field(description="What the millimetres rest on.")
+    joints: tuple[KeptJoint, ...] = Field(description="The joints seen on the film.")
+    sides: tuple[Side, Side] = Field(
+        description="Side of the patient of what lies left of middle_x_px on the film, and from it on."
+    )
+    middle_x_px: float | None = Field(
+        description="x (column) in source pixels where two sides meet; null where the film shows one side."
+    )
 
 
-class BoneOutlines(_Part):
-    """What the network saw of bones and implants on one film.
+class BoneOutlines(Part):
+    """What the network saw of bones and implants on one film."""
 
-    Outlines are closed rings of (row, column) in source pixels with pixel centres at whole numbers; a ring in a ring is
-    a hole. ``model_sha256``: of the weights that saw them. ``geometry``: since 1.1.
-    """
-
-    schema_version: Literal["1.0", "1.1"] = "1.1"
-    sop_instance_uid: str
-    model_sha256: str
-    outlines: dict[Structure, tuple[Outline, ...]]
-    geometry: FilmGeometry | None = None
+    schema_version: Literal["2.0"] = Field(default=BONE_OUTLINES_VERSION, description="Version of this schema.")
+    sop_instance_uid: str = Field(description="SOP Instance UID of the film.")
+    model_sha256: str = Field(description="SHA-256 of the weights that saw them, in hex.")
+    outlines_xy_px: dict[Structure, tuple[Ring, ...]] = Field(
+        description="Closed rings by structure; a ring in a ring is a hole (even-odd rule). Points are (x, y) = "
+        "(column, row) in source pixels, pixel centres at whole numbers."
+    )
+    geometry: FilmGeometry = Field(description="The prepared grid, its scale, the joints, and which side lies where.")
 
     def to_json(self) -> str:
-        """Write them as JSON; the same outlines give the same text."""
+        """Return them as JSON; the same outlines give the same text."""
         return json.dumps(self.model_dump(mode="json"), separators=(",", ":")) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> BoneOutlines:
-        """Read them back; raises ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
+        """Return what a text holds; raise ``pydantic.ValidationError`` (a ``ValueError``) for anything else."""
         return cls.model_validate_json(text)
 
 
 def bone_outlines(reading: FilmReading, model_sha256: str) -> BoneOutlines:
     """Return the outlines of a film's anatomy in source pixels, with as few points as hold them, and its geometry."""
     anatomy, grid = reading.anatomy, reading.prepared.grid
-    found: dict[Structure, tuple[Outline, ...]] = {}
+    found: dict[Structure, tuple[Ring, ...]] = {}
     for structure in (*DRAWN, Structure.BODY):
         rings: Sequence[NDArray[np.float64]]
         if structure in _FROM_MASKS:
@@ -111,9 +128,22 @@ def bone_outlines(reading: FilmReading, model_sha256: str) -> BoneOutlines:
         else:
             rings = anatomy.outlines[structure]
         kept = [_thinned(ring) for ring in rings]
-        found[structure] = tuple(_points(grid.points_to_source(ring)) for ring in kept if len(ring) >= 3)
+        found[structure] = tuple(points_xy(grid.points_to_source(ring)) for ring in kept if len(ring) >= 3)
     uid = reading.prepared.radiograph.sop_instance_uid
-    return BoneOutlines(sop_instance_uid=uid, model_sha256=model_sha256, outlines=found, geometry=_geometry(reading))
+    return BoneOutlines(
+        sop_instance_uid=uid, model_sha256=model_sha256, outlines_xy_px=found, geometry=_geometry(reading)
+    )
+
+
+def read_bone_outlines(path: Path) -> BoneOutlines:
+    """Return the outlines kept in a file; raise `ReadError` where it cannot be read or holds something else."""
+    text = read_kept(path, _MOST_BYTES, remedy=_ANALYSE_AGAIN)
+    try:
+        return BoneOutlines.from_json(text)
+    except ValidationError as error:
+        raise not_read(
+            error, text, "outlines of bones", BONE_OUTLINES_VERSION, path=path, remedy=_ANALYSE_AGAIN
+        ) from error
 
 
 def _geometry(reading: FilmReading) -> FilmGeometry:
@@ -121,24 +151,27 @@ def _geometry(reading: FilmReading) -> FilmGeometry:
     plan = anatomy.sides
     return FilmGeometry(
         prepared_shape=grid.prepared_shape,
-        scale=(grid.row_scale, grid.column_scale),
-        offset=(grid.row_offset, grid.column_offset),
+        row_scale=grid.row_scale,
+        row_offset_px=grid.row_offset,
+        column_scale=grid.column_scale,
+        column_offset_px=grid.column_offset,
         pixel_mm=anatomy.pixel_mm,
         assumed_pixel_mm=prepared.assumed_pixel_mm,
         basis=anatomy.basis,
         joints=tuple(
-            KeptJoint(side=joint.side, center_px=joint.center_px, radius_px=joint.radius_px, radius_mm=joint.radius_mm)
+            KeptJoint(
+                side=joint.side,
+                center_xy_px=points_xy([joint.center_px], _JOINT_DIGITS)[0],
+                radius_px=joint.radius_px,
+                radius_mm=joint.radius_mm,
+            )
             for joint in anatomy.joints
         ),
         sides=(plan.first, plan.second),
-        middle_px=None if isinf(plan.middle_px) else plan.middle_px,
+        middle_x_px=None if isinf(plan.middle_px) else plan.middle_px,
     )
 
 
 def _thinned(ring: NDArray[np.float64]) -> NDArray[np.float64]:
     thin = cv2.approxPolyDP(ring.astype(np.float32)[:, None], _TOLERANCE_PX, True)
     return np.asarray(thin[:, 0], dtype=np.float64)
-
-
-def _points(ring: NDArray[np.float64]) -> Outline:
-    return tuple((float(r), float(c)) for r, c in np.round(ring, _DIGITS).tolist())

@@ -1,11 +1,11 @@
-"""From the stages' own types to the result others read. Numbers are rounded here, once and for all."""
+"""From the stages' own types to the result others read.
+
+Numbers are rounded here, and points turned from (row, column) to (x, y), once and for all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ho_imaging.files.path_text import path_text
 from ho_imaging.findings.finding import Finding
@@ -14,6 +14,7 @@ from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.reading.completeness import Completeness
 from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.results.points import points_xy
 from ho_imaging.results.schema import (
     CompletenessResult,
     CompressionResult,
@@ -32,6 +33,7 @@ from ho_imaging.results.schema import (
     StudySeverityResult,
     SystemGradeResult,
 )
+from ho_imaging.results.schema_base import AxisEnds
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.severity.film import FilmReading, sides_shown
 from ho_imaging.severity.grade import Gap, Severity, SideSeverity
@@ -50,12 +52,9 @@ def _rounded(value: float | None, digits: int = _LENGTH_DIGITS) -> float | None:
     return None if value is None else round(float(value), digits)
 
 
-def _point(point: tuple[float, float]) -> tuple[float, float]:
-    return round(float(point[0]), _LENGTH_DIGITS), round(float(point[1]), _LENGTH_DIGITS)
-
-
-def _points(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    return tuple((float(r), float(c)) for r, c in np.round(points, _LENGTH_DIGITS).tolist())
+def _ends(ends: tuple[tuple[float, float], tuple[float, float]]) -> AxisEnds:
+    first, second = points_xy(ends, _LENGTH_DIGITS)
+    return first, second
 
 
 def image_result(
@@ -94,7 +93,7 @@ def image_result(
         measured_spacing_mm=None if reading is None else _measured_spacing(reading),
         measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.basis,
         sides=() if reading is None else _sides_in_order(reading),
-        sides_meet_px=None
+        sides_meet_x_px=None
         if reading is None or not reading.anatomy.sides.both
         else _rounded(reading.anatomy.sides.middle_px),
         scope_probability=_rounded(scope_probability, _SHARE_DIGITS),
@@ -119,7 +118,7 @@ def _quality(quality: FilmQuality) -> FilmQualityResult:
             step_grey=_rounded(compression.step_grey, 5),
             ratio=_rounded(compression.ratio, 2),
             near=compression.near,
-            block_phase_px=None if compression.blocks is None else compression.blocks.phase_px,
+            block_phase_xy_px=None if compression.blocks is None else compression.blocks.phase_px[::-1],
             block_strength=None if compression.blocks is None else compression.blocks.strength,
             block_mm=_rounded(quality.block_mm),
         ),
@@ -171,10 +170,10 @@ def finding_result(finding: Finding, study_wide_id: str, same_as: str | None = N
         long_axis_mm=_rounded(finding.long_axis_mm),
         short_axis_px=round(finding.short_axis_px, _LENGTH_DIGITS),
         short_axis_mm=_rounded(finding.short_axis_mm),
-        long_axis_ends_px=(_point(finding.long_axis_ends_px[0]), _point(finding.long_axis_ends_px[1])),
-        short_axis_ends_px=(_point(finding.short_axis_ends_px[0]), _point(finding.short_axis_ends_px[1])),
-        centroid_px=_point(finding.centroid_px),
-        contours_px=tuple(_points(contour) for contour in finding.contours_px),
+        long_axis_ends_xy_px=_ends(finding.long_axis_ends_px),
+        short_axis_ends_xy_px=_ends(finding.short_axis_ends_px),
+        centroid_xy_px=points_xy([finding.centroid_px], _LENGTH_DIGITS)[0],
+        contours_xy_px=tuple(points_xy(contour, _LENGTH_DIGITS) for contour in finding.contours_px),
         density_ratio=_rounded(finding.density_ratio, 3),
         nearest_bone=finding.nearest_bone,
         distance_to_bone_mm=_rounded(finding.distance_to_bone_mm),
@@ -229,15 +228,14 @@ def _side(side: SideSeverity) -> SideResult:
             sop_instance_uid=evidence.sop_instance_uid,
             statement=evidence.statement,
             finding_ids=evidence.finding_ids,
-            joined_to_pelvis=evidence.joined_to_pelvis,
-            joined_to_femur=evidence.joined_to_femur,
+            joined_to=dict(evidence.joined_to),
             gap_px=None if gap is None else _rounded(gap.length_px),
             gap_mm=None if gap is None else _rounded(gap.length_mm),
             gap_true_range_mm=None
             if gap is None or gap.true_range_mm is None
             else (round(gap.true_range_mm[0], _LENGTH_DIGITS), round(gap.true_range_mm[1], _LENGTH_DIGITS)),
-            gap_ends_px=None if gap is None else (_point(gap.ends_px[0]), _point(gap.ends_px[1])),
-            spacing_basis=evidence.spacing_basis,
+            gap_ends_xy_px=None if gap is None else _ends(gap.ends_px),
+            spacing_basis=SpacingBasis(evidence.spacing_basis),
             not_counted_ids=evidence.not_counted_ids,
         ),
     )

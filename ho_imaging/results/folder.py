@@ -1,59 +1,179 @@
-"""The output folder of a batch: the names of what it holds, and its results read back.
-
-DIR/studies/STUDY/result.json         result of a study; STUDY is its UID, or a hash of what is no UID
-DIR/studies/STUDY/thumbnail.jpg       small picture for the worklist
-DIR/studies/STUDY/dicom/              DICOM objects
-DIR/reviews/                          readers' decisions
-"""
+"""Paths in the output folder of a batch, and its results read back; see docs/output-folder.md."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.errors import UsageError
+from ho_imaging.files import output_names as names
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.schema import SCHEMA_VERSION, StudyResult
+from ho_imaging.results.versions import not_read, read_kept
 
 __all__ = [
-    "DICOM_FOLDER",
-    "RESULT",
-    "REVIEWS",
-    "STUDIES",
-    "THUMBNAIL",
+    "OutputFolder",
+    "StudyFolder",
     "batch_results",
-    "default_store",
+    "check_schema",
     "folder_name",
     "read_result",
     "result_paths",
 ]
 
-STUDIES = "studies"
-RESULT = "result.json"
-REVIEWS = "reviews"
-THUMBNAIL = "thumbnail.jpg"
-DICOM_FOLDER = "dicom"
-
 _MOST_RESULT_BYTES = 256 << 20
+_FIRST_BYTES = 256
+_FIRST_LINES = re.compile(rb'^\s*\{\s*"schema_version"\s*:\s*"([0-9.]{1,9})"')
+
+_ANALYSE_AGAIN = "analyse the films again into a new folder"
 
 
-def folder_name(study_uid: str) -> str:
-    """Return the name of a study's folder: its UID where that is one, else a hash of it.
+def folder_name(uid: str) -> str:
+    """Return the name of a study's folder, or of a film's files: its UID where that is one, else a hash of it.
 
     A UID from a file may hold anything.
     """
-    if is_uid(study_uid):
-        return study_uid
-    return "uid-" + hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    if is_uid(uid):
+        return uid
+    return "uid-" + hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def default_store(folder: Path) -> Path:
-    """Return the folder of decisions that belongs to a batch's output folder."""
-    return folder / REVIEWS
+@dataclass(frozen=True)
+class StudyFolder:
+    """Paths in a study's folder, whether anything is there or not; films are named by their SOP Instance UID."""
+
+    path: Path
+
+    @property
+    def result(self) -> Path:
+        """Return the path of the result, which is written last."""
+        return self.path / names.RESULT
+
+    @property
+    def thumbnail(self) -> Path:
+        """Return the path of the small picture."""
+        return self.path / names.THUMBNAIL
+
+    @property
+    def dicom(self) -> Path:
+        """Return the folder of DICOM objects."""
+        return self.path / names.DICOM_FOLDER
+
+    @property
+    def report(self) -> Path:
+        """Return the path of the report."""
+        return self.path / names.REPORT
+
+    @property
+    def comparison(self) -> Path:
+        """Return the path of a comparison that was put here."""
+        return self.path / names.COMPARISON
+
+    @property
+    def mark(self) -> Path:
+        """Return the path of the file that tells how often a worker has begun the study."""
+        return self.path / names.MARK
+
+    @property
+    def outputs(self) -> Path:
+        """Return the folder of what further outputs write."""
+        return self.path / names.OUTPUTS
+
+    @property
+    def batch(self) -> OutputFolder | None:
+        """Return the batch that the study's folder lies in, or ``None``."""
+        parent = self.path.absolute().parent
+        return OutputFolder(parent.parent) if parent.name == names.STUDIES else None
+
+    def probability(self, film_uid: str) -> Path:
+        """Return the path of a film's probability of ectopic bone."""
+        return self.path / f"{folder_name(film_uid)}{names.PROBABILITY_SUFFIX}"
+
+    def overlay(self, film_uid: str) -> Path:
+        """Return the path of a film's picture with outlines."""
+        return self.path / f"{folder_name(film_uid)}{names.OVERLAY_SUFFIX}"
+
+    def overlays(self) -> list[Path]:
+        """Return the pictures with outlines that are there, in the order of their names."""
+        return sorted(self.path.glob(f"*{names.OVERLAY_SUFFIX}"))
+
+    def bone_outlines(self, film_uid: str) -> Path:
+        """Return the path of a film's outlines of bones."""
+        return self.path / f"{folder_name(film_uid)}{names.BONE_OUTLINES_SUFFIX}"
+
+    def of_the_result(self) -> list[Path]:
+        """Return the files that are there, show the result and would be wrong beside another."""
+        patterns = (
+            f"*{names.BONE_OUTLINES_SUFFIX}", f"*{names.PROBABILITY_SUFFIX}", f"*{names.OVERLAY_SUFFIX}",
+            names.THUMBNAIL, names.REPORT, names.REPORT_PDF, f"{names.DICOM_FOLDER}/*.dcm",
+            f"{names.OUTPUTS}/**/*", f"{names.COMPARED}/*",
+        )  # fmt: skip
+        found = [path for pattern in patterns for path in self.path.glob(pattern)]
+        return [path for path in found if path.is_symlink() or not path.is_dir()]
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """Paths in the output folder of a batch, whether anything is there or not."""
+
+    path: Path
+
+    @property
+    def studies(self) -> Path:
+        """Return the folder of the studies' folders."""
+        return self.path / names.STUDIES
+
+    @property
+    def reviews(self) -> Path:
+        """Return the folder of readers' decisions."""
+        return self.path / names.REVIEWS
+
+    @property
+    def outputs(self) -> Path:
+        """Return the folder of outputs of all studies together."""
+        return self.path / names.OUTPUTS
+
+    @property
+    def worklist(self) -> Path:
+        """Return the path of the worklist."""
+        return self.path / names.WORKLIST
+
+    @property
+    def run(self) -> Path:
+        """Return the path of the summary of the last run."""
+        return self.path / names.RUN
+
+    def study(self, study_uid: str) -> StudyFolder:
+        """Return the folder of a study by its UID."""
+        return StudyFolder(self.studies / folder_name(study_uid))
+
+    def study_folders(self) -> list[StudyFolder]:
+        """Return the folders that hold a result, in the order of their names."""
+        return [StudyFolder(path.parent) for path in sorted(self.studies.glob(f"*/{names.RESULT}"))]
+
+    def table(self, name: str) -> Path:
+        """Return the path of a table without its suffix, which is one of ``TABLE_SUFFIXES``."""
+        return self.path / name
+
+    def ledger(self, shard: tuple[int, int] | None = None) -> Path:
+        """Return the path of the ledger, or of the one of part i of n of the studies."""
+        part = "" if shard is None else f"-{shard[0]}-of-{shard[1]}"
+        return self.path / f"{names.LEDGER}{part}{names.LEDGER_SUFFIX}"
+
+    def ledgers(self) -> list[Path]:
+        """Return the ledgers that are there: one, or one a part."""
+        return sorted(self.path.glob(f"{names.LEDGER}*{names.LEDGER_SUFFIX}"))
+
+    def holds_results(self) -> bool:
+        """Return True if a batch worked here: there is a ledger, or a result."""
+        return self.studies.is_dir() and bool(self.ledgers() or self.study_folders())
 
 
 def read_result(path: str | PathLike[str]) -> StudyResult:
@@ -72,30 +192,41 @@ def read_result(path: str | PathLike[str]) -> StudyResult:
     Raises
     ------
     ReadError
-        If it cannot be read, or is no result of a version that this program reads.
+        If it cannot be read, is of another schema version, or is something else.
 
     """
     path = Path(path)
+    text = read_kept(path, _MOST_RESULT_BYTES, remedy=_ANALYSE_AGAIN)
     try:
-        if path.stat().st_size > _MOST_RESULT_BYTES:
-            raise ReadError(f"is larger than {_MOST_RESULT_BYTES >> 20} MiB", path=path, remedy="analyse it again")
-        return StudyResult.from_json(path.read_bytes())
+        return StudyResult.from_json(text)
     except ValidationError as error:
-        raise ReadError(
-            f"is no result of this version ({error.error_count()} problems)", path=path, remedy="analyse it again"
-        ) from error
-    except OSError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check your rights to it") from error
+        raise not_read(error, text, "a result", SCHEMA_VERSION, path=path, remedy=_ANALYSE_AGAIN) from error
+
+
+def check_schema(folder: Path) -> None:
+    """Raise `UsageError` if an output folder holds results of another schema version: the two cannot be mixed."""
+    for path in OutputFolder(folder).studies.glob(f"*/{names.RESULT}"):
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            # The version is the first thing that a result says.
+            found = _FIRST_LINES.search(stream.read(_FIRST_BYTES))
+            if found is None:
+                continue
+            stated = found[1].decode("ascii")
+            if stated == SCHEMA_VERSION:
+                return
+            raise UsageError(
+                f"holds results of schema {stated}; this version of ho_imaging writes schema {SCHEMA_VERSION}",
+                path=folder,
+                remedy="give another --out, or go on with the version of ho_imaging that wrote them",
+            )
 
 
 def result_paths(folder: Path) -> list[Path]:
     """Return the files of a batch's results, sorted by study folder; raises `UsageError` without any."""
-    paths = sorted(folder.glob(f"{STUDIES}/*/{RESULT}"))
-    if not paths:
+    found = [study.result for study in OutputFolder(folder).study_folders()]
+    if not found:
         raise UsageError("holds no results", path=folder, remedy="give the --out of an earlier ho-imaging analyze")
-    return paths
+    return found
 
 
 def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:

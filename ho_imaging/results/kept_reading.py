@@ -14,6 +14,7 @@ from ho_imaging.findings.sides import SidePlan
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.results.bone_outlines import BoneOutlines, FilmGeometry
+from ho_imaging.results.points import PointXY, rows_columns
 from ho_imaging.results.schema import ImageResult
 from ho_imaging.severity.film import FilmReading
 from ho_imaging.severity.layout import shape_of
@@ -28,12 +29,12 @@ Points = NDArray[np.float64]
 
 
 def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
-    """Return a film's anatomy without nodules, or ``None`` where too little of it was kept.
+    """Return a film's anatomy without nodules, or ``None`` of a film whose size is not known.
 
     Its pixels are not there: density cannot be measured on it, everything that a grade rests on can.
     """
     geometry = bones.geometry
-    if geometry is None or image.rows is None or image.columns is None:
+    if image.rows is None or image.columns is None:
         return None
     grid = _grid(image.rows, image.columns, geometry)
     prepared = Prepared(
@@ -44,15 +45,16 @@ def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
         assumed_pixel_mm=geometry.assumed_pixel_mm,
         grid=grid,
     )
-    rings = {structure: _prepared_rings(bones.outlines.get(structure, ()), grid) for structure in _MASKED}
+    rings = {structure: _prepared_rings(bones.outlines_xy_px.get(structure, ()), grid) for structure in _MASKED}
     first, second = (Side(side) for side in geometry.sides)
     anatomy = Anatomy(
         masks={structure: _mask(rings[structure], grid) for structure in _MASKED},
         outlines={structure: rings[structure] for structure in _OUTLINED},
         joints=tuple(
-            Joint(Side(joint.side), joint.center_px, joint.radius_px, joint.radius_mm) for joint in geometry.joints
+            Joint(Side(joint.side), _row_column(joint.center_xy_px), joint.radius_px, joint.radius_mm)
+            for joint in geometry.joints
         ),
-        sides=SidePlan(first, second, inf if geometry.middle_px is None else geometry.middle_px),
+        sides=SidePlan(first, second, inf if geometry.middle_x_px is None else geometry.middle_x_px),
         pixel_mm=geometry.pixel_mm,
         basis=SpacingBasis(geometry.basis),
     )
@@ -61,18 +63,18 @@ def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
 
 def outlined_finding(
     film: FilmReading,
-    contours_px: Sequence[Sequence[tuple[float, float]]],
+    contours_xy_px: Sequence[Sequence[PointXY]],
     *,
     name: str,
     confidence: float,
     density_ratio: float | None = None,
 ) -> Finding:
-    """Return a nodule of a film from its outline, (row, column) in source pixels, measured as a found one is.
+    """Return a nodule of a film from its outline, (x, y) in source pixels, measured as a found one is.
 
     Its three outlines are one and the same: how sure the network was of an edge is not known of an outline alone.
     """
     grid, mm = film.prepared.grid, film.anatomy.pixel_mm
-    rings = _prepared_rings(contours_px, grid)
+    rings = _prepared_rings(contours_xy_px, grid)
     shape = shape_of(rings)
     size = extent(np.concatenate(rings))
     middle = grid.points_to_source(np.array([[shape.centroid.y, shape.centroid.x]]))[0]
@@ -112,10 +114,10 @@ def _grid(rows: int, columns: int, geometry: FilmGeometry) -> GridMap:
     return GridMap(
         source_shape=(rows, columns),
         prepared_shape=geometry.prepared_shape,
-        row_scale=geometry.scale[0],
-        row_offset=geometry.offset[0],
-        column_scale=geometry.scale[1],
-        column_offset=geometry.offset[1],
+        row_scale=geometry.row_scale,
+        row_offset=geometry.row_offset_px,
+        column_scale=geometry.column_scale,
+        column_offset=geometry.column_offset_px,
     )
 
 
@@ -139,14 +141,19 @@ def _radiograph(image: ImageResult, rows: int, columns: int) -> Radiograph:
     )
 
 
-def _prepared_rings(contours_px: Sequence[Sequence[tuple[float, float]]], grid: GridMap) -> Outlines:
-    """Return closed rings on the prepared grid."""
-    rings = [grid.points_to_prepared(np.asarray(ring, dtype=np.float64)) for ring in contours_px if len(ring) >= 3]
+def _prepared_rings(contours_xy_px: Sequence[Sequence[PointXY]], grid: GridMap) -> Outlines:
+    """Return outlines (x, y) in source pixels as closed rings of (row, column) on the prepared grid."""
+    rings = [grid.points_to_prepared(rows_columns(ring)) for ring in contours_xy_px if len(ring) >= 3]
     return tuple(ring if np.array_equal(ring[0], ring[-1]) else np.vstack([ring, ring[:1]]) for ring in rings)
 
 
 def _mask(rings: Outlines, grid: GridMap) -> NDArray[np.bool_]:
-    return filled([[(float(r), float(c)) for r, c in ring] for ring in rings], grid.prepared_shape)
+    return filled(rings, grid.prepared_shape)
+
+
+def _row_column(point_xy_px: PointXY) -> tuple[float, float]:
+    row, column = rows_columns(point_xy_px).tolist()
+    return row, column
 
 
 def _ends(points: Points) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ho_imaging.errors import UsageError
-
 if TYPE_CHECKING:
     from ho_imaging.review.widget import ReviewWidget, review
 
@@ -17,11 +15,7 @@ __all__ = ["ReviewWidget", "review"]
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        try:
-            from ho_imaging.review import widget  # noqa: PLC0415  (notebooks' libraries load when they are needed)
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                f"the review needs {error.name}", remedy='pip install "ho-imaging[review]", then restart the kernel'
-            ) from error
+        from ho_imaging.review import widget  # noqa: PLC0415  (notebooks' libraries load when they are needed)
+
         return getattr(widget, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

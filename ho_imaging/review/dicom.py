@@ -71,7 +71,7 @@ def observer_of(result: StudyResult, reading: Reading) -> Observer:
     theirs = {finding.id for finding in result.findings}
     content = json.dumps(
         {
-            "nodules": [[nodule.id, nodule.image_uid, nodule.outline] for nodule in reading.nodules],
+            "nodules": [[nodule.id, nodule.image_uid, nodule.outline_xy_px] for nodule in reading.nodules],
             "grades": dict(reading.grades),
             "at": None if reading.committed_at is None else reading.committed_at.isoformat(),
         },

@@ -21,6 +21,7 @@ import numpy as np
 
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.files.atomic import write_text
+from ho_imaging.files.output_names import DICOM_FOLDER, STUDIES
 from ho_imaging.files.png import write_png
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.preparing import PreparationContract, prepare
@@ -31,7 +32,7 @@ from ho_imaging.readings.decisions import ReviewStore, left_out_text
 from ho_imaging.readings.film_truth import film_truth
 from ho_imaging.readings.plan import read_plan
 from ho_imaging.readings.readings import Reading, reader_reading
-from ho_imaging.results.folder import batch_results, default_store, folder_name
+from ho_imaging.results.folder import OutputFolder, batch_results, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
@@ -44,7 +45,7 @@ __all__ = ["ExportSummary", "Reviewed", "export_reviews", "reviewed_studies", "s
 
 logger = logging.getLogger(__name__)
 
-FILMS_FOLDER, STUDIES_FOLDER, CONFIG_FILE, SUMMARY_FILE = "films", "studies", "adapt.toml", "export.json"
+FILMS_FOLDER, STUDIES_FOLDER, CONFIG_FILE, SUMMARY_FILE = "films", STUDIES, "adapt.toml", "export.json"
 MOST_NODULES = 255
 """``nodules.png`` numbers them in a byte."""
 
@@ -88,7 +89,7 @@ def reviewed_studies(
     ``readers``: only these; the store's plan names the adjudicator. A reading that was committed for another result
     than the present one does not count; it is logged, and ``left_out`` is told of it.
     """
-    kept = ReviewStore(store if store is not None else default_store(folder))
+    kept = ReviewStore(store if store is not None else OutputFolder(folder).reviews)
     plan = read_plan(kept.folder)
     for study_folder, result in batch_results(folder):
         names = [name for name in kept.readers(result.study_uid) if readers is None or name in readers]
@@ -442,7 +443,7 @@ def _export_dicom(reviewed: Reviewed, out: Path, places: _Places, summary: Expor
     from ho_imaging.review.dicom import reading_objects  # noqa: PLC0415  (highdicom loads only for DICOM)
 
     uid = reviewed.result.study_uid
-    folder = out / "dicom" / folder_name(uid)
+    folder = out / DICOM_FOLDER / folder_name(uid)
     for reading in reviewed.readings:
         try:
             done = [image for image in reviewed.result.images if image.status == Status.DONE]

@@ -10,7 +10,7 @@ from pathlib import Path
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.folder import folder_name, read_result
+from ho_imaging.results.folder import OutputFolder, StudyFolder, read_result
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.vocabulary import Status
@@ -61,34 +61,34 @@ def open_study(
 
     """  # noqa: D205  (what the first argument may be is the summary)
     if isinstance(source, StudyAnalysis):
-        return _checked(source.result, source, None, Path("reviews"), (), films)
+        return _checked(source.result, source, None, OutputFolder(Path()).reviews, (), films)
     if isinstance(source, StudyResult):
-        return _checked(source, None, None, Path("reviews"), (), films)
+        return _checked(source, None, None, OutputFolder(Path()).reviews, (), films)
     path = Path(source)
     if not path.exists():
         raise ReadError("does not exist", path=source, remedy="give the --out folder of ho-imaging analyze")
     if path.is_file():
         folder = path.parent
-    elif (path / "result.json").is_file():
+    elif StudyFolder(path).result.is_file():
         folder = path
-    elif (path / "studies").is_dir():
+    elif OutputFolder(path).studies.is_dir():
         folder = _chosen(path, study)
     else:
         raise UsageError("holds no results", path=path, remedy="give the --out folder of ho-imaging analyze")
-    result = read_result(folder / "result.json")
+    result = read_result(StudyFolder(folder).result)
     if study is not None and study != result.study_uid:
         raise UsageError(f"holds study {result.study_uid}, not {study}", path=folder, remedy="leave study out")
-    batch = folder.parent.parent if folder.parent.name == "studies" else folder
-    return _checked(result, None, folder, batch / "reviews", (batch, *batch.resolve().parents), films)
+    batch = StudyFolder(folder).batch or OutputFolder(folder)
+    return _checked(result, None, folder, batch.reviews, (batch.path, *batch.path.resolve().parents), films)
 
 
 def _chosen(path: Path, study: str | None) -> Path:
     if study is not None:
-        folder = path / "studies" / folder_name(study)
-        if not (folder / "result.json").is_file():
+        folder = OutputFolder(path).study(study)
+        if not folder.result.is_file():
             raise UsageError(f"has no result of study {study}", path=path, remedy="check the UID, see DIR/studies.csv")
-        return folder
-    found = sorted(place.parent for place in (path / "studies").glob("*/result.json"))
+        return folder.path
+    found = [place.path for place in OutputFolder(path).study_folders()]
     if len(found) == 1:
         return found[0]
     names = ", ".join(folder.name for folder in found[:_NAMED]) + (", ..." if len(found) > _NAMED else "")

@@ -11,7 +11,7 @@ from ho_imaging.outputs.probability_map import ho_probability_8bit
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.results.analysis import FilmAnalysis
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.vocabulary import Structure
 
@@ -64,7 +64,7 @@ class Overlays:
 
         """
         if self._study.folder is not None:
-            written = self._study.folder / f"{folder_name(uid)}.ho.png"
+            written = StudyFolder(self._study.folder).probability(uid)
             if written.is_file() and written.stat().st_size <= _MOST_PNG_BYTES:
                 return written.read_bytes()
         whole = ho_probability_8bit(self._film(uid).prediction)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import ipywidgets
-
+from ho_imaging.extras import missing_extra
 from ho_imaging.review.worklist import StudyRow, Worklist
+
+try:
+    import ipywidgets
+except ImportError as error:
+    raise missing_extra(error, "review", "the worklist panel") from error
 
 __all__ = ["WorklistPanel"]
 

@@ -220,7 +220,7 @@ class ReviewSession:
             image_uid = self._finding(str(target)).image_uid
         if action == "measure":
             image = self._image(self.study, str(image_uid))
-            value |= length(image, value["from"], value["to"])
+            value |= length(image, value["from_xy_px"], value["to_xy_px"])
         if action == "regrade":
             value |= self._regraded(str(value["side"]), str(value["to"]))
             if self.hidden and not (reason or "").strip():
@@ -261,7 +261,7 @@ class ReviewSession:
         if before is None and message["tool"] in {"eraser", "cut"}:
             raise UsageError("there is no nodule to take from", remedy="choose one in the list first")
         outline = drawn(
-            None if before is None else before.outline,
+            None if before is None else before.outline_xy_px,
             message["tool"],
             points,
             radius_px=float(message.get("radius") or 1.0),
@@ -273,7 +273,7 @@ class ReviewSession:
             "reshape" if before is not None else "add",
             target=name,
             image_uid=image.sop_instance_uid,
-            value={"outline": [[list(point) for point in ring] for ring in outline]},
+            value={"outline_xy_px": [[list(point) for point in ring] for ring in outline]},
         )
 
     def _undo(self, message: Mapping[str, Any]) -> None:
@@ -325,8 +325,8 @@ class ReviewSession:
             "findings": [self._finding_about(f) for f in state.findings if not (hidden and f.id not in self._added())],
             "sides": [self._side_about(side, state, hidden=hidden) for side in self._sides()],
             "measures": [
-                {"id": d.id, "image_uid": d.image_uid, "from": d.value["from"], "to": d.value["to"],
-                 "text": measure_text(d.value)}
+                {"id": d.id, "image_uid": d.image_uid, "from": d.value["from_xy_px"],
+                 "to": d.value["to_xy_px"], "text": measure_text(d.value)}
                 for d in measures
             ],
             "contradictions": [
@@ -353,7 +353,7 @@ class ReviewSession:
             "status": found.status,
             "mimic": found.mimic,
             "reshaped": found.reshaped,
-            "outline": found.outline,
+            "outline": found.outline_xy_px,
             "model_outline": model_outline(model) if model is not None and found.reshaped else None,
             "side": str(found.side),
             "confidence": None if model is None else model.confidence,
@@ -389,7 +389,7 @@ class ReviewSession:
                 "statement": evidence.statement,
                 "image_uid": evidence.sop_instance_uid,
                 "finding_ids": list(evidence.finding_ids),
-                "gap": None if evidence.gap_ends_px is None else [[c, r] for r, c in evidence.gap_ends_px],
+                "gap": None if evidence.gap_ends_xy_px is None else [list(end) for end in evidence.gap_ends_xy_px],
                 "gap_text": gap_text(model),
             }
         return about

@@ -71,20 +71,20 @@ def length(image: ImageResult, start: list[float], end: list[float]) -> dict[str
     spacing = image.measured_spacing_mm or image.spacing_mm
     across, down = float(end[0]) - float(start[0]), float(end[1]) - float(start[1])
     length_mm = None if spacing is None else round(float(np.hypot(across * spacing[1], down * spacing[0])), 2)
-    return {"mm": length_mm, "basis": _basis_text(image)}
+    return {"length_mm": length_mm, "basis": _basis_text(image)}
 
 
 def measure_text(value: Mapping[str, Any]) -> str:
     """Put a measured distance in words, with its basis."""
-    if value["mm"] is not None:
-        return f"{value['mm']:.1f} mm ({value['basis']})"
-    (x0, y0), (x1, y1) = value["from"], value["to"]
+    if value["length_mm"] is not None:
+        return f"{value['length_mm']:.1f} mm ({value['basis']})"
+    (x0, y0), (x1, y1) = value["from_xy_px"], value["to_xy_px"]
     return f"{np.hypot(x1 - x0, y1 - y0):.0f} px ({value['basis']})"
 
 
 def model_outline(finding: FindingResult) -> list[list[tuple[float, float]]]:
     """Give a finding's outline as rings of (x, y)."""
-    return [[(column, row) for row, column in contour] for contour in finding.contours_px]
+    return [list(contour) for contour in finding.contours_xy_px]
 
 
 def size_text(found: ReviewedFinding, model: FindingResult | None, image: ImageResult) -> str:
@@ -94,7 +94,9 @@ def size_text(found: ReviewedFinding, model: FindingResult | None, image: ImageR
             model.area_px, model.area_mm2, model.long_axis_px, model.long_axis_mm,
         )  # fmt: skip
     else:
-        area_px, area_mm2, long_px, long_mm = measured(found.outline, image.measured_spacing_mm or image.spacing_mm)
+        area_px, area_mm2, long_px, long_mm = measured(
+            found.outline_xy_px, image.measured_spacing_mm or image.spacing_mm
+        )
     if area_mm2 is None or long_mm is None:
         return f"{long_px:.0f} px, {area_px:.0f} px²"
     return f"{long_mm:.0f} mm, {area_mm2:.0f} mm²"
@@ -103,7 +105,7 @@ def size_text(found: ReviewedFinding, model: FindingResult | None, image: ImageR
 def gap_text(side: SideResult) -> str | None:
     """Put the gap that a class rests on in words."""
     evidence = side.evidence
-    if evidence.gap_ends_px is None:
+    if evidence.gap_ends_xy_px is None:
         return None
     return f"gap {evidence.gap_px:.0f} px" if evidence.gap_mm is None else f"gap {evidence.gap_mm:.1f} mm"
 

@@ -10,12 +10,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import anywidget
-import traitlets
-
+from ho_imaging.extras import missing_extra
 from ho_imaging.readings.decisions import Decision, ReviewedStudy, ReviewStore, check_reader
 from ho_imaging.review.inputs import StudySource, open_study
 from ho_imaging.review.session import ReviewSession
+
+try:
+    import anywidget
+    import traitlets
+except ImportError as error:
+    raise missing_extra(error, "review", "the review") from error
 
 __all__ = ["ReviewWidget", "front_end", "review"]
 

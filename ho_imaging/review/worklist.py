@@ -15,7 +15,7 @@ from ho_imaging.outputs.rows import study_row
 from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.plan import ReadingPlan, read_plan
 from ho_imaging.readings.readings import Reading, model_reading, reader_reading
-from ho_imaging.results.folder import batch_results, default_store
+from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def open_worklist(
 
     """
     place = Path(folder)
-    kept = ReviewStore(Path(store) if store is not None else default_store(place))
+    kept = ReviewStore(Path(store) if store is not None else OutputFolder(place).reviews)
     plan = plan if plan is not None else read_plan(kept.folder)
     if plan is not None and reader not in {*plan.readers, plan.adjudicator}:
         raise UsageError(

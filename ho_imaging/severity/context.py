@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ho_imaging.errors import UsageError
+from ho_imaging.vocabulary import spell
 
 __all__ = ["MOST_DAYS", "Cause", "Prophylaxis", "StudyContext", "context_from_words"]
 
@@ -109,7 +110,7 @@ def context_from_words(
         If a word is none of those known, or the days are no whole number.
 
     """
-    cause, prophylaxis = (cause or "").strip() or None, (prophylaxis or "").strip() or None
+    cause, prophylaxis = spell(cause or "") or None, spell(prophylaxis or "") or None
     days = str(days_since_event if days_since_event is not None else "").strip()
     if cause is None and prophylaxis is None and not days:
         return None

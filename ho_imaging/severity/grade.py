@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ho_imaging.vocabulary import Side
+from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["Category", "Evidence", "Gap", "Severity", "SideSeverity", "StudySeverity", "SystemGrade"]
 
@@ -39,13 +39,13 @@ class Gap:
 class Evidence:
     """Why a side has its grade: its findings, which bone they are joined to, the gap, and one sentence.
 
+    ``joined_to``: ids of the findings joined to each of the bones that the grade looks at, by the bone.
     ``not_counted_ids``: findings that the grade leaves out because they are not sure enough.
     """
 
     sop_instance_uid: str | None
     finding_ids: tuple[str, ...]
-    joined_to_pelvis: tuple[str, ...]
-    joined_to_femur: tuple[str, ...]
+    joined_to: Mapping[Structure, tuple[str, ...]]
     gap: Gap | None
     spacing_basis: str
     statement: str

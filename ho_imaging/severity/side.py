@@ -19,7 +19,7 @@ from ho_imaging.severity.likelihood import Draws, draw, grade_probabilities, sca
 from ho_imaging.severity.systems import SYSTEMS, Measured, System, leading_system
 from ho_imaging.severity.systems.hip import why_no_hip
 from ho_imaging.severity.systems.system import at_least_a_centimetre
-from ho_imaging.vocabulary import Side
+from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["ALTERNATIVE_FROM", "SideReading", "read_side"]
 
@@ -229,8 +229,7 @@ def _evidence(
     return Evidence(
         sop_instance_uid=view.film.prepared.radiograph.sop_instance_uid,
         finding_ids=tuple(finding.id for finding in view.findings),
-        joined_to_pelvis=names(1),
-        joined_to_femur=names(2),
+        joined_to={Structure.PELVIS: names(1), Structure.FEMUR: names(2)},
         gap=gap,
         spacing_basis=view.film.anatomy.basis.value,
         statement=statement,

@@ -19,6 +19,7 @@ from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRL
 from pydicom.uid import JPEGLSLossless as JPEGLSLosslessUID
 
 from ho_imaging.errors import UsageError
+from ho_imaging.files.atomic import write_bytes, write_text
 from ho_imaging.simulation.film import Film
 from ho_imaging.simulation.scene import VISIBLE_MM, Scene
 from ho_imaging.vocabulary import Laterality, Region, View
@@ -196,7 +197,7 @@ def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None
         encoded, data = cv2.imencode(".png", picture)
         if not encoded:
             raise UsageError(f"the mask {name} cannot be written as PNG", path=directory, remedy="check its shape")
-        (directory / f"{name}.png").write_bytes(data.tobytes())
+        write_bytes(directory / f"{name}.png", data.tobytes())
     rows, columns = next(iter(scene.thickness_mm.values())).shape
     truth = {
         "rows": rows,
@@ -210,7 +211,7 @@ def write_truth(scene: Scene, directory: Path, film: Film | None = None) -> None
         "truth": truth_of_scene,
     }
     text = json.dumps(truth, indent=2, sort_keys=True, allow_nan=False)
-    (directory / "truth.json").write_text(text + "\n", encoding="utf-8")
+    write_text(directory / "truth.json", text + "\n")
 
 
 def _numbered(scene: Scene) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from ho_imaging.files.atomic import write_text
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.growth import Nodule, project_nodule
@@ -151,7 +152,7 @@ def write_pair(out_dir: Path, seed: int, course: Course, plan: HipPlan | None = 
         write_dx(film, scene, study / "film.dcm", seed=seed, study_number=1 + (name == _AFTER), study_date=date)
         write_truth(scene, study / "truth", film)
     text = json.dumps({**truth, "days": days}, indent=1, sort_keys=True)
-    (folder / PAIR_FILE).write_text(text + "\n", encoding="utf-8")
+    write_text(folder / PAIR_FILE, text + "\n")
     return folder
 
 

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from ho_imaging.files.atomic import write_text
 from ho_imaging.simulation.dicom_writer import write_dx
 from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
@@ -51,7 +52,7 @@ def write_samples(out_dir: Path) -> None:
             "laterality": scene.laterality,
             **scene.truth,
         }
-    (out_dir / "truth.json").write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")
+    write_text(out_dir / "truth.json", json.dumps(truth, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.simulation.scene import Material
 
 __all__ = [
@@ -77,9 +78,7 @@ def _mass_attenuation_cm2_per_g(element: str) -> NDArray[np.float64]:
     try:
         import xraydb  # noqa: PLC0415  # optional dependency, a second to import
     except ImportError as error:
-        raise UsageError(
-            "simulation needs the package xraydb", remedy='install it with: pip install "ho-imaging[simulate]"'
-        ) from error
+        raise missing_extra(error, "simulate", "simulation") from error
     values = np.asarray(xraydb.mu_elam(element, ENERGIES_KEV * 1000.0, kind="total"), dtype=np.float64)
     values.flags.writeable = False
     return values

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.simulation.scene import FRINGE_MM, VISIBLE_MM, Layer, Material, Scene, lay
 from ho_imaging.vocabulary import Laterality, Structure
 
@@ -207,9 +208,7 @@ def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None
     # The truth has a list of nodules of its own, with other content.
     described["nodule_truth"] = described.pop("nodules", [])
     metadata = {"case": json.dumps(described | case.info.model_dump(mode="json"))}
-    part = path.with_suffix(".part")
-    part.write_bytes(save(tensors, metadata=metadata))
-    part.replace(path)
+    write_bytes(path, save(tensors, metadata=metadata))
 
 
 def read_case_info(path: Path) -> CaseInfo:

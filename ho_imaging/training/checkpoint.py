@@ -6,7 +6,6 @@ They hold no state of random generators: after the initial weights every draw is
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.files.atomic import write_bytes
 
 __all__ = ["Average", "Progress", "read_average", "restore", "write_checkpoint"]
 
@@ -101,12 +101,7 @@ def write_checkpoint(
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
     metadata = {"progress": json.dumps(asdict(progress)), "fixed": json.dumps(dict(fixed))}
     raw = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=metadata)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_bytes(path, raw, durable=True)
 
 
 def restore(path: Path, net: nn.Module, average: Average, optimisers: Optimisers, fixed: Mapping[str, Any]) -> Progress:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.errors import UsageError
 from ho_imaging.files.toml import read_toml
+from ho_imaging.network.architecture import Architecture
 from ho_imaging.network.model_store import PreparationContract
-from ho_imaging.network.unet import Architecture
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["DataConfig", "LossConfig", "OptimiserConfig", "RunConfig", "TrainingConfig", "copy_config", "load_config"]

@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from ho_imaging.errors import UsageError
+from ho_imaging.network.architecture import SUB_PIXELS, Architecture
 from ho_imaging.network.model_store import load_weights
-from ho_imaging.network.unet import SUB_PIXELS, Architecture, UNet
+from ho_imaging.network.unet import UNet
 from ho_imaging.training.config import TrainingConfig
 
 __all__ = ["begin_from", "without_mimics"]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ho_imaging.network.unet import SUB_PIXELS, Output, UNet
+from ho_imaging.network.architecture import SUB_PIXELS
+from ho_imaging.network.unet import Output, UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.cases import MASK_BITS, MIMIC_BIT
 from ho_imaging.training.config import LossConfig

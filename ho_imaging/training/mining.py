@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ho_imaging.files.atomic import write_text
 from ho_imaging.network.inference import predict_logits
 from ho_imaging.network.unet import UNet
 from ho_imaging.statistics.detection import match_lesions
@@ -97,6 +98,4 @@ def read_hard_spots(path: Path) -> list[HardSpot]:
 
 def write_hard_spots(path: Path, spots: Sequence[HardSpot]) -> None:
     """Write the latest hard examples atomically."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps([list(spot) for spot in spots[-MOST_SPOTS:]]), encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps([list(spot) for spot in spots[-MOST_SPOTS:]]))

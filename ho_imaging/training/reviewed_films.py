@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MAX_SIDE, MIMIC_BIT, Split
 from ho_imaging.training.films import Film
 from ho_imaging.vocabulary import Structure
@@ -75,9 +76,7 @@ def write_film(path: Path, reviewed: ReviewedFilm) -> None:
         "bits": np.ascontiguousarray(film.bits & _MEANT_BITS, dtype=np.uint8),
         "valid": np.ascontiguousarray(film.valid, dtype=np.uint8),
     }
-    part = path.with_suffix(".part")
-    part.write_bytes(save(tensors, metadata={"film": reviewed.info.model_dump_json()}))
-    part.replace(path)
+    write_bytes(path, save(tensors, metadata={"film": reviewed.info.model_dump_json()}))
 
 
 def read_film(path: Path) -> ReviewedFilm:

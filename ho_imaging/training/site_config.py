@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ho_imaging.files.atomic import write_text
 from ho_imaging.files.toml import to_toml
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.training.config import TrainingConfig, load_config
@@ -61,5 +62,5 @@ def write_adapt_config(path: Path, model: str | Path, *, cases: Path, films: Pat
         }
     )
     text = to_toml(config.model_dump(mode="json", exclude_none=True))
-    path.write_text(f"# Fine-tunes {description.name} {description.version} on reviewed radiographs.\n{text}", "utf-8")
+    write_text(path, f"# Fine-tunes {description.name} {description.version} on reviewed radiographs.\n{text}")
     return config

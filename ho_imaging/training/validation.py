@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ho_imaging.errors import UsageError
+from ho_imaging.network.architecture import Architecture
 from ho_imaging.network.inference import predict_logits
-from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.network.unet import UNet, fold_batch_norm
 from ho_imaging.statistics.detection import cpm, froc, match_lesions, sensitivity_at
 from ho_imaging.statistics.roc import auroc
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, CaseInfo, list_cases, read_case

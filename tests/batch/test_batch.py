@@ -134,8 +134,11 @@ def test_a_changed_file_setting_or_lost_result_is_done_again_and_nothing_else(fi
     next(out.glob("studies/*/result.json")).unlink()
     assert run_batch([films], out, CHEST, BatchOptions(workers=0), function=functions.steady).analysed == 1
     keep_results(out)
-    other = Settings(region="chest", masks=True)
+    other = Settings(region="hand")
     assert run_batch([films], out, other, BatchOptions(workers=0), function=functions.steady).analysed == 12
+    keep_results(out)
+    again = BatchOptions(workers=0, again=True)
+    assert run_batch([films], out, other, again, function=functions.steady).analysed == 12
 
 
 def test_a_study_that_kills_its_worker_is_given_up_after_two_tries_alone(films, tmp_path, functions):
@@ -232,7 +235,9 @@ def test_a_device_that_is_not_there_is_said_before_the_first_film(films, tmp_pat
     assert not (tmp_path / "out" / "ledger.sqlite").exists()
 
 
-PELVIS = Settings(region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5), dicom=True, overlays=True)
+PELVIS = Settings(
+    region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5), outputs=("dicom", "overlays")
+)
 HERE = BatchOptions(workers=0)
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "07_one_hip_islands.dcm"
 
@@ -248,7 +253,7 @@ def test_nothing_of_an_earlier_result_stays_beside_a_new_one(fake_network, tmp_p
     (folder / "notes.txt").write_text("somebody's own")
     assert len(list(folder.glob("dicom/*.dcm"))) == 4
     assert len(list(folder.glob("*.overlay.png"))) == 1
-    assert run_batch([films], out, replace(PELVIS, dicom=False, overlays=False), HERE).done == 1
+    assert run_batch([films], out, replace(PELVIS, outputs=()), replace(HERE, again=True)).done == 1
     left = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert left == {".json", ".jpg", ".txt"}
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from ho_imaging.findings import find_nodules, highest_probabilities, read_anatomy
-from ho_imaging.findings.outline import enclosed_area, extent, outlines
+from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2
+from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, outlines
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
 
@@ -50,6 +51,32 @@ def test_a_nodule_at_the_border_is_closed():
     contours = outlines(map_, 0.5)
     assert len(contours) == 1
     assert enclosed_area(contours) == pytest.approx(150, rel=0.05)
+
+
+@given(seed=st.integers(0, 10_000), smooth=st.sampled_from([0.4, 1.0, 2.0]), level=st.floats(0.25, 0.8))
+@settings(max_examples=25, deadline=None)
+def test_areas_of_all_parts_at_once_are_those_of_their_drawn_outlines(seed, smooth, level):
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((30, 40)), smooth)
+    map_ = ((noise - noise.min()) / np.ptp(noise)).astype(np.float32)
+    labels, count = ndimage.label(map_ >= level, structure=np.ones((3, 3)))
+    areas = enclosed_areas(map_, labels, count + 1, level)
+    assert areas[0] == 0.0
+    for part in range(1, count + 1):
+        alone = np.where((labels == part) | (map_ < level), map_, np.float32(0.0))
+        assert areas[part] == pytest.approx(enclosed_area(outlines(alone, level)), abs=1e-6)
+
+
+def test_the_highest_threshold_is_the_one_at_which_outlines_become_too_small(known):
+    """A cone of known slope: its outline at 60 % of a threshold encloses a disc of known area."""
+    rows, columns = np.indices((120, 120))
+    cone = np.clip(0.9 - np.hypot(rows - 60, columns - 40) / 40.0, 0.0, 1.0)
+    specks = np.zeros((120, 120))
+    specks[10:110:4, 70:118:4] = 0.95
+    prediction = known.prediction({Structure.HO: np.maximum(cone, specks)}, pixel_mm=0.2)
+    smallest_px = np.sqrt(SMALLEST_NODULE_MM2 / 0.2**2 / np.pi)
+    threshold = (0.9 - smallest_px / 40.0) / GROW_SHARE
+    found = max(highest_probabilities(prediction, read_anatomy(prediction)).values())
+    assert found == pytest.approx(min(threshold, 0.9), abs=0.01)
 
 
 @pytest.mark.parametrize(("scale", "pixel_mm"), [((1.0, 1.0), 0.5), ((3.0, 3.0), 0.6), ((2.0, 4.0), 0.6)])

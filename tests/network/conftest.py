@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from ho_imaging.network.architecture import Architecture
 from ho_imaging.network.model_store import save_model
-from ho_imaging.network.unet import Architecture, UNet
+from ho_imaging.network.unet import UNet
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View

@@ -6,7 +6,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.network.architecture import Architecture
+from ho_imaging.network.unet import UNet, fold_batch_norm
 
 
 def test_logits_have_the_films_resolution_and_one_scope_each(make_net):

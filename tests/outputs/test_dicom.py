@@ -291,7 +291,7 @@ def test_an_object_that_fails_costs_no_other_and_is_said_in_the_result(analysed,
     make_source(PatientSex="X").save_as(tmp_path / "film.dcm", enforce_file_format=True)
     monkeypatch.setattr("ho_imaging.batch.work._analyzer", lambda _: Analyzer(region="pelvis", view="ap"))
     (study,) = discover([tmp_path / "film.dcm"]).studies
-    outcome = work(Job(study, str(tmp_path / "out"), Settings(dicom=True), None, ""))
+    outcome = work(Job(study, str(tmp_path / "out"), Settings(outputs=("dicom",)), None, ""))
     assert outcome.status == "done"
     (folder,) = (tmp_path / "out" / "studies").iterdir()
     assert sorted(path.name.partition("-")[0] for path in (folder / "dicom").iterdir()) == ["ot", "seg", "sr"]
@@ -833,10 +833,10 @@ def test_frames_state_the_spacing_they_were_measured_with(analysed):
 
 
 PARTS = (
-    ((100.0, 100.0), (100.0, 160.0), (140.0, 160.0), (140.0, 100.0)),
-    ((110.0, 120.0), (110.0, 130.0), (120.0, 130.0), (120.0, 120.0)),  # a hole
-    ((200.0, 100.0), (200.0, 110.0), (220.0, 110.0), (220.0, 100.0)),
-    ((240.2, 100.2), (240.2, 100.4), (240.4, 100.3)),  # no pixel's centre lies in it
+    ((100.0, 100.0), (160.0, 100.0), (160.0, 140.0), (100.0, 140.0)),
+    ((120.0, 110.0), (130.0, 110.0), (130.0, 120.0), (120.0, 120.0)),  # a hole
+    ((100.0, 200.0), (110.0, 200.0), (110.0, 220.0), (100.0, 220.0)),
+    ((100.2, 240.2), (100.4, 240.2), (100.3, 240.4)),  # no pixel's centre lies in it
 )
 PARTS_AREA_PX = 40 * 60 - 10 * 10 + 20 * 10 + 0.02
 
@@ -845,7 +845,7 @@ def test_every_object_holds_every_contour_of_a_nodule(analysed):
     """Areas by the shoelace formula and by counting pixels, against what was drawn."""
     source = make_source()
     result = analysed(source).result
-    nodule = result.findings[0].model_copy(update={"contours_px": PARTS, "area_px": PARTS_AREA_PX, "area_mm2": None})
+    nodule = result.findings[0].model_copy(update={"contours_xy_px": PARTS, "area_px": PARTS_AREA_PX, "area_mm2": None})
     made = by_modality(to_dicom(result.model_copy(update={"findings": (nodule,)}), [source]))
     report = hd.sr.srread(to_file(made["SR"][0]))
     (group,) = report.content.get_planar_roi_measurement_groups()
@@ -854,7 +854,7 @@ def test_every_object_holds_every_contour_of_a_nodule(analysed):
     assert np.array_equal(points[0], points[-1])
     assert abs(0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) == pytest.approx(PARTS_AREA_PX, abs=0.01)
     told = {(round(float(a), 1), round(float(b), 1)) for a, b in points}
-    assert told == {(round(c + 0.5, 1), round(r + 0.5, 1)) for part in PARTS for r, c in part}
+    assert told == {(round(x + 0.5, 1), round(y + 0.5, 1)) for part in PARTS for x, y in part}
     (area,) = group.get_measurements(name=codes.AREA)
     assert area.value == pytest.approx(PARTS_AREA_PX)
     mask = np.squeeze(pydicom.pixels.pixel_array(made["SEG"][0])).astype(bool)

@@ -60,9 +60,9 @@ def test_every_contour_of_a_nodule_is_told(analyse):
     """A part beside the first one, and a hole in that: their areas by the polygons' own arithmetic."""
     _, result = analyse()
     found = result.findings[0]
-    rings = [((0.0, 0.0), (0.0, 40.0), (40.0, 40.0), (40.0, 0.0)), ((10.0, 10.0), (10.0, 20.0), (20.0, 20.0)),
-             ((60.0, 60.0), (60.0, 70.0), (70.0, 70.0), (70.0, 60.0))]  # fmt: skip
-    changed = result.model_copy(update={"findings": (found.model_copy(update={"contours_px": rings}),)})
+    rings = [((0.0, 0.0), (40.0, 0.0), (40.0, 40.0), (0.0, 40.0)), ((10.0, 10.0), (20.0, 10.0), (20.0, 20.0)),
+             ((60.0, 60.0), (70.0, 60.0), (70.0, 70.0), (60.0, 70.0))]  # fmt: skip
+    changed = result.model_copy(update={"findings": (found.model_copy(update={"contours_xy_px": rings}),)})
     nodule = read(to_fhir(changed)).entry[-1].resource
     told = [part.valueString for part in nodule.component if part.code.coding[0].code == "outline"]
     areas = [shapely.Polygon([tuple(map(float, p.split(","))) for p in text.split()]).area for text in told]

@@ -26,6 +26,7 @@ import numpy as np
 from highdicom.sc import SCImage
 from ho_imaging.batch.work import Outcome
 from ho_imaging.results.folder import folder_name
+from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.outputs.dicom.identity import stable_uid
 
 def stand_in(job):
@@ -34,6 +35,7 @@ def stand_in(job):
     uid = stable_uid("stand-in", study.study_uid, *sorted(image.sop_instance_uid for image in study.images))
     made = SCImage(np.zeros((8, 8), np.uint8), "MONOCHROME2", 8, "PATIENT", study.study_uid,
                    stable_uid("series", study.study_uid), 1, uid, 1, "stand-in", patient_orientation=("L", "F"))
+    made.Manufacturer, made.ManufacturerModelName = MANUFACTURER, MODEL_NAME
     place = Path(job.out_dir) / "studies" / folder_name(study.study_uid) / "dicom"
     place.mkdir(parents=True, exist_ok=True)
     for old in place.glob("*.dcm"):

@@ -58,6 +58,29 @@ def test_and_by_dimse(orthanc, sample, by_move):
     assert (film.pixel_array == sample.pixel_array).all()
 
 
+@pytest.mark.parametrize("by_move", [False, True], ids=["C-GET", "C-MOVE"])
+def test_a_study_with_reports_and_outlines_of_anybody_is_had(orthanc, tmp_path, by_move):
+    """In series of their own, and in that of the film."""
+    film = small_film(1, study="1.2.826.0.1.3680043.8.498.7")
+    kinds = {"SEG": "66.4", "SR": "88.33", "PR": "11.1", "KO": "88.59", "DOC": "104.1"}
+    others = []
+    for number, (modality, kind) in enumerate(kinds.items(), start=2):
+        other = small_film(number, study=film.StudyInstanceUID, Modality=modality, PatientID=film.PatientID)
+        other.SOPClassUID = other.file_meta.MediaStorageSOPClassUID = f"1.2.840.10008.5.1.4.1.1.{kind}"
+        if modality != "KO":
+            other.SeriesInstanceUID = f"{film.StudyInstanceUID}.{number}"
+        del other.PixelData
+        others.append(other)
+    for path in write_films([film, *others], tmp_path / "films"):
+        orthanc.upload(path)
+    peer = DimseDestination(
+        kind="dimse", name="archive", ae_title="ARCHIVE", host="127.0.0.1", port=orthanc.dicom_port
+    )  # fmt: skip
+    found = DimseArchive(peer, move_port=orthanc.our_port if by_move else None).fetch(film.StudyInstanceUID)
+    assert [one.SOPInstanceUID for one in found] == [film.SOPInstanceUID]
+    assert found.completeness.complete
+
+
 def test_wrong_password_and_wrong_address_are_said(web, sample, monkeypatch):
     monkeypatch.setenv("ARCHIVE_PASSWORD", "wrong")
     with pytest.raises(FetchError, match="answered 401"):

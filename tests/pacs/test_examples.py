@@ -1,5 +1,6 @@
 """What the documentation shows is what runs."""
 
+import json
 import os
 import re
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from .conftest import wait_for
+from .conftest import free_port, running, small_film, wait_for, write_films
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "sample_data" / "06_both_sides.dcm"
@@ -25,6 +26,35 @@ def test_the_example_for_a_script_runs_and_is_short():
     result, objects = names["on_study"]([film])
     assert (result.status, result.study_uid) == ("done", film.StudyInstanceUID)
     assert sorted(item.Modality for item in objects) == ["OT", "PR", "SEG", "SR"]
+
+
+class TestLuaRecipe:
+    """The settings and the script of the documentation, in Orthanc itself, with a service beside it."""
+
+    @pytest.fixture
+    def orthanc_settings(self):
+        (block,) = re.findall(r'```json\n(\{\n  "DicomModalities".*?)```', (ROOT / "docs/pacs.md").read_text(), re.S)
+        settings = json.loads(block)
+        assert Path(settings["LuaScripts"][0]).name == "to_ho.lua"
+        our_port = settings["DicomModalities"]["ho"]["Port"] = free_port()
+        return settings | {"LuaScripts": [str(ROOT / "docs/examples/to_ho.lua")], "StableAge": 1, "OurPort": our_port}
+
+    def test_a_study_at_rest_is_sent_and_its_results_come_back_once(
+        self, orthanc_settings, orthanc, config, stand_ins, tmp_path
+    ):
+        destination = {
+            "kind": "dimse", "name": "archive", "ae_title": "ARCHIVE", "host": "127.0.0.1", "port": orthanc.dicom_port,
+        }  # fmt: skip
+        made = config(listen={"port": orthanc_settings["OurPort"]}, send=[destination])
+        film, report = small_film(1), small_film(2, study=small_film(1).StudyInstanceUID, Modality="SR")
+        report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
+        with running(made, stand_ins.stand_in) as service:
+            for path in write_films([report, film], tmp_path / "films"):
+                orthanc.upload(path)
+            wait_for(lambda: orthanc.modalities(film.StudyInstanceUID) == ["DX", "OT", "SR"], 90)
+            wait_for(lambda: service.counters.values().get("instances_repeated"), 60)  # it was at rest once more
+            assert orthanc.modalities(film.StudyInstanceUID) == ["DX", "OT", "SR"]
+            assert service.counters.values()["studies_done"] == 1
 
 
 class TestInOrthanc:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ho_imaging.pacs import spool as spool_module
+from ho_imaging.files import atomic
 from ho_imaging.pacs.health import Counters
 from ho_imaging.pacs.receive import Receiver
 from ho_imaging.pacs.spool import Spool
@@ -339,17 +339,17 @@ def test_a_full_disk_is_answered_and_nothing_is_lost_when_there_is_room_again(co
     with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
         port = service.receiver.port
         with monkeypatch.context() as full:
-            full.setattr(spool_module.os, "fsync", no_space)
+            full.setattr(atomic.os, "fsync", no_space)
             assert send(port, [small_film(1)]) == [0xA700]
         assert not list((service.spool.folder / "in").rglob("*.*"))
         # The same for the ledger: SQLite's own "database or disk is full".
-        limit = service.spool._database.execute("PRAGMA page_count").fetchone()[0]
-        service.spool._database.execute(f"PRAGMA max_page_count = {limit}")
+        limit = service.spool.ledger.database.execute("PRAGMA page_count").fetchone()[0]
+        service.spool.ledger.database.execute(f"PRAGMA max_page_count = {limit}")
         statuses = send(port, films := [small_film(n) for n in range(2, 200)])
         assert statuses[-1] == 0xA700
         assert set(statuses) == {0, 0xA700}
         service.check()
-        service.spool._database.execute("PRAGMA max_page_count = 1000000")
+        service.spool.ledger.database.execute("PRAGMA max_page_count = 1000000")
         left = [small_film(1), *(f for f, s in zip(films, statuses, strict=True) if s != 0)]
         assert set(send(port, left)) == {0}
         wait_for(lambda: len(set(peer.taken)) == 199, 120)

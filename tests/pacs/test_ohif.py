@@ -20,6 +20,7 @@ import pytest
 from ho_imaging import Analyzer
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs import to_dicom
+from ho_imaging.results.points import rows_columns
 
 pytestmark = pytest.mark.slow
 
@@ -229,7 +230,9 @@ def test_segments_lie_on_the_film_and_measures_stand_beside_their_outlines(addre
     time.sleep(2)
     viewer.driver.save_screenshot(str(tmp_path / "segmentation.png"))
     shown = coloured()
-    nodules = np.any([filled(finding.contours_px, shape) for finding in result.findings], axis=0)
+    nodules = np.any(
+        [filled([rows_columns(ring) for ring in finding.contours_xy_px], shape) for finding in result.findings], axis=0
+    )
     truth = cv2.resize(nodules.astype(np.uint8), shown.shape[::-1], interpolation=cv2.INTER_AREA).astype(bool)
     assert (shown & truth).sum() / (shown | truth).sum() > 0.9
 

@@ -76,7 +76,7 @@ def test_a_study_that_kills_its_worker_is_given_up_and_the_next_is_not(config, p
     with running(config(send=[peer.destination]), stand_ins.killer) as service:
         send(service.receiver.port, [small_film(1)])
         wait_for(lambda: service.counters.values().get("studies_failed") == 1, 180)  # three workers have to start
-        (study,) = service.spool._all("SELECT reason FROM studies")
+        (study,) = service.spool.ledger.all("SELECT reason FROM studies")
         assert study["reason"].startswith("given up after 2 tries alone: its worker was killed (SIGKILL)")
         assert service.spool.counts()["studies_ended"] == 1
         service.check()
@@ -150,7 +150,6 @@ def test_a_second_service_on_a_spool_is_told_so_and_changes_nothing(config, stan
         with pytest.raises(UsageError, match=r"another run \(process \d+\).*its own spool"):
             second.start()
         assert service.spool.counts()["studies_analysing"] == 1
-        second.spool.close()
     with running(config(), stand_ins.stand_in) as service:  # the first has let go of it
         wait_for(lambda: service.counters.values().get("studies_done") == 1)
 

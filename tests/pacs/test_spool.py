@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ho_imaging.pacs import spool as spool_module
-from ho_imaging.pacs.spool import Spool, SpoolFullError
+from ho_imaging.pacs.disk import SpoolFullError
+from ho_imaging.pacs.spool import Added, Spool
 from ho_imaging.results.folder import folder_name
 
 
@@ -48,10 +49,26 @@ def test_the_same_film_again_changes_nothing(tmp_path):
     spool = make(tmp_path)
     add(spool, 1)
     spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[], destinations=[])
-    assert not add(spool, 1)
+    assert add(spool, 1) is Added.REPEATED
     assert spool.take_ready(0.0) is None
-    assert spool.add(b"other", sop_uid="1.2.1", study_uid="1.2", series_uid="1.3", modality="DX")
-    assert spool.take_ready(0.0) is not None
+
+
+def test_other_bytes_under_the_same_uid_do_not_replace_the_first(tmp_path):
+    spool = make(tmp_path)
+    add(spool, 1)
+    assert add(spool, 1, data=b"other") is Added.DIFFERENT
+    study, file = spool.known("1.2.1")
+    assert (study, file.read_bytes()) == ("1.2", b"film\x01")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"fi")], ids=["gone", "damaged"])
+def test_a_film_that_was_lost_on_disk_is_taken_again(tmp_path, damage):
+    spool = make(tmp_path)
+    add(spool, 1)
+    _, file = spool.known("1.2.1")
+    damage(file)
+    assert add(spool, 1) is Added.NEW
+    assert file.read_bytes() == b"film\x01"
 
 
 def test_a_study_at_work_when_the_process_ends_is_taken_up_again(tmp_path):
@@ -133,11 +150,11 @@ def test_every_destination_gets_every_object_until_it_has_taken_it(tmp_path):
     uid, _ = spool.take_ready(0.0)
     made = [(f"9.{n}", spool.folder / "out" / f"{n}.dcm") for n in range(2)]
     spool.end(uid, status="done", reason=None, objects=made, destinations=["a", "b"])
-    assert [i.sop_uid for i in spool.due("a")] == [i.sop_uid for i in spool.due("b")] == ["9.0", "9.1"]
-    spool.sent("a", "9.0")
-    spool.not_sent("a", spool.due("a")[0], "cannot be reached", keep_hours=1.0)
-    assert spool.due("a") == []  # it waits before it tries again
-    assert len(spool.due("b")) == 2
+    assert [i.sop_uid for i in spool.outbox.due("a")] == [i.sop_uid for i in spool.outbox.due("b")] == ["9.0", "9.1"]
+    spool.outbox.sent("a", "9.0")
+    spool.outbox.not_sent("a", spool.outbox.due("a")[0], "cannot be reached", keep_hours=1.0)
+    assert spool.outbox.due("a") == []  # it waits before it tries again
+    assert len(spool.outbox.due("b")) == 2
     assert spool.counts()["objects_waiting"] == 3
 
 
@@ -148,16 +165,16 @@ def test_delays_grow_and_an_old_object_is_given_up_and_counted(tmp_path, monkeyp
               destinations=["a"])  # fmt: skip
     now, waits = time.time(), []
     for _ in range(6):
-        (item,) = spool.due("a")
-        spool.not_sent("a", item, "no", keep_hours=1.0)
+        (item,) = spool.outbox.due("a")
+        spool.outbox.not_sent("a", item, "no", keep_hours=1.0)
         start = now
-        while not spool.due("a") and now - start < 2000:
+        while not spool.outbox.due("a") and now - start < 2000:
             now += 1.0
             monkeypatch.setattr("time.time", lambda now=now: now)
         waits.append(now - start)
     assert all(later + 1 >= 2 * (earlier - 1) > 0 for earlier, later in pairwise(waits))
     monkeypatch.setattr("time.time", lambda: now + 2 * 3600)
-    spool.not_sent("a", spool.due("a")[0], "no", keep_hours=1.0)
+    spool.outbox.not_sent("a", spool.outbox.due("a")[0], "no", keep_hours=1.0)
     assert spool.counts()["objects_given_up"] == 1
 
 
@@ -182,9 +199,9 @@ def test_what_ended_long_ago_and_was_sent_goes(tmp_path, monkeypatch):
     spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[("9.1", out)], destinations=["a"])
     later = time.time() + 100 * 3600
     monkeypatch.setattr("time.time", lambda: later)
-    assert spool.sweep(72.0) == 0  # it was not sent yet
-    spool.sent("a", "9.1")
-    assert spool.sweep(72.0) == 1
+    assert spool.removal.sweep(72.0) == 0  # it was not sent yet
+    spool.outbox.sent("a", "9.1")
+    assert spool.removal.sweep(72.0) == 1
     assert not out.exists()
     assert not list((spool.folder / "in").glob("*/*"))
     assert spool.counts() == {"instances": 0, "instance_bytes": 0}
@@ -200,7 +217,7 @@ def ended(spool, number, *, study="1.2"):
         (place / name).write_bytes(b"of a patient")
     objects = [(f"9.{number}", place / "dicom" / f"9.{number}.dcm")]
     spool.end(study, status="done", reason=None, objects=objects, destinations=["a"])
-    spool.sent("a", f"9.{number}")
+    spool.outbox.sent("a", f"9.{number}")
     return place
 
 
@@ -217,7 +234,7 @@ def test_all_that_is_of_a_study_goes_with_it_and_nothing_of_another(tmp_path, st
     gone = files_of(spool) - kept
     add(spool, 3, study="1.4")  # it waits anew
     kept = files_of(spool) - gone
-    assert spool.sweep(-1.0) == 1
+    assert spool.removal.sweep(-1.0) == 1
     assert files_of(spool) == kept
     assert not place.exists()
     assert len(list((spool.folder / "in").iterdir())) == 1
@@ -237,14 +254,14 @@ def test_what_cannot_be_deleted_is_said_and_deleted_later(tmp_path, monkeypatch,
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refuse)
-        assert spool.sweep(-1.0) == 0
+        assert spool.removal.sweep(-1.0) == 0
     assert "thumbnail.jpg: Permission denied" in caplog.text
     assert files_of(spool) == {place / "thumbnail.jpg"}  # the rest is gone all the same
     assert spool.counts()["studies_leaving"] == 1
     again = make(tmp_path)
     again.recover()
     assert again.take_ready(0.0) is None
-    assert again.sweep(-1.0) == 1
+    assert again.removal.sweep(-1.0) == 1
     assert files_of(again) == set()
     assert again.counts() == {"instances": 0, "instance_bytes": 0}
 
@@ -256,12 +273,12 @@ def test_a_film_that_comes_while_its_study_goes_stays_and_is_analysed(tmp_path, 
 
     def sweep_before_it_is_noted(path, data):
         write(path, data)
-        spool.sweep(-1.0)
+        spool.removal.sweep(-1.0)
 
     monkeypatch.setattr(spool_module, "write_durably", sweep_before_it_is_noted)
-    add(spool, 1, data=b"replaced")
-    _, (row,) = spool.take_ready(0.0)
-    assert (spool.folder / row["file"]).read_bytes() == b"replaced\x01"
+    add(spool, 2)
+    _, rows = spool.take_ready(0.0)
+    assert [(spool.folder / row["file"]).read_bytes() for row in rows] == [b"film\x01", b"film\x02"]
 
 
 def test_a_film_that_comes_during_a_sweep_keeps_its_study(tmp_path, monkeypatch):
@@ -276,7 +293,7 @@ def test_a_film_that_comes_during_a_sweep_keeps_its_study(tmp_path, monkeypatch)
         add(spool, 3, study="1.4")
 
     monkeypatch.setattr(Path, "unlink", add_meanwhile)
-    assert spool.sweep(-1.0) == 1
+    assert spool.removal.sweep(-1.0) == 1
     uid, rows = spool.take_ready(0.0)
     assert (uid, [row["sop_uid"] for row in rows]) == ("1.4", ["1.2.2", "1.2.3"])
     assert all((spool.folder / row["file"]).exists() for row in rows)
@@ -295,9 +312,9 @@ def test_a_sweep_deletes_nothing_outside_the_spool(tmp_path):
     add(spool, 2, study="1.4")
     beside = spool.folder / "out" / ".." / ".." / "kept" / "dicom" / "9.1.dcm"
     spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[("9.2", beside)], destinations=["a"])
-    spool.sent("a", "9.2")
+    spool.outbox.sent("a", "9.2")
     for _ in range(2):
-        spool.sweep(-1.0)
+        spool.removal.sweep(-1.0)
     assert not place.is_symlink()
     assert spool.counts() == {"instances": 0, "instance_bytes": 0}
     assert (kept / "dicom" / "9.1.dcm").exists()
@@ -311,14 +328,13 @@ def test_names_on_disk_are_not_the_senders(tmp_path):
     assert len(path.stem) == 40
 
 
-def test_a_film_of_a_full_study_can_be_replaced(tmp_path):
+def test_a_film_of_a_full_study_that_was_lost_can_be_brought_again(tmp_path):
     spool = make(tmp_path, most_instances=1)
     add(spool, 1)
-    assert add(spool, 1, data=b"better")
+    spool.known("1.2.1")[1].unlink()
+    assert add(spool, 1) is Added.NEW
     with pytest.raises(SpoolFullError):
         add(spool, 2)
-    _, (row,) = spool.take_ready(0.0)
-    assert (spool.folder / row["file"]).read_bytes() == b"better\x01"
 
 
 def test_a_film_that_two_bring_stays_where_one_of_them_finds_no_room_to_note_it(tmp_path, monkeypatch):
@@ -328,7 +344,7 @@ def test_a_film_that_two_bring_stays_where_one_of_them_finds_no_room_to_note_it(
 
     def full(*values):
         monkeypatch.setattr(spool, "_note", note)
-        assert add(spool, 1)
+        assert add(spool, 1) is Added.NEW
         raise SpoolFullError("full")
 
     monkeypatch.setattr(spool, "_note", full)
@@ -340,16 +356,16 @@ def test_a_film_that_two_bring_stays_where_one_of_them_finds_no_room_to_note_it(
 
 def test_who_was_asked_to_commit_is_known_to_the_next_process_for_as_long_as_objects_are_kept(tmp_path, monkeypatch):
     spool = make(tmp_path)
-    assert spool.begin_commitment("2.1", "a") == "2.1"
-    spool.begin_commitment("2.2", "b")
+    assert spool.outbox.begin_commitment("2.1", "a") == "2.1"
+    spool.outbox.begin_commitment("2.2", "b")
     spool.close()
     again = make(tmp_path)
-    again.sweep(1.0)
-    assert [again.asked_to_commit(f"2.{n}") for n in (1, 2, 3)] == ["a", "b", None]
+    again.removal.sweep(1.0)
+    assert [again.outbox.asked_to_commit(f"2.{n}") for n in (1, 2, 3)] == ["a", "b", None]
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now + 3601.0)
-    again.sweep(1.0)
-    assert again.asked_to_commit("2.1") is None
+    again.removal.sweep(1.0)
+    assert again.outbox.asked_to_commit("2.1") is None
 
 
 def test_what_a_peer_takes_and_does_not_keep_is_sent_ever_later_and_given_up(tmp_path, monkeypatch):
@@ -358,13 +374,13 @@ def test_what_a_peer_takes_and_does_not_keep_is_sent_ever_later_and_given_up(tmp
     now = start = time.time() + 1.0
     waits = []
     while spool.counts().get("objects_given_up", 0) == 0:
-        spool.send_again("a", "9.1", keep_hours=1.0)
+        spool.outbox.send_again("a", "9.1", keep_hours=1.0)
         begun = now
-        while not spool.due("a") and not spool.counts().get("objects_given_up"):
+        while not spool.outbox.due("a") and not spool.counts().get("objects_given_up"):
             now += 1.0
             monkeypatch.setattr("time.time", lambda now=now: now)
         waits.append(now - begun)
-        spool.sent("a", "9.1") if spool.due("a") else None
+        spool.outbox.sent("a", "9.1") if spool.outbox.due("a") else None
     assert all(later >= earlier for earlier, later in pairwise(waits[:-1]))
     assert waits[-2] >= 100 * waits[0]
     assert 3600 < now - start < 2 * 3600

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ho_imaging.errors import UsageError
 from ho_imaging.pipeline import Analyzer
-from ho_imaging.reading import read_radiograph
+from ho_imaging.reading import dicom, read_radiograph
 from ho_imaging.reading.visibility import LEAST_SAID, share_lost
 from ho_imaging.review.films import film_pixels
 
@@ -157,6 +157,22 @@ def test_a_film_is_analysed_with_all_its_values_where_its_window_hides_them(samp
     assert {"window_clips", "whole_range_used"} <= codes(radiograph)
     np.testing.assert_array_equal(radiograph.pixels, read_radiograph(sample(), whole_range=True).pixels)
     assert "whole_range_used" not in codes(seen(sample()))
+
+
+def test_a_film_whose_window_hides_part_of_it_is_decoded_once(sample, monkeypatch):
+    decoded = []
+
+    def decode_frame(*arguments):
+        decoded.append(arguments)
+        return original(*arguments)
+
+    original = dicom.decode_frame
+    monkeypatch.setattr(dicom, "decode_frame", decode_frame)
+    radiograph = read_radiograph(sample(0.0, 0.5), never_clipped=True)
+    assert len(decoded) == 1
+    windowed, whole = (read_radiograph(sample(0.0, 0.5), whole_range=whole) for whole in (False, True))
+    assert codes(radiograph) == codes(windowed) | codes(whole) | {"whole_range_used"}
+    assert radiograph.quality[-1].code == "whole_range_used"
 
 
 def test_a_refusal_names_a_window_and_what_to_do_about_it(fake_network, sample):

@@ -53,8 +53,8 @@ def finding(name):
     return FindingResult(
         id=name, sop_instance_uid=FILM, side="left", confidence=0.9, mean_probability=0.8, area_px=400.0,
         area_mm2=100.0, long_axis_px=28.0, long_axis_mm=14.0, short_axis_px=28.0, short_axis_mm=14.0,
-        long_axis_ends_px=((20, 10), (40, 30)), short_axis_ends_px=((20, 30), (40, 10)), centroid_px=(30, 20),
-        contours_px=(((20, 10), (20, 30), (40, 30), (40, 10)),), density_ratio=None, nearest_bone="femur",
+        long_axis_ends_xy_px=((10, 20), (30, 40)), short_axis_ends_xy_px=((30, 20), (10, 40)), centroid_xy_px=(20, 30),
+        contours_xy_px=(((10, 20), (30, 20), (30, 40), (10, 40)),), density_ratio=None, nearest_bone="femur",
         distance_to_bone_mm=1.0, distance_to_joint_mm=5.0, distance_to_joint_radii=1.0, periarticular=True,
         joined_to=(),
     )  # fmt: skip
@@ -63,8 +63,8 @@ def finding(name):
 @pytest.fixture
 def result():
     evidence = EvidenceResult(
-        sop_instance_uid=FILM, statement="a gap", finding_ids=("F1",), joined_to_pelvis=(), joined_to_femur=("F1",),
-        gap_px=30.0, gap_mm=15.0, gap_ends_px=((1, 2), (3, 4)), spacing_basis="calibrated",
+        sop_instance_uid=FILM, statement="a gap", finding_ids=("F1",), joined_to={"pelvis": (), "femur": ("F1",)},
+        gap_px=30.0, gap_mm=15.0, gap_ends_xy_px=((2, 1), (4, 3)), spacing_basis="calibrated",
     )  # fmt: skip
     sides = [
         SideResult(side=s, system="brooker", grade=g, alternatives=(), score=10.0, category="mild", evidence=evidence)
@@ -83,7 +83,11 @@ def by_id(state):
 
 def test_what_was_kept_is_read_as_it_was(tmp_path):
     store = ReviewStore(tmp_path / "reviews")
-    kept = [decide("open"), decide("add", "R1", {"outline": SQUARE}), regrade("III", reason="Brücke über dem Hals")]
+    kept = [
+        decide("open"),
+        decide("add", "R1", {"outline_xy_px": SQUARE}),
+        regrade("III", reason="Brücke über dem Hals"),
+    ]
     for decision in kept:
         store.append(decision)
     other = decide("reject", "F1", reader="Dr. Müller / Haus 2")
@@ -134,9 +138,9 @@ def test_a_whole_line_that_is_no_decision_is_named(tmp_path):
     store = ReviewStore(tmp_path)
     store.append(decide("accept", "F1"))
     path = store.path(STUDY, "AB")
-    later = json.loads(path.read_text()) | {"version": "7.0"}
+    later = json.loads(path.read_text()) | {"colour": "red"}
     path.write_text(path.read_text() + json.dumps(later) + "\n")
-    with pytest.raises(ReadError, match=r"AB\.jsonl: line 2 is no decision: version") as caught:
+    with pytest.raises(ReadError, match=r"AB\.jsonl: line 2 is no decision: colour") as caught:
         store.read(STUDY, "AB")
     assert "version that wrote it" in str(caught.value)
 
@@ -169,12 +173,18 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
     [
         ({"action": "reclassify", "value": {"mimic": "ghost"}}, "mimic is none"),
         ({"action": "add", "value": {}}, "no outline"),
-        ({"action": "add", "value": {"outline": [[[0, 0], [1, 1]]]}}, "fewer than three"),
-        ({"action": "add", "value": {"outline": [[[0, 0], [1, 1], [0, float("nan")]]]}}, "finite number"),
-        ({"action": "add", "value": {"outline": SQUARE}, "image_uid": None}, "names no film"),
+        ({"action": "add", "value": {"outline_xy_px": [[[0, 0], [1, 1]]]}}, "fewer than three"),
+        ({"action": "add", "value": {"outline_xy_px": [[[0, 0], [1, 1], [0, float("nan")]]]}}, "finite number"),
+        ({"action": "add", "value": {"outline_xy_px": SQUARE}, "image_uid": None}, "names no film"),
         ({"action": "accept", "target": None}, "names no nodule"),
         ({"action": "regrade", "value": {"side": "left", "system": "brooker", "from": "I", "to": "II"}}, "reason"),
-        ({"action": "measure", "value": {"from": [0, 0], "to": [1, 1], "mm": "5", "basis": "none"}}, "mm"),
+        (
+            {
+                "action": "measure",
+                "value": {"from_xy_px": [0, 0], "to_xy_px": [1, 1], "length_mm": "5", "basis": "none"},
+            },
+            "length_mm",
+        ),
         ({"action": "undo", "value": {}}, "names no decision"),
         ({"action": "close", "value": {"seconds": -1}}, "duration"),
         ({"action": "burn"}, "action"),
@@ -199,9 +209,9 @@ def test_decisions_apply_in_their_order(result):
             decide("open"),
             decide("accept", "F1"),
             decide("reclassify", "F2", {"mimic": "phlebolith"}),
-            decide("reshape", "F3", {"outline": SQUARE + hole}),
-            decide("add", "R1", {"outline": SQUARE}),
-            decide("add", "R2", {"outline": SQUARE}),
+            decide("reshape", "F3", {"outline_xy_px": SQUARE + hole}),
+            decide("add", "R1", {"outline_xy_px": SQUARE}),
+            decide("add", "R2", {"outline_xy_px": SQUARE}),
             decide("reject", "R2"),
             decide("reject", "F1"),
             regrade("III"),
@@ -216,17 +226,21 @@ def test_decisions_apply_in_their_order(result):
     assert findings["F2"].mimic == "phlebolith"
     assert findings["F3"].reshaped
     assert not findings["F1"].reshaped
-    assert [list(map(list, ring)) for ring in findings["F3"].outline] == SQUARE + hole
+    assert [list(map(list, ring)) for ring in findings["F3"].outline_xy_px] == SQUARE + hole
     # (row, column) in the result is (x, y) = (column, row) here: the first point of the square lies at row 20.
-    assert findings["F1"].outline[0][0] == (10.0, 20.0)
-    assert findings["F1"].outline[0][1] == (30.0, 20.0)
+    assert findings["F1"].outline_xy_px[0][0] == (10.0, 20.0)
+    assert findings["F1"].outline_xy_px[0][1] == (30.0, 20.0)
     assert state.grades == {"right": ("0", None), "left": ("IV", "bridged on the second look")}
     assert not state.committed
     assert [decision.target for decision in state.left_out] == ["F9"]
 
 
 def test_undo_and_redo(result):
-    accept, reject, shape = decide("accept", "F1"), decide("reject", "F1"), decide("reshape", "F1", {"outline": SQUARE})
+    accept, reject, shape = (
+        decide("accept", "F1"),
+        decide("reject", "F1"),
+        decide("reshape", "F1", {"outline_xy_px": SQUARE}),
+    )
     steps = [accept, reject, shape, decide("undo", value={"undoes": shape.id})]
     assert by_id(review_state(result, steps))["F1"].status == "rejected"
     steps.append(decide("undo", value={"undoes": reject.id}))
@@ -239,7 +253,7 @@ def test_undo_and_redo(result):
 
 
 def test_a_commitment_stands(result):
-    add, commit, accept = decide("add", "R1", {"outline": SQUARE}), decide("commit"), decide("accept", "F1")
+    add, commit, accept = decide("add", "R1", {"outline_xy_px": SQUARE}), decide("commit"), decide("accept", "F1")
     steps = [decide("open"), add, commit, accept, decide("undo", value={"undoes": commit.id})]
     assert review_state(result, steps).committed
     assert until_commit(steps) == steps[:3]

@@ -39,12 +39,12 @@ def square(left, top, side):
 
 
 def finding(name, left, top, side, *, on="left", joined=()):
-    ring = [(y, x) for x, y in square(left, top, side)[0]]
+    ring = [(x, y) for x, y in square(left, top, side)[0]]
     return FindingResult(
         id=name, sop_instance_uid="film", side=on, confidence=0.9, mean_probability=0.8, area_px=float(side**2),
         area_mm2=side**2 * 0.25, long_axis_px=side * 2**0.5, long_axis_mm=side * 2**0.5 / 2, short_axis_px=side,
-        short_axis_mm=side / 2, long_axis_ends_px=(ring[0], ring[2]), short_axis_ends_px=(ring[1], ring[3]),
-        centroid_px=(top + side / 2, left + side / 2), contours_px=(tuple(ring),), density_ratio=0.8,
+        short_axis_mm=side / 2, long_axis_ends_xy_px=(ring[0], ring[2]), short_axis_ends_xy_px=(ring[1], ring[3]),
+        centroid_xy_px=(left + side / 2, top + side / 2), contours_xy_px=(tuple(ring),), density_ratio=0.8,
         nearest_bone="femur", distance_to_bone_mm=1.0, distance_to_joint_mm=48.0, distance_to_joint_radii=2.0,
         periarticular=True, joined_to=joined,
     )  # fmt: skip
@@ -60,8 +60,8 @@ def study(uid="1.2.3", *, left="II", right="0", score=40.0, alternatives=(), cha
 
     def side(name, grade, points, ids):
         evidence = EvidenceResult(
-            sop_instance_uid="film", statement="s", finding_ids=ids, joined_to_pelvis=(), joined_to_femur=ids[:1],
-            gap_px=None, gap_mm=15.0 if ids else None, gap_ends_px=None, spacing_basis="calibrated",
+            sop_instance_uid="film", statement="s", finding_ids=ids, joined_to={"pelvis": (), "femur": ids[:1]},
+            gap_px=None, gap_mm=15.0 if ids else None, gap_ends_xy_px=None, spacing_basis="calibrated",
         )  # fmt: skip
         return SideResult(
             side=name, system="brooker", grade=grade, alternatives=alternatives if ids else (), score=points,
@@ -97,7 +97,7 @@ class Reader:
         return self
 
     def draws(self, name, outline):
-        return self.does("reshape" if name.startswith("F") else "add", name, value={"outline": outline})
+        return self.does("reshape" if name.startswith("F") else "add", name, value={"outline_xy_px": outline})
 
     def grades(self, side, grade):
         return self.does("regrade", value={"side": side, "system": "brooker", "from": None, "to": grade}, reason="seen")

@@ -15,8 +15,9 @@ from ho_imaging.outputs.report.page import report_html
 from ho_imaging.readings.decisions import Decision, ReviewStore, review_state
 from ho_imaging.readings.readings import reader_reading
 from ho_imaging.readings.side_state import contradictions
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, bone_outlines
+from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.results.build import finding_result, image_result, model_result, severity_result, study_result
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.session import ReviewSession
@@ -53,7 +54,7 @@ def place(hips, tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         if bones:
             kept = bone_outlines(reading, result.model.sha256)
-            (folder / f"{UID}{BONE_OUTLINES_SUFFIX}").write_text(kept.to_json())
+            StudyFolder(folder).bone_outlines(UID).write_text(kept.to_json())
         study = ReviewInput(result, None, None, folder, tmp_path / "reviews")
         return ReviewSession(study, "AB", ReviewStore(study.store))
 
@@ -119,8 +120,8 @@ def test_sides_follow_the_films_own_rule(place):
     assert draw(place(view=View.PA), ISLAND)["findings"][0]["side"] == "right"
     session = place()
     image = session.study.result.images[0]
-    assert image.sides_meet_px == pytest.approx(160.0, abs=0.5)
-    moved = image.model_copy(update={"sides_meet_px": 100.0})
+    assert image.sides_meet_x_px == pytest.approx(160.0, abs=0.5)
+    moved = image.model_copy(update={"sides_meet_x_px": 100.0})
     assert [moved.side_at(column).value for column in (90.0, 130.0)] == ["right", "left"]
     assert image.side_at(130.0).value == "right"
 

@@ -13,7 +13,7 @@ import pytest
 import ho_imaging
 from ho_imaging import Analyzer, ReadError, TooLargeError, UsageError
 from ho_imaging.outputs import mask, plot
-from ho_imaging.outputs.study_folder import write_study
+from ho_imaging.results.folder import OutputFolder
 from ho_imaging.results.schema import FindingResult, SideResult
 
 ROOT = Path(__file__).parent.parent.parent
@@ -189,8 +189,9 @@ def test_a_batch_is_read_when_it_is_asked_for(analysis, tmp_path):
         ho_imaging.read_batch(None)
     for number in range(3):
         uid = f"1.2.{number}"
-        renamed = type(analysis)(analysis.result.model_copy(update={"study_uid": uid}), None, {})
-        write_study(renamed, out / "studies" / uid, masks=False, overlays=False)
+        path = OutputFolder(out).study(uid).result
+        path.parent.mkdir(parents=True)
+        path.write_text(analysis.result.model_copy(update={"study_uid": uid}).to_json())
     results = ho_imaging.read_batch(str(out))
     assert (len(results), repr(results)) == (3, "BatchResults(3 studies)")
     assert [result.study_uid for result in results] == ["1.2.0", "1.2.1", "1.2.2"]

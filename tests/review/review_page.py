@@ -105,9 +105,9 @@ def open_browser(profile: Path, size: tuple[int, int] = (1500, 950)) -> Any:
 
 
 def ring(center: tuple[float, float], radius: float, points: int = 80) -> tuple[tuple[float, float], ...]:
-    """A circle as (row, column) points."""
+    """A circle as (x, y) points."""
     angles = np.linspace(0.0, 2.0 * np.pi, points, endpoint=False)
-    return tuple((center[0] + radius * np.sin(a), center[1] + radius * np.cos(a)) for a in angles)
+    return tuple((center[0] + radius * np.cos(a), center[1] + radius * np.sin(a)) for a in angles)
 
 
 def write_film(path: Path, rows: int, columns: int, seed: int = 0) -> np.ndarray:
@@ -142,7 +142,7 @@ def make_result(
             view="ap", laterality="bilateral", spacing_mm=spacing_mm,
             spacing_basis="none" if spacing_mm is None else "calibrated", measured_spacing_mm=spacing_mm,
             measured_basis="none" if spacing_mm is None else "calibrated", sides=("right", "left"),
-            sides_meet_px=0.0,  # every nodule lies on the left
+            sides_meet_x_px=0.0,  # every nodule lies on the left
         )
         for uid, (path, rows, columns) in films.items()
     )  # fmt: skip
@@ -150,28 +150,29 @@ def make_result(
     mm = None if spacing_mm is None else spacing_mm[0]
     for uid, placed in nodules.items():
         for center, radius in placed:
-            area = np.pi * radius**2
+            (y, x), area = center, np.pi * radius**2
             findings.append(
                 FindingResult(
                     id=f"F{len(findings) + 1}", sop_instance_uid=uid, side="left", confidence=0.91,
                     mean_probability=0.8, area_px=area, area_mm2=None if mm is None else area * mm**2,
                     long_axis_px=2 * radius, long_axis_mm=None if mm is None else 2 * radius * mm,
                     short_axis_px=2 * radius, short_axis_mm=None if mm is None else 2 * radius * mm,
-                    long_axis_ends_px=((center[0], center[1] - radius), (center[0], center[1] + radius)),
-                    short_axis_ends_px=((center[0] - radius, center[1]), (center[0] + radius, center[1])),
-                    centroid_px=center, contours_px=(ring(center, radius),), density_ratio=None, nearest_bone="femur",
+                    long_axis_ends_xy_px=((x - radius, y), (x + radius, y)),
+                    short_axis_ends_xy_px=((x, y - radius), (x, y + radius)),
+                    centroid_xy_px=(x, y), contours_xy_px=(ring((x, y), radius),),
+                    density_ratio=None, nearest_bone="femur",
                     distance_to_bone_mm=None, distance_to_joint_mm=None, distance_to_joint_radii=None,
                     periarticular=None, joined_to=("femur",),
                 )
             )  # fmt: skip
     first = images[0]
-    gap = ((0.4 * first.rows, 0.6 * first.columns), (0.4 * first.rows, 0.6 * first.columns + 75.0))
-    empty = {"finding_ids": (), "joined_to_pelvis": (), "joined_to_femur": (), "spacing_basis": "calibrated"}
+    gap = ((0.6 * first.columns, 0.4 * first.rows), (0.6 * first.columns + 75.0, 0.4 * first.rows))
+    empty = {"finding_ids": (), "joined_to": {"pelvis": (), "femur": ()}, "spacing_basis": "calibrated"}
     evidence = {
         "right": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": "No ectopic bone.", "gap_px": None,
-                          "gap_mm": None, "gap_ends_px": None},
+                          "gap_mm": None, "gap_ends_xy_px": None},
         "left": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": "Spurs leave 15.0 mm.",
-                         "gap_px": 75.0, "gap_mm": 15.0, "gap_ends_px": gap},
+                         "gap_px": 75.0, "gap_mm": 15.0, "gap_ends_xy_px": gap},
     }  # fmt: skip
     sides = [
         {

@@ -54,7 +54,7 @@ def analysed(tmp_path_factory):
     analyzer = Analyzer()
     analyses = {name: analyzer.analyze_films([SAMPLES / f"{name}.dcm"]) for name in (ISLANDS, NARROW)}
     for analysis in analyses.values():
-        write_study(analysis, folder / "studies" / analysis.result.study_uid, masks=False, overlays=False)
+        write_study(analysis, folder / "studies" / analysis.result.study_uid)
     return SimpleNamespace(folder=folder, analyses=analyses)
 
 
@@ -99,7 +99,7 @@ def test_a_film_leaves_as_the_network_saw_it_with_what_the_reader_held_for_true(
     first, *others = analysis.result.findings
     batch.decide(
         NARROW, "A", ("reject", first.id, {}), *((("accept", f.id, {})) for f in others),
-        ("add", "R1", {"outline": SQUARE}), ("commit", None, {}),
+        ("add", "R1", {"outline_xy_px": SQUARE}), ("commit", None, {}),
     )  # fmt: skip
     batch.decide(ISLANDS, "A", ("accept", "F1", {}))  # not committed: stays
     summary = export_reviews(batch.folder, batch.out, val_share=0.0)
@@ -220,7 +220,7 @@ def test_what_the_caller_said_of_a_film_is_known_when_it_is_evaluated(tmp_path):
     analysis = analyzer.analyze_films([tmp_path / "film.png"])
     result, folder = analysis.result, tmp_path / "batch"
     assert result.findings
-    write_study(analysis, folder / "studies" / result.study_uid, masks=False, overlays=False)
+    write_study(analysis, folder / "studies" / result.study_uid)
     store = ReviewStore(folder / "reviews")
     for number, (action, target, value) in enumerate(
         [*(("accept", finding.id, {}) for finding in result.findings), ("commit", None, {})]
@@ -321,8 +321,8 @@ def objects(analysed, batch):
     """A reading of the narrow gap with a nodule of each kind, by a reader whose name is not ASCII."""
     first, second, *others = analysed.analyses[NARROW].result.findings
     reading = batch.decide(
-        NARROW, "Müller^Åse", ("accept", first.id, {}), ("reshape", second.id, {"outline": SQUARE}),
-        ("add", "R1", {"outline": [[[120.0, 60.0], [150.0, 60.0], [150.0, 90.0]]]}),
+        NARROW, "Müller^Åse", ("accept", first.id, {}), ("reshape", second.id, {"outline_xy_px": SQUARE}),
+        ("add", "R1", {"outline_xy_px": [[[120.0, 60.0], [150.0, 60.0], [150.0, 90.0]]]}),
         ("regrade", None, {"side": "right", "system": "brooker", "from": "III", "to": "II"}),
         *((("reject", f.id, {})) for f in others), ("commit", None, {}),
     )  # fmt: skip
@@ -366,7 +366,7 @@ def test_an_added_nodule_is_told_by_its_reader_and_outline(analysed, batch):
     result = analysed.analyses[NARROW].result
 
     def added(reader, *decisions):
-        batch.decide(NARROW, reader, *decisions, ("add", "R2", {"outline": SQUARE}))
+        batch.decide(NARROW, reader, *decisions, ("add", "R2", {"outline_xy_px": SQUARE}))
         made = reading_objects(result, batch.decide(NARROW, reader, ("commit", None, {})))
         (seg,) = (item for item in made if item.Modality == "SEG")
         return {str(segment.TrackingUID) for segment in seg.SegmentSequence if segment.SegmentAlgorithmType == "MANUAL"}
@@ -376,7 +376,7 @@ def test_an_added_nodule_is_told_by_its_reader_and_outline(analysed, batch):
     (other,) = added("B")
     assert other != once
     triangle = [[[120.0, 60.0], [150.0, 60.0], [150.0, 90.0]]]
-    assert len(added("A", ("add", "R3", {"outline": triangle})) - {once}) == 1
+    assert len(added("A", ("add", "R3", {"outline_xy_px": triangle})) - {once}) == 1
 
 
 def test_report_and_dicom_of_a_reading_tell_the_same(analysed, batch):
@@ -386,11 +386,11 @@ def test_report_and_dicom_of_a_reading_tell_the_same(analysed, batch):
     shows = {side.side: {f.id for f in result.findings if f.side == side.side} for side in result.severity.sides}
     side = min(shows, key=lambda name: len(shows[name]))
     # Well inside the side's half of the film.
-    low, high = (0.0, image.sides_meet_px) if image.sides[0] == side else (image.sides_meet_px, image.columns - 1.0)
+    low, high = (0.0, image.sides_meet_x_px) if image.sides[0] == side else (image.sides_meet_x_px, image.columns - 1.0)
     x = 0.5 * (low + high)
     parts = [[[x, 60.0], [x + 30, 60.0], [x + 30, 90.0], [x, 90.0]], [[x, 120.0], [x + 10, 120.0], [x, 130.0]]]
     batch.decide(
-        NARROW, "AB", ("add", "R1", {"outline": parts}),
+        NARROW, "AB", ("add", "R1", {"outline_xy_px": parts}),
         ("regrade", None, {"side": side, "system": "brooker", "from": None, "to": "I"}), ("commit", None, {}),
     )  # fmt: skip
     decisions = batch.store.read(result.study_uid, "AB")

@@ -85,9 +85,9 @@ def test_nodules_are_judged_drawn_and_undone_by_keys_and_pointer(reading):
     hands.keys("k", "f", "b")
     hands.drag((455, 420), (480, 420))
     hands.until("review.state.findings[1].reshaped")
-    reached = max(x for x, _ in session.state.findings[1].outline[0])
+    reached = max(x for x, _ in session.state.findings[1].outline_xy_px[0])
     assert reached == pytest.approx(480 + hands.js("review.brush"), abs=1.5)
-    assert min(x for x, _ in session.state.findings[1].outline[0]) == pytest.approx(400, abs=0.5)
+    assert min(x for x, _ in session.state.findings[1].outline_xy_px[0]) == pytest.approx(400, abs=0.5)
     hands.keys("n")
     hands.drag((300, 600), (330, 620), (360, 600))
     hands.until("review.state.findings.at(-1).id === 'R1'")
@@ -95,7 +95,7 @@ def test_nodules_are_judged_drawn_and_undone_by_keys_and_pointer(reading):
     hands.keys("e")
     hands.drag((330, 560), (330, 660))
     hands.until("review.state.findings.at(-1).reshaped")
-    assert len(session.state.findings[-1].outline) == 2  # cut in two
+    assert len(session.state.findings[-1].outline_xy_px) == 2  # cut in two
     hands.keys("p")
     for point in ((250, 100), (350, 100), (300, 200)):
         hands.drag(point)
@@ -103,7 +103,7 @@ def test_nodules_are_judged_drawn_and_undone_by_keys_and_pointer(reading):
     hands.until("review.state.count === 8")
     steps = ["open", "accept", "reject", "reclassify", "reshape", "add", "reshape", "reshape"]
     assert [d.action for d in session.decisions] == steps
-    assert len(session.state.findings[-1].outline) == 3
+    assert len(session.state.findings[-1].outline_xy_px) == 3
     for count in range(9, 16):
         hands.keys("z")
         hands.until(f"review.state.count === {count}")
@@ -182,7 +182,8 @@ def test_a_grade_is_changed_with_a_reason_and_a_distance_measured(reading):
     hands.keys("m")
     hands.drag((100, 300), (200, 300))
     hands.until("review.state.measures.length === 1")
-    assert session.decisions[-1].value["mm"] == pytest.approx(20.0, abs=0.4)  # 100 px of 0.2 mm, to a screen pixel
+    length_mm = session.decisions[-1].value["length_mm"]
+    assert length_mm == pytest.approx(20.0, abs=0.4)  # 100 px of 0.2 mm, to a screen pixel
 
 
 def test_drawing_needs_no_mouse(reading):

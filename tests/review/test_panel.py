@@ -24,7 +24,7 @@ def batch(tmp_path, fake_network):
     analyzer = Analyzer()
     for path in SAMPLES:
         analysis = analyzer.analyze_films([path])
-        write_study(analysis, tmp_path / "studies" / analysis.result.study_uid, masks=False, overlays=False)
+        write_study(analysis, tmp_path / "studies" / analysis.result.study_uid)
     return tmp_path
 
 

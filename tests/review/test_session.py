@@ -174,8 +174,8 @@ def test_a_note_is_kept(start):
 
 def test_distances_carry_their_basis(start, tmp_path):
     session = start()
-    state = decide(session, "measure", value={"from": [100, 100], "to": [130, 140]}, image_uid=FILM)
-    assert session.decisions[-1].value["mm"] == pytest.approx(10.0)
+    state = decide(session, "measure", value={"from_xy_px": [100, 100], "to_xy_px": [130, 140]}, image_uid=FILM)
+    assert session.decisions[-1].value["length_mm"] == pytest.approx(10.0)
     assert state["measures"][0]["text"] == "10.0 mm (calibrated)"
     state = say(session, "undo", id=state["measures"][0]["id"])[-1]
     assert state["measures"] == []
@@ -185,9 +185,9 @@ def test_distances_carry_their_basis(start, tmp_path):
     films = {"9.1": (tmp_path / "c.png", 200, 200)}
     write_batch(tmp_path / "bare", make_result("9", films, {}, spacing_mm=None))
     bare = ReviewSession(open_study(tmp_path / "bare"), "AB", ReviewStore(tmp_path / "reviews"))
-    state = decide(bare, "measure", value={"from": [0, 0], "to": [30, 40]}, image_uid="9.1")
+    state = decide(bare, "measure", value={"from_xy_px": [0, 0], "to_xy_px": [30, 40]}, image_uid="9.1")
     assert state["measures"][0]["text"] == "50 px (no believable spacing)"
-    assert bare.decisions[-1].value["mm"] is None
+    assert bare.decisions[-1].value["length_mm"] is None
 
 
 def test_a_blinded_reader_is_told_nothing_of_the_model_before_committing(start):
@@ -195,7 +195,7 @@ def test_a_blinded_reader_is_told_nothing_of_the_model_before_committing(start):
     told = say(session, "hello")
     told.append(decide(session, "regrade", value={"side": "left", "to": "I"}))
     told.append(stroke(session))
-    told.append(decide(session, "measure", value={"from": [1, 1], "to": [2, 2]}, image_uid=FILM))
+    told.append(decide(session, "measure", value={"from_xy_px": [1, 1], "to_xy_px": [2, 2]}, image_uid=FILM))
     for kind in ("anatomy", "probability"):
         told += say(session, kind, pane="current", uid=FILM)
     told.append(decide(session, "accept", "F1"))

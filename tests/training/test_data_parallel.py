@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from ho_imaging.network.unet import Architecture, UNet
+from ho_imaging.network.architecture import Architecture
+from ho_imaging.network.unet import UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.config import LossConfig
 from ho_imaging.training.data_parallel import Shares

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from ho_imaging.errors import UsageError
+from ho_imaging.network.architecture import Architecture
 from ho_imaging.network.model_store import PreparationContract, load_model, save_model
-from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.network.unet import UNet, fold_batch_norm
 from ho_imaging.training.config import LossConfig, TrainingConfig
 from ho_imaging.training.initial_weights import begin_from, without_mimics
 from ho_imaging.vocabulary import Structure
@@ -51,7 +52,7 @@ def test_a_grown_network_computes_what_the_model_does(model):
     begin_from(net, model, grown_config)
     films = torch.rand(2, 2, 32, 32)
     grown = net.eval()(films)
-    given = load_model(model, device="cpu").net.float()(films)
+    given = load_model(model, device="cpu", precision="float32").net(films)
     assert grown.structures.shape[1] == 3
     torch.testing.assert_close(grown.structures[:, :2], given.structures, rtol=2e-2, atol=2e-2)
     torch.testing.assert_close(grown.scope, given.scope, rtol=2e-2, atol=2e-2)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ho_imaging.network.unet import Architecture, Output, UNet
+from ho_imaging.network.architecture import Architecture
+from ho_imaging.network.unet import Output, UNet
 from ho_imaging.training.batches import Batch
 from ho_imaging.training.cases import MIMIC_BIT
 from ho_imaging.training.config import LossConfig

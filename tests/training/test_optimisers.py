@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 import torch
 
-from ho_imaging.network.unet import Architecture, UNet
+from ho_imaging.network.architecture import Architecture
+from ho_imaging.network.unet import UNet
 from ho_imaging.training.config import OptimiserConfig
 from ho_imaging.training.optimisers import KernelMuon, make_optimisers
 

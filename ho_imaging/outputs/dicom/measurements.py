@@ -66,7 +66,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
     groups: list[PlanarROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations] = [
         _nodule(finding, images[finding.sop_instance_uid], sources[finding.sop_instance_uid], algorithm, maker)
         for finding in result.findings
-        if finding.sop_instance_uid in sources and finding.contours_px
+        if finding.sop_instance_uid in sources and finding.contours_xy_px
     ]
     if result.severity is not None:
         counted = counted_findings(result)
@@ -133,7 +133,7 @@ def _nodule(
     algorithm: AlgorithmIdentification,
     maker: Maker,
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    points = within(to_image_coordinates(one_outline(finding.contours_px, MOST_POINTS)), source)
+    points = within(to_image_coordinates(one_outline(finding.contours_xy_px, MOST_POINTS)), source)
     identifier, uid = tracking(maker, finding)
     observer = maker.observer
     drawn = observer is not None and (finding.id in observer.drawn or finding.id in observer.reshaped)
@@ -180,7 +180,7 @@ def _side(
     if side.score is not None:
         measures.append(Measurement(name=codes.BURDEN, value=side.score, unit=codes.SCORE_POINTS))
     if side.evidence.gap_mm is not None:
-        ends = side.evidence.gap_ends_px
+        ends = side.evidence.gap_ends_xy_px
         line = None if source is None or ends is None else _inferred_from(np.asarray(ends, dtype=np.float64), source)
         gap_mm = side.evidence.gap_mm
         measures.append(Measurement(name=codes.GAP, value=gap_mm, unit=codes.MM, referenced_coordinates=line))
@@ -215,18 +215,18 @@ def _side(
 
 
 def _part_of_film(side: SideResult, image: ImageResult, source: Dataset) -> NDArray[np.float64]:
-    """Frame (5, 2) in (row, column) around the film, or around the side's half of a film of both sides."""
+    """Frame (5, 2) in (x, y) around the film, or around the side's half of a film of both sides."""
     share = float(source.Columns) / max(1, len(image.sides))
     place = image.sides.index(side.side) if side.side in image.sides else 0
     top, bottom, left, right = -0.5, float(source.Rows) - 0.5, place * share - 0.5, (place + 1) * share - 0.5
-    return np.array([[top, left], [top, right], [bottom, right], [bottom, left], [top, left]])
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]])
 
 
-def _inferred_from(points_px: NDArray[np.float64], source: Dataset) -> list[CoordinatesForMeasurement]:
+def _inferred_from(points_xy_px: NDArray[np.float64], source: Dataset) -> list[CoordinatesForMeasurement]:
     return [
         CoordinatesForMeasurement(
             graphic_type="POLYLINE",
-            graphic_data=within(to_image_coordinates(points_px), source),
+            graphic_data=within(to_image_coordinates(points_xy_px), source),
             source_image=SourceImageForRegion.from_source_image(source),
         )
     ]

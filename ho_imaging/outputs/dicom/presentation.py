@@ -103,21 +103,21 @@ def presentation_state(
 
 def _outline(finding: FindingResult, source: Dataset) -> list[GraphicObject]:
     lines = []
-    for contour in finding.contours_px:
+    for contour in finding.contours_xy_px:
         points = approximate_polygon(np.asarray([*contour, contour[0]], dtype=np.float64), _OUTLINE_TOLERANCE_PX)
         # A contour near the tolerance's own size is drawn as it is.
         if len(points) < 4:
             points = np.asarray([*contour, contour[0]], dtype=np.float64)
         lines.append(_line(points, source, filled=False))
-    lines.append(_line(np.asarray(finding.long_axis_ends_px, dtype=np.float64), source))
+    lines.append(_line(np.asarray(finding.long_axis_ends_xy_px, dtype=np.float64), source))
     return lines
 
 
 def _gaps(sides: Sequence[SideResult], source: Dataset) -> list[GraphicObject]:
     return [
-        _line(np.asarray(side.evidence.gap_ends_px, dtype=np.float64), source)
+        _line(np.asarray(side.evidence.gap_ends_xy_px, dtype=np.float64), source)
         for side in sides
-        if side.evidence.gap_ends_px is not None
+        if side.evidence.gap_ends_xy_px is not None
     ]
 
 
@@ -131,8 +131,8 @@ def _line(points: NDArray[np.float64], source: Dataset, *, filled: bool = False)
 
 
 def _label(finding: FindingResult, source: Dataset) -> TextObject:
-    points = np.concatenate([np.asarray(contour, dtype=np.float64) for contour in finding.contours_px])
-    corner = np.array([[points[:, 0].min(), points[:, 1].max()]])
+    points = np.concatenate([np.asarray(contour, dtype=np.float64) for contour in finding.contours_xy_px])
+    corner = np.array([[points[:, 0].max(), points[:, 1].min()]])
     size = f" {finding.long_axis_mm:.0f} mm" if finding.long_axis_mm is not None else ""
     anchor = within(to_image_coordinates(corner), source)[0]
     return TextObject(

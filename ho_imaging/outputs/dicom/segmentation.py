@@ -24,6 +24,7 @@ from pydicom.valuerep import DS
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.dicom import codes
 from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
+from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
 
@@ -53,7 +54,7 @@ def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
 
 
 def _nodule_uid(finding: FindingResult, *more: str) -> UID:
-    return stable_uid("nodule", finding.sop_instance_uid, json.dumps(finding.contours_px), *more)
+    return stable_uid("nodule", finding.sop_instance_uid, json.dumps(finding.contours_xy_px), *more)
 
 
 def nodule_segmentation(
@@ -61,7 +62,7 @@ def nodule_segmentation(
 ) -> Segmentation | None:
     """Each nodule of a film as a binary segment; ``None`` where there is none: an empty object says nothing."""
     shape = (int(source.Rows), int(source.Columns))
-    kept = [(finding, filled(finding.contours_px, shape)) for finding in findings]
+    kept = [(finding, filled([rows_columns(ring) for ring in finding.contours_xy_px], shape)) for finding in findings]
     kept = [(finding, mask) for finding, mask in kept if mask.any()]
     if not kept:
         return None

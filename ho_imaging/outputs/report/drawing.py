@@ -110,9 +110,9 @@ def draw_film(
     height, width = picture.shape
     text_px = max(14.0, height * _LABEL_SHARE)
     xy: XY = view.xy
-    drawn = {text: [[(y, x) for x, y in ring] for ring in rings] for text, rings in readers.items() if rings}
+    drawn = {text: rings for text, rings in readers.items() if rings}
     named: list[tuple[str, str, Rings]] = [
-        ("nodule", nodule_text(finding), finding.contours_px) for finding in findings
+        ("nodule", nodule_text(finding), finding.contours_xy_px) for finding in findings
     ]
     named += [("reader", text, rings) for text, rings in drawn.items()]
     return Drawing(
@@ -120,23 +120,23 @@ def draw_film(
         width=width,
         height=height,
         text_px=round(text_px, 1),
-        nodules=tuple(Outline("nodule", _path(finding.contours_px, xy)) for finding in findings),
+        nodules=tuple(Outline("nodule", _path(finding.contours_xy_px, xy)) for finding in findings),
         axes=tuple(
             _path([ends], xy, closed=False)
             for finding in findings
-            for ends in (finding.long_axis_ends_px, finding.short_axis_ends_px)
+            for ends in (finding.long_axis_ends_xy_px, finding.short_axis_ends_xy_px)
         ),
         bones=tuple(
             Outline(str(structure), _path(rings, xy))
-            for structure, rings in (bones.outlines if bones is not None else {}).items()
+            for structure, rings in (bones.outlines_xy_px if bones is not None else {}).items()
             if rings and structure in DRAWN
         ),
         readers=tuple(Outline("reader", _path(rings, xy)) for rings in drawn.values()),
         labels=_labels(named, view, (width, height), text_px),
         gaps=tuple(
-            _gap(side.evidence.gap_ends_px, gap_text(side), view, text_px, width)
+            _gap(side.evidence.gap_ends_xy_px, gap_text(side), view, text_px, width)
             for side in sides
-            if side.evidence.gap_ends_px is not None and side.evidence.sop_instance_uid == image.sop_instance_uid
+            if side.evidence.gap_ends_xy_px is not None and side.evidence.sop_instance_uid == image.sop_instance_uid
         ),
         scale_bar=_scale_bar(image, view, height, text_px),
     )

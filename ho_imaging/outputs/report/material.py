@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
-from ho_imaging.errors import HOImagingError
+from ho_imaging.errors import HOImagingError, ReadError
 from ho_imaging.outputs.report.model_card import ModelCard, card_of
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
@@ -21,7 +21,8 @@ from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reading.values import read_date
-from ho_imaging.results.bone_outlines import BONE_OUTLINES_SUFFIX, BoneOutlines, bone_outlines
+from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
+from ho_imaging.results.folder import StudyFolder
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Side
 
@@ -114,8 +115,6 @@ def material_of_result(
     Films are read from where they were, or from ``films`` (paths by SOP Instance UID); one that is gone is left out,
     and the report says so. ``folder``: the study's folder of a batch, which holds the outlines of bones.
     """
-    from ho_imaging.results.folder import folder_name  # noqa: PLC0415  (loads the pipeline, which few callers lack)
-
     paths = films or {}
     found: dict[str, Radiograph] = {}
     bones: dict[str, BoneOutlines] = {}
@@ -136,7 +135,7 @@ def material_of_result(
         found[uid] = film
         sources.append(path)
         if folder is not None:
-            kept = _bones(folder / f"{folder_name(uid)}{BONE_OUTLINES_SUFFIX}", result)
+            kept = _bones(StudyFolder(folder).bone_outlines(uid), result)
             if kept is not None:
                 bones[uid] = kept
     return Material(
@@ -158,12 +157,12 @@ def find_films(places: Iterable[str | PathLike[str]]) -> dict[str, Path]:
 
 def _bones(path: Path, result: StudyResult) -> BoneOutlines | None:
     """Read the outlines of bones a batch kept, if they are of the same weights as the result."""
-    try:
-        bones = BoneOutlines.from_json(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        logger.warning("%s: cannot be used (%s); bones are not drawn", path, type(error).__name__)
+    try:
+        bones = read_bone_outlines(path)
+    except ReadError as error:
+        logger.warning("bones are not drawn: %s", error)
         return None
     return bones if result.model is not None and bones.model_sha256 == result.model.sha256 else None
 

@@ -205,7 +205,7 @@ def _film(material: Material, image: ImageResult, number: int, spoken: Language)
             sides,
             material.bones.get(uid),
             {
-                found.id if len(material.reviews) == 1 else f"{found.id} ({review.reader})": found.outline
+                found.id if len(material.reviews) == 1 else f"{found.id} ({review.reader})": found.outline_xy_px
                 for review in material.reviews
                 for found in review.findings
                 if found.image_uid == uid and (found.status == "added" or found.reshaped)
@@ -265,7 +265,7 @@ def _alt(image: ImageResult, findings: Sequence[FindingResult], sides: Sequence[
         said.append("; ".join(_nodule_in_words(finding, spoken) for finding in findings) + ".")
     for side in sides:
         evidence = side.evidence
-        if evidence.gap_ends_px is not None and evidence.sop_instance_uid == image.sop_instance_uid:
+        if evidence.gap_ends_xy_px is not None and evidence.sop_instance_uid == image.sop_instance_uid:
             said.append(
                 spoken.say(
                     "A line marks the gap (%(side)s): %(length)s.",

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ho_imaging.errors import HOImagingError, WriteError
+from ho_imaging.errors import HOImagingError
+from ho_imaging.files.atomic import write_bytes
 
 __all__ = ["BROWSERS", "PdfError", "find_browser", "write_pdf"]
 
@@ -71,7 +72,7 @@ def write_pdf(
     """
     program = find_browser(browser)
     with tempfile.TemporaryDirectory(prefix="ho-imaging-pdf-") as scratch:
-        page, printed = Path(scratch) / "report.html", Path(scratch) / "report.pdf"
+        page, printed = Path(scratch) / "page.html", Path(scratch) / "printed.pdf"
         page.write_text(html, encoding="utf-8")
         command = [str(program), *_FLAGS, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={printed}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -87,9 +88,4 @@ def write_pdf(
         if not printed.is_file() or not printed.read_bytes().startswith(b"%PDF-"):
             raise PdfError(f"printed nothing (exit status {done.returncode})", path=program, remedy="check the program")
         data = printed.read_bytes()
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise WriteError(f"cannot be written: {error.strerror}", path=path, remedy="check space and rights") from error
+    write_bytes(path, data)

@@ -452,7 +452,7 @@ class Review {
   drawn(pane, { tool, points }) {
     const uid = pane.about.uid;
     if (tool === "measure") {
-      this.decide("measure", { from: points[0], to: points[1] }, null, { image_uid: uid });
+      this.decide("measure", { from_xy_px: points[0], to_xy_px: points[1] }, null, { image_uid: uid });
       return;
     }
     const target = this.drawnOn();

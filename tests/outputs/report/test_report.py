@@ -245,14 +245,28 @@ def test_bones_are_outlined_where_they_are(hips):
     anatomy = read_anatomy(prediction)
     kept = bone_outlines(FilmReading(prediction.prepared, anatomy, ()), "a" * 64)
     assert BoneOutlines.from_json(kept.to_json()) == kept
-    (ring,) = kept.outlines[Structure.PELVIS]
-    rows, columns = np.array(ring).T
+    (ring,) = kept.outlines_xy_px[Structure.PELVIS]
+    columns, rows = np.array(ring).T
     # Masks cover whole pixels, so their outlines lie half a pixel beyond the outermost centres.
     np.testing.assert_allclose(
         [rows.min(), rows.max(), columns.min(), columns.max()], [39.5, 99.5, 19.5, 299.5], atol=0.1
     )
-    assert len(kept.outlines[Structure.FEMUR]) == 2
-    assert kept.outlines[Structure.IMPLANT] == ()
+    assert len(kept.outlines_xy_px[Structure.FEMUR]) == 2
+    assert kept.outlines_xy_px[Structure.IMPLANT] == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Joined to pelvis: F1; femur: F1, F2"), ("de", "Verbunden mit Becken: F1; Femur: F1, F2")],
+)
+def test_bones_that_nodules_are_joined_to_are_named(material, page, language, said):
+    severity = material.result.severity
+    joined = {"pelvis": ("F1",), "femur": ("F1", "F2"), "implant": ()}
+    evidence = severity.sides[0].evidence.model_copy(update={"joined_to": joined})
+    sides = (severity.sides[0].model_copy(update={"evidence": evidence}),)
+    severity = severity.model_copy(update={"sides": sides})
+    shown = page(report_html(Material(material.result.model_copy(update={"severity": severity})), language)).text
+    assert said in " ".join(shown.split())
 
 
 def test_a_comparison_is_shown_with_its_error(material, page):
@@ -308,7 +322,7 @@ def batch(tmp_path, fake_network, monkeypatch, samples):
         chest.pop(keyword, None)
     chest.BodyPartExamined = "CHEST"
     chest.save_as(films / "b.dcm")
-    monkeypatch.setattr("ho_imaging.batch.run._model_sha256", lambda *_, **__: "a" * 64)
+    monkeypatch.setattr("ho_imaging.batch.run._model_of", lambda *_, **__: ("a" * 64, "b" * 64))
     out = tmp_path / "out"
     run_batch([films], out, Settings(), None)
     return out
@@ -362,7 +376,8 @@ def test_a_damaged_result_costs_the_others_nothing(batch, capsys):
         True,
         False,
     ]
-    assert "no result of this program" in next(line["problem"] for line in written if line["problem"])
+    (problem,) = [line["problem"] for line in written if line["problem"]]
+    assert "is a result of schema 9.9; this version of ho_imaging reads schema 2.0 (update ho_imaging)" in problem
 
 
 def test_films_are_reported_on_directly(named_film, tmp_path, capsys, monkeypatch):
@@ -403,15 +418,10 @@ def test_a_comparison_of_another_analysis_of_the_study_is_refused(batch):
     path.write_text(comparison(study.study_uid, later_ids=("F1",), model=other).to_json())
     with pytest.raises(UsageError, match=r"comparison\.json: is of another analysis.*run ho-imaging compare again"):
         read_comparison(study)
-    # One of the first schema names no weights, but the nodules it speaks of.
-    for later_ids, is_of_result in ((("F1",), True), (("F1", "F999"), False)):
-        old = comparison(study.study_uid, later_ids=later_ids).model_dump(mode="json", exclude={"model", "software"})
-        path.write_text(json.dumps(old | {"schema_version": "1.0"}))
-        if is_of_result:
-            assert read_comparison(study).result.schema_version == "1.0"
-            continue
-        with pytest.raises(UsageError, match="is of another analysis"):
-            read_comparison(study)
+    # One that names no weights still names its nodules.
+    path.write_text(comparison(study.study_uid, later_ids=("F1", "F999"), model=None).to_json())
+    with pytest.raises(UsageError, match="is of another analysis"):
+        read_comparison(study)
 
 
 def test_readers_decisions_stand_beside_the_models(batch, page):
@@ -422,14 +432,13 @@ def test_readers_decisions_stand_beside_the_models(batch, page):
     for number, (action, target, value, reason) in enumerate(
         [
             ("reject", "F1", {}, None),
-            ("add", "R1", {"outline": [[[100, 100], [140, 100], [140, 150]]]}, None),
+            ("add", "R1", {"outline_xy_px": [[[100, 100], [140, 100], [140, 150]]]}, None),
             ("regrade", None, {"side": "right", "system": "brooker", "from": grade, "to": "IV"}, "<b>seen</b> on CT"),
             ("commit", None, {}, None),
         ]
     ):
         store.append(
             Decision(
-                version="1.0",
                 id=f"{number:032x}",
                 at=datetime(2026, 1, 1, 9, number, tzinfo=UTC),
                 reader="reader-7",

@@ -54,7 +54,7 @@ def test_outlines_lie_where_the_nodules_are(browser, material, tmp_path):
             "const b = arguments[0].getBBox(), s = arguments[0].ownerSVGElement.viewBox.baseVal;"
             "return [b.x / s.width, b.y / s.height, (b.x + b.width) / s.width, (b.y + b.height) / s.height]", drawn,
         )  # fmt: skip
-        rows, columns = zip(*[point for ring in finding.contours_px for point in ring], strict=True)
+        columns, rows = zip(*[point for ring in finding.contours_xy_px for point in ring], strict=True)
         truth = [
             (min(columns) + 0.5) / image.columns, (min(rows) + 0.5) / image.rows,
             (max(columns) + 0.5) / image.columns, (max(rows) + 0.5) / image.rows,

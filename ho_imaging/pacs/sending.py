@@ -1,0 +1,133 @@
+"""What leaves the service: to each destination what is due, and the request to keep what it took."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pydicom
+
+from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig
+from ho_imaging.pacs.outbox import OutboxItem
+from ho_imaging.pacs.room import Room
+from ho_imaging.pacs.send import commit_objects, send_objects
+from ho_imaging.pacs.spool import Spool
+
+__all__ = ["Sending"]
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_S = 0.2
+
+
+class Sending:
+    """Sends to one destination until ``stopping`` is set."""
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        destination: DimseDestination | DicomwebDestination,
+        spool: Spool,
+        *,
+        count: Callable[[str], None],
+        stopping: threading.Event,
+    ) -> None:
+        self._own, self._keep_hours, self._destination = config.listen.ae_title, config.spool.keep_hours, destination
+        self._spool, self._outbox, self._count, self._stopping = spool, spool.outbox, count, stopping
+        self._room = Room(spool, count, stopping)
+        self._failing = (spool.outbox.failing_since(destination.name), "it took nothing before the last stop")
+
+    @property
+    def silent(self) -> tuple[float, str]:
+        """Seconds that the destination has taken nothing of what it was sent, and the last reason; 0 where it takes."""
+        since, why = self._failing
+        return (0.0, "") if since is None else (max(0.0, time.time() - since), why)
+
+    def run(self) -> None:
+        """Send what is due, until the service stops."""
+        while not self._stopping.is_set():
+            # What was sent and could not be noted is sent again, under its own name.
+            sent = self._room.wait_for(self._send)
+            asked = self._room.wait_for(self._commit)
+            if not (sent or asked):
+                self._stopping.wait(_PAUSE_S)
+
+    def _send(self) -> bool:
+        """Send what is due; ``False`` if nothing was."""
+        destination = self._destination
+        items = [item for item in self._outbox.due(destination.name) if self._exists(item)]
+        if not items:
+            if self._failing[0] is not None and self._outbox.failing_since(destination.name) is None:
+                self._failing = (None, "")  # given up or purged: nothing waits for it
+            return False
+        answers = send_objects(
+            destination,
+            {item.sop_uid: item.file for item in items},
+            own_ae_title=self._own,
+            stopped=self._stopping.is_set,
+        )
+        reasons = Counter[str]()
+        for item in items:
+            if item.sop_uid not in answers:
+                continue  # not tried: it is due still
+            reason = answers[item.sop_uid]
+            if reason is None:
+                self._outbox.sent(destination.name, item.sop_uid)
+                self._count("objects_sent")
+                self._failing = (None, "")
+                continue
+            reasons[reason] += 1
+            self._count("objects_not_sent")
+            if self._failing[0] is None:
+                self._failing = (time.time(), reason)
+            self._failing = (self._failing[0], reason)
+            if self._outbox.not_sent(destination.name, item, reason, keep_hours=self._keep_hours):
+                logger.error("study %s: object %s was given up for %s: %s", item.study_uid, item.sop_uid,
+                             destination.name, reason, extra={"study": item.study_uid})  # fmt: skip
+        for reason, count in reasons.items():
+            logger.warning("%d objects not sent to %s: %s", count, destination.name, reason)
+        return True
+
+    def _exists(self, item: OutboxItem) -> bool:
+        if item.file.exists():
+            return True
+        # Replaced by a newer result of the same study, whose objects are in the outbox too.
+        self._outbox.sent(self._destination.name, item.sop_uid)
+        return False
+
+    def _commit(self) -> bool:
+        """Ask the destination to take charge of what it took; ``False`` if there is nothing to ask for.
+
+        What it refuses to keep track of is asked for again, later each time.
+        """
+        destination = self._destination
+        if not isinstance(destination, DimseDestination) or not destination.commit:
+            return False
+        items = self._outbox.to_commit(destination.name, keep_hours=self._keep_hours)
+        if not items:
+            return False
+        references = [reference for item in items for reference in _references(item)]
+        wrong = None
+        if references:
+            from ho_imaging.outputs.dicom.identity import stable_uid  # noqa: PLC0415
+
+            made = str(stable_uid(str(time.time_ns()), destination.name, *(uid for _, uid in references)))
+            transaction = self._outbox.begin_commitment(made, destination.name)
+            wrong = commit_objects(destination, references, own_ae_title=self._own, transaction_uid=transaction)
+            self._count("commitments_asked" if wrong is None else "commitments_refused")
+            if wrong is not None:
+                logger.warning("%s", wrong)
+        self._outbox.asked(destination.name, items, taken_up=wrong is None)
+        return True
+
+
+def _references(item: OutboxItem) -> list[tuple[str, str]]:
+    """Return SOP class and instance of an object; nothing if a newer result of its study has replaced it."""
+    try:
+        header = pydicom.dcmread(item.file, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    except OSError:
+        return []
+    return [(str(header.SOPClassUID), str(header.SOPInstanceUID))]

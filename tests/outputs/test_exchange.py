@@ -1,0 +1,243 @@
+"""Each format is read back with its own tool's library, on a nodule whose pixels are known."""
+
+import base64
+import csv
+import json
+from xml.etree import ElementTree
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+import shapely
+from skimage.draw import polygon as polygon_pixels
+
+from ho_imaging.errors import UsageError
+from ho_imaging.outputs import write
+from ho_imaging.results.schema import FindingResult, ImageResult, SoftwareResult, StudyResult
+from ho_imaging.vocabulary import Side, SpacingBasis, Status
+
+ROWS, COLUMNS = 60, 80
+FILM, STUDY = "1.2.3.4", "1.2.3"
+ROW_MM, COLUMN_MM = 0.5, 0.25
+
+
+def box(left, top, right, bottom):
+    """The outline of whole pixels, the last ones included, as (x, y) with centres at whole numbers."""
+    x0, y0, x1, y1 = left - 0.5, top - 0.5, right + 0.5, bottom + 0.5
+    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))
+
+
+def finding(number, *rings):
+    return FindingResult(
+        id=f"F{number}", sop_instance_uid=FILM, side=Side.LEFT, confidence=0.8, mean_probability=0.8, area_px=10.0,
+        area_mm2=1.25, long_axis_px=5.0, long_axis_mm=2.5, short_axis_px=2.0, short_axis_mm=1.0,
+        long_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)), short_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)),
+        centroid_xy_px=(29.5, 17.0), contours_xy_px=rings, density_ratio=None, nearest_bone=None,
+        distance_to_bone_mm=None, distance_to_joint_mm=None, distance_to_joint_radii=None,
+        periarticular=None, joined_to=(),
+    )  # fmt: skip
+
+
+RING = finding(1, box(20, 10, 39, 24), box(28, 15, 31, 18))
+"""A nodule with a hole."""
+
+PARTS = finding(2, box(2, 40, 9, 50), box(60, 3, 79, 9))
+"""Two parts, one at the film's edge."""
+
+
+def masks():
+    ring, parts = np.zeros((2, ROWS, COLUMNS), dtype=bool)
+    ring[10:25, 20:40] = True
+    ring[15:19, 28:32] = False
+    parts[40:51, 2:10] = parts[3:10, 60:80] = True
+    return ring, parts
+
+
+@pytest.fixture
+def result():
+    image = ImageResult(
+        sop_instance_uid=FILM, path="films/AP hip.dcm", status=Status.DONE, rows=ROWS, columns=COLUMNS,
+        measured_spacing_mm=(ROW_MM, COLUMN_MM), measured_basis=SpacingBasis.DETECTOR,
+    )  # fmt: skip
+    refused = ImageResult(sop_instance_uid="1.2.3.5", status=Status.REFUSED, reason="a chest")
+    return StudyResult(
+        study_uid=STUDY, status=Status.DONE, images=(image, refused), findings=(RING, PARTS),
+        software=SoftwareResult(name="ho_imaging", version="0"),
+    )  # fmt: skip
+
+
+def inside(shape):
+    """Pixels whose centres a shape holds, where the first pixel reaches from 0 to 1."""
+    columns, rows = np.meshgrid(np.arange(COLUMNS) + 0.5, np.arange(ROWS) + 0.5)
+    return shapely.contains_xy(shape, columns, rows)
+
+
+def test_coco_is_what_pycocotools_reads(result, tmp_path, capsys):
+    coco = pytest.importorskip("pycocotools.coco")
+    write([result, result.model_copy(update={"findings": ()})], "coco", tmp_path / "coco.json")
+    read = coco.COCO(str(tmp_path / "coco.json"))
+    assert len(read.imgs) == 2
+    annotations = read.loadAnns(read.getAnnIds(imgIds=1))
+    assert not read.getAnnIds(imgIds=2)
+    for annotation, mask in zip(annotations, masks(), strict=True):
+        assert np.array_equal(read.annToMask(annotation).astype(bool), mask)
+        assert annotation["area"] == mask.sum()
+        rows, columns = np.nonzero(mask)
+        box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+        assert annotation["bbox"] == pytest.approx(box)
+
+
+def test_geojson_has_the_first_pixel_from_0_to_1(result, tmp_path):
+    geojson = pytest.importorskip("geojson")
+    write(result, "geojson", tmp_path)
+    read = geojson.loads((tmp_path / f"{FILM}.geojson").read_text())
+    assert read.is_valid
+    for feature, mask in zip(read.features, masks(), strict=True):
+        shape = shapely.geometry.shape(feature.geometry)
+        assert shape.is_valid
+        assert np.array_equal(inside(shape), mask)
+        assert feature.properties["objectType"] == "annotation"
+        assert feature.properties["measurements"]["area_mm2"] == 1.25
+
+
+LABELME = {
+    "type": "object",
+    "required": ["version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth"],
+    "additionalProperties": False,
+    "properties": {
+        "version": {"type": "string"},
+        "flags": {"type": "object"},
+        "imagePath": {"type": "string"},
+        "imageData": {"type": ["string", "null"]},
+        "imageHeight": {"type": "integer"},
+        "imageWidth": {"type": "integer"},
+        "shapes": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["label", "points", "group_id", "shape_type", "flags"],
+                "additionalProperties": False,
+                "properties": {
+                    "label": {"type": "string"},
+                    "points": {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}},
+                    "group_id": {"type": ["integer", "null"]},
+                    "description": {"type": ["string", "null"]},
+                    "shape_type": {"enum": ["polygon", "mask"]},
+                    "flags": {"type": "object"},
+                    "mask": {"type": ["string", "null"]},
+                },
+            },
+        },
+    },
+}
+"""What LabelMe 5.4 reads of its own files: the keys of ``LabelFile.load``."""
+
+
+def test_labelme_has_shapes_of_its_own_form(result, tmp_path):
+    write(result, "labelme", tmp_path, names="file")
+    read = json.loads((tmp_path / "AP hip.json").read_text())
+    jsonschema.validate(read, LABELME)
+    found = np.zeros((2, ROWS, COLUMNS), dtype=bool)
+    for shape in read["shapes"]:
+        if shape["shape_type"] == "polygon":
+            found[shape["group_id"] - 1] |= inside(shapely.Polygon(shape["points"]))
+        else:
+            (left, top), (right, bottom) = shape["points"]
+            picture = cv2.imdecode(np.frombuffer(base64.b64decode(shape["mask"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+            found[shape["group_id"] - 1, top : bottom + 1, left : right + 1] |= picture.astype(bool)
+    assert np.array_equal(found, masks())
+
+
+def test_cvat_has_polygons_and_runs(result, tmp_path):
+    write([result], "cvat", tmp_path / "cvat.xml")
+    image = ElementTree.parse(tmp_path / "cvat.xml").getroot().find("image")
+    assert (image.get("width"), image.get("height"), image.get("name")) == ("80", "60", "films/AP hip.dcm")
+    ring = np.zeros((ROWS, COLUMNS), dtype=bool)
+    mask = image.find("mask")
+    left, top, width, height = (int(mask.get(name)) for name in ("left", "top", "width", "height"))
+    lengths = [int(length) for length in mask.get("rle").split(",")]
+    pixels = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    ring[top : top + height, left : left + width] = pixels.reshape(height, width)
+    polygons = [
+        shapely.Polygon([tuple(map(float, point.split(","))) for point in element.get("points").split(";")])
+        for element in image.findall("polygon")
+    ]
+    assert np.array_equal([ring, inside(shapely.union_all(polygons))], masks())
+
+
+def test_yolo_has_shares_of_the_film_and_joins_holes_to_the_outside(result, tmp_path):
+    write([result], "yolo", tmp_path)
+    found = np.zeros((ROWS, COLUMNS), dtype=bool)
+    lines = (tmp_path / "labels" / f"{FILM}.txt").read_text().splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        number, *values = line.split()
+        assert number == "0"
+        points = np.array(values, dtype=float).reshape(-1, 2)
+        assert points.min() >= 0
+        assert points.max() <= 1
+        x, y = (points * [COLUMNS, ROWS] - 0.5).T
+        rows, columns = polygon_pixels(y, x, (ROWS, COLUMNS))
+        found[rows, columns] = True
+    assert np.array_equal(found, np.logical_or(*masks()))
+    assert "0: heterotopic_ossification" in (tmp_path / "data.yaml").read_text()
+
+
+def label_map():
+    ring, parts = masks()
+    return ring + 2 * parts
+
+
+def test_label_pictures_have_a_number_a_nodule(result, tmp_path):
+    write(result, "labels", tmp_path / "labels.png")
+    assert np.array_equal(cv2.imread(str(tmp_path / "labels.png"), cv2.IMREAD_UNCHANGED), label_map())
+
+
+@pytest.mark.parametrize("name", ["nrrd", "nifti"])
+def test_volumes_have_the_spacing_and_place_that_itk_reads(result, tmp_path, name):
+    itk = pytest.importorskip("SimpleITK")
+    write(result, name, tmp_path)
+    (path,) = tmp_path.iterdir()
+    image = itk.ReadImage(str(path))
+    assert np.array_equal(itk.GetArrayFromImage(image)[0], label_map())
+    assert image.GetSpacing() == pytest.approx((COLUMN_MM, ROW_MM, 1.0))
+    assert image.GetDirection() == pytest.approx(np.eye(3).ravel())
+    # The first pixel of the nodule: column 20, row 10.
+    assert image.TransformIndexToPhysicalPoint((20, 10, 0)) == pytest.approx((20 * COLUMN_MM, 10 * ROW_MM, 0.0))
+
+
+def test_nibabel_and_pynrrd_read_units_and_names(result, tmp_path):
+    nibabel, nrrd = pytest.importorskip("nibabel"), pytest.importorskip("nrrd")
+    write(result, "nifti", tmp_path)
+    write(result, "nrrd", tmp_path)
+    image = nibabel.load(tmp_path / f"{FILM}.nii.gz")
+    assert image.header.get_zooms() == pytest.approx((COLUMN_MM, ROW_MM, 1.0))
+    assert image.header.get_xyzt_units()[0] == "mm"
+    labels, header = nrrd.read(str(tmp_path / f"{FILM}.seg.nrrd"))
+    assert np.array_equal(labels[:, :, 0].T, label_map())
+    assert header["Segment1_Name"] == "heterotopic_ossification F2"
+    assert header["spacing_basis"] == "detector"
+    bare = result.images[0].model_copy(update={"measured_spacing_mm": None})
+    write(result.model_copy(update={"images": (bare,)}), "nifti", tmp_path / "bare.nii.gz")
+    image = nibabel.load(tmp_path / "bare.nii.gz")
+    assert image.header.get_zooms() == (1.0, 1.0, 1.0)
+    assert image.header.get_xyzt_units()[0] == "unknown"
+
+
+def test_the_table_for_r_says_na_for_what_is_not_known(result, tmp_path):
+    write([result], "r", tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["id"] for row in rows] == ["F1", "F2"]
+    assert rows[0]["area_mm2"] == "1.25"
+    assert rows[0]["grade"] == rows[0]["periarticular"] == "NA"
+
+
+def test_files_of_one_name_are_refused_and_one_file_is_for_one_film(result, tmp_path):
+    twin = result.images[0].model_copy(update={"sop_instance_uid": "1.2.3.9"})
+    two = result.model_copy(update={"images": (result.images[0], twin)})
+    with pytest.raises(UsageError, match="two films are named AP hip"):
+        write(two, "labelme", tmp_path, names="file")
+    with pytest.raises(UsageError, match="2 films were analysed"):
+        write(two, "labels", tmp_path / "one.png")
