@@ -24,6 +24,11 @@ $(VENV)/.dev: $(VENV)/.core
 	@$(PIP) -e ".[dev]" | $(NAMES)
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.core
+	@echo "Adding what makes the documentation to $(VENV), once." >&2
+	@$(PIP) -e ".[docs]" | $(NAMES)
+	@touch $@
+
 demo: $(VENV)/.core
 	@echo "Analysing the eight simulated radiographs of sample_data on this computer. The first takes some seconds: the model is loaded." >&2
 	@$(BIN)/ho-imaging analyze sample_data --out demo_out --overlays --no-json --workers 0
@@ -43,9 +48,9 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.dev
-	$(PIP) -q -e ".[docs]"
-	$(BIN)/python -m mkdocs build --strict
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open this page in a browser:  $(CURDIR)/site/index.html" >&2
 
 clean:
 	rm -rf $(VENV) demo_out site

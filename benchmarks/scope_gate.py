@@ -47,7 +47,7 @@ def main() -> None:
                 let_through[str(scene.truth["kind"])] += 1
     hips = sorted(options.hips.glob("*/film.dcm"))[:HIPS]
     refused = {
-        path.parent.name: image.reason
+        path.parent.name: str(image.reason)
         for path in hips
         for image in analyzer.analyze_films([path]).result.images
         if image.status != Status.DONE
@@ -64,7 +64,7 @@ def main() -> None:
             {
                 "film": str(image.path.name),
                 "status": str(result.status),
-                "reason": result.images[0].reason,
+                "reason": None if result.images[0].reason is None else str(result.images[0].reason),
                 "findings": len(result.findings),
             }
             for study in discover([options.films]).studies

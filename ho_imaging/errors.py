@@ -2,6 +2,8 @@
 
 Each also subclasses the nearest builtin, so code that does not know this package can catch it. A message names the
 file, the problem and the remedy, in that order, and never contains patient data.
+What can end an image or a study is a `ho_imaging.messages.Message`, a code with parameters; wrong use may be plain
+text.
 
     HOImagingError
     ├── ReadError (OSError)            cannot be read                     -> the input gets the status "failed"
@@ -18,6 +20,8 @@ file, the problem and the remedy, in that order, and never contains patient data
 from __future__ import annotations
 
 from os import PathLike
+
+from ho_imaging.messages import Message, load_language
 
 __all__ = [
     "DecodeError",
@@ -39,35 +43,56 @@ class HOImagingError(Exception):
     Parameters
     ----------
     problem
-        What is wrong, one sentence, without patient data.
+        What is wrong, a message or one sentence, without patient data.
     path
         File or folder concerned, as the caller gave it; ``None`` for data in memory.
     remedy
-        What the user can do about it, one sentence; may be empty.
+        What the user can do about it, one sentence; may be empty. A message contains its own.
+
+    Attributes
+    ----------
+    message
+        The problem as a message; of plain text one with the code ``unclassified``.
 
     """
 
-    def __init__(self, problem: str, *, path: str | PathLike[str] | None = None, remedy: str = "") -> None:
-        self.problem = problem
+    def __init__(self, problem: str | Message, *, path: str | PathLike[str] | None = None, remedy: str = "") -> None:
+        if not isinstance(problem, Message):
+            problem = Message("unclassified", problem=problem, remedy=remedy)
+        self.message = problem
         self.path = None if path is None else str(path)
-        self.remedy = remedy
         super().__init__(str(self))
+
+    @property
+    def code(self) -> str:
+        """Code of the message, ``unclassified`` for plain text."""
+        return self.message.code
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in English."""
+        return load_language("en").problem(self.message)
+
+    @property
+    def remedy(self) -> str:
+        """What can be done, in English; may be empty."""
+        return load_language("en").remedy(self.message)
 
     @property
     def reason(self) -> str:
         """Problem and remedy without the path, for results that name the file themselves."""
-        return f"{self.problem} ({self.remedy})" if self.remedy else self.problem
+        return str(self.message)
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}" if self.path else self.reason
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers return errors to the parent process; the default reduce loses keyword-only arguments.
-        return (_rebuild, (type(self), self.problem, self.path, self.remedy))
+        return (_rebuild, (type(self), self.message, self.path))
 
 
-def _rebuild(kind: type[HOImagingError], problem: str, path: str | None, remedy: str) -> HOImagingError:
-    return kind(problem, path=path, remedy=remedy)
+def _rebuild(kind: type[HOImagingError], message: Message, path: str | None) -> HOImagingError:
+    return kind(message, path=path)
 
 
 class ReadError(HOImagingError, OSError):

@@ -21,7 +21,7 @@ from ho_imaging.findings import find_nodules, find_possible_nodules, highest_pro
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
 from ho_imaging.gate import check_anatomy, check_attributes
-from ho_imaging.gate.rules import RULES
+from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
@@ -51,7 +51,8 @@ from ho_imaging.results.build import (
     severity_result,
     study_result,
 )
-from ho_imaging.results.moved import moved, moved_text
+from ho_imaging.results.messages import message_result
+from ho_imaging.results.moved import moved, moved_message, moved_text
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.severity import FilmReading, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
@@ -256,7 +257,7 @@ class Analyzer:
             results = [moved(self.analyze_films(study, context=context).result, names) for study in studies]
         rejected = [item for item in found.rejected if not item.stray]
         return results + [
-            self._rejected(moved_text(str(item.path), names), item.status, moved_text(item.reason, names))
+            self._rejected(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
             for item in [*failed, *rejected]
         ]
 
@@ -385,16 +386,16 @@ class Analyzer:
         images = [plain_source(source) for source in sources]
         for source in images:
             if isinstance(source, str | PathLike) and not Path(source).exists():
-                raise ReadError("does not exist", path=source, remedy="check the path")
+                raise ReadError(Message("file_missing"), path=source)
         headers = film_headers(images) if len(images) > 1 or study_uid is not None else []
         wrong = _why_not_graded(headers, study_uid, None if accept_incomplete else completeness)
         if wrong is not None:
             return self._withheld(images, study_uid, completeness, *wrong)
         ended: list[ImageResult] = []
         films: list[FilmAnalysis] = []
-        warnings: list[str] = doubts(headers)
+        warnings: list[Message] = doubts(headers)
         if completeness is not None and not completeness.complete:
-            warnings.insert(0, f"Incomplete, and graded all the same: {'; '.join(completeness.reasons)}.")
+            warnings.insert(0, Message("graded_incomplete", reasons=completeness.reasons))
         left_out = copies(headers)
         for number, source in enumerate(images):
             if number in left_out:
@@ -444,7 +445,7 @@ class Analyzer:
         ended = [self._not_done(source, number, None, status, error) for number, source in enumerate(sources)]
         uid = study_uid or next((study for _, _, study in ended if study is not None), "unknown")
         result = study_result(uid, [image for image, _, _ in ended], [], None, None, [], completeness=completeness)
-        return StudyAnalysis(result.model_copy(update={"reason": error.reason}), None, {})
+        return StudyAnalysis(result.model_copy(update={"reason": message_result(error.message)}), None, {})
 
     def _film(self, source: PlainSource, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
         """Analyse one film; what goes wrong becomes its status and reason."""
@@ -462,7 +463,7 @@ class Analyzer:
             raise
         except Exception as error:  # whatever one film does to a library must not cost the others
             logger.debug("film %d", number, exc_info=True)
-            wrapped = ReadError(f"could not be processed ({type(error).__name__})", remedy="report it with -v's trace")
+            wrapped = ReadError(Message("internal_error", kind=type(error).__name__))
             return self._not_done(source, number, radiograph, Status.FAILED, wrapped)
         image = image_result(
             film.reading.prepared.radiograph,
@@ -527,11 +528,10 @@ class Analyzer:
         with stage("network"):
             showing = shown_wrongly(model, prediction, anatomy)
         if showing is not None:
-            what = f"looks like {RULES[radiograph.region.value].shows} only {showing.how}"
-            raise OutOfScopeError(what, path=radiograph.path, remedy=showing.remedy)
+            raise OutOfScopeError(showing, path=radiograph.path)
         scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
         if scope.reason is not None:
-            raise OutOfScopeError(scope.reason, path=radiograph.path, remedy=scope.remedy)
+            raise OutOfScopeError(scope.reason, path=radiograph.path)
         with stage("findings"):
             quality = film_quality(prepared, anatomy.pixel_mm)
             correction = model.description.quality_correction
@@ -552,7 +552,7 @@ class Analyzer:
         status: Status,
         error: HOImagingError,
     ) -> tuple[ImageResult, None, str | None]:
-        reason = error.reason
+        reason = error.message
         logger.info("%s: %s: %s", error.path or f"film {number}", status.value, reason)
         if radiograph is not None:
             return image_result(radiograph, status=status, reason=reason), None, radiograph.study_uid
@@ -560,7 +560,7 @@ class Analyzer:
         image = failed_image(sop_instance_uid=uid, series_uid=series, path=path, status=status, reason=reason)
         return image, None, study
 
-    def _rejected(self, path: str, status: Status, reason: str) -> StudyResult:
+    def _rejected(self, path: str, status: Status, reason: Message) -> StudyResult:
         from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415  (only for inputs in no study)
 
         uid = raster_uid(path.encode("utf-8", "surrogateescape"), "input")
@@ -734,8 +734,7 @@ def _why_not_graded(
         return Status.REFUSED, refusal
     if completeness is None or completeness.complete:
         return None
-    why = f"the study is incomplete: {'; '.join(completeness.reasons)}"
-    return Status.FAILED, ReadError(why, remedy="fetch it again, or grade what came with --accept-incomplete")
+    return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
 
 
 def _identity(source: PlainSource, number: int) -> tuple[str, str | None, str | None, str | None]:
@@ -785,17 +784,17 @@ def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
 
 
 _GREYS_IN_DOUBT = {
-    WINDOW_CLIPS: "have its window corrected",
-    "window_misses": "have its window corrected",
-    "window_invalid": "have its window corrected",
-    "voi_lut_invalid": "have its VOI lookup table corrected",
-    "modality_lut_invalid": "have its Modality lookup table corrected",
-    "rescale_invalid": "have its rescale slope and intercept corrected",
-    "photometric_invalid": "have its Photometric Interpretation and Presentation LUT Shape corrected",
-    "polarity_statements_disagree": "have its Photometric Interpretation and Presentation LUT Shape corrected",
-    "transfer_syntax_wrong": "have its transfer syntax corrected",
-    "bits_stored_wrong": "have its Bits Stored corrected",
-    "pixel_description_invalid": "have the description of its pixels corrected",
+    WINDOW_CLIPS: Message("advice.window"),
+    "window_misses": Message("advice.window"),
+    "window_invalid": Message("advice.window"),
+    "voi_lut_invalid": Message("advice.voi_lut"),
+    "modality_lut_invalid": Message("advice.modality_lut"),
+    "rescale_invalid": Message("advice.rescale"),
+    "photometric_invalid": Message("advice.photometric"),
+    "polarity_statements_disagree": Message("advice.photometric"),
+    "transfer_syntax_wrong": Message("advice.transfer_syntax"),
+    "bits_stored_wrong": Message("advice.bits_stored"),
+    "pixel_description_invalid": Message("advice.pixel_description"),
 }
 """Quality flags that say that greys may not be what was meant, with what can be done."""
 
@@ -805,10 +804,12 @@ def _with_doubts(error: RefusedError, radiograph: Radiograph | None) -> RefusedE
     doubts = [flag for flag in radiograph.quality if flag.code in _GREYS_IN_DOUBT] if radiograph is not None else []
     if not doubts:
         return error
-    problem = "; ".join([error.problem, *dict.fromkeys(flag.message.rstrip(".") for flag in doubts)])
-    remedies = [*dict.fromkeys(_GREYS_IN_DOUBT[flag.code] for flag in doubts)]
-    remedy = ", or ".join([*remedies, *([error.remedy] if error.remedy else [])])
-    return type(error)(problem, path=error.path, remedy=remedy)
+    about = Message(
+        "greys_in_doubt",
+        doubts=tuple(dict.fromkeys(flag.message for flag in doubts)),
+        advice=tuple(dict.fromkeys(_GREYS_IN_DOUBT[flag.code] for flag in doubts)),
+    )
+    return type(error)(error.message.with_also(about), path=error.path)
 
 
 _SERIOUS = {
@@ -820,20 +821,16 @@ _SERIOUS = {
 }
 
 
-def _warnings(film: FilmAnalysis) -> list[str]:
+def _warnings(film: FilmAnalysis) -> list[Message]:
     """Return what a reader of the study must know first; the full list of flags stands with each film."""
     radiograph = film.reading.prepared.radiograph
     found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
     found += [flag.message for flag in resolution_flags(film.reading.quality)]
     stated = radiograph.laterality
     if film.reading.anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
-        found.append(
-            f"{stated.source} says {stated.value}, but the film shows both hips: each side is graded where it lies."
-        )
+        found.append(Message("sides_by_place", source=stated.source, side=stated.value))
     if film.reading.anatomy.basis is SpacingBasis.ANATOMICAL:
-        found.append(
-            f"Millimetres are scaled from the femoral heads ({HEAD_DIAMETER_MM:.0f} mm assumed): take them as +- 8 %."
-        )
+        found.append(Message("mm_from_heads", diameter_mm=HEAD_DIAMETER_MM))
     elif film.reading.anatomy.pixel_mm is None:
-        found.append("No believable spacing and no femoral head to scale by: sizes are in pixels only.")
+        found.append(Message("no_mm"))
     return found

@@ -5,6 +5,7 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+from pydicom import Dataset
 
 from ho_imaging.cli import main
 from ho_imaging.errors import UsageError
@@ -41,6 +42,18 @@ def cluster():
     import_module("ho_imaging.batch.cluster").Cluster("tcp://localhost:1", None, "default")
 
 
+def deidentify():
+    import_module("ho_imaging.reading.deidentify").deidentify(Dataset(), b"k" * 32)
+
+
+def coco():
+    import_module("ho_imaging.readings.outline_files")._run_lengths({"size": [9, 9], "counts": "x"}, (9, 9))
+
+
+def openvino():
+    import_module("ho_imaging.network.openvino_net").OpenVINONet(None, 1, {})
+
+
 def review():
     _ = import_module("ho_imaging.review").review
 
@@ -56,6 +69,9 @@ def panel():
         ("matplotlib", "evaluate", bland_altman),
         ("xraydb", "simulate", simulate),
         ("distributed", "dask", cluster),
+        ("dicomanonymizer", "share", deidentify),
+        ("pycocotools", "exchange", coco),
+        ("openvino", "fast", openvino),
         ("anywidget", "review", review),
         ("ipywidgets", "review", panel),
     ],

@@ -51,14 +51,14 @@ def test_a_file_that_names_one_side_of_a_film_of_both_is_graded_by_what_it_shows
     dataset.ImageLaterality = "L"
     result = Analyzer().analyze(dataset)
     assert {side.side: side.grade for side in result.severity.sides} == {"right": "I", "left": "0"}
-    assert any("shows both hips" in warning for warning in result.warnings)
+    assert any("shows both hips" in str(warning) for warning in result.warnings)
     dataset.ImageLaterality = "B"
-    assert not any("shows both hips" in warning for warning in Analyzer().analyze(dataset).warnings)
+    assert not any("shows both hips" in str(warning) for warning in Analyzer().analyze(dataset).warnings)
     # Stored as seen from behind.
     dataset.PatientOrientation = ["R", "F"]
     mirrored = Analyzer().analyze(dataset)
     assert {side.side: side.grade for side in mirrored.severity.sides} == {"right": "0", "left": "I"}
-    assert any("Patient Orientation" in warning for warning in mirrored.warnings)
+    assert any("Patient Orientation" in str(warning) for warning in mirrored.warnings)
 
 
 def test_the_same_film_gives_the_same_bytes_by_path_bytes_and_thread(fake_network, png):
@@ -75,7 +75,7 @@ def test_the_same_film_gives_the_same_bytes_by_path_bytes_and_thread(fake_networ
 def test_a_film_without_spacing_is_measured_by_its_femoral_heads(fake_network, png):
     result = Analyzer(region="pelvis", laterality="bilateral").analyze(png)
     assert result.images[0].spacing_mm is None
-    assert any("femoral heads" in warning for warning in result.warnings)
+    assert any("femoral heads" in str(warning) for warning in result.warnings)
     # A head is 0.14 film heights across and 48 mm, so the film is 48 / 0.14 mm high; the nodule is 0.06 x 0.06 of it.
     mm_a_pixel = 48 / (0.14 * 700)
     assert result.findings[0].long_axis_mm == pytest.approx(np.hypot(0.06 * 700, 0.06 * 860) * mm_a_pixel, rel=0.06)
@@ -84,13 +84,13 @@ def test_a_film_without_spacing_is_measured_by_its_femoral_heads(fake_network, p
 def test_out_of_scope_is_refused_with_its_reason(fake_network, png):
     by_tag = Analyzer(region="chest").analyze(png)
     assert by_tag.status == "refused"
-    assert "chest" in by_tag.reason
+    assert "chest" in str(by_tag.reason)
     assert by_tag.severity is None
     assert by_tag.findings == ()
     fake_network.scope = 0.1
     by_picture = Analyzer().analyze(png)
     assert by_picture.status == "refused"
-    assert "does not look like a hip" in by_picture.reason
+    assert "does not look like a film of hip" in str(by_picture.reason)
 
 
 def test_a_damaged_film_fails_and_the_study_goes_on(fake_network, png, tmp_path):

@@ -66,7 +66,7 @@ def _add(one: Chosen, study: StudyFolder) -> str | None:
         logger.warning("output %s was not written: %s", one.output.name, error)
         return error.reason
     write_output(one, source, study.path)
-    return " ".join(source.problems) or None
+    return " ".join(map(str, source.problems)) or None
 
 
 def write_batch_outputs(ledger: Ledger, folder: OutputFolder) -> int:

@@ -21,6 +21,7 @@ from ho_imaging.batch.work import Job, Outcome, WorkFunction
 from ho_imaging.errors import HOImagingError, ModelError, UsageError
 from ho_imaging.extras import missing_extra
 from ho_imaging.files.atomic import write_bytes
+from ho_imaging.messages import Message
 from ho_imaging.pipeline import LOADING
 from ho_imaging.results.folder import OutputFolder
 from ho_imaging.stopwatch import observed
@@ -133,7 +134,7 @@ class Cluster:
             return None
         except Exception as error:  # whatever ends one study on a cluster must not cost the others
             logger.debug("a task failed", exc_info=True)
-            return Died(f"its worker died ({type(error).__name__})")
+            return Died(Message("died.worker_kind", kind=type(error).__name__))
         return outcome
 
     def close(self) -> None:
@@ -173,7 +174,7 @@ def _cannot_start(died: Died) -> HOImagingError:
 def _work(function: WorkFunction, job: Job, model: Mapping[str, bytes], trial: str, *, alone: bool) -> Outcome | Died:
     """Do one study on a worker, unless it was begun in this trial and its worker died, alone a few times."""
     begun = _times_begun(job, trial)
-    died = Died("its worker died")
+    died = Died(Message("died.worker"))
     if begun and not alone:
         return died
     if begun >= MOST_DEATHS_ALONE:

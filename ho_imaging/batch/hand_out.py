@@ -17,6 +17,7 @@ from ho_imaging.batch.plan import Queue
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, fingerprint
 from ho_imaging.errors import HOImagingError
+from ho_imaging.messages import Message
 from ho_imaging.outputs.rows import given_up_rows
 from ho_imaging.results.folder import OutputFolder
 
@@ -82,11 +83,11 @@ def work_through(
             ledger.suspect(uid)
             queue.suspects.append(job)
         elif outcome.status == "stopped":
-            raise HOImagingError(outcome.reason or "stopped")
+            raise HOImagingError(outcome.reason or Message("program_told_to_end"))
         elif outcome.status == "changed":
             changes[uid] += 1
             if changes[uid] >= MOST_CHANGES:
-                end(job, Outcome(uid, "failed", "its files keep changing while they are read", again=True))
+                end(job, Outcome(uid, "failed", Message("files_changing"), again=True))
                 return
             again = fingerprint(job.study, job.settings, job.context, model_digest)
             ledger.renew(uid, again)

@@ -13,9 +13,11 @@ from pydantic import ValidationError
 from ho_imaging._version import __version__
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
+from ho_imaging.messages import Message
 from ho_imaging.outputs.report.material import ComparisonMaterial
 from ho_imaging.progression.schema import COMPARISON_VERSION, ProgressionResult
 from ho_imaging.results.folder import OutputFolder, StudyFolder, folder_name, read_result
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import ModelResult, SiteResult, SoftwareResult, StudyResult
 from ho_imaging.results.versions import not_read, read_kept
 from ho_imaging.vocabulary import Status
@@ -82,12 +84,12 @@ def _of_batch(batch: OutputFolder) -> Iterator[KeptStudy]:
                 yield KeptStudy(uid, batch.study(uid).path, _given_up(uid, state, reason), batch.path)
 
 
-def _given_up(uid: str, state: str, reason: str | None) -> StudyResult:
+def _given_up(uid: str, state: str, reason: Message | None) -> StudyResult:
     """Make the result that a batch could not write: nothing but its end and the reason."""
     return StudyResult(
         study_uid=uid,
         status=Status(state),
-        reason=reason or "no film was found",
+        reason=message_result(reason or Message("image_not_found")),
         images=(),
         software=SoftwareResult(name="ho_imaging", version=__version__),
     )

@@ -19,7 +19,9 @@ from ho_imaging.batch.work import Outcome
 from ho_imaging.errors import UsageError, WriteError
 from ho_imaging.files.output_names import LOCK_SUFFIX
 from ho_imaging.files.path_text import path_text
+from ho_imaging.messages import Message
 from ho_imaging.reading import Rejected
+from ho_imaging.results.messages import message_result, read_message
 
 __all__ = ["Ledger", "StudyState", "hold_folder"]
 
@@ -59,6 +61,9 @@ UPDATE studies SET state = 'pending' WHERE state = 'failed' AND (
 
 _LEFT_OUT = 0
 """Stands for the run of a study that no run finds any more; runs count from 1."""
+
+
+_NO_REASON = Message("image_not_found")
 
 
 class StudyState(NamedTuple):
@@ -185,7 +190,7 @@ class Ledger:
             db.execute("DELETE FROM rejected")
             db.executemany(
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
-                [(path_text(item.path), item.status.value, item.reason, self.run) for item in rejected],
+                [(path_text(item.path), item.status.value, _kept(item.reason), self.run) for item in rejected],
             )
 
     def start(self, study_uid: str) -> None:
@@ -224,7 +229,7 @@ class Ledger:
                 "rows = ? WHERE study_uid = ?",
                 (
                     outcome.status,
-                    outcome.reason,
+                    None if outcome.reason is None else _kept(outcome.reason),
                     int(outcome.again),
                     outcome.seconds,
                     _now(),
@@ -270,15 +275,16 @@ class Ledger:
             yield {
                 "study_uid": uid,
                 "state": state,
-                "reason": reason,
+                "reason": read_message(reason),
                 "finished": finished,
                 "seconds": seconds,
                 **(json.loads(rows) if rows else {}),
             }
 
-    def rejected(self) -> list[tuple[str, str, str]]:
-        """Give the path, status and reason of every input that is in no study."""
-        return list(self._db.execute("SELECT path, status, reason FROM rejected ORDER BY path"))
+    def rejected(self) -> list[tuple[str, str, Message]]:
+        """Return the path, status and reason of every input that is in no study."""
+        query = "SELECT path, status, reason FROM rejected ORDER BY path"
+        return [(path, status, read_message(kept) or _NO_REASON) for path, status, kept in self._db.execute(query)]
 
     def about(self) -> dict[str, Any]:
         """Give what was noted of the last run."""
@@ -300,6 +306,10 @@ class Ledger:
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
+
+
+def _kept(message: Message) -> str:
+    return message_result(message).model_dump_json()
 
 
 def _now() -> str:

@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, prepare_worker
 from ho_imaging.errors import HOImagingError
 from ho_imaging.logs import LogSettings, current, set_up
+from ho_imaging.messages import Message
 from ho_imaging.pipeline import LOADING
 from ho_imaging.stopwatch import observed
 
@@ -45,16 +46,17 @@ def available_cores() -> int:
 
 
 class Died(Exception):  # noqa: N818  (what happened, not an error of this program)
-    """A worker ended with its study; ``str`` says how. ``fresh``: it was the first study of the worker."""
+    """A worker ended with its study; ``how`` says so. ``fresh``: it was the first study of the worker."""
 
-    def __init__(self, how: str, *, fresh: bool = True) -> None:
+    def __init__(self, how: Message, *, fresh: bool = True) -> None:
         super().__init__(how)
+        self.how = how
         self.fresh = fresh
 
 
 def given_up(study_uid: str, died: Died) -> Outcome:
     """Return the outcome of a study that killed its worker each time it was tried alone."""
-    return Outcome(study_uid, "failed", f"given up after {MOST_DEATHS_ALONE} tries alone: {died}")
+    return Outcome(study_uid, "failed", Message("given_up", tries=MOST_DEATHS_ALONE, died=died.how))
 
 
 @dataclass
@@ -150,7 +152,7 @@ class Pool:
                     worker.job, worker.fresh = None, False
                     ended.append((job, message))
             elif job is not None and time.monotonic() - worker.since > self._limit_s:
-                late = f"it took longer than {self._limit_s:.0f} s"
+                late = Message("died.late", limit_s=self._limit_s)
                 if worker.loading:
                     self._failed_to_start(connection, worker, late)
                 else:
@@ -189,7 +191,7 @@ class Pool:
         theirs.close()
         self._workers[ours] = _Worker(process)
 
-    def _bury(self, connection: Connection, how: str | None = None) -> Died:
+    def _bury(self, connection: Connection, how: Message | None = None) -> Died:
         """Replace a worker; ``how`` it ended is, by default, what its exit status says."""
         worker = self._workers.pop(connection)
         process = worker.process
@@ -202,7 +204,7 @@ class Pool:
         self._add()
         return Died(how, fresh=worker.fresh)
 
-    def _failed_to_start(self, connection: Connection, worker: _Worker, how: str | None = None) -> None:
+    def _failed_to_start(self, connection: Connection, worker: _Worker, how: Message | None = None) -> None:
         """Replace a worker that could not start, unless too many could not, and keep its study for the next."""
         if worker.job is not None:
             self._given_back.append(worker.job)
@@ -252,7 +254,7 @@ class Alone:
                 return given_up(job.study.study_uid, outcome)
             waiting.append(job)
         self.close()  # a study may be at work there still
-        return Outcome(job.study.study_uid, "stopped", "the program was told to end")
+        return Outcome(job.study.study_uid, "stopped", Message("program_told_to_end"))
 
     def close(self) -> None:
         """End the worker."""
@@ -288,7 +290,7 @@ def _serve(connection: Connection, threads: int, function: WorkFunction, logs: L
             os._exit(_OUT_OF_MEMORY)
         except HOImagingError as error:
             # Nothing about a film raises: it is the model that cannot be used.
-            outcome = Outcome(job.study.study_uid, "stopped", str(error))
+            outcome = Outcome(job.study.study_uid, "stopped", Message("unclassified", problem=str(error), remedy=""))
         connection.send(outcome)
 
 
@@ -300,12 +302,12 @@ def _end_with_parent() -> None:
         os._exit(0)
 
 
-def _how(exit_code: int | None) -> str:
+def _how(exit_code: int | None) -> Message:
     if exit_code == -signal.SIGKILL:
-        return "its worker was killed (SIGKILL), as for want of memory"
+        return Message("died.out_of_memory_kill")
     if exit_code is not None and exit_code < 0:
         names = {int(number): number.name for number in signal.Signals}
-        return f"its worker was killed ({names.get(-exit_code, f'signal {-exit_code}')})"
+        return Message("died.killed", signal=names.get(-exit_code, str(-exit_code)))
     if exit_code == _OUT_OF_MEMORY:
-        return "its worker had not enough memory"
-    return f"its worker ended (exit status {exit_code})"
+        return Message("died.memory")
+    return Message("died.ended", status=str(exit_code))

@@ -13,7 +13,9 @@ from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import UsageError
 from ho_imaging.files.atomic import write_text
 from ho_imaging.files.output_names import FINDINGS_TABLE, INPUTS_TABLE, SIDES_TABLE, STUDIES_TABLE
+from ho_imaging.messages import Message
 from ho_imaging.outputs.batch_tables import write_tables as write_rows
+from ho_imaging.outputs.rows import reason_cells
 from ho_imaging.outputs.worklist import write_page
 from ho_imaging.results.folder import OutputFolder, folder_name
 
@@ -30,7 +32,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     seconds = 0.0
     stages: Counter[str] = Counter()
     about: dict[str, Any] = {}
-    rejected: dict[str, tuple[str, str]] = {}
+    rejected: dict[str, tuple[str, Message]] = {}
     left_out: set[str] = set()
     rows: dict[str, dict[str, Any]] = {}
     for path in folder.ledgers():
@@ -57,7 +59,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
         seconds += row["seconds"] or 0.0
         stages.update(row.get("stages", {}))
     inputs += [
-        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, "reason": reason}
+        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, **reason_cells(reason)}
         for name, (status, reason) in rejected.items()
     ]
     inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
@@ -99,7 +101,7 @@ def _study(row: Mapping[str, Any]) -> dict[str, Any]:
     if "study" in row:
         return dict(row["study"])
     uid = row["study_uid"]
-    return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], "reason": row["reason"]}
+    return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], **reason_cells(row["reason"])}
 
 
 def _summary(
@@ -116,7 +118,7 @@ def _summary(
         "inputs": dict(Counter(row["status"] for row in inputs)),
         "grades": dict(sorted(graded.items())),
         "categories": dict(Counter(row["category"] for row in studies if row.get("category"))),
-        "reasons": dict(Counter(row["reason"] for row in studies if row.get("reason")).most_common(20)),
+        "reasons": dict(Counter(row["reason_code"] for row in studies if row.get("reason_code")).most_common(20)),
         "studies_per_second": round(analysed / wall, 3) if wall > 0.0 and analysed else None,
         "work_seconds": round(seconds, 1),
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 from ho_imaging.errors import HOImagingError
 from ho_imaging.files.output_names import STUDIES_TABLE
+from ho_imaging.messages import Message
 from ho_imaging.network.site import Site
 from ho_imaging.outputs.registry import Per, choose
 from ho_imaging.outputs.rows import result_rows
@@ -87,7 +88,7 @@ class Outcome:
 
     study_uid: str
     status: str
-    reason: str | None
+    reason: Message | None
     again: bool = False
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -158,24 +159,24 @@ def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
     analyzer = _analyzer(job.settings)
     analysis = analyzer.analyze_study(job.study, context=job.context)
     if _states(job.study) != before:
-        return Outcome(uid, "changed", "a file changed while it was read")
+        return Outcome(uid, "changed", Message("file_changed"))
     folder = OutputFolder(Path(job.out_dir)).study(uid).path
     outputs = outputs_of_studies(job.settings)
     try:
         with stage("write"):
             written = write_study(analysis, folder, outputs)
-        problems = list(written.result.warnings[len(analysis.result.warnings) :])
+        problems = [str(warning) for warning in written.result.warnings[len(analysis.result.warnings) :]]
         analysis = written
         if afterwards is not None and Status(analysis.result.status) is Status.DONE:
             problems += afterwards(job, analyzer, analysis, folder)
     except HOImagingError as error:
-        return Outcome(uid, "stopped", str(error))
+        return Outcome(uid, "stopped", _stopped(error))
     result = analysis.result
     status = Status(result.status)
     return Outcome(
         study_uid=uid,
         status=status.value,
-        reason=result.reason,
+        reason=None if result.reason is None else result.reason.message,
         again=status is Status.FAILED and any(state is None for state in before),
         rows=kept_rows(result, folder.name),
         outputs=outputs,
@@ -194,6 +195,11 @@ def outputs_of_studies(settings: Settings) -> tuple[str, ...]:
     """Return the outputs asked for that are of one study each, in one spelling."""
     chosen = (choose(text) for text in settings.outputs)
     return tuple(dict.fromkeys(one.text for one in chosen if one.output.per is Per.STUDY and not one.output.always))
+
+
+def _stopped(error: HOImagingError) -> Message:
+    """Say why results cannot be written, with the path."""
+    return Message("unclassified", problem=str(error), remedy="")
 
 
 def _states(study: StudyRef) -> list[tuple[int, int] | None]:

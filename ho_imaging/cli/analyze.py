@@ -136,8 +136,10 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         progress_line.end()
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (loads the schema)
+
     for item in counts.rejected:
-        line = {"path": str(item.path), "status": item.status.value, "reason": item.reason}
+        line = {"path": str(item.path), "status": item.status.value, **reason_cells(item.reason)}
         progress_line.write(json.dumps(line) if as_json else f"{item.path}: {item.status.value}: {item.reason}")
     if not options.quiet:
         before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
@@ -153,13 +155,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _line(outcome: Outcome, folder: Path) -> str:
     """Return one line of data on a study."""
-    from ho_imaging.results.folder import StudyFolder  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.results.folder import StudyFolder  # noqa: PLC0415
 
     study = outcome.rows.get("study", {})
     line = {
         "study_uid": outcome.study_uid,
         "status": outcome.status,
-        "reason": outcome.reason,
+        **reason_cells(outcome.reason),
         "grade": study.get("grade"),
         "score": study.get("score"),
         "category": study.get("category"),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ho_imaging.cli.common import add_out_argument
 from ho_imaging.errors import HOImagingError, UsageError
 
 __all__ = ["add_arguments", "run"]
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="DICOM files or folders of them")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the de-identified files")
+    add_out_argument(parser, "ho_deidentified", "folder for the de-identified files")
     parser.add_argument(
         "--key", required=True, type=Path, metavar="FILE",
         help="the site's key, made where there is none; it stays at the site",

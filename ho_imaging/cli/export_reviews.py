@@ -47,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--test-share", type=float, default=0.0, metavar="S", help="of patients, to evaluate on (default: %(default)s)"
     )
     parser.add_argument("--dicom", action="store_true", help="write segmentations and reports, too")
+    parser.add_argument(
+        "--deidentify", type=Path, metavar="KEY", help="name nobody: pseudonyms by the site's key in this file, which "
+        "is made where there is none and stays at the site",
+    )  # fmt: skip
+    parser.add_argument(
+        "--burned-in", action="store_true",
+        help="with --deidentify, also films whose header says that text is burned into the picture: look at them first",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         val_share=options.val_share,
         test_share=options.test_share,
         dicom=options.dicom,
+        deidentify_key=options.deidentify,
+        burned_in=options.burned_in,
     )
     sys.stdout.write(json.dumps(summary.to_dict(), indent=2) + "\n")
     return 1 if summary.left_out else 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.logs import say
+from ho_imaging.messages import Message
 
 if TYPE_CHECKING:
     from ho_imaging.pacs.config import Tls
@@ -86,6 +87,7 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
     """Fetch and analyse a study; what goes wrong with it is said in its line and costs no other."""
     import pydicom  # noqa: PLC0415  (heavy imports wait)
 
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415
     from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
     from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415
 
@@ -93,29 +95,30 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
     try:
         films = archive.fetch(uid)
         if not films and films.completeness.complete:
-            line |= {"status": "refused", "reason": "holds no radiographs"}
+            line |= {"status": "refused", **reason_cells(Message("no_radiographs"))}
         else:
             analysis = analyzer.analyze_films(films, study_uid=uid, accept_incomplete=options.accept_incomplete)
             folder = OutputFolder(options.out).study(uid)
             analysis = write_study(analysis, folder.path, ("dicom", *(["overlays"] * options.overlays)))
             result = analysis.result
-            line |= {"status": str(result.status), "reason": result.reason, "findings": len(result.findings)}
+            line |= {"status": str(result.status), **reason_cells(result.reason), "findings": len(result.findings)}
             if result.severity is not None:
                 line |= {"grade": result.severity.study.grade, "score": result.severity.study.score}
             line["films_not_done"] = sum(image.status != "done" for image in result.images)
             if not films.completeness.complete:
-                line["incomplete"] = list(films.completeness.reasons)
+                line["incomplete"] = [str(reason) for reason in films.completeness.reasons]
+                line["incomplete_codes"] = [reason.code for reason in films.completeness.reasons]
             line["result"] = str(folder.result)
             if options.send and str(result.status) == "done":
                 answers = archive.put([pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))])
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
                 line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
     except HOImagingError as error:
-        line |= {"status": "failed", "reason": error.problem}
+        line |= {"status": "failed", "reason": error.problem, "reason_code": error.code}
     except Exception as error:  # whatever a study holds, the others go on
         logger.warning("study %s failed (%s)", uid, type(error).__name__)
         logger.debug("trace", exc_info=True)
-        line |= {"status": "failed", "reason": f"it could not be processed ({type(error).__name__})"}
+        line |= {"status": "failed", **reason_cells(Message("internal_error", kind=type(error).__name__))}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()
     return line["status"] == "done" and not line.get("films_not_done") and not line.get("objects_not_sent")

@@ -63,10 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write reports; print one JSON line each. Exit status 1 if one could not be written."""
     from ho_imaging.batch.kept_studies import kept_studies  # noqa: PLC0415  (heavy imports wait)
-    from ho_imaging.outputs.report.language import load_language  # noqa: PLC0415
+    from ho_imaging.outputs.report.page import check_language  # noqa: PLC0415
     from ho_imaging.outputs.report.pdf import find_browser  # noqa: PLC0415
 
-    load_language(options.language)  # what cannot be is said before the first study, not after the last
+    check_language(options.language)  # what cannot be is said before the first study, not after the last
     if options.pdf:
         find_browser(options.browser)
     if not options.source.exists():

@@ -97,6 +97,7 @@ class FilmRecord(_Record):
     study: str
     status: str
     reason: str | None
+    reason_code: str | None = None
     region: str
     view: str
     implant: bool
@@ -203,6 +204,7 @@ def _not_evaluated(study: Path, error: ReadError) -> FilmRecord:
         study=study.name,
         status=Status.FAILED,
         reason=error.reason,
+        reason_code=error.code,
         region=Region.UNKNOWN,
         view=View.UNKNOWN,
         implant=False,
@@ -237,7 +239,8 @@ def _evaluate_one(analyzer: Analyzer, study: Path, digest: str | None) -> FilmRe
     common: dict[str, Any] = {
         "study": study.name,
         "status": str(image.status),
-        "reason": image.reason,
+        "reason": None if image.reason is None else str(image.reason),
+        "reason_code": None if image.reason is None else image.reason.code,
         "region": about["region"],
         "view": about["view"],
         "implant": bool(scene.get("implants")),

@@ -14,6 +14,7 @@ from ho_imaging.errors import ReadError
 from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
+from ho_imaging.messages import Message
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
@@ -67,7 +68,7 @@ class FilmOutcome:
     label: FilmLabel
     ho: HO | None
     status: str
-    reason: str | None
+    reason: Message | None
     size_px: int | None = None
     score: float | None = None
     side_scores: Mapping[Side, float] | None = None
@@ -128,13 +129,15 @@ def _outcome(
     row = ended.get(image.study_uid, {"state": "pending", "reason": None})
     inputs = [item for item in row.get("inputs", ()) if item["sop_instance_uid"] == image.sop_instance_uid]
     status = inputs[0]["status"] if inputs else str(row["state"])
-    reason = inputs[0]["reason"] if inputs else row["reason"]
+    reason = row["reason"]
     folder = OutputFolder(batch_dir).study(image.study_uid)
     result = _read(folder.result)
     about = None if result is None else _image_of(result, image.sop_instance_uid)
     if result is None or about is None or status != Status.DONE:
         if status == Status.DONE:
-            status, reason = "failed", "its result cannot be read (run again with --retry-failed)"
+            status, reason = "failed", Message("result_unreadable")
+        elif about is not None and about.reason is not None:
+            reason = about.reason.message
         size = _size_in_header(image) if about is None or about.rows is None else _size(about)
         return FilmOutcome(
             film.path, film.name, image.sop_instance_uid, film.label, film.label.ho, status, reason, size

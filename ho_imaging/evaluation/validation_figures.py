@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from ho_imaging.evaluation.validation_schema import (
     Reason,
     SideFigures,
 )
+from ho_imaging.messages import Message
 from ho_imaging.network.calibration import Calibration, recalibrate
 from ho_imaging.statistics.agreement import quadratic_kappa
 from ho_imaging.statistics.intervals import Interval, bootstrap, wilson
@@ -227,23 +227,28 @@ def _reasons(films: Sequence[FilmOutcome]) -> tuple[Reason, ...]:
     found: dict[tuple[str, str], list[FilmOutcome]] = {}
     for film in films:
         if not film.accepted:
-            found.setdefault((film.status, _without_numbers(film.reason)), []).append(film)
+            found.setdefault((film.status, (film.reason or _NOT_YET).code), []).append(film)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(
         Reason(
             status=status,
-            reason=reason,
+            code=code,
+            reason=_most_frequent(str(film.reason or _NOT_YET) for film in group),
             films=len(group),
             labelled_yes=sum(film.ho is HO.YES for film in group),
             labelled_no=sum(film.ho is HO.NO for film in group),
         )
-        for (status, reason), group in ordered
+        for (status, code), group in ordered
     )
 
 
-def _without_numbers(reason: str | None) -> str:
-    """Return a reason without what stands in brackets, which differs from film to film."""
-    return re.sub(r"\s*\([^()]*\)", "", reason or "not analysed yet")
+_NOT_YET = Message("not_analysed_yet")
+
+
+def _most_frequent(texts: Iterable[str]) -> str:
+    """Return the text that stands for a code: numbers and names in it differ from film to film."""
+    counts = Counter(texts)
+    return max(sorted(counts), key=lambda text: counts[text])
 
 
 def _share(count: int, total: int) -> Proportion:

@@ -109,7 +109,7 @@ def _films_csv(figures: ValidationFigures, films: Sequence[FilmOutcome], confide
                 " ".join(f"{pair.side or 'film'}:{pair.system}:{pair.label}" for pair in film.grades),
                 " ".join(f"{pair.side or 'film'}:{pair.system}:{pair.found or '-'}" for pair in film.grades),
                 film.status,
-                film.reason or "",
+                "" if film.reason is None else str(film.reason),
                 film.size_px or "",
                 " ".join(map(str, film.label.lines)),
                 *(film.label.groups.get(column, "") for column in columns),

@@ -92,7 +92,8 @@ class Reason(_Part):
     """Why films were not analysed."""
 
     status: str = Field(description="refused, failed or pending.")
-    reason: str = Field(description="The reason that the result gives.")
+    code: str = Field(description="Code of the reason that the result gives; docs/messages.md lists all of them.")
+    reason: str = Field(description="Text of the reason, as most of these films have it.")
     films: int = Field(description="Films that ended so.")
     labelled_yes: int = Field(description="Of these, films labelled yes.")
     labelled_no: int = Field(description="Of these, films labelled no.")

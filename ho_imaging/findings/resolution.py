@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ho_imaging.findings.finding import Finding
+from ho_imaging.messages import Message
 from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.reading.radiograph import QualityFlag
 
@@ -21,14 +22,11 @@ from there to 1.5 mm, and 6 of 14 above.
 """
 
 
-def why_too_coarse(quality: FilmQuality | None) -> str | None:
+def why_too_coarse(quality: FilmQuality | None) -> Message | None:
     """Return why a film resolves too little to carry a grade, or ``None``; unknown resolution is no reason."""
     if quality is None or quality.resolution_mm is None or quality.resolution_mm <= COARSEST_MM:
         return None
-    return (
-        f"The film resolves about {quality.resolution_mm:.1f} mm; {COARSEST_MM:.2f} mm is asked for: "
-        "its nodules are possible ones."
-    )
+    return Message("resolution_low", resolution_mm=quality.resolution_mm, needed_mm=COARSEST_MM)
 
 
 def resolution_flags(quality: FilmQuality | None) -> tuple[QualityFlag, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.gate.sockets import heads_of
+from ho_imaging.messages import Message
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.vocabulary import Structure, View
 
@@ -34,7 +35,7 @@ _LEAST_HEAD_COVER = 0.4
 """An adult head is bone, or an implant. In small children it is cartilage, which no film shows."""
 
 
-def why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
+def why_no_adult(prediction: Prediction, anatomy: Anatomy) -> Message | None:
     """Return why the joints are not those of an adult, or ``None``."""
     heads = heads_of(anatomy, prediction.prepared.grid)
     natural = [head for head in heads if not head.is_metal]
@@ -49,17 +50,15 @@ def why_no_adult(prediction: Prediction, anatomy: Anatomy) -> str | None:
                 and ratio > _MOST_DISTANCE_IN_DIAMETERS
                 and not _is_adult_distance(prediction, apart)
             ):
-                return f"shows joints that are not in an adult's proportions (distance {ratio:.1f} head diameters)"
+                return Message("joints_not_adult", ratio=ratio)
         if len(heads) == 1 and whole:
             in_heads = float(anatomy.masks[Structure.PELVIS].sum()) / (2.0 * whole[0].radius) ** 2
             if in_heads > _MOST_PELVIS_IN_HEADS:
-                return (
-                    f"shows a head too small for its pelvis, as a child's is ({in_heads:.0f} squares of its diameter)"
-                )
+                return Message("head_too_small", squares=in_heads)
     mask = anatomy.masks[Structure.FEMORAL_HEAD]
     solid = anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
     if mask.any() and float(solid[mask].mean()) < _LEAST_HEAD_COVER:
-        return "shows femoral heads that are not bone: a child's hip, or no hip at all"
+        return Message("heads_not_bone")
     return None
 
 

@@ -21,7 +21,7 @@ class RegionRules:
     Attributes
     ----------
     shows
-        What a film of the region shows, as a reason names it.
+        What a film of the region shows, as a reason names it: regions.
     least_bone_mm2
         Least projected area of each bone; an implant in its place counts as femur.
     is_hip
@@ -33,7 +33,7 @@ class RegionRules:
 
     """
 
-    shows: str
+    shows: tuple[Region, ...]
     least_bone_mm2: Mapping[Structure, float]
     is_hip: bool
     is_definite: bool
@@ -47,11 +47,13 @@ _PELVIS_MM2 = 1500.0
 _HIP_BONES = MappingProxyType({Structure.PELVIS: _PELVIS_MM2, Structure.FEMUR: _FEMUR_MM2})
 _LIMB_BONES = MappingProxyType({Structure.FEMUR: _FEMUR_MM2})
 
-_UNSTATED = RegionRules("a hip, pelvis or thigh", _HIP_BONES, is_hip=True, is_definite=False, needs_joint=True)
-_HIP = RegionRules("a hip or pelvis", _HIP_BONES, is_hip=True, is_definite=True, needs_joint=False)
+_UNSTATED = RegionRules(
+    (Region.HIP, Region.PELVIS, Region.THIGH), _HIP_BONES, is_hip=True, is_definite=False, needs_joint=True
+)
+_HIP = RegionRules((Region.HIP, Region.PELVIS), _HIP_BONES, is_hip=True, is_definite=True, needs_joint=False)
 
 
-def _limb(shows: str, *, is_definite: bool) -> RegionRules:
+def _limb(*shows: Region, is_definite: bool) -> RegionRules:
     return RegionRules(shows, _LIMB_BONES, is_hip=False, is_definite=is_definite, needs_joint=False)
 
 
@@ -59,11 +61,11 @@ RULES: Mapping[Region, RegionRules] = MappingProxyType(
     {
         Region.PELVIS: _HIP,
         Region.HIP: _HIP,
-        Region.THIGH: _limb("a thigh", is_definite=True),
-        Region.KNEE: _limb("a knee", is_definite=True),
-        Region.RESIDUAL_LIMB: _limb("a residual limb", is_definite=True),
+        Region.THIGH: _limb(Region.THIGH, is_definite=True),
+        Region.KNEE: _limb(Region.KNEE, is_definite=True),
+        Region.RESIDUAL_LIMB: _limb(Region.RESIDUAL_LIMB, is_definite=True),
         # A hand is an extremity, too.
-        Region.EXTREMITY: _limb("a thigh, knee or residual limb", is_definite=False),
+        Region.EXTREMITY: _limb(Region.THIGH, Region.KNEE, Region.RESIDUAL_LIMB, is_definite=False),
         Region.OTHER: _UNSTATED,
         Region.UNKNOWN: _UNSTATED,
     }

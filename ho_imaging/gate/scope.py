@@ -17,6 +17,7 @@ from ho_imaging.findings.finding import Anatomy
 from ho_imaging.gate.proportions import LATERAL, why_no_adult
 from ho_imaging.gate.rules import RULES, RegionRules
 from ho_imaging.gate.sockets import heads_of, sits_in_socket
+from ho_imaging.messages import Message
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.vocabulary import Structure
@@ -31,18 +32,16 @@ _LEAST_BODY_SHARE = 0.10
 _CLEAR = 2.0
 """A limb that the network doubts shows a femur in one piece of so many times the least area."""
 
-_STATE_REGION = "if it shows a hip, thigh, knee or residual limb, state the region (region=, --region)"
-_CHECK_REGION = "check the region that was stated, or leave the film out"
-_NO_CHILDREN = "leave it out: the model was made for adults"
+_STATE_REGION = Message("advice.state_region")
+_CHECK_REGION = Message("advice.check_region")
 
 
 @dataclass(frozen=True)
 class ScopeReading:
-    """What the gate decided by; ``reason`` is ``None`` for a film in scope, ``remedy`` what its user can do."""
+    """What the gate decided by; ``reason`` is ``None`` for a film in scope."""
 
-    reason: str | None
+    reason: Message | None
     scope_probability: float | None
-    remedy: str = ""
 
 
 def check_attributes(radiograph: Radiograph) -> None:
@@ -57,10 +56,7 @@ def check_attributes(radiograph: Radiograph) -> None:
     region = radiograph.region
     if region.value not in RULES:
         raise OutOfScopeError(
-            f"shows {region.value.value.replace('_', ' ')} by its {region.source}; the model reads hips, pelves, "
-            "thighs and knees",
-            path=radiograph.path,
-            remedy="leave it out, or pass region= if the file is wrong",
+            Message("region_not_read", region=region.value, source=region.source), path=radiograph.path
         )
 
 
@@ -76,15 +72,16 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
     advice = _CHECK_REGION if rules.is_definite else _STATE_REGION
     doubted = probability is not None and scope_threshold > 0.0 and probability < scope_threshold
     if doubted and not _is_beyond_doubt(prediction, anatomy, rules):
-        asked = f"probability {probability:.2f}, {scope_threshold:.2f} is asked for"
-        return ScopeReading(f"does not look like {rules.shows} ({asked})", probability, advice)
+        reason = Message(
+            "not_like_region", regions=rules.shows, probability=probability, needed=scope_threshold, advice=advice
+        )
+        return ScopeReading(reason, probability)
     valid = prediction.prepared.valid
     if not valid.any() or anatomy.masks[Structure.BODY][valid].mean() < _LEAST_BODY_SHARE:
-        reason = "shows too little of a body: blank, shuttered or exposed wrongly"
-        return ScopeReading(reason, probability, "give the whole film as it was exposed")
+        return ScopeReading(Message("body_missing"), probability)
     for structure, least_mm2 in rules.least_bone_mm2.items():
         if _area_mm2(prediction, anatomy, _bone(anatomy, structure)) < least_mm2:
-            return ScopeReading(f"shows no {structure.value} that could be recognised", probability, advice)
+            return ScopeReading(Message("bone_missing", bone=structure, advice=advice), probability)
     return _check_hips(prediction, anatomy, rules) if rules.is_hip else ScopeReading(None, probability)
 
 
@@ -92,14 +89,11 @@ def _check_hips(prediction: Prediction, anatomy: Anatomy, rules: RegionRules) ->
     """Judge by the joints: whether they are there, sit in sockets and are those of an adult."""
     probability = prediction.scope_probability
     if not anatomy.joints and (anatomy.pixel_mm is None or rules.needs_joint):
-        remedy = "give the pixel spacing (spacing_mm=, --spacing)" if rules.is_definite else _STATE_REGION
-        reason = "shows no hip joint, and nothing says that it is a hip or how large it is"
-        return ScopeReading(reason, probability, remedy)
+        advice = Message("advice.state_spacing") if rules.is_definite else _STATE_REGION
+        return ScopeReading(Message("joint_missing", advice=advice), probability)
     if not rules.is_definite and not _has_a_socket(prediction, anatomy):
-        reason = "shows no hip joint: what looks like a head does not lie between a pelvis above and a femur below"
-        return ScopeReading(reason, probability, _STATE_REGION)
-    why = why_no_adult(prediction, anatomy)
-    return ScopeReading(why, probability, "" if why is None else _NO_CHILDREN)
+        return ScopeReading(Message("socket_missing", advice=_STATE_REGION), probability)
+    return ScopeReading(why_no_adult(prediction, anatomy), probability)
 
 
 def _is_beyond_doubt(prediction: Prediction, anatomy: Anatomy, rules: RegionRules) -> bool:

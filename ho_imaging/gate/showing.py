@@ -8,8 +8,7 @@ feet too, so a film counts as turned only where the bones of an adult's hip are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from ho_imaging.gate.proportions import LATERAL
 from ho_imaging.gate.rules import RULES
 from ho_imaging.gate.scope import check_anatomy
 from ho_imaging.gate.sockets import heads_of, sits_in_socket
+from ho_imaging.messages import Message
 from ho_imaging.network.inference import predict, predict_logits
 from ho_imaging.preparing.prepared import GridMap
 from ho_imaging.vocabulary import Structure
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ho_imaging.network.prediction import Prediction
     from ho_imaging.preparing.prepared import Prepared
 
-__all__ = ["Showing", "shown_wrongly"]
+__all__ = ["shown_wrongly"]
 
 _SWAPPED_MARGIN, _TURNED_MARGIN = 3.0, 4.5
 """So much must the logit of scope rise. Of 140 simulated films it rose for none when they were swapped, of 76 frontal
@@ -39,28 +39,12 @@ _LEAST_OF_USUAL = 0.5
 """And so much of the usual logit must it reach: a chest upside down looks a little like a pelvis."""
 
 
-@dataclass(frozen=True)
-class Showing:
-    """A way to show a film; ``how`` goes on from "looks like a hip only"."""
-
-    how: str
-    remedy: str
+_UPSIDE_DOWN = 2
+"""Quarter turns."""
 
 
-_SWAPPED = Showing("with black and white swapped", "correct its Photometric Interpretation, or invert the picture")
-_UPSIDE_DOWN = Showing("turned by a half", "save it upright")
-_TURNED = MappingProxyType(
-    {
-        1: Showing("turned by a quarter against the clock", "save it upright"),
-        2: _UPSIDE_DOWN,
-        3: Showing("turned by a quarter with the clock", "save it upright"),
-    }
-)
-"""By quarter turns against the clock."""
-
-
-def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Showing | None:
-    """Return the way in which a film should have been shown, or ``None`` if it is shown rightly.
+def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Message | None:
+    """Return how a film is shown wrongly, or ``None`` if it is shown rightly.
 
     Only a film of which something makes doubt is looked at again, up to five times: the network is less sure than usual
     that it reads such films, air looks bright, or femurs lie above a pelvis. A model that does not say what is usual
@@ -75,20 +59,32 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Sho
     # In the negative of a foot one head is seen now and then, never two.
     heads = 1 if RULES[prepared.radiograph.region.value].is_definite else 2
     if _logit(model, swapped) >= max(found + _SWAPPED_MARGIN, least) and _is_in_scope(model, swapped, heads):
-        return _SWAPPED
+        return Message("shown_swapped", regions=RULES[prepared.radiograph.region.value].shows)
     if not _has_an_upright(prediction):
         return None
-    turned = {quarters: _turned(prepared, quarters) for quarters in _TURNED}
+    turned = {quarters: _turned(prepared, quarters) for quarters in (1, 2, 3)}
     logits = {quarters: _logit(model, other) for quarters, other in turned.items()}
     best = max(logits, key=lambda quarters: logits[quarters])
     # A film that is refused either way loses nothing, and its bones decide. Where femurs lie above a pelvis, too, two
     # things say the same.
     is_refused = check_anatomy(prediction, anatomy, model.description.scope_threshold).reason is not None
-    is_doubted_twice = _TURNED[best] is _UPSIDE_DOWN and _upside_down(anatomy)
+    is_doubted_twice = best == _UPSIDE_DOWN and _upside_down(anatomy)
     margin = 0.0 if is_refused or is_doubted_twice else _TURNED_MARGIN
     if logits[best] < found + margin or (logits[best] < least and not is_refused):
         return None
-    return _TURNED[best] if _is_in_scope(model, turned[best], 1) else None
+    return _how_turned(best, prepared) if _is_in_scope(model, turned[best], 1) else None
+
+
+def _how_turned(quarters: int, prepared: Prepared) -> Message:
+    """Say by how many quarters against the clock a film has to be turned."""
+    regions = RULES[prepared.radiograph.region.value].shows
+    if quarters == _UPSIDE_DOWN:
+        return Message("shown_upside_down", regions=regions)
+    return (
+        Message("shown_turned_left", regions=regions)
+        if quarters == 1
+        else Message("shown_turned_right", regions=regions)
+    )
 
 
 def _logit(model: Model, prepared: Prepared) -> float:

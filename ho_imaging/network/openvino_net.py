@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.extras import missing_extra
 from ho_imaging.network.architecture import INPUT_CHANNELS, SCOPE_WIDTH, SUB_PIXELS, Architecture
 
 __all__ = ["OpenVINONet"]
@@ -56,8 +57,10 @@ class OpenVINONet:
     def __init__(
         self, architecture: Architecture, structures: int, weights: Weights, *, precision: Precision = "auto"
     ) -> None:
-        import openvino  # noqa: PLC0415  (an extra)
-
+        try:
+            import openvino  # noqa: PLC0415  (an extra)
+        except ImportError as error:
+            raise missing_extra(error, "fast", "the OpenVINO runtime") from error
         self.architecture = architecture
         self.structures = structures
         graph = _Graph(architecture, structures, weights)

@@ -12,6 +12,7 @@ from skimage.measure import approximate_polygon
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import FindingResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Region, Side, Status
 
@@ -94,6 +95,8 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal
         "conclusion": _conclusion(result),
         **about,
     }
+    if result.reason is not None:
+        report["conclusionCode"] = [_told(result.reason)]
     if entries:
         report["result"] = [{"reference": entry["fullUrl"]} for entry in entries]
     first = {"fullUrl": _name(result, "report"), "resource": report}
@@ -116,6 +119,12 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
         for system in side.systems
         if system.grade is not None
     ]
+    components.append(
+        {
+            "code": _private("statement", "What the grade rests on"),
+            "valueCodeableConcept": _told(side.evidence.statement),
+        }
+    )
     if side.score is not None:
         components.append(_measure("burden", "Burden of heterotopic ossification, 0 to 100", side.score, "{score}"))
     if side.evidence.gap_mm is not None:
@@ -128,7 +137,7 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
         components,
         regions.get(side.evidence.sop_instance_uid or ""),
         Side(side.side),
-        side.evidence.statement,
+        str(side.evidence.statement),
     )
 
 
@@ -180,6 +189,11 @@ def _observation(
 
 def _private(code: str, text: str) -> dict[str, Any]:
     return {"coding": [{"system": PRIVATE_CODES, "code": code, "display": text}], "text": text}
+
+
+def _told(message: MessageResult) -> dict[str, Any]:
+    """Return a message as a concept: its code in docs/messages.md and its text in English."""
+    return {"coding": [{"system": PRIVATE_CODES, "code": message.code}], "text": str(message)}
 
 
 def _measure(code: str, text: str, value: float, unit: str) -> dict[str, Any]:

@@ -237,7 +237,7 @@ def _side_lines(
     if side.score is not None:
         word = "" if side.category is None else f", {side.category}"
         lines.append((f"burden {side.score:.1f} of 100{word}", body, _TEXT))
-    lines += [(text, small, _QUIET) for text in textwrap.wrap(side.evidence.statement, per_line + 6)]
+    lines += [(text, small, _QUIET) for text in textwrap.wrap(str(side.evidence.statement), per_line + 6)]
     lines.append(("", body, _TEXT))
     return lines
 

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.files.output_names import OUTPUTS
+from ho_imaging.messages import Message
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Source:
     result: StudyResult
     analysis: StudyAnalysis | None = None
     folder: StudyFolder | None = None
-    problems: list[str] = field(default_factory=list, compare=False)
+    problems: list[Message] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
@@ -186,9 +188,13 @@ class Output:
     def check_installed(self) -> None:
         """Raise `UsageError`, with the command that installs it, if a package that it imports is missing."""
         missing = [package for package in self.packages if find_spec(package) is None]
-        if missing:
-            what = " ".join(self.packages) if self.extra is None else f'"ho-imaging[{self.extra}]"'
-            raise UsageError(f"output {self.name} needs {', '.join(missing)}", remedy=f"pip install {what}")
+        if not missing:
+            return
+        if self.extra is not None:
+            raise missing_extra(ImportError(name=missing[0]), self.extra, f"output {self.name}")
+        # Of another distribution, whose extras are not known here.
+        remedy = f"install it with: pip install {' '.join(missing)}"
+        raise UsageError(f"output {self.name} needs {', '.join(missing)}", remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -366,7 +372,7 @@ def write(
         raise UsageError(f"output {name} is of one study, {len(sources)} are given", remedy="write each on its own")
     chosen.output.write(sources[0], Path(path), **chosen.options)
     if sources[0].problems:
-        raise HOImagingError(" ".join(sources[0].problems))
+        raise HOImagingError(" ".join(map(str, sources[0].problems)))
 
 
 def _several(study: Any) -> list[Any]:

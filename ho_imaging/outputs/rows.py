@@ -7,8 +7,10 @@ from typing import Any
 
 from ho_imaging.files.output_names import FINDINGS_TABLE, INPUTS_TABLE, SIDES_TABLE, STUDIES_TABLE
 from ho_imaging.files.path_text import path_text
+from ho_imaging.messages import Message
 from ho_imaging.reading import StudyRef
 from ho_imaging.results.counting import area_mm2, counted_findings
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import StudyResult
 
 __all__ = [
@@ -30,6 +32,7 @@ STUDY_COLUMNS: dict[str, str] = {
     "folder": "string",
     "status": "string",
     "reason": "string",
+    "reason_code": "string",
     "system": "string",
     "grade": "string",
     "alternatives": "string",
@@ -101,6 +104,7 @@ INPUT_COLUMNS: dict[str, str] = {
     "sop_instance_uid": "string",
     "status": "string",
     "reason": "string",
+    "reason_code": "string",
 }
 
 TABLES = {
@@ -154,6 +158,13 @@ def side_rows(result: StudyResult) -> list[dict[str, Any]]:
     return rows
 
 
+def reason_cells(reason: Message | MessageResult | None) -> dict[str, str | None]:
+    """Return the cells of a reason: its text in English, and its code."""
+    if reason is None:
+        return {"reason": None, "reason_code": None}
+    return {"reason": str(reason), "reason_code": reason.code}
+
+
 def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
     """Describe a study in one row; the grade is that of its worst side, nodules are counted by `counted_findings`."""
     severity = result.severity
@@ -172,7 +183,7 @@ def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
         "study_uid": result.study_uid,
         "folder": folder,
         "status": str(result.status),
-        "reason": result.reason,
+        **reason_cells(result.reason),
         "system": None if study is None else study.system,
         "grade": None if study is None else study.grade,
         "alternatives": None if worst is None else " ".join(worst.alternatives),
@@ -184,11 +195,11 @@ def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
         "longest_mm": max(lengths) if lengths and len(lengths) == len(counted) else None,
         "films": len(result.images),
         "films_not_done": sum(image.status != "done" for image in result.images),
-        "incomplete": None if result.completeness is None else "; ".join(result.completeness.reasons) or None,
+        "incomplete": None if result.completeness is None else "; ".join(map(str, result.completeness.reasons)) or None,
         "region": next((str(image.region) for image in result.images if image.status == "done"), None),
         "cause": None if result.context is None else result.context.cause,
         "days_since_event": None if result.context is None else result.context.days_since_event,
-        "warnings": " | ".join(result.warnings) or None,
+        "warnings": " | ".join(map(str, result.warnings)) or None,
         "model": None if result.model is None else f"{result.model.name} {result.model.version}",
         "model_sha256": None if result.model is None else result.model.sha256,
         "site_sha256": None if result.model is None or result.model.site is None else result.model.site.sha256,
@@ -206,7 +217,7 @@ def finding_rows(result: StudyResult) -> list[dict[str, Any]]:
     return rows
 
 
-def given_up_rows(study: StudyRef, status: str, reason: str | None) -> list[dict[str, Any]]:
+def given_up_rows(study: StudyRef, status: str, reason: Message | None) -> list[dict[str, Any]]:
     """Describe each film of a study that has no result of its own: it ended as its study did."""
     return [
         {
@@ -214,7 +225,7 @@ def given_up_rows(study: StudyRef, status: str, reason: str | None) -> list[dict
             "study_uid": study.study_uid,
             "sop_instance_uid": image.sop_instance_uid,
             "status": status,
-            "reason": reason,
+            **reason_cells(reason),
         }
         for image in study.images
     ]
@@ -228,7 +239,7 @@ def input_rows(result: StudyResult) -> list[dict[str, Any]]:
             "study_uid": result.study_uid,
             "sop_instance_uid": image.sop_instance_uid,
             "status": str(image.status),
-            "reason": image.reason,
+            **reason_cells(image.reason),
         }
         for image in result.images
     ]

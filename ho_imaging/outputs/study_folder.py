@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ho_imaging.errors import HOImagingError, WriteError
 from ho_imaging.files.atomic import write_text
+from ho_imaging.messages import Message
 from ho_imaging.outputs.registry import Chosen, Per, Source, choose
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.bone_outlines import bone_outlines
@@ -84,13 +85,13 @@ def write_output(chosen: Chosen, source: Source, folder: Path) -> None:
     except WriteError:
         raise
     except HOImagingError as error:
-        why = error.reason
+        why = error.message
     except Exception as error:  # whatever an output does must not cost the result
         # Its words may hold the patient's data.
-        why = f"internal error ({type(error).__name__})"
+        why = Message("internal_error", kind=type(error).__name__)
         logger.debug("trace", exc_info=True)
     logger.warning("study %s: output %s was not written: %s", source.result.study_uid, chosen.output.name, why)
-    source.problems.append(f"Output {chosen.output.name} was not written: {why}.")
+    source.problems.append(Message("output_not_written", output=chosen.output.name, reason=why))
 
 
 def _delete(paths: Iterable[Path], folder: Path) -> None:

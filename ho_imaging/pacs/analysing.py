@@ -108,13 +108,13 @@ class Analysing:
         if outcome.status == "stopped":
             self._spool.put_back(uid)
             if not self._stopping.is_set():
-                self.not_written = outcome.reason
+                self.not_written = None if outcome.reason is None else str(outcome.reason)
                 logger.error("study %s waits: %s", uid, outcome.reason, extra={"study": uid})
                 if not self._spool.find_room():
                     self._stopping.wait(_NOT_WRITTEN_PAUSE_S)
             return
         self.not_written = None
-        status, reason = outcome.status, outcome.reason
+        status, reason = outcome.status, None if outcome.reason is None else str(outcome.reason)
         objects = [] if status != "done" else self._objects(uid)
         if status == "done" and not objects:
             # Nobody would ever see the result.

@@ -56,7 +56,10 @@ def comparison_report(result: ProgressionResult, sources: Sequence[Dataset]) -> 
         UIDRefContentItem(_EARLIER_STUDY, interval.earlier_study_uid, _CONTAINS),
     ]
     items += [TextContentItem(codes.DCM.Finding, text, _CONTAINS) for side in interval.sides for text in _words(side)]
-    items += [TextContentItem(codes.DCM.Comment, text, _CONTAINS) for text in (*result.warnings, result.research_use)]
+    items += [
+        TextContentItem(codes.DCM.Comment, text, _CONTAINS)
+        for text in (*map(str, result.warnings), result.research_use)
+    ]
     root.ContentSequence = ContentSequence(items)
     uids = sorted(str(source.SOPInstanceUID) for source in sources)
     with warnings.catch_warnings():

@@ -15,6 +15,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.extras import require
+from ho_imaging.messages import Message
 from ho_imaging.pacs.config import AeTitle, DicomwebDestination, DimseDestination, PeerPort
 from ho_imaging.pacs.contexts import COMPANIONS, MOST_CONTEXTS, SYNTAXES, each_alone
 from ho_imaging.pacs.intake import Intake
@@ -39,6 +40,8 @@ _NO_DESTINATION = 0xA801
 """Refused: move destination unknown (PS3.4 Table C.4-2)."""
 
 _MOST_DIGITS = 12
+_MOST_UID = 80
+"""Characters of what is no UID that a message repeats."""
 
 T = TypeVar("T", bound=tuple[str, ...])
 
@@ -124,9 +127,7 @@ class DicomwebArchive:
 
         instances = self._listed(page, MOST_LISTED)
         if len(instances) > MOST_LISTED:
-            raise FetchError(
-                f"study {study_uid} has more than {MOST_LISTED} objects", remedy="fetch its films by DIMSE"
-            )
+            raise FetchError(Message("study_too_many_objects", study=study_uid, most=MOST_LISTED))
         counted = {item[0]: item for item in self._if_known(lambda: self._listed(series_page, MOST_LISTED)) if item[0]}
         series = []
         for uid in dict.fromkeys([*(series for _, series, _, _ in instances), *counted]):
@@ -174,9 +175,7 @@ class DicomwebArchive:
             new = {item[0]: item for item in part if item[0] not in found}
             if not new:
                 if part and self._warning.startswith("299"):
-                    raise FetchError(
-                        f"{self._peer.url} gives only {len(found)} of a longer list", remedy="raise its limit of a list"
-                    )
+                    raise FetchError(Message("archive_list_cut", archive=str(self._peer.url), count=len(found)))
                 break
             found |= new
             offset += len(part)
@@ -189,9 +188,8 @@ class DicomwebArchive:
         try:
             return call()
         except Exception as error:  # the client raises what it likes at odd answers
-            raise FetchError(
-                f"{self._peer.url} {what_went_wrong(error)}", remedy="check address and credentials"
-            ) from error
+            message = Message("archive_web_failed", archive=str(self._peer.url), detail=what_went_wrong(error))
+            raise FetchError(message) from error
 
 
 class DimseArchive:
@@ -362,12 +360,17 @@ class DimseArchive:
         status = Dataset()
         for status, _ in answers:
             if status.get("Status") is None:
-                raise FetchError(f"{self._peer.name} did not answer the {what}", remedy="check that it is there")
+                raise FetchError(Message("archive_silent", archive=self._peer.name, service=what))
         code = status.get("Status")
         if code == _NO_DESTINATION:
             raise FetchError(
-                f"{self._peer.name} does not know {self._own} to send to, or cannot reach it ({what}: {code:04X})",
-                remedy="enter its address and port in the archive, or use C-GET",
+                Message(
+                    "archive_does_not_know_us",
+                    archive=self._peer.name,
+                    own=self._own,
+                    service=what,
+                    status=f"{code:04X}",
+                )
             )
         failed, completed = (
             int(status.get(keyword) or 0)
@@ -376,8 +379,8 @@ class DimseArchive:
         said = list(intake.turned_away)
         if code not in {0x0000, 0xB000}:
             if not intake.received:
-                raise FetchError(f"{self._peer.name} answered the {what} with {code:04X}", remedy="see its log")
-            said.append(f"the {what} ended with status {code:04X}")
+                raise FetchError(Message("archive_answer", archive=self._peer.name, service=what, status=f"{code:04X}"))
+            said.append(Message("transfer_status", service=what, status=f"{code:04X}"))
         if failed:
             said += intake.strangers
             logger.warning("%s: %d objects were not sent by the %s", self._peer.name, failed, what)
@@ -386,9 +389,9 @@ class DimseArchive:
     def _check(self, status: Dataset, what: str) -> None:
         code = status.get("Status")
         if code is None:
-            raise FetchError(f"{self._peer.name} did not answer the {what}", remedy="check that it is there")
+            raise FetchError(Message("archive_silent", archive=self._peer.name, service=what))
         if code not in {0x0000, 0xFF00, 0xFF01, 0xB000}:
-            raise FetchError(f"{self._peer.name} answered the {what} with {code:04X}", remedy="see its log")
+            raise FetchError(Message("archive_answer", archive=self._peer.name, service=what, status=f"{code:04X}"))
 
 
 class _Association:
@@ -406,7 +409,7 @@ class _Association:
         try:
             self._association = associate(peer, own_ae_title, contexts, handlers=handlers, roles=roles)
         except PeerError as error:
-            raise FetchError(error.problem, remedy=error.remedy) from error
+            raise FetchError(error.message) from error
         self._name = peer.name
 
     def __enter__(self) -> Any:
@@ -419,7 +422,7 @@ class _Association:
             self._association.abort()
         if isinstance(error, ValueError | RuntimeError) and not isinstance(error, HOImagingError):
             # It offers no such service, hung up in between, or a value of the query cannot be written as DICOM.
-            raise FetchError(f"{self._name} cannot be asked: {error}", remedy="see what it offers") from error
+            raise FetchError(Message("archive_cannot_be_asked", archive=self._name, detail=str(error))) from error
 
 
 def _check_entry(entry: str, kind: Any, value: object, form: str) -> None:
@@ -440,7 +443,7 @@ def _asked(study_uid: str, series_uid: str | None) -> Dataset:
 
 def _check_uid(study_uid: str) -> None:
     if not is_uid(study_uid):
-        raise FetchError(f"{study_uid!r} is no UID of a study", remedy="give digits with dots between them")
+        raise FetchError(Message("study_uid_invalid", uid=study_uid[:_MOST_UID]))
 
 
 def _not_too_many(found: Mapping[str, str]) -> dict[str, str]:
@@ -451,9 +454,7 @@ def _not_too_many(found: Mapping[str, str]) -> dict[str, str]:
 
 def _check_count(count: int, study_uid: str) -> None:
     if count > MOST_INSTANCES:
-        raise FetchError(
-            f"study {study_uid} has more than {MOST_INSTANCES} films", remedy="no such study can be analysed"
-        )
+        raise FetchError(Message("study_too_many_films", study=study_uid, most=MOST_INSTANCES))
 
 
 def _from(offset: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.classes import may_be_film
 from ho_imaging.reading.own import is_own
 
@@ -39,14 +40,14 @@ class Intake:
         self.films: list[Dataset] = []
         self.received: list[tuple[str, str]] = []
         self.senders: set[str] = set()
-        self.turned_away: list[str] = []
-        """Sentences on objects that could not be taken."""
-        self.strangers: list[str] = []
-        """Sentences on senders of what was not asked for."""
+        self.turned_away: list[Message] = []
+        """Messages on objects that could not be taken."""
+        self.strangers: list[Message] = []
+        """Messages on senders of what was not asked for."""
 
     def take(self, event: Event) -> int:
         """Take an object; give the status of the answer."""
-        sender = str(event.assoc.requestor.ae_title).strip() or "a peer without a title"
+        sender = str(event.assoc.requestor.ae_title).strip()
         try:
             dataset = event.dataset
             dataset.file_meta = event.file_meta
@@ -56,14 +57,15 @@ class Intake:
             )
         except Exception as error:
             logger.debug("trace", exc_info=True)
-            self._note(self.turned_away, f"an object could not be understood ({type(error).__name__})")
+            self._note(self.turned_away, Message("object_not_understood", kind=type(error).__name__))
             return _CANNOT_UNDERSTAND
         # Not by Move Originator (PS3.7 9.1.1.1): some archives write their own title there.
         if study != self._study_uid:
-            self._note(self.strangers, f"{sender} sent an object that was not asked for and was turned away")
+            untitled = Message("object_not_asked_for_untitled")
+            self._note(self.strangers, Message("object_not_asked_for", sender=sender) if sender else untitled)
             return _NO_MATCH
         with self._lock:
-            self.senders.add(sender)
+            self.senders.add(sender or "a peer without a title")
             if len(self.films) > self._most:
                 return _OUT_OF_RESOURCES
             self.received.append((series, instance))
@@ -72,7 +74,7 @@ class Intake:
                 self.films.append(dataset)
         return _SUCCESS
 
-    def _note(self, place: list[str], what: str) -> None:
+    def _note(self, place: list[Message], what: Message) -> None:
         with self._lock:
             if what not in place:
                 place.append(what)

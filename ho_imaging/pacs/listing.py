@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.classes import may_be_film
 from ho_imaging.reading.completeness import Completeness
 
@@ -74,13 +75,13 @@ class Transfer:
     """What came of a study: series and SOP Instance UID of each object, copies too, and what its archive said of it.
 
     ``failed``, ``completed``: numbers of sub-operations by the last answer (PS3.7 9.1.3, 9.1.4), where there is one.
-    ``said``: sentences on what else went wrong.
+    ``said``: what else went wrong.
     """
 
     received: Sequence[tuple[str, str]]
     failed: int = 0
     completed: int | None = None
-    said: tuple[str, ...] = ()
+    said: tuple[Message, ...] = ()
 
 
 def joined(parts: Sequence[Transfer]) -> Transfer:
@@ -114,16 +115,16 @@ def completeness_of(listed: StudyListed, transfer: Transfer) -> Completeness:
         lacking = max(missing, (series.count or 0) - accounted)
         expected.append(here[series.uid] + max(lacking, 0))
         if lacking > 0:
-            reasons.append(f"{lacking} of {expected[-1]} images of series {series.uid} did not come")
+            reasons.append(Message("images_missing", missing=lacking, expected=expected[-1], series=series.uid))
     reasons += _not_listed(listed, transfer)
     if transfer.failed and blind:
-        reasons.append(f"{transfer.failed} objects were not sent, and nothing says that they are no radiographs")
+        reasons.append(Message("objects_not_sent", count=transfer.failed))
     if transfer.completed is not None and transfer.completed > len(transfer.received):
-        reasons.append(f"the archive says that it sent {transfer.completed} objects, {len(transfer.received)} came")
+        reasons.append(Message("objects_lost", sent=transfer.completed, received=len(transfer.received)))
     return Completeness(len(transfer.received), sum(expected) if expected else listed.count, tuple(reasons))
 
 
-def _not_listed(listed: StudyListed, transfer: Transfer) -> list[str]:
+def _not_listed(listed: StudyListed, transfer: Transfer) -> list[Message]:
     """Return what the archive counts and does not list: a limit of a list is passed over in silence by some."""
     known = {series.uid for series in listed.series}
     counts = [series.count for series in listed.series]
@@ -131,7 +132,7 @@ def _not_listed(listed: StudyListed, transfer: Transfer) -> list[str]:
     if listed.count is not None and None not in counts:
         lacking = listed.count - sum(count or 0 for count in counts) - further
         if lacking > 0:
-            return [f"the archive counts {listed.count} objects in the study, and {lacking} of them it does not list"]
+            return [Message("objects_not_listed", count=listed.count, missing=lacking)]
     elif listed.series_count is not None and listed.series_count > len(known | {s for s, _ in transfer.received}):
-        return [f"the archive counts {listed.series_count} series in the study and lists {len(known)}"]
+        return [Message("series_not_listed", count=listed.series_count, listed=len(known))]
     return []

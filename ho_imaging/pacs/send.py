@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.messages import Message
 from ho_imaging.pacs.answers import Answers
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, secret, within
 from ho_imaging.pacs.contexts import sending_contexts
@@ -353,7 +354,6 @@ def associate(
     # Not those of the entity, which would put the syntaxes of one class into one context.
     offered = [build_context(c) if syntaxes is None else build_context(c, [*syntaxes]) for c, syntaxes in contexts]
     host, tls = destination.host, _client_tls(destination)
-    remedy = "check host, port and AE titles"
     try:
         association = entity.associate(
             host,
@@ -365,9 +365,10 @@ def associate(
             ext_neg=roles,
         )
     except (OSError, UnicodeError) as error:  # of its name, which is not known or is none
-        raise PeerError(f"{destination.name} cannot be reached: {error}", remedy=remedy) from error
+        raise PeerError(Message("archive_unreachable_because", archive=destination.name, detail=str(error))) from error
     if not association.is_established:
-        why = "rejected the association" if association.is_rejected else "cannot be reached"
-        raise PeerError(f"{destination.name} {why}", remedy=remedy)
+        if association.is_rejected:
+            raise PeerError(Message("archive_rejects", archive=destination.name))
+        raise PeerError(Message("archive_unreachable", archive=destination.name))
     answers.watch(association)
     return association

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ho_imaging.findings.density import clarity
+from ho_imaging.messages import Message
 from ho_imaging.progression.comparable import Seen, area_mm2, placed, recalled, shared_ground
 from ho_imaging.progression.growth import Areas, Doubt, Growth, doubt_of, growth_of
 from ho_imaging.progression.register import Registration
@@ -180,7 +181,7 @@ def _counts(change: NoduleChange) -> bool:
     return change.course not in {NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE}
 
 
-def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict, str]:
+def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict, Message]:
     """Return the verdict on a side and its explanation, with what would settle it if there is none.
 
     Spreading needs an interval of growth that excludes none, regressing likewise. Stable needs an interval within the
@@ -197,56 +198,50 @@ def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict
     -------
     verdict : Verdict
         The verdict.
-    statement : str
-        Its explanation in English.
+    statement : Message
+        Its explanation.
 
     """
     growth = change.growth
     appeared = [n for n in change.nodules if not n.earlier_ids and n.course is not NoduleCourse.OUTSIDE]
     if growth is None:
-        return Verdict.CANNOT_TELL, f"{_counted(change)} {_SETTLED_BY[doubt_of(change.areas) or Doubt.FAINT]}"
-    said = f"{_counted(change)} {_in_words(growth)}" if not change.areas.nothing else _NOTHING
+        return Verdict.CANNOT_TELL, _counted(change).with_also(_SETTLED_BY[doubt_of(change.areas) or Doubt.FAINT])
+    said = Message("nothing_on_either") if change.areas.nothing else _counted(change).with_also(_in_words(growth))
     if growth.grown:
         return Verdict.SPREADING, said
     if grade_rose or appeared:
-        return Verdict.CANNOT_TELL, f"{said} {_ROSE if grade_rose else _APPEARED}"
+        return Verdict.CANNOT_TELL, said.with_also(Message("grade_rose") if grade_rose else Message("nodule_appeared"))
     if growth.shrunk or growth.within_margin:
         return Verdict.REGRESSING if growth.shrunk else Verdict.STABLE, said
-    why = _EXPOSED_APART if change.contrast_apart > _ALIKE else _LATER
-    return Verdict.CANNOT_TELL, f"{said} {why.format(least=growth.change_mm2[2] - growth.change_mm2[0])}"
+    least_mm2 = growth.change_mm2[2] - growth.change_mm2[0]
+    exposed_apart = change.contrast_apart > _ALIKE
+    settles = (
+        Message("settled.alike", least_mm2=least_mm2)
+        if exposed_apart
+        else Message("settled.later", least_mm2=least_mm2)
+    )
+    return Verdict.CANNOT_TELL, said.with_also(settles)
 
 
-_NOTHING = "No ectopic bone is found on either film."
-_ROSE = "The grade rose: a reader has to compare the films."
-_APPEARED = "A nodule is seen on the later film alone: a reader has to look for it on the earlier one."
-_LATER = "A later film would settle it: growth beyond {least:.0f} sq mm can be told."
-_EXPOSED_APART = (
-    "Films exposed alike would settle it, or a later one: growth beyond {least:.0f} sq mm can be told on these."
-)
 _SETTLED_BY = {
-    Doubt.FAINT: "Nodules are too faint or outside the field on one of the films: films exposed alike that show the "
-    "whole joint would settle it.",
-    Doubt.ONE_FILM: "Nodules are seen on one film only, and none on both: a reader has to compare the films.",
-    Doubt.APART: "Outlines over bone and clear of it tell different growth: films of the same position would settle "
-    "it.",
+    Doubt.FAINT: Message("settled.faint"),
+    Doubt.ONE_FILM: Message("settled.reader"),
+    Doubt.APART: Message("settled.position"),
 }
 _ALIKE = 0.7
 """Logarithm of the factor of clearness, about two, below which two images count as equally exposed."""
 
 
-def _counted(change: SideChange) -> str:
+def _counted(change: SideChange) -> Message:
     news, gone = (
         sum(nodule.course is course for nodule in change.nodules) for course in (NoduleCourse.NEW, NoduleCourse.GONE)
     )
-    return f"{change.earlier_mm2:.0f} to {change.later_mm2:.0f} sq mm; {news} new, {gone} gone."
+    return Message("areas_change", earlier_mm2=change.earlier_mm2, later_mm2=change.later_mm2, appeared=news, gone=gone)
 
 
-def _in_words(growth: Growth) -> str:
+def _in_words(growth: Growth) -> Message:
     change, low, high = growth.change_mm2
-    return (
-        f"All of it: {change:+.0f} sq mm, between {low:+.0f} and {high:+.0f} in 95 of 100 cases; less than "
-        f"{growth.margin_mm2:.0f} is taken for none."
-    )
+    return Message("growth", change_mm2=change, low_mm2=low, high_mm2=high, margin_mm2=growth.margin_mm2)
 
 
 def _change(

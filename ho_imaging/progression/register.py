@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import shape_of
 from ho_imaging.vocabulary import Structure
@@ -42,7 +43,11 @@ _SCALE_RANGE = (0.75, 1.35)
 
 
 class NotComparableError(ValueError):
-    """Two images that cannot be registered; the message states the reason for the result."""
+    """Two images that cannot be registered; ``why`` states the reason for the result."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,27 +115,27 @@ def register(earlier: SideView, later: SideView) -> Registration:
 
     """
     if earlier.joint is None or later.joint is None:
-        raise NotComparableError("the joint is not seen on both films")
+        raise NotComparableError(Message("apart.no_joint"))
     fixed, moving = _bone_points(earlier), _bone_points(later)
     shared = [bone for bone in _BONES if min(len(fixed[bone]), len(moving[bone])) >= _LEAST_POINTS]
     if not shared:
-        raise NotComparableError("too little native bone is seen on both films")
+        raise NotComparableError(Message("apart.little_bone"))
     start = _start(earlier, later)
     both = _closest_points({b: fixed[b] for b in shared}, {b: moving[b] for b in shared}, start, scaled=True)
     if not _SCALE_RANGE[0] <= both.scale <= _SCALE_RANGE[1]:
-        raise NotComparableError("the bones differ in size by more than magnification explains")
+        raise NotComparableError(Message("apart.size"))
     motions, residuals = {}, []
     for bone in shared:
         motions[bone] = _closest_points({bone: fixed[bone]}, {bone: moving[bone]}, both, scaled=False)
         residuals.append(_residual(fixed[bone], moving[bone], motions[bone]))
     residual = float(np.sqrt(np.mean(np.square(residuals))))
     if residual > _MOST_RESIDUAL_MM:
-        raise NotComparableError(f"the outlines of native bone lie {residual:.1f} mm apart: view or pose differ")
+        raise NotComparableError(Message("apart.outlines", residual_mm=residual))
     turn = 0.0
     if len(shared) == 2:
         turn = abs(motions[Structure.PELVIS].angle_deg - motions[Structure.FEMUR].angle_deg)
         if turn > _MOST_TURN_DEG:
-            raise NotComparableError(f"the femur is turned by {turn:.0f} degrees more on one film: the pose differs")
+            raise NotComparableError(Message("apart.turned", turn_deg=turn))
     for bone in _BONES:
         motions.setdefault(bone, both)
     points = np.concatenate([moving[bone] for bone in shared])
@@ -172,14 +177,14 @@ def _evenly(outline: Points) -> Points:
 
 def _mm(view: SideView) -> float:
     if view.film.anatomy.pixel_mm is None:
-        raise NotComparableError("no believable spacing and no femoral head to scale by")
+        raise NotComparableError(Message("apart.no_scale"))
     return view.film.anatomy.pixel_mm
 
 
 def _joint(view: SideView) -> tuple[Points, float]:
     """Return centre (row, column) and radius of the femoral head, in mm on the prepared grid."""
     if view.joint is None:
-        raise NotComparableError("the joint is not seen on both films")
+        raise NotComparableError(Message("apart.no_joint"))
     grid, mm = view.film.prepared.grid, _mm(view)
     center = grid.points_to_prepared(np.array([view.joint.center_px]))[0] * mm
     return center, view.joint.radius_px / grid.column_scale * mm

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import RESEARCH_USE, ModelResult, SoftwareResult
 from ho_imaging.results.schema_base import NonNegative, Part
 from ho_imaging.vocabulary import Side, SpacingBasis
@@ -79,7 +80,7 @@ class SideIntervalResult(Part):
 
     side: Side = Field(description="Side of the patient.")
     verdict: VerdictWord = Field(description="What became of the ectopic bone of this side.")
-    statement: str = Field(description="The verdict's reason as an English sentence.")
+    statement: MessageResult = Field(description="What changed, or why that cannot be told.")
     earlier_grade: str | None = Field(default=None, description="Grade in the earlier result; null without one.")
     later_grade: str | None = Field(default=None, description="Grade in the later result; null without one.")
     earlier_mm2: NonNegative | None = Field(
@@ -148,7 +149,7 @@ class ProgressionResult(Part):
         description="The weights that all studies were analysed with; ids of nodules are those of that analysis.",
     )
     software: SoftwareResult | None = Field(default=None, description="The program that made the comparison.")
-    warnings: tuple[str, ...] = Field(default=(), description="What a user should know about the comparison.")
+    warnings: tuple[MessageResult, ...] = Field(default=(), description="What a user should know about the comparison.")
     research_use: str = Field(default=RESEARCH_USE, description="The limits of use, to be shown with every result.")
 
     def to_json(self, *, indent: int | None = 2) -> str:

@@ -13,6 +13,8 @@ from pydicom.dataset import Dataset
 
 from ho_imaging._version import __version__
 from ho_imaging.errors import UsageError
+from ho_imaging.files.path_text import path_text
+from ho_imaging.messages import Message
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.progression.change import NoduleChange, SideChange, Verdict, find_changes, verdict_of
 from ho_imaging.progression.growth import Growth
@@ -29,8 +31,9 @@ from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.identity import PatientIdentity
-from ho_imaging.reading.one_study import one_patient
+from ho_imaging.reading.one_study import Label, one_patient
 from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import ModelResult, SoftwareResult
 from ho_imaging.severity.context import MOST_DAYS
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
@@ -53,7 +56,7 @@ class SideComparison:
     registration: Registration
     change: SideChange
     verdict: Verdict
-    statement: str
+    statement: Message
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,25 +148,25 @@ def compare_studies(
     compared = [_interval(a, b, d) for (a, b), d in zip(pairwise(studies), between, strict=True)]
     last, sides = compared[-1]
     overall = last if len(studies) == 2 else _interval(studies[0], studies[-1], whole)[0]
-    warnings = [f"study {n}: {text}" for n, study in enumerate(studies, start=1) for text in study.result.warnings]
+    warnings = [
+        Message("of_study", number=number, warning=warning.message)
+        for number, study in enumerate(studies, start=1)
+        for warning in study.result.warnings
+    ]
     warnings += about_patients
     if any(not patient.number for _, patient in patients):
-        warnings.append("Not every file names its patient: nothing shows that all are of one person.")
+        warnings.append(Message("patients_not_named"))
     if days is None:
         warnings += _date_warnings(studies)
     if None in between:
-        warnings.append(
-            "Not every study has a date: growth per month is given only between those that have one."
-            if any(dates)
-            else "No dates: growth per month is not given."
-        )
+        warnings.append(Message("some_dates_missing") if any(dates) else Message("dates_missing"))
     result = ProgressionResult(
         verdict=last.verdict,
         intervals=tuple(interval for interval, _ in compared),
         overall=overall,
         model=model,
         software=SoftwareResult(name="ho_imaging", version=__version__),
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(message_result(warning) for warning in dict.fromkeys(warnings)),
     )
     return Comparison(result, tuple(studies), sides)
 
@@ -206,10 +209,20 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
     return analyzer.analyze_films(list(study))
 
 
-def _patients(number: int, study: StudyAnalysis) -> list[tuple[str, PatientIdentity]]:
+def _patients(number: int, study: StudyAnalysis) -> list[tuple[Label, PatientIdentity]]:
     """Return each image's patient, and the name of the image for messages."""
     films = (film.reading.prepared.radiograph for film in study.films.values())
-    return [(f"study {number} ({film.path or film.sop_instance_uid})", film.patient) for film in films]
+    return [
+        (
+            Message(
+                "image.of_study",
+                number=number,
+                image=film.sop_instance_uid if film.path is None else path_text(film.path),
+            ),
+            film.patient,
+        )
+        for film in films
+    ]
 
 
 def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
@@ -244,10 +257,10 @@ def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
     return dates
 
 
-def _date_warnings(studies: Sequence[StudyAnalysis]) -> list[str]:
+def _date_warnings(studies: Sequence[StudyAnalysis]) -> list[Message]:
     """Return warnings about doubtful dates, which make intervals and rates doubtful."""
     return [
-        f"study {number}: {flag.message} Intervals and growth per month may be wrong."
+        Message("date_doubtful", number=number, flag=flag.message)
         for number, study in enumerate(studies, start=1)
         for film in study.films.values()
         for flag in film.reading.prepared.radiograph.quality
@@ -285,27 +298,33 @@ def _interval(
     verdict = _worst(verdicts)
     uids = earlier.result.study_uid, later.result.study_uid
     if not results:
-        reason = "; ".join(
-            f"study {name} was {study.result.status} ({study.result.reason})"
-            for name, study in (("earlier", earlier), ("later", later))
-            if study.result.status != Status.DONE
-        )  # fmt: skip
-        results.append(_cannot_tell(Side.UNKNOWN, reason or "the studies show no side in common", (None, None)))
+        results.append(_cannot_tell(Side.UNKNOWN, _ended(earlier, later), (None, None)))
     interval = IntervalResult(
         earlier_study_uid=uids[0], later_study_uid=uids[1], days=days, verdict=verdict, sides=tuple(results)
     )
     return interval, compared
 
 
+def _ended(earlier: StudyAnalysis, later: StudyAnalysis) -> Message:
+    """Say which of two studies was not analysed, or that they have no side in common."""
+    before, after = earlier.result, later.result
+    ended = []
+    if before.status != Status.DONE and before.reason is not None:
+        ended.append(Message("apart.earlier_ended", status=before.status, reason=before.reason.message))
+    if after.status != Status.DONE and after.reason is not None:
+        ended.append(Message("apart.later_ended", status=after.status, reason=after.reason.message))
+    return ended[0].with_also(*ended[1:]) if ended else Message("apart.no_side")
+
+
 def _sides(study: StudyAnalysis) -> set[Side]:
     return {side for film in study.films.values() for side in sides_shown(film.reading)}
 
 
-def _only_one(side: Side, shown: tuple[set[Side], set[Side]]) -> str | None:
+def _only_one(side: Side, shown: tuple[set[Side], set[Side]]) -> Message | None:
     """Return the reason that only one study shows a side; None if an image of unknown side may show it."""
     if side in shown[0] & shown[1] or Side.UNKNOWN in {side} | (shown[0] ^ shown[1]):
         return None
-    return f"only the {'earlier' if side in shown[0] else 'later'} study shows this side"
+    return Message("apart.only_earlier") if side in shown[0] else Message("apart.only_later")
 
 
 def _has_findings(study: StudyAnalysis, side: Side) -> bool:
@@ -334,52 +353,51 @@ def _rose(earlier: tuple[str, str | None] | None, later: tuple[str, str | None] 
     return order.index(later[1]) > order.index(earlier[1])
 
 
-def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[SideComparison | None, str]:
+def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[SideComparison | None, Message]:
     """Compare the two images of one projection that fit each other best."""
     best: SideComparison | None = None
-    reasons: list[str] = []
+    reasons: list[Message] = []
     for first in _films(earlier, side):
         for second in _films(later, side):
             views = first.prepared.radiograph.view.value, second.prepared.radiograph.view.value
             if views[0] is not views[1]:
-                reasons.append(_DIFFERENT_PROJECTIONS)
+                reasons.append(Message("apart.projections"))
                 continue
             before, after = view_of_side(first, side), view_of_side(second, side)
             try:
                 registration = register(before, after)
             except NotComparableError as error:
-                reasons.append(str(error))
+                reasons.append(error.why)
                 continue
             if best is None or registration.residual_mm < best.registration.residual_mm:
                 change = find_changes(before, after, registration)
                 rose = _rose(_grades(earlier, side), _grades(later, side))
                 best = SideComparison(before, after, registration, change, *verdict_of(change, grade_rose=rose))
-    return best, reasons[-1] if reasons else "no film of this side on both"
+    return best, reasons[-1] if reasons else Message("apart.no_film")
 
 
 def _films(study: StudyAnalysis, side: Side) -> list[FilmReading]:
     return [film.reading for film in study.films.values() if side in sides_shown(film.reading)]
 
 
-_DIFFERENT_PROJECTIONS = "the films are of different projections"
 _SETTLED_BY = {
-    _DIFFERENT_PROJECTIONS: "Films of the same projection would settle it.",
-    "no believable spacing and no femoral head to scale by": "Films with a calibrated spacing would settle it.",
-    "the joint is not seen on both films": "Films that show the whole joint would settle it.",
-    "too little native bone is seen on both films": "Films that show the whole joint would settle it.",
-    "the bones differ in size by more than magnification explains": "Films with a calibrated spacing would settle it.",
+    "apart.projections": Message("settled.projection"),
+    "apart.no_scale": Message("settled.spacing"),
+    "apart.no_joint": Message("settled.whole_joint"),
+    "apart.little_bone": Message("settled.whole_joint"),
+    "apart.size": Message("settled.spacing"),
 }
 """What would settle a comparison, by the reason why it failed; a different pose explains itself."""
 
 
-def _cannot_tell(side: Side, why: str, grades: tuple[str | None, str | None]) -> SideIntervalResult:
-    statement = f"Cannot tell: {why}."
-    if why in _SETTLED_BY:
-        statement += f" {_SETTLED_BY[why]}"
+def _cannot_tell(side: Side, why: Message, grades: tuple[str | None, str | None]) -> SideIntervalResult:
+    statement = Message("cannot_tell", why=why)
+    if why.code in _SETTLED_BY:
+        statement = statement.with_also(_SETTLED_BY[why.code])
     return SideIntervalResult(
         side=side,
         verdict=Verdict.CANNOT_TELL.value,
-        statement=statement,
+        statement=message_result(statement),
         earlier_grade=grades[0],
         later_grade=grades[1],
     )
@@ -394,11 +412,11 @@ def _side_result(
     growth, sd_mm2 = change.growth, change.change_sd_mm2
     statement = comparison.statement
     if grades[0] != grades[1] and None not in grades:
-        statement += f" Grade {grades[0]} to {grades[1]}."
+        statement = statement.with_also(Message("grade_change", earlier=grades[0], later=grades[1]))
     return SideIntervalResult(
         side=side,
         verdict=comparison.verdict.value,
-        statement=statement,
+        statement=message_result(statement),
         earlier_grade=grades[0],
         later_grade=grades[1],
         earlier_mm2=round(change.earlier_mm2, 1),

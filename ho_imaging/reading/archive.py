@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from ho_imaging.errors import HOImagingError, ReadError, TooLargeError, WriteError
+from ho_imaging.messages import Message
 from ho_imaging.reading.dicom import MAX_FILE_BYTES
 
 __all__ = ["MOST_BYTES", "MOST_MEMBERS", "Unpacked", "unpacked"]
@@ -39,7 +40,7 @@ class Unpacked:
     """An archive's files below a folder of their own, and why others are not there, by their name in the archive."""
 
     folder: Path
-    failed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, Message], ...]
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def unpacked(archive: str | PathLike[str] | bytes) -> Iterator[Unpacked]:
         yield Unpacked(Path(name), failed)
 
 
-def _unpack_all(archive: str | PathLike[str] | bytes, folder: Path) -> tuple[tuple[str, str], ...]:
+def _unpack_all(archive: str | PathLike[str] | bytes, folder: Path) -> tuple[tuple[str, Message], ...]:
     with _opened(archive) as stream:
         _check_directory(stream)
         try:
@@ -130,21 +131,21 @@ def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
         )
 
 
-def _unpack(file: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Path) -> Iterator[tuple[str, str]]:
+def _unpack(file: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Path) -> Iterator[tuple[str, Message]]:
     """Write each file; yield name and reason of one that cannot be had."""
     if sum(info.file_size for info in members) > shutil.disk_usage(folder).free:
         raise WriteError("no room to unpack the archive", path=folder, remedy="free space, or set TMPDIR")
     for number, info in enumerate(members, start=1):
         if info.flag_bits & _ENCRYPTED:
-            yield info.filename, "is encrypted (unpack it with its password and give the folder)"
+            yield info.filename, Message("archive_member_encrypted")
             continue
         if info.file_size > MAX_FILE_BYTES:
-            yield info.filename, f"is larger than {MAX_FILE_BYTES >> 30} GiB (split it)"
+            yield info.filename, Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30)
             continue
         try:
             _write(file, info, _target(folder, info.filename, number))
         except _DAMAGED + _compression_errors() as error:
-            yield info.filename, f"cannot be unpacked ({type(error).__name__}) ({_REMEDY})"
+            yield info.filename, Message("archive_member_damaged", error=type(error).__name__)
 
 
 def _write(file: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import NotARadiographError
+from ho_imaging.messages import Message
 from ho_imaging.reading.radiograph import QualityFlag
 
 __all__ = ["GREY_TOLERANCE", "LUMINANCE", "grey_of"]
@@ -106,21 +107,16 @@ def grey_of(channels: NDArray[np.generic], top: float, flags: list[QualityFlag])
     other = _other_hue(curve)
     marks = float(np.mean(distance > _OFF_CURVE)) + float(curve.shares[other].sum())
     if float(np.percentile(distance, 80.0)) > _USUAL_DISTANCE or marks > _MOST_MARKS:
-        raise NotARadiographError(
-            "is a colour picture, not a radiograph: its colours are not grey in one tint",
-            remedy="give the original grey image",
-        )
+        raise NotARadiographError(Message("colour_picture"))
     tint = curve.shares[(np.ptp(curve.colours, axis=1) > GREY_TOLERANCE) & ~other]
     is_tinted = float(tint.sum()) > _LEAST_TINTED
     if is_tinted and float(np.ptp(curve.positions)) < _LEAST_RANGE:
-        raise NotARadiographError("is an evenly coloured picture, not a radiograph", remedy="leave it out")
-    flags.append(QualityFlag("colour_converted", "Stored in colour though it is grey: taken as its luminance."))
+        raise NotARadiographError(Message("evenly_coloured"))
+    flags.append(QualityFlag("colour_converted"))
     if is_tinted:
-        flags.append(QualityFlag("tinted", "The radiograph is toned in one hue: it was read as grey."))
+        flags.append(QualityFlag("tinted"))
     if float(np.mean(distance > _MARK)) + float(curve.shares[other].sum()) > _LEAST_MARKS:
-        flags.append(
-            QualityFlag("colour_marks", "Something in another colour is drawn into the picture, such as a box or text.")
-        )
+        flags.append(QualityFlag("colour_marks"))
     if _rises(curve.colours[~other] @ LUMINANCE):
         return np.asarray(values @ LUMINANCE, dtype=np.float32)
     along = values @ curve.axis

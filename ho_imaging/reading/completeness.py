@@ -8,6 +8,8 @@ from typing import overload
 
 from pydicom.dataset import Dataset
 
+from ho_imaging.messages import Message
+
 __all__ = ["Completeness", "StudyFilms"]
 
 
@@ -16,13 +18,13 @@ class Completeness:
     """What a study's source says of how much there is, and what is known to be missing.
 
     ``received``: images that came. ``expected``: images that there are, by the source's own count of what could be a
-    film; ``None`` where it counts nothing. ``reasons``: one sentence for each thing that is missing, without patient
+    film; ``None`` where it counts nothing. ``reasons``: a message for each thing that is missing, without patient
     data; empty where nothing is known to be missing.
     """
 
     received: int
     expected: int | None = None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Message, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.compression import Codec, Compression
 from ho_imaging.reading.radiograph import QualityFlag
 
@@ -21,14 +22,5 @@ def compression_flags(compression: Compression) -> list[QualityFlag]:
         how.append(f"+-{compression.near}")
     if compression.ratio is not None:
         how.append(f"{compression.ratio:.0f}:1")
-    said = ", ".join(how)
-    if not said:
-        text = "The film went through lossy compression: faint bone may be lost, and traces of it look like bone."
-        return [QualityFlag("lossy_compression", text)]
-    return [
-        QualityFlag(
-            "lossy_compression",
-            f"The film went through lossy compression ({said}): faint bone may be lost, and traces of it look like "
-            "bone.",
-        )
-    ]
+    message = Message("lossy_compression_known", how=how) if how else Message("lossy_compression")
+    return [QualityFlag("lossy_compression", message)]

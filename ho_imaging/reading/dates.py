@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from pydicom.dataset import Dataset
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reading.values import read_date, values_of
 
@@ -39,8 +40,12 @@ def date_acquired(dataset: Dataset, *, today: date | None = None) -> tuple[date 
         if day is None:
             continue
         if day > latest or (born is not None and day < born):
-            when = "in the future" if day > latest else "before the patient's birth"
-            flags.append(QualityFlag("date_implausible", f"{keyword} is {when}: it was not used."))
+            message = (
+                Message("date_in_future", keyword=keyword)
+                if day > latest
+                else Message("date_before_birth", keyword=keyword)
+            )
+            flags.append(QualityFlag("date_implausible", message))
             continue
         found.append((keyword, day))
     if not found:
@@ -48,9 +53,7 @@ def date_acquired(dataset: Dataset, *, today: date | None = None) -> tuple[date 
     keyword, day = found[0]
     study = next((other for name, other in found if name == "StudyDate"), day)
     if abs(day - study) > _MOST_APART:
-        flags.append(
-            QualityFlag("dates_disagree", f"{keyword} and StudyDate are more than a month apart: {keyword} was used.")
-        )
+        flags.append(QualityFlag("dates_disagree", Message("dates_disagree", keyword=keyword)))
     return day, tuple(flags)
 
 

@@ -26,6 +26,7 @@ from pydicom.uid import (
 )
 
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
+from ho_imaging.messages import Message
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reading.rle import decode_rle
 from ho_imaging.reading.streams import JP2_SIGNATURE, START_OF_J2K, START_OF_JPEG, is_encapsulated, true_syntax
@@ -106,23 +107,15 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     rows, columns = stated_whole(dataset, "Rows"), stated_whole(dataset, "Columns")
     frames = max(stated_whole(dataset, "NumberOfFrames", 1), 1)
     if rows * columns > max_pixels:
-        raise TooLargeError(
-            f"declares {rows} x {columns} pixels, above the limit of {max_pixels:,}",
-            remedy="pass a larger max_pixels if the size is real",
-        )
+        raise TooLargeError(Message("too_many_pixels", rows=rows, columns=columns, most_pixels=max_pixels))
     allocated, samples = stated_whole(dataset, "BitsAllocated", 16), max(stated_whole(dataset, "SamplesPerPixel", 1), 1)
     bits = stated_whole(dataset, "BitsStored", allocated)
     if "PixelData" not in dataset:
         if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-            raise NotARadiographError(
-                "holds floating point pixels, which no radiograph has", remedy="convert it to integers"
-            )
-        raise DecodeError("holds no pixel data", remedy="send the file again")
+            raise NotARadiographError(Message("float_pixels"))
+        raise DecodeError(Message("no_pixel_data"))
     if allocated not in {8, 16} or not 1 <= bits <= allocated or samples not in {1, 3, 4}:
-        raise NotARadiographError(
-            f"stores {samples} sample(s) of {bits} of {allocated} bits, which no radiograph does",
-            remedy="convert it to 8 or 16 bits",
-        )
+        raise NotARadiographError(Message("pixel_format_unusual", samples=samples, bits=bits, allocated=allocated))
     stated = transfer_syntax(dataset)
     expected = rows * columns * samples * frames * (allocated // 8)
     if photometric_of(dataset) == "YBR_FULL_422":
@@ -132,7 +125,7 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     syntax = coded.syntax
     flags: list[QualityFlag] = []
     if coded.instead is not None:
-        message = f"The file states {stated.name} and holds {coded.instead}: it was decoded as that."
+        message = Message("transfer_syntax_wrong", stated=stated.name, held=coded.instead)
         flags.append(QualityFlag("transfer_syntax_wrong", message))
     described = _complete(dataset, syntax, samples, allocated, bits, flags)
     if coded.is_bare:
@@ -143,12 +136,13 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     except DecodeError as error:
         if coded.instead is None:
             raise
-        what = f"states {stated.name} and holds {coded.instead}, and it {error.problem}"
-        raise DecodeError(what, remedy=error.remedy) from error
-    if values.shape[:2] != (rows, columns):
         raise DecodeError(
-            f"declares {rows} x {columns} pixels but holds {values.shape[0]} x {values.shape[1]}",
-            remedy="send the file again",
+            Message("syntax_and_data_differ", stated=stated.name, held=coded.instead, problem=error.message)
+        ) from error
+    if values.shape[:2] != (rows, columns):
+        held_rows, held_columns = values.shape[:2]
+        raise DecodeError(
+            Message("size_differs", rows=rows, columns=columns, held_rows=held_rows, held_columns=held_columns)
         )
     signed = stated_whole(dataset, "PixelRepresentation", 0) == 1
     stored = _only_stored_bits(dataset, values, bits, allocated, signed, coded=_is_coded(syntax), flags=flags)
@@ -169,14 +163,10 @@ def _checked(
         )
     present = len(described.PixelData)
     if present < expected:
-        raise DecodeError(
-            f"is truncated: {present:,} of {expected:,} bytes of pixel data are there", remedy="send the file again"
-        )
+        raise DecodeError(Message("pixel_data_short", present=present, expected=expected))
     if present >= 2 * expected:
         # More than any filling: rows, bits or frames are not what the header says, and neither is the picture.
-        raise DecodeError(
-            f"declares {expected:,} bytes of pixel data but holds {present:,}", remedy="have the header corrected"
-        )
+        raise DecodeError(Message("pixel_data_long", present=present, expected=expected))
     return None
 
 
@@ -193,14 +183,11 @@ def transfer_syntax(dataset: Dataset) -> UID:
     stated = meta.get("TransferSyntaxUID") if meta is not None else None
     if not stated:
         if is_encapsulated(bytes(dataset.get("PixelData", b"") or b"")):
-            raise DecodeError("is compressed and does not state how", remedy="write it with file meta information")
+            raise DecodeError(Message("compression_unstated"))
         return ExplicitVRLittleEndian
     syntax = UID(str(stated), IGNORE)
     if syntax.is_private or syntax.type != "Transfer Syntax":
-        raise DecodeError(
-            f"states the unknown transfer syntax {_UID_CHARACTERS.sub('?', str(syntax)[:64])}",
-            remedy="ask for it uncompressed (Explicit VR Little Endian)",
-        )
+        raise DecodeError(Message("syntax_unknown", syntax=_UID_CHARACTERS.sub("?", str(syntax)[:64])))
     return syntax
 
 
@@ -251,7 +238,7 @@ def _complete(
     for keyword in missing:
         setattr(described, keyword, told[keyword])
     if missing:
-        flags.append(QualityFlag("header_incomplete", f"Missing in the header and assumed: {', '.join(missing)}."))
+        flags.append(QualityFlag("header_incomplete", Message("header_incomplete", keywords=missing)))
     described.file_meta = FileMetaDataset()
     described.file_meta.TransferSyntaxUID = syntax
     return described
@@ -319,34 +306,33 @@ def _check_codestream(
                 continue
             said = None if _has_endless_box(data) else _codestream(data)
             if said is None:
-                raise DecodeError(
-                    f"has {syntax.name} data that does not begin as such, or that is of a kind not decoded here",
-                    remedy="ask for it uncompressed (Explicit VR Little Endian)",
-                )
+                raise DecodeError(Message("codestream_other", syntax=syntax.name))
             if _END_OF_CODESTREAM not in data[-_END_SEARCH_BYTES:]:
-                raise DecodeError(
-                    f"is truncated: the {syntax.name} data has no end marker", remedy="send the file again"
-                )
+                raise DecodeError(Message("codestream_cut", syntax=syntax.name))
             if (said.rows, said.columns) != shape:
                 raise DecodeError(
-                    f"declares {shape[0]} x {shape[1]} pixels, its {syntax.name} data {said.rows} x {said.columns}",
-                    remedy="send the file again",
+                    Message(
+                        "codestream_size",
+                        syntax=syntax.name,
+                        rows=shape[0],
+                        columns=shape[1],
+                        held_rows=said.rows,
+                        held_columns=said.columns,
+                    )
                 )
             samples = stated_whole(dataset, "SamplesPerPixel", 1)
             if said.samples != samples:
                 raise DecodeError(
-                    f"declares {samples} values a pixel, its {syntax.name} data {said.samples}",
-                    remedy="send the file again",
+                    Message("codestream_samples", syntax=syntax.name, samples=samples, held_samples=said.samples)
                 )
             if syntax == JPEGExtended12Bit and said.precision > 8 and (said.precision, samples) != (12, 1):
                 raise DecodeError(
-                    f"cannot be decoded: no decoder here reads {syntax.name} with {samples} x {said.precision} bits",
-                    remedy="ask for it uncompressed or in a lossless transfer syntax",
+                    Message("codestream_undecoded", syntax=syntax.name, samples=samples, bits=said.precision)
                 )
             return said._replace(data=data)
     except (ValueError, EOFError, IndexError) as error:
-        raise DecodeError(f"has damaged {syntax.name} data: {error}", remedy="send the file again") from error
-    raise DecodeError(f"holds no frame {frame}", remedy="send the file again")
+        raise DecodeError(Message("codestream_damaged", syntax=syntax.name, detail=_short(error))) from error
+    raise DecodeError(Message("frame_missing", frame=frame))
 
 
 _DECODERS = {
@@ -372,10 +358,7 @@ def _decode(dataset: Dataset, syntax: UID, frame: int, said: _Codestream | None)
             return _pixel_array(dataset, frame, _DECODERS.get(syntax, ""))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
-        raise DecodeError(
-            f"cannot be decoded from {syntax.name}: {_short(error)}",
-            remedy="ask for it in another transfer syntax, uncompressed for one",
-        ) from error
+        raise DecodeError(Message("decoding_failed", syntax=syntax.name, detail=_short(error))) from error
 
 
 def _pixel_array(dataset: Dataset, frame: int, plugin: str) -> NDArray[np.integer]:
@@ -405,7 +388,7 @@ def _only_stored_bits(
     high = stated_whole(dataset, "HighBit", bits - 1)
     shift = high - (bits - 1)
     if not 0 <= shift <= allocated - bits:
-        raise DecodeError(f"states high bit {high} for {bits} of {allocated} bits", remedy="have the header corrected")
+        raise DecodeError(Message("high_bit_wrong", high=high, bits=bits, allocated=allocated))
     if coded:
         shift = 0
         most = int(values.max())
@@ -414,9 +397,7 @@ def _only_stored_bits(
             values = np.minimum(values, values.dtype.type(2**bits - 1))
         elif not signed and most >= 2**bits:
             needed = int(most).bit_length()
-            flags.append(
-                QualityFlag("bits_stored_wrong", f"The header states {bits} bits, the compressed data has {needed}.")
-            )
+            flags.append(QualityFlag("bits_stored_wrong", Message("compressed_bits_differ", stated=bits, held=needed)))
             return Stored(values, needed, signed, tuple(flags))
     whole = values.dtype.itemsize * 8 == bits
     if shift == 0 and (whole or (values.dtype.kind == "u" and not signed and int(values.max()) < 1 << bits)):
@@ -425,7 +406,7 @@ def _only_stored_bits(
         wide = values.astype(np.int32)
         if _jumps(wide) < _SMOOTHER * _jumps(wide & ((1 << bits) - 1)):
             needed = int(values.max()).bit_length()
-            flags.append(QualityFlag("bits_stored_wrong", f"The header states {bits} bits, the pixels have {needed}."))
+            flags.append(QualityFlag("bits_stored_wrong", Message("pixel_bits_differ", stated=bits, held=needed)))
             return Stored(values, needed, signed, tuple(flags))
     container = np.uint8 if allocated == 8 else np.uint16
     unsigned: NDArray[np.unsignedinteger] = (
@@ -457,9 +438,7 @@ def _without_jumps(stored: Stored) -> Stored:
     if _jumps(other) < _LESS_JUMPY * _jumps(wide):
         wide, signed = other, not signed
     sign = "signed" if signed else "unsigned"
-    flag = QualityFlag(
-        "sign_disagrees", f"Header and codestream disagree on the sign of stored values: taken as {sign}."
-    )
+    flag = QualityFlag("sign_disagrees", Message("sign_disagrees", sign=sign))
     values = wide.astype(np.int16 if signed else np.uint16)
     return Stored(values, stored.bits, signed, (*stored.flags, flag))
 

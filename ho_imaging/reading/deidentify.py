@@ -20,9 +20,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.reading.own import is_own
 
-__all__ = ["KEY_BYTES", "burned_in_warning", "deidentify", "site_key"]
+__all__ = ["KEY_BYTES", "burned_in_warning", "deidentify", "pseudonym", "pseudonym_uid", "site_key"]
 
 KEY_BYTES = 32
 METHOD = "ho_imaging: PS3.15 Basic Profile with keyed pseudonyms"
@@ -81,7 +82,7 @@ def deidentify(dataset: Dataset, key: bytes) -> Dataset:
     Raises
     ------
     UsageError
-        If dicom-anonymizer is not installed.
+        If the extra ``share`` is not installed.
 
     """
     try:
@@ -94,13 +95,13 @@ def deidentify(dataset: Dataset, key: bytes) -> Dataset:
             keep,
         )
     except ImportError as error:
-        raise UsageError("dicom-anonymizer is not installed", remedy="pip install 'ho-imaging[share]'") from error
+        raise missing_extra(error, "share", "de-identification") from error
     number = str(dataset.get("PatientID", "") or "") or str(dataset.get("PatientName", "") or "")
     tables = dicom_anonymization_database_selector("dicomfields_2024b")
     rules: dict[Any, Any] = {tag: _uid_rule(key) for name in ("U_TAGS", "X_Z_U_STAR_TAGS") for tag in tables[name]}
     if is_own(dataset):
         rules |= {_CONTENT_SEQUENCE: keep, (0x0008, 0x0070): keep, (0x0008, 0x1090): keep, (0x0018, 0x1020): keep}
-    pseudonym = f"P{_digest(key, 'patient', number)[:_MOST_NAME].upper()}" if number else ""
+    patient = pseudonym(key, "P", number) if number else ""
 
     def whole(part: Dataset) -> None:
         anonymize_dataset(part, rules, base_rules_gen=initialize_actions_2024b)
@@ -112,7 +113,7 @@ def deidentify(dataset: Dataset, key: bytes) -> Dataset:
                 element.value = ""
 
     whole(dataset)
-    dataset.PatientID, dataset.PatientName = pseudonym, pseudonym
+    dataset.PatientID, dataset.PatientName = patient, patient
     dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", METHOD
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = _BASIC_PROFILE
@@ -141,18 +142,23 @@ def _uid_rule(key: bytes) -> Rule:
             return  # a sequence of references stays, and its items follow the same rules
         element = dataset[tag]
         values = list(element.value) if element.VM > 1 else [element.value]
-        made = [_pseudonym_uid(key, str(value)) for value in values if value]
+        made = [pseudonym_uid(key, str(value)) for value in values if value]
         element.value = made if len(made) > 1 else made[0] if made else ""
 
     return replace
 
 
-def _pseudonym_uid(key: bytes, uid: str) -> UID:
+def pseudonym_uid(key: bytes, uid: str) -> UID:
     """Return a UID under 2.25 (PS3.5 B.2) made of another with the key, shaped as a version 8 UUID (RFC 9562)."""
     digest = bytearray(bytes.fromhex(_digest(key, "uid", uid))[:16])
     digest[6] = digest[6] & 0x0F | 0x80
     digest[8] = digest[8] & 0x3F | 0x80
     return UID(f"2.25.{int.from_bytes(digest, 'big')}")
+
+
+def pseudonym(key: bytes, kind: str, name: str) -> str:
+    """Return a name that is made of another with the key: ``kind``, then 16 hexadecimal digits."""
+    return f"{kind}{_digest(key, kind, name)[:_MOST_NAME].upper()}"
 
 
 def _digest(key: bytes, *parts: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.radiograph import QualityFlag, Sourced
 from ho_imaging.vocabulary import Laterality, Region, Side, View
 
@@ -206,11 +207,11 @@ def _columns_run_to(dataset: Dataset, view: View, flags: list[QualityFlag]) -> S
     if is_frontal and across and down and (across, down) != ("L", "F"):
         stated = f"{across}\\{down}"
         flags.append(
-            QualityFlag("orientation_unusual", f"Patient Orientation is {stated}, not L\\F: sides are taken from it.")
-            if side
-            else QualityFlag(
+            QualityFlag(
                 "orientation_unusual",
-                f"Patient Orientation is {stated}, not L\\F: the film lies turned, sides may be swapped.",
+                Message("orientation_followed", stated=stated)
+                if side
+                else Message("orientation_turned", stated=stated),
             )
         )
     return side
@@ -342,8 +343,9 @@ def _laterality(dataset: Dataset, flags: list[QualityFlag], *, exam_counts: bool
     source, chosen = (stated + written)[0]
     others = {side for _, side in stated + written} - {chosen}
     if {Laterality.LEFT, Laterality.RIGHT} <= others | {chosen}:
-        who = ", ".join(sorted({keyword for keyword, side in stated + written if side is not chosen}))
-        flags.append(QualityFlag("laterality_conflict", f"{source} says {chosen.value}, {who} says otherwise."))
+        others_say = sorted({keyword for keyword, side in stated + written if side is not chosen})
+        message = Message("laterality_conflict", source=source, side=chosen, others=others_say)
+        flags.append(QualityFlag("laterality_conflict", message))
     return Sourced(chosen, source)
 
 

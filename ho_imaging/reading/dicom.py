@@ -22,6 +22,7 @@ from pydicom.sequence import Sequence as SequenceElement
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, XRayAngiographicImageStorage
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
+from ho_imaging.messages import Message
 from ho_imaging.reading.attributes import flags_of_lost, header_flags
 from ho_imaging.reading.classes import FILM_CLASSES, FILM_MODALITIES, class_name, may_be_film
 from ho_imaging.reading.clinical import stated_cause
@@ -60,9 +61,7 @@ _ROWS_AT_A_TIME = 16
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
 
-_WHOLE_RANGE_USED = QualityFlag(
-    "whole_range_used", "The film was analysed with all its values, not as the stated window shows it."
-)
+_WHOLE_RANGE_USED = QualityFlag("whole_range_used")
 
 _FRAME_MACROS = (
     "PixelMeasuresSequence",
@@ -85,7 +84,7 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
     """
     try:
         if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
-            raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
+            raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
         _bound_inflation(source)
         dataset = _parse(source, header_only=header_only)
         # Where compressed pixel data end early, pydicom gives back nothing at all.
@@ -93,15 +92,13 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
     except HOImagingError:
         raise
     except OSError as error:
-        raise ReadError(
-            f"cannot be read: {error.strerror or type(error).__name__}", remedy="check path and rights"
-        ) from error
+        raise ReadError(Message("file_unreadable", detail=error.strerror or type(error).__name__)) from error
     except Exception as error:
-        raise ReadError(f"is damaged DICOM ({type(error).__name__})", remedy="send the file again") from error
+        raise ReadError(Message("dicom_damaged", kind=type(error).__name__)) from error
     if is_cut:
-        raise DecodeError("is truncated: its pixel data end early", remedy="send the file again")
+        raise DecodeError(Message("dicom_pixels_cut"))
     if not _is_known(dataset):
-        raise ReadError("is not DICOM: it has none of the attributes of an image", remedy="check what it is")
+        raise ReadError(Message("dicom_unknown"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if getattr(dataset, "file_meta", None) is None or "TransferSyntaxUID" not in dataset.file_meta:
@@ -138,21 +135,21 @@ def check_is_radiograph(dataset: Dataset) -> None:
     name = class_name(sop_class)
     modality = str(dataset.get("Modality", "") or "").upper().strip()
     if not re.fullmatch(r"[A-Z0-9_ ]{0,16}", modality):
-        raise ReadError("has a damaged Modality", remedy="send the file again")
+        raise ReadError(Message("modality_damaged"))
     if name == "Media Storage Directory Storage" or "DirectoryRecordSequence" in dataset:
-        raise NotARadiographError("is a DICOMDIR, not an image", remedy="give the folder it lies in")
+        raise NotARadiographError(Message("dicomdir"))
     if is_own(dataset):
-        raise NotARadiographError("is a result of this program, not a film", remedy="leave it out")
+        raise NotARadiographError(Message("own_result"))
     if "Rows" not in dataset or "Columns" not in dataset:
         if sop_class in FILM_CLASSES:
-            raise ReadError(f"is damaged: {name} without rows and columns", remedy="send the file again")
-        what = name or modality or "a DICOM object without pixels"
-        raise NotARadiographError(f"is not an image: {what}", remedy="leave it out")
+            raise ReadError(Message("rows_missing", object=name))
+        what = name or modality
+        raise NotARadiographError(Message("not_an_image", object=what) if what else Message("no_pixels"))
     # An angiographic image is one where its modality says that it is no angiography.
     is_other = not may_be_film(sop_class, modality) or (sop_class == XRayAngiographicImageStorage and not modality)
     if is_other:
         what = modality if modality and modality not in FILM_MODALITIES else name
-        raise NotARadiographError(f"is not a projection radiograph: {what}", remedy="give CR, DX, RF or SC images")
+        raise NotARadiographError(Message("not_a_projection", object=what))
 
 
 def radiograph_from_dataset(
@@ -192,18 +189,16 @@ def radiograph_from_dataset(
     except HOImagingError:
         raise
     except MemoryError as error:
-        raise TooLargeError("needs more memory than there is", remedy="use a machine with more memory") from error
+        raise TooLargeError(Message("memory_short")) from error
     except Exception as error:
-        raise ReadError(
-            f"has a header that cannot be used ({type(error).__name__})", remedy="send the file again"
-        ) from error
+        raise ReadError(Message("header_unusable", kind=type(error).__name__)) from error
 
 
 def _with_damage(radiograph: Radiograph, damaged: Sequence[str]) -> Radiograph:
     """Add what is said of elements that were left out."""
     if not damaged:
         return radiograph
-    flag = QualityFlag("header_damaged", f"{len(damaged)} elements of the header cannot be read: they were left out.")
+    flag = QualityFlag("header_damaged", Message("header_damaged", count=len(damaged)))
     return replace(radiograph, quality=(*radiograph.quality, flag, *flags_of_lost(damaged)))
 
 
@@ -222,13 +217,13 @@ class _Decoded:
 def _decoded(dataset: Dataset, frame: int | None, max_pixels: int) -> _Decoded:
     frames = max(stated_whole(dataset, "NumberOfFrames", 1), 1)
     if frames > 1 and frame is None:
-        raise NotARadiographError(f"holds {frames} frames, not one film", remedy="choose one with frame=0 and so on")
+        raise NotARadiographError(Message("several_frames", frames=frames))
     number = frame or 0
     if not 0 <= number < max(frames, 1):
         raise UsageError(f"has no frame {number}, only {frames}", remedy="count frames from 0")
     rows, columns = int(dataset.Rows or 0), int(dataset.Columns or 0)
     if min(rows, columns) < LEAST_SIDE_PX:
-        raise NotARadiographError(f"is only {rows} x {columns} pixels", remedy="give the full image")
+        raise NotARadiographError(Message("image_too_small", rows=rows, columns=columns))
     dataset = _of_frame(dataset, number)
     flags: list[QualityFlag] = list(header_flags(dataset))
     stored = decode_frame(dataset, number, max_pixels)
@@ -254,12 +249,7 @@ def _radiograph(decoded: _Decoded, path: str | None, voi: int | str | None, *, w
         *_origin_flags(dataset),
     ]
     if looks_inverted(pixels, padding):
-        flags.append(
-            QualityFlag(
-                "polarity_contradicts_pixels",
-                "By its description bone is bright, but air looks bright: black and white may be swapped in the file.",
-            )
-        )
+        flags.append(QualityFlag("polarity_contradicts_pixels"))
     return Radiograph(
         pixels=pixels,
         padding=padding,
@@ -374,7 +364,7 @@ def _bound_inflation(source: Path | bytes) -> None:
         while chunk := inflater.unconsumed_tail or stream.read(_INFLATE_STEP_BYTES):
             total += len(inflater.decompress(chunk, _INFLATE_STEP_BYTES))
             if total > _MAX_INFLATED_BYTES:
-                raise TooLargeError("unpacks to more than 1 GiB", remedy="send it in another transfer syntax")
+                raise TooLargeError(Message("dicom_inflates", most_gib=_MAX_INFLATED_BYTES >> 30))
 
 
 def _syntax_without_meta(dataset: Dataset) -> UID:
@@ -395,9 +385,7 @@ def _grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Stored:
         values = (values >> 8).astype(np.uint8) if values.dtype == np.uint16 else values
     if values.ndim == 2:
         if not photometric:
-            flags.append(
-                QualityFlag("photometric_missing", "No Photometric Interpretation: low values are taken as black.")
-            )
+            flags.append(QualityFlag("photometric_missing"))
         return stored
     channels = values[..., :3].astype(np.int32)
     top = 2**bits - 1
@@ -480,13 +468,9 @@ def _looked_up(values: NDArray[np.integer], table: GrayscaleTable) -> NDArray[np
 def _origin_flags(dataset: Dataset) -> list[QualityFlag]:
     flags = []
     if stated_word(dataset, "BurnedInAnnotation") == "YES":
-        flags.append(QualityFlag("burned_in_annotation", "The file says that text is burned into the pixels."))
+        flags.append(QualityFlag("burned_in_annotation"))
     if str(dataset.get("Modality", "") or "").upper() in {"SC", "OT"} or "ConversionType" in dataset:
-        flags.append(
-            QualityFlag(
-                "secondary_capture", "A secondary capture: processing, scale and spacing may not be the original's."
-            )
-        )
+        flags.append(QualityFlag("secondary_capture"))
     return flags
 
 
@@ -496,9 +480,9 @@ def _uid(dataset: Dataset, keyword: str, flags: list[QualityFlag]) -> str:
     if value:
         usable = usable_uid(value)
         if usable != value:
-            flags.append(QualityFlag("uid_invalid", f"{keyword} is no UID: one was made from it."))
+            flags.append(QualityFlag("uid_invalid", Message("uid_invalid", keyword=keyword)))
         return usable
-    flags.append(QualityFlag("uid_missing", f"{keyword} is missing: one was made from the pixel data."))
+    flags.append(QualityFlag("uid_missing", Message("uid_missing", keyword=keyword)))
     return content_uid(dataset, keyword)
 
 

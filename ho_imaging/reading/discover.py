@@ -17,6 +17,7 @@ from pydicom.multival import MultiValue
 from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError, UsageError
 from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
+from ho_imaging.messages import Message
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
 from ho_imaging.reading.dicomdir import images_listed
 from ho_imaging.reading.files import FileKind, kind_of
@@ -31,7 +32,7 @@ __all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies", "pat
 logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
-_WRITTEN = "holds outputs of an earlier run: they are not read as films"
+_WRITTEN = Message("folder_of_results")
 _EVENT = "event "
 
 _Stated = tuple[bool, str, str, str]
@@ -75,7 +76,7 @@ class Rejected:
 
     path: Path
     status: Status
-    reason: str
+    reason: Message
     stray: bool = False
 
 
@@ -154,10 +155,10 @@ def discover(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Disc
         try:
             candidates.append(_look(path))
         except _NoImageError as error:
-            rejected.append(Rejected(path, Status.REFUSED, error.problem, stray=path not in named))
+            rejected.append(Rejected(path, Status.REFUSED, error.message, stray=path not in named))
         except HOImagingError as error:
             status = Status.REFUSED if isinstance(error, RefusedError) else Status.FAILED
-            rejected.append(Rejected(path, status, error.reason))
+            rejected.append(Rejected(path, status, error.message))
     kept = _without_doubles(candidates, rejected)
     kept = _without_raw_twins(kept, rejected)
     studies: dict[str, list[_Candidate]] = {}
@@ -193,28 +194,29 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
                 "standard input is not read from '-'", remedy="save it to a file, or in Python give sys.stdin.buffer"
             )
         if not path.exists():
-            raise ReadError("does not exist", path=given, remedy="check the path")
+            raise ReadError(Message("file_missing"), path=given)
         if path.is_file() and _is_written(path):
-            rejected.append(Rejected(path, Status.REFUSED, "an output of an earlier run, not a film"))
+            rejected.append(Rejected(path, Status.REFUSED, Message("own_output")))
             continue
         before = len(rejected)
         files = tuple(_walk(path, rejected)) if path.is_dir() else _named_file(path, rejected)
         if not files and len(rejected) == before:
-            rejected.append(Rejected(path, Status.REFUSED, "holds no files"))
+            rejected.append(Rejected(path, Status.REFUSED, Message("folder_empty")))
         for file in files:
             try:
                 identity = file.stat()
             except OSError as error:
-                rejected.append(Rejected(file, Status.FAILED, f"cannot be read: {error.strerror}"))
+                rejected.append(Rejected(file, Status.FAILED, _unreadable(error)))
                 continue
             if not stat.S_ISREG(identity.st_mode):
-                rejected.append(Rejected(file, Status.REFUSED, "not a regular file", stray=True))
+                rejected.append(Rejected(file, Status.REFUSED, Message("file_not_regular"), stray=True))
                 continue
             first = seen_files.setdefault((identity.st_dev, identity.st_ino), file)
             if first is file:
                 yield file
             elif file.absolute() != first.absolute():
-                rejected.append(Rejected(file, Status.REFUSED, f"the same file as {first}: that one is used"))
+                reason = Message("file_twice", path=path_text(first))
+                rejected.append(Rejected(file, Status.REFUSED, reason))
 
 
 def _named_file(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
@@ -223,11 +225,10 @@ def _named_file(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
     if listed is None:
         return (path,)
     there, missing = listed
-    rejected += [
-        Rejected(file, Status.FAILED, f"is listed in {path_text(str(path))} and not there") for file in missing
-    ]
+    reason = Message("dicomdir_file_missing", dicomdir=path_text(path))
+    rejected += [Rejected(file, Status.FAILED, reason) for file in missing]
     if not (there or missing):
-        rejected.append(Rejected(path, Status.REFUSED, "a DICOMDIR that lists no images"))
+        rejected.append(Rejected(path, Status.REFUSED, Message("dicomdir_empty")))
     return tuple(there)
 
 
@@ -244,7 +245,7 @@ def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
     entered: set[tuple[int, int]] = set()
 
     def note(error: OSError) -> None:
-        rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, f"cannot be read: {error.strerror}"))
+        rejected.append(Rejected(Path(error.filename or folder), Status.FAILED, _unreadable(error)))
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=note):
         written = written_names([*folders, *files])
@@ -266,17 +267,21 @@ def _walk(folder: Path, rejected: list[Rejected]) -> Iterator[Path]:
         yield from (Path(root) / name for name in sorted(files))
 
 
+def _unreadable(error: OSError) -> Message:
+    return Message("file_unreadable", detail=error.strerror or type(error).__name__)
+
+
 def _look(path: Path) -> _Candidate:
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
             if not head:
-                raise ReadError("is empty", remedy="send the file again")
+                raise ReadError(Message("file_empty"))
             kind = kind_of(head)
             if kind is FileKind.PACKED:
-                raise _NoImageError("packed: unpack it if it holds films")
+                raise _NoImageError(Message("file_packed"))
             if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
-                raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
+                raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
             if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
                 stream.seek(0)
                 data = stream.read()
@@ -286,12 +291,12 @@ def _look(path: Path) -> _Candidate:
     except OSError as error:
         if isinstance(error, HOImagingError):
             raise
-        raise ReadError(f"cannot be read: {error.strerror}", remedy="check your rights to it") from error
+        raise ReadError(_unreadable(error)) from error
     if kind is FileKind.OTHER:
-        raise _NoImageError("not an image file")
+        raise _NoImageError(Message("file_of_other_kind"))
     dataset = open_dataset(path, header_only=True)
     if "DirectoryRecordSequence" in dataset:
-        raise _NoImageError("a DICOMDIR: the films beside it are found without it")
+        raise _NoImageError(Message("dicomdir"))
     drop_damaged(dataset)
     check_is_radiograph(dataset)
     return _candidate(path, dataset)
@@ -379,8 +384,9 @@ def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> 
         if candidate is copy or (candidate.image.study_uid == copy.image.study_uid and _differ(candidate, copy)):
             kept.append(candidate)
             continue
-        which = "the larger" if candidate.file_bytes < _WHOLE_SHARE * copy.file_bytes else "the first"
-        reason = f"same SOP Instance UID as {copy.image.path}: {which} one is used"
+        used_path = path_text(copy.image.path)
+        is_cut = candidate.file_bytes < _WHOLE_SHARE * copy.file_bytes
+        reason = Message("copy_of_larger", used=used_path) if is_cut else Message("copy_of_first", used=used_path)
         rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
     return kept
 
@@ -401,8 +407,7 @@ def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -
         members = studies[candidate.image.study_uid]
         # A raw image of another patient speaks against the whole study.
         if candidate.image.sop_instance_uid in twins and not any(_differ(candidate, other) for other in members):
-            reason = "raw image (FOR PROCESSING) of a study that also holds the processed films: these are used"
-            rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
+            rejected.append(Rejected(candidate.image.path, Status.REFUSED, Message("raw_twin")))
         else:
             kept.append(candidate)
     return kept

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
+from ho_imaging.messages import Message
 from ho_imaging.reading.decode import photometric_of
 from ho_imaging.reading.luts import LookupTable, LookupTableError, read_lookup_table
 from ho_imaging.reading.radiograph import QualityFlag
@@ -68,8 +69,8 @@ class VoiView:
 
     @property
     def kind(self) -> str:
-        """What it is, in a message."""
-        return "window" if self.table is None else "VOI lookup table"
+        """Return what it is, as a word of the vocabulary."""
+        return "window" if self.table is None else "VOI_lookup_table"
 
     def shown(self, values: Values) -> Values | None:
         """Return values as they are shown, 0 to 1; ``None`` if the view is unusable."""
@@ -129,17 +130,10 @@ def grayscale_table(
         # The sign is that of the stored values (PS3.3 C.8.11.3.1.2), which a negative slope turns round.
         falls = float(values[-1]) < float(values[0])
         shown = _raw(values, ends, linear=linear, sign=-int(sign) if falls else int(sign))
-        flags.append(
-            QualityFlag(
-                "for_processing",
-                "Raw detector image: shown by its intensity relationship, not by the maker's processing.",
-            )
-        )
+        flags.append(QualityFlag("for_processing", Message("raw_by_relationship")))
         return GrayscaleTable(first, shown.astype(np.float32), tuple(flags))
     if raw:
-        flags.append(
-            QualityFlag("for_processing", "Raw detector image of unstated intensity relationship: shown as stored.")
-        )
+        flags.append(QualityFlag("for_processing", Message("raw_as_stored")))
     view: int | None = None
     shown = _everything(values, ends)
     if not whole_range:
@@ -182,7 +176,13 @@ def _modality(dataset: Dataset, stored: Values, occurring: tuple[int, int], flag
         except LookupTableError as error:
             flags.append(
                 QualityFlag(
-                    "modality_lut_invalid", f"ModalityLUTSequence {error}: stored values are taken as they are."
+                    "modality_lut_invalid",
+                    Message(
+                        "attribute_not_understood",
+                        keyword="ModalityLUTSequence",
+                        wrong=error.wrong,
+                        taken=Message("taken.stored_values"),
+                    ),
                 )
             )
             return stored
@@ -201,11 +201,11 @@ def _table(
     signed: bool,
 ) -> LookupTable:
     if not isinstance(item, Dataset):
-        raise LookupTableError("is not a sequence")
+        raise LookupTableError(Message("wrong.no_sequence"))
     little_endian = getattr(dataset, "original_encoding", (None, True))[1] is not False
     table = read_lookup_table(item, little_endian=little_endian, signed_input=signed, occurring=occurring)
     code = "voi_lut_invalid" if keyword == "VOILUTSequence" else "modality_lut_invalid"
-    flags += [QualityFlag(code, f"{keyword} {doubt}.") for doubt in table.doubts]
+    flags += [QualityFlag(code, Message("attribute_repaired", keyword=keyword, wrong=doubt)) for doubt in table.doubts]
     return table
 
 
@@ -281,18 +281,18 @@ def _voi(
     if lost[used] >= 1.0:
         return None, None
     if len(names) > 1:
-        offered = ", ".join(f"{i}: {name or 'unnamed'}" for i, name in enumerate(names))
-        flags.append(QualityFlag("several_voi_views", f"View {used} of {len(names)} was used ({offered})."))
+        offered = [f"{number}: {name}" if name else str(number) for number, name in enumerate(names)]
+        message = Message("several_voi_views", used=used, count=len(names), offered=offered)
+        flags.append(QualityFlag("several_voi_views", message))
     return used, shown[used]
 
 
-def _said(kind: str, lost: float, *, used: bool) -> QualityFlag:
+def _said(view: str, lost: float, *, used: bool) -> QualityFlag:
     if lost >= 1.0:
-        return QualityFlag("window_misses", f"The stated {kind} shows every pixel alike: it was not used.")
-    percent = f"{100.0 * lost:.0f} %"
+        return QualityFlag("window_misses", Message("view_shows_nothing", view=view))
     if not used:
-        return QualityFlag("window_misses", f"The stated {kind} hides {percent} of the film's detail: it was not used.")
-    return QualityFlag(WINDOW_CLIPS, f"The stated {kind} hides {percent} of the film's detail, perhaps bone.")
+        return QualityFlag("window_misses", Message("view_hides_much", view=view, share=lost))
+    return QualityFlag(WINDOW_CLIPS, Message("window_clips", view=view, share=lost))
 
 
 def voi_views(
@@ -319,7 +319,13 @@ def voi_views(
             signed = _may_be_negative(dataset)
             views.append(VoiView(name, table=_table(item, dataset, "VOILUTSequence", reached, flags, signed=signed)))
         except LookupTableError as error:
-            flags.append(QualityFlag("voi_lut_invalid", f"VOILUTSequence {error}: it was not used."))
+            message = Message(
+                "attribute_not_understood",
+                keyword="VOILUTSequence",
+                wrong=error.wrong,
+                taken=Message("taken.not_used"),
+            )
+            flags.append(QualityFlag("voi_lut_invalid", message))
             views.append(VoiView(name))
     function = stated_word(dataset, "VOILUTFunction") or "LINEAR"
     for center, width, name in _windows(dataset):
@@ -329,8 +335,7 @@ def voi_views(
                 window_values(ends, center, width, function)
                 view = VoiView(name, window=(center, width), function=function)
         except ValueError:
-            message = "A stated window is not allowed by the standard: it was not used."
-            flags.append(QualityFlag("window_invalid", message))
+            flags.append(QualityFlag("window_invalid", Message("window_not_allowed")))
         views.append(view)
     return tuple(views), tuple(flags)
 
@@ -403,7 +408,7 @@ def is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
         flags.append(
             QualityFlag(
                 "polarity_statements_disagree",
-                f"Photometric Interpretation {photometric} and Presentation LUT Shape {shape} differ: shape counts.",
+                Message("polarity_statements_disagree", photometric=photometric, shape=shape),
             )
         )
     return by_shape

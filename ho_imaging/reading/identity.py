@@ -60,12 +60,12 @@ __all__ = [
 
 T = TypeVar("T")
 
-PATIENT_ID = "Patient ID"
-ISSUER = "Issuer of Patient ID"
-QUALIFIERS = "Issuer of Patient ID Qualifiers Sequence"
-NAME = "Patient's Name"
-BIRTH_DATE = "Patient's Birth Date"
-SEX = "Patient's Sex"
+PATIENT_ID = "PatientID"
+ISSUER = "IssuerOfPatientID"
+QUALIFIERS = "IssuerOfPatientIDQualifiersSequence"
+NAME = "PatientName"
+BIRTH_DATE = "PatientBirthDate"
+SEX = "PatientSex"
 
 _PLACEHOLDERS = {
     "anon", "anonym", "anonymous", "anonymized", "anonymised", "deidentified", "na", "noid", "noname", "none", "null",
@@ -118,7 +118,7 @@ NO_PATIENT = PatientIdentity()
 
 @dataclass(frozen=True)
 class Difference:
-    """Attributes in which two images contradict each other, and those that leave a doubt."""
+    """Attributes (DICOM keywords) in which two images contradict each other, and those that leave a doubt."""
 
     conflicts: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -131,11 +131,6 @@ class Conflict(Generic[T]):
     first: T
     second: T
     attributes: tuple[str, ...] = field(default=())
-
-    def words(self) -> str:
-        """Name the attributes: ``Patient ID and Patient's Name differ``."""
-        *most, last = self.attributes
-        return f"{', '.join(most)} and {last} differ" if most else f"{last} differs"
 
 
 def patient_of(dataset: Dataset) -> PatientIdentity:

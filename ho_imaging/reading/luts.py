@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.values import numbers_of, values_of
 
 __all__ = ["LookupTable", "LookupTableError", "read_lookup_table"]
@@ -22,21 +23,25 @@ _WORDS = 1 << 16
 
 
 class LookupTableError(ValueError):
-    """A lookup table cannot be used; ``str`` says why, as the rest of a sentence."""
+    """A lookup table cannot be used; ``wrong`` says why, as a part of a message."""
+
+    def __init__(self, wrong: Message) -> None:
+        super().__init__(str(wrong))
+        self.wrong = wrong
 
 
 @dataclass(frozen=True, eq=False)
 class LookupTable:
     """``entries[i]`` is what ``first + i`` becomes, int64 of ``bits`` bits; values outside take the nearest entry.
 
-    ``doubts``: where the descriptor and the data disagree, each as the rest of a sentence.
+    ``doubts``: where the descriptor and the data disagree, each as a part of a message.
     """
 
     entries: NDArray[np.int64]
     first: int
     bits: int
     explanation: str
-    doubts: tuple[str, ...]
+    doubts: tuple[Message, ...]
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Look values up."""
@@ -70,27 +75,27 @@ def read_lookup_table(
         If there is no descriptor of three numbers, no data, or less data than stated.
 
     """
-    doubts: list[str] = []
+    doubts: list[Message] = []
     count, first, bits = _descriptor(item, little_endian=little_endian)
     words = _words(item, little_endian=little_endian)
     if len(words) < count and len(words) in {(count + 1) // 2, (count + 1) // 2 + 1}:
         # Two entries of 8 bits in each word, the first in its low byte.
         if bits > 8:
-            doubts.append(f"states entries of {bits} bits and has two of 8 bits in each word")
+            doubts.append(Message("wrong.entries_in_words", bits=bits))
             bits = 8
         words = words.astype("<u2").view(np.uint8)
     if len(words) < count:
-        raise LookupTableError(f"states {count} entries and has {len(words)}")
+        raise LookupTableError(Message("wrong.entries_few", stated=count, held=len(words)))
     entries = words[:count].astype(np.int64)
     if int(entries.max()) == 0:
-        raise LookupTableError("has only entries of zero")
+        raise LookupTableError(Message("wrong.entries_zero"))
     needed = int(entries.max()).bit_length()
     if bits != needed:
         # Fewer bits in use than stated leave the film dark, more would be cut off.
         if bits:
-            doubts.append(f"states entries of {bits} bits and has some of {needed}: their range was taken")
+            doubts.append(Message("wrong.entry_bits", stated=bits, held=needed))
         else:
-            doubts.append(f"does not state the bits of an entry: {needed} were taken")
+            doubts.append(Message("wrong.entry_bits_unstated", held=needed))
         bits = needed
     first, doubt = _first_mapped(first, count, signed_input=signed_input, occurring=occurring)
     if doubt:
@@ -105,7 +110,7 @@ def _descriptor(item: Dataset, *, little_endian: bool) -> tuple[int, int, int]:
         values = list(np.frombuffer(values[0], dtype="<u2" if little_endian else ">u2").tolist())
     numbers = numbers_of(values)
     if numbers is None or len(numbers) != 3 or any(number != int(number) for number in numbers):
-        raise LookupTableError("has no descriptor of three numbers")
+        raise LookupTableError(Message("wrong.no_descriptor"))
     count, first, bits = (int(number) for number in numbers)
     # 0 stands for 65536, and what was written as signed wraps (PS3.3 C.11.1.1).
     count = count & (_WORDS - 1) or _WORDS
@@ -118,19 +123,19 @@ def _words(item: Dataset, *, little_endian: bool) -> NDArray[np.uint16]:
         data = values[0]
         return np.frombuffer(data + b"\0" * (len(data) % 2), dtype="<u2" if little_endian else ">u2").astype(np.uint16)
     if not values:
-        raise LookupTableError("has no data")
+        raise LookupTableError(Message("wrong.no_data"))
     try:
         numbers = np.asarray([int(value) for value in values])  # type: ignore[call-overload]  # the except is the check
     except (TypeError, ValueError) as error:
-        raise LookupTableError("has data that are no numbers") from error
+        raise LookupTableError(Message("wrong.data_no_numbers")) from error
     if numbers.min() < -(_WORDS // 2) or numbers.max() >= _WORDS:
-        raise LookupTableError("has entries of more than 16 bits")
+        raise LookupTableError(Message("wrong.entries_wide"))
     return (numbers & (_WORDS - 1)).astype(np.uint16)
 
 
 def _first_mapped(
     stated: int, count: int, *, signed_input: bool, occurring: tuple[float, float]
-) -> tuple[int, str | None]:
+) -> tuple[int, Message | None]:
     """Return the first value mapped, signed as the values are that are looked up.
 
     It has 16 bits, and whether it was written as signed or unsigned says nothing. The other sign is taken only where
@@ -144,5 +149,5 @@ def _first_mapped(
         return start <= occurring[1] and start + count > occurring[0]
 
     if first != other and not reached(first) and reached(other):
-        return other, "has a first value of the other sign than its input: it was taken so"
+        return other, Message("wrong.first_value_sign")
     return first, None

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, RefusedError, UsageError
 from ho_imaging.files.path_text import path_text
+from ho_imaging.messages import Message
 from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, open_dataset
 from ho_imaging.reading.discover import first_copies
 from ho_imaging.reading.files import FileKind, kind_of
@@ -22,6 +23,9 @@ from ho_imaging.reading.uid import usable_uid
 
 __all__ = ["FilmHeader", "by_study", "copies", "doubts", "film_headers", "one_patient", "why_not_one"]
 
+Label = str | Message
+"""How an image is named to its user: a path, or a message with its number."""
+
 _HEAD_BYTES = 256
 
 
@@ -29,11 +33,11 @@ _HEAD_BYTES = 256
 class FilmHeader:
     """What a header says of the study an image belongs to; ``None`` for what it does not say.
 
-    ``label``: how the image is named to its user, a path or a number and UID. ``size``: bytes of the file or of the
+    ``label``: how the image is named to its user, a path, or its number and UID. ``size``: bytes of the file or of the
     pixel data, to tell a copy that was cut off.
     """
 
-    label: str
+    label: Label
     study_uid: str | None = None
     sop_uid: str | None = None
     patient: PatientIdentity = NO_PATIENT
@@ -53,26 +57,28 @@ def why_not_one(headers: Sequence[FilmHeader], study_uid: str | None = None) -> 
     conflict = first_conflict((header.label, header.patient) for header in headers)
     if conflict is not None:
         return RefusedError(
-            f"images of two patients in one study: {conflict.words()} between {conflict.first} and {conflict.second}",
-            remedy="correct the patient in the archive or the files, or analyse each patient's images on their own",
+            Message("two_patients", attributes=conflict.attributes, first=conflict.first, second=conflict.second)
         )
     stated = {header.study_uid: header.label for header in reversed(headers) if header.study_uid is not None}
     other = next((uid for uid in stated if study_uid is not None and uid != study_uid), None)
     if other is not None:
-        return RefusedError(
-            f"an image of another study: {stated[other]} states study {other}, not {study_uid}",
-            remedy="correct the study in the archive or the files, or leave the image out",
-        )
+        return RefusedError(Message("other_study", image=stated[other], stated=other, study=study_uid))
     if len(stated) > 1:
         (one, first), (two, second) = sorted(stated.items(), key=lambda item: _place(headers, item[1]))[:2]
         return RefusedError(
-            f"images of {len(stated)} studies: {first} states study {one}, {second} states study {two}",
-            remedy="analyse each study on its own; analyze_all([...]) gives one result a study",
+            Message(
+                "several_studies",
+                count=len(stated),
+                first=first,
+                first_study=one,
+                second=second,
+                second_study=two,
+            )
         )
     return None
 
 
-def one_patient(images: Iterable[tuple[str, PatientIdentity]], *, allow_other: bool) -> list[str]:
+def one_patient(images: Iterable[tuple[Label, PatientIdentity]], *, allow_other: bool) -> list[Message]:
     """Check that images of several studies may be of one patient; give what a reader has to know all the same.
 
     Parameters
@@ -92,35 +98,28 @@ def one_patient(images: Iterable[tuple[str, PatientIdentity]], *, allow_other: b
     conflict = first_conflict(named)
     if conflict is None:
         return _doubts(named)
-    what = f"{conflict.words()} between {conflict.first} and {conflict.second}"
+    attributes, first, second = conflict.attributes, conflict.first, conflict.second
     if not allow_other:
-        raise UsageError(
-            f"the files name different patients: {what}",
-            remedy="check them; --allow-other-patient (allow_other_patient=True) takes them for one person",
-        )
-    return [f"Taken for one patient as asked, although {what}."]
+        raise UsageError(Message("patients_contradict", attributes=attributes, first=first, second=second))
+    return [Message("one_patient_as_asked", attributes=attributes, first=first, second=second)]
 
 
-def doubts(headers: Sequence[FilmHeader]) -> list[str]:
+def doubts(headers: Sequence[FilmHeader]) -> list[Message]:
     """Warn of images that are taken for one patient's although their names differ in part."""
     return _doubts((header.label, header.patient) for header in headers)
 
 
-def _doubts(images: Iterable[tuple[str, PatientIdentity]]) -> list[str]:
+def _doubts(images: Iterable[tuple[Label, PatientIdentity]]) -> list[Message]:
     found = first_doubt(images)
     if found is None:
         return []
-    return [f"{found.words()} in part between {found.first} and {found.second}: taken for one patient by birth date."]
+    return [Message("patients_in_doubt", attributes=found.attributes, first=found.first, second=found.second)]
 
 
-def copies(headers: Sequence[FilmHeader]) -> Mapping[int, str]:
+def copies(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
     """Return the images, by their place, that are another copy of one that is used, and why each is left out."""
     kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
-    return {
-        place: f"same SOP Instance UID as {headers[first].label}: that one is used"
-        for place, first in enumerate(kept)
-        if first != place
-    }
+    return {place: Message("copy", used=headers[first].label) for place, first in enumerate(kept) if first != place}
 
 
 def by_study(headers: Iterable[FilmHeader]) -> list[list[int]]:
@@ -131,7 +130,7 @@ def by_study(headers: Iterable[FilmHeader]) -> list[list[int]]:
     return list(studies.values())
 
 
-def _place(headers: Sequence[FilmHeader], label: str) -> int:
+def _place(headers: Sequence[FilmHeader], label: Label) -> int:
     return next(place for place, header in enumerate(headers) if header.label == label)
 
 
@@ -152,12 +151,13 @@ def _header(source: PlainSource, number: int) -> FilmHeader:
         kind = kind_of(_head(data)) if size <= MAX_FILE_BYTES else FileKind.OTHER
         if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
             uid = raster_uid(data if isinstance(data, bytes) else data.read_bytes())
-            return FilmHeader(label or f"image {number} ({uid})", None, uid, size=size)
+            return FilmHeader(label or Message("image.numbered_uid", number=number, uid=uid), None, uid, size=size)
         if kind is FileKind.DICOM:
             return _of_dataset(open_dataset(data, header_only=True), number, label, size, whole=data)
     except (HOImagingError, OSError):
         pass
-    return FilmHeader(f"image {number}" if isinstance(where, bytes | Dataset) else path_text(str(where)))
+    in_memory = isinstance(where, bytes | Dataset)
+    return FilmHeader(Message("image.numbered", number=number) if in_memory else path_text(str(where)))
 
 
 def _of_dataset(
@@ -167,7 +167,8 @@ def _of_dataset(
     study, sop = (usable_uid(_text(dataset, keyword)) for keyword in ("StudyInstanceUID", "SOPInstanceUID"))
     if not sop:
         sop = content_uid(whole if isinstance(whole, Dataset) else open_dataset(whole), "SOPInstanceUID")
-    return FilmHeader(label or f"image {number} ({sop})", study or None, sop, patient_of(dataset), size)
+    named = label or Message("image.numbered_uid", number=number, uid=sop)
+    return FilmHeader(named, study or None, sop, patient_of(dataset), size)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

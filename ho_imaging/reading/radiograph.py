@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.compression import NOT_KNOWN, Compression
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View
@@ -60,7 +61,7 @@ class Spacing:
     magnification: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class QualityFlag:
     """Something a reader of the result should know about the film.
 
@@ -69,12 +70,16 @@ class QualityFlag:
     code
         A stable snake_case word (``polarity_contradicts_pixels``, ``spacing_missing``, ``lossy_compression``).
     message
-        A sentence without patient data.
+        Says it exactly, without patient data; by default the message of the same code.
 
     """
 
     code: str
-    message: str
+    message: Message
+
+    def __init__(self, code: str, message: Message | None = None) -> None:
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "message", Message(code) if message is None else message)
 
 
 @dataclass(frozen=True, eq=False)

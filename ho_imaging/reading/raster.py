@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.errors import DecodeError, HOImagingError, NotARadiographError, TooLargeError, UsageError
+from ho_imaging.messages import Message
 from ho_imaging.reading.colour import grey_of
 from ho_imaging.reading.compression import NOT_KNOWN, Compression, compression_of_codestream, with_pixels
 from ho_imaging.reading.compression_flags import compression_flags
@@ -30,12 +31,10 @@ __all__ = [
 ]
 
 LEAST_SIDE_PX = 64
-NO_HEADER = QualityFlag(
-    "raster_file", "Not DICOM: nothing says how it was made, what it shows, or how large a pixel is."
-)
-NO_PIXEL_SIZE = QualityFlag("spacing_missing", "Raster files carry no spacing that can be believed.")
+NO_HEADER = QualityFlag("raster_file")
+NO_PIXEL_SIZE = QualityFlag("spacing_missing", Message("raster_without_spacing"))
 _ORIENTATION = 0x0112
-_TURNED = QualityFlag("turned_by_exif", "The file says its picture is turned or mirrored: it was turned back.")
+_TURNED = QualityFlag("turned_by_exif")
 
 
 def raster_uid(data: bytes, role: str = "instance") -> str:
@@ -57,11 +56,11 @@ def radiograph_from_raster(
     flags = [NO_HEADER]
     values = _decode(data, kind, frame, max_pixels, flags)
     if values.ndim not in {2, 3} or values.size == 0:
-        raise DecodeError(f"is a damaged {kind.value.upper()} (no picture of rows and columns)", remedy="send it again")
+        raise DecodeError(Message("raster_without_rows", format=kind.value.upper()))
     if values.ndim == 3:
         values = _grey(values, flags)
     if min(values.shape) < LEAST_SIDE_PX:
-        raise NotARadiographError(f"is only {values.shape[0]} x {values.shape[1]} pixels", remedy="give the full image")
+        raise NotARadiographError(Message("image_too_small", rows=values.shape[0], columns=values.shape[1]))
     compression = with_pixels(_compression(data, kind, frame or 0), values)
     quality = (*flags, *compression_flags(compression), NO_PIXEL_SIZE)
     return radiograph_of_values(values, data, path=path, frame=frame or 0, quality=quality, compression=compression)
@@ -129,9 +128,7 @@ def _decode(
     except HOImagingError:
         raise
     except Exception as error:  # image libraries raise many kinds on damaged files
-        raise DecodeError(
-            f"is a damaged {kind.value.upper()} ({type(error).__name__})", remedy="send it again"
-        ) from error
+        raise DecodeError(Message("raster_damaged", format=kind.value.upper(), kind=type(error).__name__)) from error
 
 
 def _decode_tiff(data: bytes, frame: int | None, max_pixels: int, flags: list[QualityFlag]) -> NDArray[np.generic]:
@@ -141,21 +138,19 @@ def _decode_tiff(data: bytes, frame: int | None, max_pixels: int, flags: list[Qu
         # Reduced copies (TIFF 6.0, NewSubfileType bit 0) are thumbnails of the film, not further films.
         numbers = [n for n, page in enumerate(file.pages) if not getattr(page, "is_reduced", False)]
         if len(numbers) > 1 and frame is None:
-            raise NotARadiographError(
-                f"holds {len(numbers)} pages, not one film", remedy="choose one with frame=0 and so on"
-            )
+            raise NotARadiographError(Message("several_pages", pages=len(numbers)))
         if not numbers:
-            raise DecodeError("is a damaged TIFF (no pages)", remedy="send it again")
+            raise DecodeError(Message("tiff_without_pages"))
         if not 0 <= (frame or 0) < len(numbers):
             raise UsageError(f"has no page {frame}, only {len(numbers)}", remedy="count pages from 0")
         number = numbers[frame or 0]
         page = cast("tifffile.TiffPage", file.pages[number])
         _check_size(int(page.imagelength), int(page.imagewidth), max_pixels)
         if page.samplesperpixel > 4 or page.imagedepth > 1:
-            raise NotARadiographError("holds more than one grey picture a page", remedy="give one grey page")
+            raise NotARadiographError(Message("tiff_page_of_several"))
         kind = "" if page.dtype is None else page.dtype.kind
         if page.dtype is None or kind not in "uibf" or page.dtype.itemsize > (4 if kind == "f" else 2):
-            raise DecodeError(f"holds {page.dtype} samples", remedy="export it as 8 or 16 bit")
+            raise DecodeError(Message("samples_unsupported", samples=str(page.dtype)))
         try:
             values = np.asarray(page.asarray())
         except ValueError:
@@ -164,7 +159,7 @@ def _decode_tiff(data: bytes, frame: int | None, max_pixels: int, flags: list[Qu
             white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and values.dtype.itemsize == 2
             return values.max() - values if white_is_zero else values  # Pillow turns 8 bits itself, not 16
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise DecodeError("holds values that are no numbers", remedy="export it again as 16 bit")
+            raise DecodeError(Message("samples_not_numbers"))
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
@@ -200,7 +195,7 @@ def _decode_with_pillow(data: bytes, page: int, max_pixels: int, flags: list[Qua
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
             image = Image.open(BytesIO(data))
     except Image.DecompressionBombError as error:
-        raise TooLargeError(f"is larger than the limit of {max_pixels:,} pixels", remedy="make it smaller") from error
+        raise TooLargeError(Message("raster_bomb", most_pixels=max_pixels)) from error
     with image:
         if page:
             image.seek(page)
@@ -213,7 +208,7 @@ def _decode_with_pillow(data: bytes, page: int, max_pixels: int, flags: list[Qua
             flags.append(_TURNED)
         has_alpha = "A" in image.mode or "transparency" in image.info
         if has_alpha:
-            flags.append(QualityFlag("alpha_dropped", "Transparency was left out."))
+            flags.append(QualityFlag("alpha_dropped"))
         grey_modes = {"1": "L", "LA": "L", "La": "L"}
         if image.mode in grey_modes:
             values = np.asarray(image.convert(grey_modes[image.mode]))
@@ -222,7 +217,7 @@ def _decode_with_pillow(data: bytes, page: int, max_pixels: int, flags: list[Qua
         elif image.mode == "I":
             values = np.asarray(image)
             if values.size and not (values.min() >= 0 and values.max() <= 65535):
-                raise DecodeError("holds more than 16 bits a sample", remedy="export it as 8 or 16 bit")
+                raise DecodeError(Message("samples_too_deep"))
             values = values.astype(np.uint16)
         else:
             values = np.asarray(image.convert("RGB"))
@@ -231,9 +226,7 @@ def _decode_with_pillow(data: bytes, page: int, max_pixels: int, flags: list[Qua
 
 def _check_size(rows: int, columns: int, max_pixels: int) -> None:
     if rows * columns > max_pixels:
-        raise TooLargeError(
-            f"is {rows} x {columns} pixels, above the limit of {max_pixels:,}", remedy="make it smaller"
-        )
+        raise TooLargeError(Message("raster_too_large", rows=rows, columns=columns, most_pixels=max_pixels))
 
 
 def _grey(values: NDArray[np.generic], flags: list[QualityFlag]) -> NDArray[np.generic]:

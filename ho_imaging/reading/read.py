@@ -11,6 +11,7 @@ from typing import SupportsFloat
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
+from ho_imaging.messages import Message
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.dicom import (
     MAX_FILE_BYTES,
@@ -118,7 +119,7 @@ def read_radiograph(
         radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range, never_clipped=never_clipped)
     except HOImagingError as error:
         if error.path is None and path is not None:
-            raise type(error)(error.problem, path=path, remedy=error.remedy) from error
+            raise type(error)(error.message, path=path) from error
         raise
     return with_callers_words(radiograph, *words, spacing_mm)
 
@@ -144,9 +145,9 @@ def with_callers_words(
         check_spacing(spacing_mm)
         longest_mm = max(size * pitch for size, pitch in zip(radiograph.pixels.shape, spacing_mm, strict=True))
         if longest_mm > LARGEST_EXTENT_MM:
+            row_mm, column_mm = spacing_mm
             raise TooLargeError(
-                f"would be {longest_mm / 1000.0:.1f} m long with spacing_mm {tuple(spacing_mm)}",
-                remedy="give row and column in mm",
+                Message("spacing_too_large", length_m=longest_mm / 1000.0, row_mm=row_mm, column_mm=column_mm)
             )
         spacing = Spacing(float(spacing_mm[0]), float(spacing_mm[1]), SpacingBasis.ASSUMED, "caller")
         radiograph = replace(radiograph, spacing=spacing)
@@ -197,7 +198,7 @@ def _read(
         else _bytes_of(Path(source.path if isinstance(source, ImageRef) else source))
     )
     if not data:
-        raise ReadError("is empty", remedy="send the file again")
+        raise ReadError(Message("file_empty"))
     kind = kind_of(data[:256])
     if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
         if voi is not None:
@@ -206,9 +207,9 @@ def _read(
 
         return radiograph_from_raster(data, kind, path=path, frame=frame, max_pixels=max_pixels)
     if kind is FileKind.PACKED:
-        raise NotARadiographError("is packed", remedy="unpack it")
+        raise NotARadiographError(Message("file_packed"))
     if kind is FileKind.OTHER:
-        raise NotARadiographError("is not an image file", remedy="give DICOM, PNG, JPEG or TIFF")
+        raise NotARadiographError(Message("file_of_other_kind"))
     dataset = open_dataset(data)
     damaged = drop_damaged(dataset)
     return radiograph_from_dataset(
@@ -229,11 +230,9 @@ def _bytes_of(path: Path) -> bytes:
         if path.is_dir():
             raise UsageError("is a folder", remedy="use discover or analyze_all for folders")
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise TooLargeError(f"is larger than {MAX_FILE_BYTES >> 30} GiB", remedy="split it")
+            raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
         return path.read_bytes()
     except HOImagingError:
         raise
     except OSError as error:
-        raise ReadError(
-            f"cannot be read: {error.strerror or error}", remedy="check the path and your rights to it"
-        ) from error
+        raise ReadError(Message("file_unreadable", detail=error.strerror or type(error).__name__)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.radiograph import QualityFlag, Spacing
 from ho_imaging.reading.values import numbers_of, stated_whole, stated_word, values_of
 from ho_imaging.vocabulary import SpacingBasis
@@ -46,9 +47,7 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
         if not _LEAST_MAGNIFICATION <= implied <= _MOST_MAGNIFICATION:
             # A placeholder beside the detector's pitch, or a pitch that was not rescaled with the film.
             flags.append(
-                QualityFlag(
-                    "spacing_contradictory", f"PixelSpacing and {detector_source} differ more than any magnification."
-                )
+                QualityFlag("spacing_contradictory", Message("spacing_contradictory", keyword=detector_source))
             )
             if pixel == (1.0, 1.0):
                 return Spacing(*detector, SpacingBasis.DETECTOR, detector_source), tuple(flags)
@@ -57,29 +56,18 @@ def read_spacing(  # noqa: PLR0911  (one return a basis)
     if detector:
         magnification, source = _magnification(dataset, flags)
         if magnification is None:
-            flags.append(
-                QualityFlag(
-                    "magnification_unknown", "Lengths are at the detector: in the patient they are 5 to 25 % shorter."
-                )
-            )
+            flags.append(QualityFlag("magnification_unknown"))
             return Spacing(*detector, SpacingBasis.DETECTOR, detector_source), tuple(flags)
         row, column = (value / magnification for value in detector)
         return Spacing(row, column, SpacingBasis.DETECTOR, f"{detector_source} / {source}", magnification), tuple(flags)
     if pixel:
         if _is_placeholder(dataset, pixel):
-            flags.append(
-                QualityFlag(
-                    "spacing_implausible",
-                    "Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder.",
-                )
-            )
+            flags.append(QualityFlag("spacing_implausible", Message("spacing_placeholder")))
             return NO_SPACING, tuple(flags)
-        flags.append(
-            QualityFlag("spacing_assumed", "Nothing says whether Pixel Spacing is calibrated or the detector's.")
-        )
+        flags.append(QualityFlag("spacing_assumed"))
         return Spacing(*pixel, SpacingBasis.ASSUMED, "PixelSpacing"), tuple(flags)
     if not flags:
-        flags.append(QualityFlag("spacing_missing", "The file states no pixel spacing."))
+        flags.append(QualityFlag("spacing_missing"))
     return NO_SPACING, tuple(flags)
 
 
@@ -106,20 +94,22 @@ def _pair(
     values = numbers_of(given)
     row, column = values if values is not None and len(values) == 2 else (0.0, 0.0)
     if values is None or len(values) != 2:
-        why = "is not two numbers"
+        wrong = Message("wrong.no_pair")
     elif row <= 0.0 or column <= 0.0:
-        why = "is zero or negative"
+        wrong = Message("wrong.not_positive")
     elif not all(_PITCH_RANGE_MM[0] <= number <= _PITCH_RANGE_MM[1] for number in (row, column)):
-        why = f"is outside {_PITCH_RANGE_MM[0]} to {_PITCH_RANGE_MM[1]} mm"
+        wrong = Message("wrong.pitch", least_mm=_PITCH_RANGE_MM[0], most_mm=_PITCH_RANGE_MM[1])
     elif max(row / column, column / row) > MOST_ANISOTROPY:
-        why = "makes pixels more than twice as long as wide"
+        wrong = Message("wrong.anisotropy")
     elif not all(
         _EXTENT_RANGE_MM[0] <= extent <= _EXTENT_RANGE_MM[1] for extent in (row * shape[0], column * shape[1])
     ):
-        why = "would make the film smaller than 2 cm or larger than 1.5 m"
+        wrong = Message("wrong.extent")
     else:
         return row, column
-    flags.append(QualityFlag("spacing_implausible", f"{keyword} {why}: it was not believed."))
+    taken = Message("taken.not_believed")
+    message = Message("attribute_not_understood", keyword=keyword, wrong=wrong, taken=taken)
+    flags.append(QualityFlag("spacing_implausible", message))
     return None
 
 
@@ -141,7 +131,7 @@ def _magnification(dataset: Dataset, flags: list[QualityFlag]) -> tuple[float | 
     if stated is not None:
         if 1.0 <= stated <= _MOST_MAGNIFICATION:
             return stated, "EstimatedRadiographicMagnificationFactor"
-        flags.append(QualityFlag("magnification_implausible", "The stated magnification is not between 1 and 2."))
+        flags.append(QualityFlag("magnification_implausible"))
     detector = _length(dataset, "DistanceSourceToDetector")
     patient = _length(dataset, "DistanceSourceToPatient")
     if detector and patient and 1.0 < detector / patient <= _MOST_MAGNIFICATION:

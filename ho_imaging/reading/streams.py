@@ -31,6 +31,7 @@ from pydicom.uid import (
 )
 
 from ho_imaging.errors import DecodeError
+from ho_imaging.messages import Message
 
 __all__ = ["JP2_SIGNATURE", "START_OF_J2K", "START_OF_JPEG", "Coded", "coding_of", "is_encapsulated", "true_syntax"]
 
@@ -71,10 +72,10 @@ baseline (T.81 4.8), and 8 bits of either are read alike.
 
 
 class Coded(NamedTuple):
-    """What pixel data is: its syntax, and its name where the file states another."""
+    """What pixel data is: its syntax, and what it is where the file states another."""
 
     syntax: UID
-    instead: str | None
+    instead: Message | None
     is_bare: bool = False
     """A codestream without the items that it should be wrapped in."""
 
@@ -122,31 +123,25 @@ def true_syntax(data: bytes, stated: UID, *, frames: int, native_bytes: int) -> 
         if coding is None:
             if stated.is_encapsulated:
                 return Coded(stated, None)  # whoever decodes it says what is wrong
-            raise DecodeError(
-                f"states {stated.name} and holds compressed data of a kind that is not known here",
-                remedy="have its transfer syntax corrected",
-            )
+            raise DecodeError(Message("syntax_data_unknown", stated=stated.name))
         return _decoded(coding, data, stated)
     if len(data) < native_bytes or stated.is_encapsulated:
         coding = coding_of(data[:_SNIFFED_BYTES]) or coding_of(data)
         # Pixels may begin like an RLE header, compressed data hardly like anything else.
         if coding is not None and coding != "RLE" and frames == 1:
-            return _decoded(coding, data, stated)._replace(instead=f"bare {coding} data", is_bare=True)
+            return _decoded(coding, data, stated)._replace(instead=Message("held.bare", coding=coding), is_bare=True)
     if not stated.is_encapsulated:
         return Coded(stated, None)
     if native_bytes <= len(data) < 2 * native_bytes:
-        return Coded(ExplicitVRLittleEndian, "uncompressed data")
-    raise DecodeError(
-        f"states {stated.name} and holds {len(data):,} bytes that are no items of compressed data",
-        remedy="send the file again, or have its transfer syntax corrected",
-    )
+        return Coded(ExplicitVRLittleEndian, Message("held.uncompressed"))
+    raise DecodeError(Message("syntax_data_none", stated=stated.name, bytes=len(data)))
 
 
 def _decoded(coding: str, data: bytes, stated: UID) -> Coded:
     fitting = _DECODED_AS[coding]
     if stated in fitting and coding != "JPEG Progressive":
         return Coded(stated, None)
-    return Coded(fitting[0], f"{coding} data")
+    return Coded(fitting[0], Message("held.coded", coding=coding))
 
 
 def _first_coding(data: bytes, frames: int) -> str | None:

@@ -17,7 +17,10 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
+from ho_imaging.messages import Message
+
 __all__ = [
+    "REPAIRED",
     "Stated",
     "numbers_of",
     "one_number",
@@ -38,6 +41,10 @@ _FIRST_X_RAY = 1895
 """Year of the first radiograph; an earlier date of one is no date."""
 
 
+REPAIRED = frozenset({"wrong.decimal_comma", "wrong.repeated"})
+"""Codes of what is wrong with a number that was understood all the same."""
+
+
 class Stated(NamedTuple):
     """A number that a header states; ``wrong`` says what is wrong with the way it is written.
 
@@ -45,7 +52,7 @@ class Stated(NamedTuple):
     """
 
     value: float | None
-    wrong: str | None
+    wrong: Message | None
 
 
 def values_of(dataset: Dataset, keyword: str) -> list[object]:
@@ -89,13 +96,13 @@ def one_number(values: Iterable[object]) -> Stated:
         if number is None and isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip(" \0")):
             number, comma = read_number(value.replace(",", ".")), True
         if number is None:
-            return Stated(None, "is not a number")
+            return Stated(None, Message("wrong.no_number"))
         found.append(number)
     if len(set(found)) > 1:
-        return Stated(None, "has several values where one is meant")
+        return Stated(None, Message("wrong.several"))
     if comma:
-        return Stated(found[0], "is written with a decimal comma, which was read as a point")
-    return Stated(found[0], "has one value several times" if len(found) > 1 else None)
+        return Stated(found[0], Message("wrong.decimal_comma"))
+    return Stated(found[0], Message("wrong.repeated") if len(found) > 1 else None)
 
 
 def one_whole(values: Iterable[object]) -> Stated:
@@ -104,8 +111,8 @@ def one_whole(values: Iterable[object]) -> Stated:
     if not given:
         return Stated(None, None)
     if any(number is None or number != int(number) for number in given):
-        return Stated(None, "is not a whole number")
-    return Stated(given[0], None) if len(given) == 1 else Stated(None, "has several values where one is meant")
+        return Stated(None, Message("wrong.no_whole_number"))
+    return Stated(given[0], None) if len(given) == 1 else Stated(None, Message("wrong.several"))
 
 
 def numbers_of(values: Iterable[object]) -> list[float] | None:

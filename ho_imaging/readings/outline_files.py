@@ -20,6 +20,7 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from ho_imaging.errors import HOImagingError, ReadError
+from ho_imaging.extras import missing_extra
 from ho_imaging.files.path_text import path_text
 from ho_imaging.readings.outlines import Outline
 
@@ -152,9 +153,7 @@ def _run_lengths(code: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
     try:
         from pycocotools import mask  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise ReadError(
-            "a compressed run-length code needs pycocotools", remedy='pip install "ho-imaging[exchange]"'
-        ) from error
+        raise missing_extra(error, "exchange", "a compressed run-length code") from error
     decoded = mask.decode({"size": list(shape), "counts": str(code["counts"]).encode("ascii")})
     return np.asarray(decoded, dtype=bool)
 
@@ -249,7 +248,7 @@ def _located(path: Path, entry: str, draw: Callable[[], BaseGeometry]) -> BaseGe
     """Return what is drawn; what is wrong with it names the file and the entry."""
     try:
         return draw()
-    except ReadError as error:
+    except HOImagingError as error:
         raise ReadError(f"{entry}: {error.problem}", path=path, remedy=error.remedy) from error
     except ValueError as error:
         raise ReadError(f"{entry} {_plain(error)}", path=path, remedy="correct it, or leave it out") from error

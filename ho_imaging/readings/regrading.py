@@ -70,9 +70,9 @@ class Regrader:
             return Proposal(side, None, why_not=_NOT_THE_SAME)
         found = self._graded(films, [nodule for nodule in state.findings if nodule.stands]).get(side)
         if found is None or found.grade is None:
-            why = "no film shows this side" if found is None else found.evidence.statement
+            why = "no film shows this side" if found is None else str(found.evidence.statement)
             return Proposal(side, None, why_not=_NO_GRADE.format(why=why))
-        return Proposal(side, found.grade, statement=found.evidence.statement)
+        return Proposal(side, found.grade, statement=str(found.evidence.statement))
 
     def _anatomy(self) -> list[FilmReading]:
         """Return every analysed film's anatomy; none where that of any is missing: it may be what a grade rests on."""

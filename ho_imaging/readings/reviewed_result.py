@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ho_imaging.findings.outline import extent
+from ho_imaging.messages import Message
 from ho_imaging.readings.outlines import outline_shape
 from ho_imaging.readings.readings import Nodule, Reading
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import (
     FindingResult,
     ImageResult,
@@ -106,7 +108,7 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
     if evidence.gap_ends_xy_px is not None and not spurs & kept:
         changed |= {"gap_mm": None, "gap_px": None, "gap_ends_xy_px": None, "gap_true_range_mm": None}
     if regraded:
-        changed["statement"] = f"Graded by {reading.reader}."
+        changed["statement"] = message_result(Message("graded_by", reader=reading.reader))
     update: dict[str, object] = {"score": score, "evidence": evidence.model_copy(update=changed)}
     word = category_of(grade, score)
     update["category"] = None if word is None else word.value
@@ -120,7 +122,7 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
                 citation=system.citation,
                 definition_confirmed=system.confirmed,
                 grade=grade,
-                statement=f"Graded by {reading.reader}.",
+                statement=message_result(Message("graded_by", reader=reading.reader)),
             ),
         )  # fmt: skip
     return side.model_copy(update=update)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ho_imaging.messages import Message
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.results.summary import html_table
 
@@ -67,8 +69,9 @@ class StudyAnalysis:
     def _repr_html_(self) -> str:
         return html_table(self.result)
 
-    def with_warnings(self, warnings: Sequence[str]) -> StudyAnalysis:
+    def with_warnings(self, warnings: Sequence[Message]) -> StudyAnalysis:
         """Return the analysis with more warnings in its result."""
         if not warnings:
             return self
-        return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *warnings)}))
+        added = (message_result(warning) for warning in warnings)
+        return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *added)}))

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from ho_imaging.files.path_text import path_text
 from ho_imaging.findings.finding import Finding
 from ho_imaging.findings.resolution import resolution_flags
+from ho_imaging.messages import Message
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.reading.completeness import Completeness
 from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.results.messages import MessageResult, message_result
 from ho_imaging.results.points import points_xy
 from ho_imaging.results.schema import (
     CompletenessResult,
@@ -61,7 +63,7 @@ def image_result(
     radiograph: Radiograph,
     *,
     status: Status,
-    reason: str | None = None,
+    reason: Message | None = None,
     scope_probability: float | None = None,
     reading: FilmReading | None = None,
 ) -> ImageResult:
@@ -75,7 +77,7 @@ def image_result(
         path=None if radiograph.path is None else path_text(radiograph.path),
         frame=radiograph.frame,
         status=status,
-        reason=reason,
+        reason=None if reason is None else message_result(reason),
         rows=radiograph.pixels.shape[0],
         columns=radiograph.pixels.shape[1],
         region=radiograph.region.value,
@@ -100,7 +102,7 @@ def image_result(
         highest_ho_probability=None if reading is None else max(highest.values(), default=0.0),
         highest_ho_probability_by_side=highest,
         quality=None if reading is None or reading.quality is None else _quality(reading.quality),
-        quality_flags=tuple(QualityFlagResult(code=flag.code, message=flag.message) for flag in flags),
+        quality_flags=tuple(QualityFlagResult(code=flag.code, message=message_result(flag.message)) for flag in flags),
     )
 
 
@@ -141,7 +143,7 @@ def _sides_in_order(reading: FilmReading) -> tuple[Side, ...]:
 
 
 def failed_image(
-    *, sop_instance_uid: str, series_uid: str | None, path: str | None, status: Status, reason: str
+    *, sop_instance_uid: str, series_uid: str | None, path: str | None, status: Status, reason: Message
 ) -> ImageResult:
     """Describe a film that could not be read, or was refused before its pixels were."""
     return ImageResult(
@@ -149,7 +151,7 @@ def failed_image(
         series_uid=series_uid,
         path=None if path is None else path_text(path),
         status=status,
-        reason=reason,
+        reason=message_result(reason),
     )
 
 
@@ -219,14 +221,14 @@ def _side(side: SideSeverity) -> SideResult:
                 grade=grade.grade,
                 alternatives=grade.alternatives,
                 probabilities=_shares(grade.probabilities),
-                statement=grade.statement,
+                statement=message_result(grade.statement),
                 possible=grade.possible,
             )
             for grade in side.systems
         ),
         evidence=EvidenceResult(
             sop_instance_uid=evidence.sop_instance_uid,
-            statement=evidence.statement,
+            statement=message_result(evidence.statement),
             finding_ids=evidence.finding_ids,
             joined_to=dict(evidence.joined_to),
             gap_px=None if gap is None else _rounded(gap.length_px),
@@ -262,7 +264,7 @@ def study_result(
     findings: Sequence[FindingResult],
     severity: SeverityResult | None,
     model: ModelResult | None,
-    warnings: Sequence[str],
+    warnings: Sequence[Message],
     context: StudyContext | None = None,
     possible: Sequence[FindingResult] = (),
     completeness: Completeness | None = None,
@@ -270,9 +272,10 @@ def study_result(
     """Put a study's result together; its status is the best of its films', its reason that of the first of them."""
     order = (Status.DONE, Status.REFUSED, Status.FAILED)
     status = min((Status(image.status) for image in images), key=order.index, default=Status.FAILED)
-    reason = None
+    reason: MessageResult | None = None
     if status is not Status.DONE:
-        reason = next((image.reason for image in images if image.status == status), "no film was found")
+        none_found = message_result(Message("image_not_found"))
+        reason = next((image.reason for image in images if image.status == status), none_found)
     return StudyResult(
         study_uid=study_uid,
         status=status,
@@ -285,7 +288,7 @@ def study_result(
         completeness=None if completeness is None else _completeness(completeness),
         model=model,
         software=_software(),
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(message_result(warning) for warning in dict.fromkeys(warnings)),
     )
 
 
@@ -304,7 +307,7 @@ def _completeness(completeness: Completeness) -> CompletenessResult:
         complete=completeness.complete,
         received=completeness.received,
         expected=completeness.expected,
-        reasons=completeness.reasons,
+        reasons=tuple(message_result(reason) for reason in completeness.reasons),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ho_imaging.messages import Message
+from ho_imaging.results.messages import MessageResult, message_result
 from ho_imaging.results.schema import StudyResult
 
-__all__ = ["moved", "moved_text"]
+__all__ = ["moved", "moved_message", "moved_text"]
 
 
 def moved(result: StudyResult, names: Mapping[str, str]) -> StudyResult:
@@ -25,6 +27,11 @@ def moved_text(text: str, names: Mapping[str, str]) -> str:
     for folder, name in names.items():
         text = text.replace(folder, name)
     return text
+
+
+def moved_message(message: Message, names: Mapping[str, str]) -> Message:
+    """Return a message in which folders are named as its reader knows them."""
+    return MessageResult.model_validate(_renamed(message_result(message).model_dump(), names)).message
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from ho_imaging.results.frames import TableName, to_dataframe
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema_base import Part, PointXY, Probability
 from ho_imaging.results.schema_film import CompressionResult, FilmQualityResult, ImageResult, QualityFlagResult
 from ho_imaging.results.schema_finding import FindingResult
@@ -39,6 +40,7 @@ __all__ = [
     "FilmQualityResult",
     "FindingResult",
     "ImageResult",
+    "MessageResult",
     "ModelResult",
     "PointXY",
     "QualityFlagResult",
@@ -97,7 +99,7 @@ class CompletenessResult(Part):
         description="Number of images in series that can hold radiographs, as the archive counts or lists them; null "
         "where it does neither.",
     )
-    reasons: tuple[str, ...] = Field(default=(), description="A sentence for each thing that is missing.")
+    reasons: tuple[MessageResult, ...] = Field(default=(), description="A message for each thing that is missing.")
 
 
 class ModelResult(Part):
@@ -132,7 +134,7 @@ class StudyResult(Part):
     )
     study_uid: str = Field(description="Study Instance UID; made from the images' content where none is stated.")
     status: Status = Field(description="done if any image was analysed, else refused or failed.")
-    reason: str | None = Field(default=None, description="Why no image was analysed; null where one was.")
+    reason: MessageResult | None = Field(default=None, description="Why no image was analysed; null where one was.")
     images: tuple[ImageResult, ...] = Field(description="Every image of the study, however it ended.")
     findings: tuple[FindingResult, ...] = Field(
         default=(), description="Nodules that the model reports, the surest of each image first."
@@ -154,7 +156,9 @@ class StudyResult(Part):
     )
     model: ModelResult | None = Field(default=None, description="The weights that were used; null where none were.")
     software: SoftwareResult = Field(description="The program that made the result.")
-    warnings: tuple[str, ...] = Field(default=(), description="What a user should know about the analysis as a whole.")
+    warnings: tuple[MessageResult, ...] = Field(
+        default=(), description="What a user should know about the analysis as a whole."
+    )
     research_use: str = Field(default=RESEARCH_USE, description="The limits of use, to be shown with every result.")
 
     def to_json(self, *, indent: int | None = 2) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ho_imaging.reading.compression import Codec, KnownFrom
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema_base import NonNegative, Part, Probability, RowColumnMm
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, View
 
@@ -19,7 +20,10 @@ class QualityFlagResult(Part):
     """Something a reader should know about an image."""
 
     code: str = Field(description="Stable word in snake_case, such as resolution_low.")
-    message: str = Field(description="The same as an English sentence, without patient data.")
+    message: MessageResult = Field(description="What exactly it is, without patient data.")
+
+    def __str__(self) -> str:
+        return str(self.message)
 
 
 class CompressionResult(Part):
@@ -82,7 +86,7 @@ class ImageResult(Part):
         description="How the image ended: done (analysed), refused (read, but out of scope) or failed (could not be "
         "read or analysed)."
     )
-    reason: str | None = Field(default=None, description="Why the image was not analysed; null where it was.")
+    reason: MessageResult | None = Field(default=None, description="Why the image was not analysed; null where it was.")
     rows: int | None = Field(default=None, description="Height in source pixels; null where it was not read.")
     columns: int | None = Field(default=None, description="Width in source pixels; null where it was not read.")
     region: Region = Field(default=Region.UNKNOWN, description="Part of the body that the image shows.")

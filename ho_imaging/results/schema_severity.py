@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema_base import AxisEnds, NonNegative, Part, Probability, Score
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
@@ -27,7 +28,7 @@ class EvidenceResult(Part):
     """Why a side has its grade."""
 
     sop_instance_uid: str | None = Field(description="The image that the grade was read from; null without one.")
-    statement: str = Field(description="The grade's reason as an English sentence.")
+    statement: MessageResult = Field(description="What the grade rests on, or why there is none.")
     finding_ids: tuple[str, ...] = Field(description="Ids of the findings of this side on that image.")
     joined_to: dict[Structure, tuple[str, ...]] = Field(
         default_factory=dict,
@@ -66,7 +67,7 @@ class SystemGradeResult(Part):
     grade: str | None = Field(description=_GRADE)
     alternatives: tuple[str, ...] = Field(default=(), description=_ALTERNATIVES)
     probabilities: dict[str, Probability] = Field(default_factory=dict, description=_PROBABILITIES)
-    statement: str = Field(description="The grade's reason as an English sentence.")
+    statement: MessageResult = Field(description="What the grade rests on, or why there is none.")
     possible: str | None = Field(default=None, description=_POSSIBLE)
 
 

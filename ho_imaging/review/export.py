@@ -26,6 +26,7 @@ from ho_imaging.files.png import write_png
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.preparing import PreparationContract, prepare
 from ho_imaging.reading import Radiograph, discover, read_radiograph
+from ho_imaging.reading.deidentify import site_key
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.readings.decisions import ReviewStore, left_out_text
@@ -35,6 +36,7 @@ from ho_imaging.readings.readings import Reading, reader_reading
 from ho_imaging.results.folder import OutputFolder, batch_results, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
+from ho_imaging.review.leaving import Leaving
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, write_film
@@ -126,6 +128,8 @@ def export_reviews(
     val_share: float = 0.2,
     test_share: float = 0.0,
     dicom: bool = False,
+    deidentify_key: str | PathLike[str] | None = None,
+    burned_in: bool = False,
 ) -> ExportSummary:
     """Export the committed studies of a batch's output folder.
 
@@ -155,6 +159,11 @@ def export_reviews(
         Shares of patients kept to choose and calibrate by, and to evaluate on only.
     dicom
         Write a segmentation and a report a reading, with the reader as observer.
+    deidentify_key
+        File of the site's key (made where there is none): what is exported names nobody. UIDs, patients and readers
+        become pseudonyms, and the truth has its film beside it, de-identified (`ho_imaging.reading.deidentify`).
+    burned_in
+        With a key, also export films whose header says that text is burned into the picture.
 
     Raises
     ------
@@ -172,6 +181,7 @@ def export_reviews(
         raise UsageError("val_share and test_share must not be negative and leave something to train on")
     source, out = Path(folder), Path(out_dir)
     contract = read_description(find_model(model)).preparation
+    leaving = Leaving(None if deidentify_key is None else site_key(Path(deidentify_key)), burned_in)
     places = _Places(source, films)
     shares = {"val_share": val_share, "test_share": test_share}
     summary = ExportSummary()
@@ -180,11 +190,13 @@ def export_reviews(
         (out / FILMS_FOLDER).mkdir(parents=True, exist_ok=True)
         kept = None if store is None else Path(store)
         for reviewed in reviewed_studies(source, store=kept, readers=readers, left_out=summary.left_out):
-            _export_study(reviewed, out, contract, places, shares, summary, written)
+            _export_study(reviewed, out, contract, places, shares, summary, written, leaving)
             if dicom:
-                _export_dicom(reviewed, out, places, summary)
-        summary.without_ho = _export_plain(without_ho, out, contract, shares, summary, written, scope=True)
-        summary.out_of_scope = _export_plain(out_of_scope, out, contract, shares, summary, written, scope=False)
+                _export_dicom(reviewed, out, places, summary, leaving)
+        summary.without_ho = _export_plain(without_ho, out, contract, shares, summary, written, leaving, scope=True)
+        summary.out_of_scope = _export_plain(
+            out_of_scope, out, contract, shares, summary, written, leaving, scope=False
+        )
         if summary.films:
             _forget_others(out, written)
     except OSError as error:
@@ -196,7 +208,10 @@ def export_reviews(
             "holds no committed study whose films could be read", path=source, remedy="commit a study in the review"
         )
     write_adapt_config(out / CONFIG_FILE, model, cases=Path("cases"), films=Path(FILMS_FOLDER))
-    write_text(out / SUMMARY_FILE, json.dumps(summary.to_dict(), indent=2) + "\n")
+    told = summary.to_dict()
+    if leaving.key is not None:
+        told["left_out"] = len(summary.left_out)  # by paths and UIDs, which stay here
+    write_text(out / SUMMARY_FILE, json.dumps(told, indent=2) + "\n")
     return summary
 
 
@@ -223,6 +238,7 @@ def _export_study(
     shares: Mapping[str, float],
     summary: ExportSummary,
     written: set[Path],
+    leaving: Leaving,
 ) -> None:
     """Export a study's films and what is true of them; files and folders are noted in ``written``."""
     summary.studies += 1
@@ -231,19 +247,20 @@ def _export_study(
         uid = image.sop_instance_uid
         try:
             path = places.of(image)
+            leaving.check(path)
             radiograph = _read_again(path, image)
         except HOImagingError as error:
             logger.warning("film %s is left out: %s", uid, error)
             summary.left_out[uid] = error.problem
             continue
         split = split_of(_patient_key(path, reviewed.result.study_uid), **shares)
-        _write_training_film(reviewed, image, radiograph, out, contract, split)
-        name = folder_name(reviewed.result.study_uid) + (f"-{number}" if len(done) > 1 else "")
-        nodules, not_bone = _write_truth(reviewed, image, path, out / STUDIES_FOLDER / split / name)
+        _write_training_film(reviewed, image, radiograph, out, contract, split, leaving)
+        name = folder_name(leaving.uid(reviewed.result.study_uid)) + (f"-{number}" if len(done) > 1 else "")
+        nodules, not_bone = _write_truth(reviewed, image, path, out / STUDIES_FOLDER / split / name, leaving)
         summary.films[split] += 1
         summary.nodules += nodules
         summary.not_bone += not_bone
-        written |= {_film_path(out, uid), out / STUDIES_FOLDER / split / name}
+        written |= {_film_path(out, leaving.uid(uid)), out / STUDIES_FOLDER / split / name}
 
 
 def _forget_others(out: Path, written: set[Path]) -> None:
@@ -273,6 +290,7 @@ def _write_training_film(
     out: Path,
     contract: PreparationContract,
     split: Split,
+    leaving: Leaving,
 ) -> None:
     by_heads = image.measured_spacing_mm if image.measured_basis == SpacingBasis.ANATOMICAL else None
     prepared = prepare(radiograph, contract, assumed_pixel_mm=None if by_heads is None else by_heads[1])
@@ -285,22 +303,22 @@ def _write_training_film(
     )
     info = ReviewedInfo(
         pixel_mm=contract.pixel_mm,
-        study_uid=reviewed.result.study_uid,
-        image_uid=image.sop_instance_uid,
+        study_uid=leaving.uid(reviewed.result.study_uid),
+        image_uid=leaving.uid(image.sop_instance_uid),
         region=str(image.region),
         view=str(image.view),
         split=split,
-        readers=tuple(reading.reader for reading in reviewed.readings),
+        readers=tuple(leaving.reader(reading.reader) for reading in reviewed.readings),
     )
     film = Film(prepared.pixels, prepared.valid, np.asarray(bits, dtype=np.uint8))
-    write_film(_film_path(out, image.sop_instance_uid), ReviewedFilm(info, film))
+    write_film(_film_path(out, info.image_uid), ReviewedFilm(info, film))
 
 
 def _film_path(out: Path, image_uid: str) -> Path:
     return out / FILMS_FOLDER / f"film_{folder_name(image_uid)}.safetensors"
 
 
-def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Path) -> tuple[int, int]:
+def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Path, leaving: Leaving) -> tuple[int, int]:
     """Write what is true of a film as `ho_imaging.evaluation.truth` reads it; gives nodules and what is no bone."""
     shape = (image.rows or 0, image.columns or 0)
     uid = image.sop_instance_uid
@@ -341,11 +359,10 @@ def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Pat
         "region": str(image.region),
         "view": str(image.view),
         "laterality": str(image.laterality),
-        "film": str(path.resolve()),
         "masks": sorted(masks),
         "caller": image.callers_word(),
         "truth": {
-            "readers": [reading.reader for reading in reviewed.readings],
+            "readers": [leaving.reader(reading.reader) for reading in reviewed.readings],
             "nodules": nodules,
             "mimics": sorted(name.removeprefix("mimic_") for name in masks if name.startswith("mimic_")),
             "sides": _sides(reviewed, uid),
@@ -353,6 +370,8 @@ def _write_truth(reviewed: Reviewed, image: ImageResult, path: Path, folder: Pat
     }
     place = folder / "truth"
     place.mkdir(parents=True, exist_ok=True)
+    film = leaving.film(path, folder)
+    about |= {} if film is None else {"film": film}
     for old in place.glob("*.png"):
         old.unlink()
     write_png(place / "nodules.png", numbered)
@@ -392,6 +411,7 @@ def _export_plain(
     shares: Mapping[str, float],
     summary: ExportSummary,
     written: set[Path],
+    leaving: Leaving,
     *,
     scope: bool,
 ) -> int:
@@ -401,7 +421,7 @@ def _export_plain(
     count = 0
     for study in discover([Path(source) for source in sources]).studies:
         for image in study.images:
-            place = _film_path(out, image.sop_instance_uid)
+            place = _film_path(out, leaving.uid(image.sop_instance_uid))
             if place in written:
                 summary.left_out[f"{image.path}"] = (
                     "has been reviewed, or is among the films of another kind: that counts"
@@ -409,7 +429,8 @@ def _export_plain(
                 logger.warning("film %s has been reviewed: that counts", image.sop_instance_uid)
                 continue
             try:
-                _write_plain(image, out, contract, shares, scope=scope)
+                leaving.check(image.path)
+                _write_plain(image, out, contract, shares, leaving, scope=scope)
             except HOImagingError as error:
                 logger.warning("film %s is left out: %s", image.sop_instance_uid, error)
                 summary.left_out[image.sop_instance_uid] = error.problem
@@ -421,15 +442,21 @@ def _export_plain(
 
 
 def _write_plain(
-    image: ImageRef, out: Path, contract: PreparationContract, shares: Mapping[str, float], *, scope: bool
+    image: ImageRef,
+    out: Path,
+    contract: PreparationContract,
+    shares: Mapping[str, float],
+    leaving: Leaving,
+    *,
+    scope: bool,
 ) -> None:
-    path = _film_path(out, image.sop_instance_uid)
+    path = _film_path(out, leaving.uid(image.sop_instance_uid))
     radiograph = read_radiograph(image)
     prepared = prepare(radiograph, contract)
     info = ReviewedInfo(
         pixel_mm=contract.pixel_mm,
-        study_uid=image.study_uid,
-        image_uid=image.sop_instance_uid,
+        study_uid=leaving.uid(image.study_uid),
+        image_uid=leaving.uid(image.sop_instance_uid),
         region=radiograph.region.value.value,
         view=radiograph.view.value.value,
         split=split_of(_patient_key(image.path, image.study_uid), **shares),
@@ -439,11 +466,11 @@ def _write_plain(
     write_film(path, ReviewedFilm(info, Film(prepared.pixels, prepared.valid, bits)))
 
 
-def _export_dicom(reviewed: Reviewed, out: Path, places: _Places, summary: ExportSummary) -> None:
+def _export_dicom(reviewed: Reviewed, out: Path, places: _Places, summary: ExportSummary, leaving: Leaving) -> None:
     from ho_imaging.review.dicom import reading_objects  # noqa: PLC0415  (highdicom loads only for DICOM)
 
     uid = reviewed.result.study_uid
-    folder = out / DICOM_FOLDER / folder_name(uid)
+    folder = out / DICOM_FOLDER / folder_name(leaving.uid(uid))
     for reading in reviewed.readings:
         try:
             done = [image for image in reviewed.result.images if image.status == Status.DONE]
@@ -454,6 +481,6 @@ def _export_dicom(reviewed: Reviewed, out: Path, places: _Places, summary: Expor
             summary.left_out[uid] = error.problem
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        for item in made:
+        for item in map(leaving.made, made):
             item.save_as(folder / f"{item.Modality.lower()}-{item.SOPInstanceUID}.dcm", enforce_file_format=True)
         summary.dicom_objects += len(made)

@@ -93,7 +93,7 @@ def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
         drop_damaged(dataset)
         return dataset
     except HOImagingError as error:
-        raise type(error)(error.problem, path=path, remedy=error.remedy) from error
+        raise type(error)(error.message, path=path) from error
 
 
 def _frame(dataset: Dataset | None, frame: int) -> int | None:

@@ -38,7 +38,7 @@ def film_about(image: ImageResult) -> dict[str, Any]:
         "spacing": None if spacing is None else list(spacing),
         "basis": _basis_text(image),
         "sides": [str(side) for side in image.sides],
-        "flags": [flag.message for flag in image.quality_flags],
+        "flags": [str(flag.message) for flag in image.quality_flags],
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ho_imaging.messages import Message
 from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["Category", "Evidence", "Gap", "Severity", "SideSeverity", "StudySeverity", "SystemGrade"]
@@ -37,7 +38,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a side has its grade: its findings, which bone they are joined to, the gap, and one sentence.
+    """Why a side has its grade: its findings, which bone they are joined to, the gap, and a message on it.
 
     ``joined_to``: ids of the findings joined to each of the bones that the grade looks at, by the bone.
     ``not_counted_ids``: findings that the grade leaves out because they are not sure enough.
@@ -48,7 +49,7 @@ class Evidence:
     joined_to: Mapping[Structure, tuple[str, ...]]
     gap: Gap | None
     spacing_basis: str
-    statement: str
+    statement: Message
     not_counted_ids: tuple[str, ...] = ()
 
 
@@ -69,7 +70,7 @@ class SystemGrade:
     grade: str | None
     alternatives: tuple[str, ...]
     probabilities: Mapping[str, float]
-    statement: str
+    statement: Message
     possible: str | None = None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ho_imaging.findings.finding import Finding
 from ho_imaging.findings.resolution import why_too_coarse
+from ho_imaging.messages import Message
 from ho_imaging.severity.burden import burden_parts, burden_score, category_of
 from ho_imaging.severity.certainty import SURE_CONFIDENCE, counted_nodules
 from ho_imaging.severity.film import FilmReading, SideView, view_of_side
@@ -25,13 +26,6 @@ __all__ = ["ALTERNATIVE_FROM", "SideReading", "read_side"]
 
 ALTERNATIVE_FROM = 0.15
 """A grade this likely is named beside the reported one."""
-
-_NO_BONE = "No ectopic bone about this hip."
-_NONE_SURE = "Possible ectopic bone, none of it sure enough to carry a class."
-_OVERLAP = (
-    "Ectopic bone is continuous from pelvis to femur on this film: apparent ankylosis. Overlap in one view "
-    "can look the same (all of 33 neurogenic hips were read III-IV, 14 were ankylosed; Mavrogenis 2012)."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +119,16 @@ def _grade(
         grade = rule(arrangement, measured)
         if grade is not None:
             probabilities = grade_probabilities(draws, rule, system.grades)
-            statement = f"{system.title} {grade}."
+            statement = Message("grade_given", system=system.name, grade=grade)
             possible = None if with_all is None else rule(*with_all)
     if possible == grade:
         possible = None
     others = sorted(((p, g) for g, p in probabilities.items() if g != grade and p >= ALTERNATIVE_FROM), reverse=True)
     alternatives = tuple(other for _, other in others)
     if grade is not None and alternatives:
-        statement += f" {_between(grade, alternatives, probabilities)}"
+        statement = statement.with_also(_between(grade, alternatives, probabilities))
     if possible is not None:
-        statement += f" {_possible(possible)}"
+        statement = statement.with_also(_possible(possible))
         alternatives = alternatives if possible in alternatives else (*alternatives, possible)
     if grade is None and system.name == "brooker" and refusal is None:
         alternatives = ("II", "III")
@@ -151,51 +145,47 @@ def _grade(
     )
 
 
-def _possible(grade: str) -> str:
-    return (
-        f"A nodule that touches bone counts from a confidence of {SURE_CONFIDENCE:.2f}: "
-        f"if all that are outlined were ectopic bone the grade would be {grade}."
-    )
+def _possible(grade: str) -> Message:
+    return Message("possible_grade", confidence=SURE_CONFIDENCE, grade=grade)
 
 
-def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[str, float]) -> str:
+def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[str, float]) -> Message:
     named = sorted((grade, *alternatives), key=list(probabilities).index)
-    shares = ", ".join(f"{name} {probabilities[name]:.0%}" for name in named)
-    words = f"{', '.join(named[:-1])} and {named[-1]}"
-    return f"Between {words}, by what is known of outline and scale ({shares})."
+    shares = [Message("share.of_grade", grade=name, share=probabilities[name]) for name in named]
+    return Message("between_grades", grades=named, shares=shares)
 
 
-def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None, lead: SystemGrade) -> str:
+def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None, lead: SystemGrade) -> Message:
     """Say what a Brooker class rests on."""
     if lead.grade == "0":
-        said = _NO_BONE if lead.possible is None else _NONE_SURE
+        said = Message("no_ectopic_bone") if lead.possible is None else Message("none_sure")
     elif lead.grade == "IV":
-        said = _OVERLAP
+        said = Message("bridge")
     elif lead.grade == "I":
-        said = "Islands of ectopic bone in soft tissue, none joined to pelvis or femur."
+        said = Message("islands")
     elif gap is None:
-        said = "Spurs from bone; no opposing bone surface within reach, so at least 1 cm is left."
+        said = Message("spurs_alone")
     elif gap.length_px == 0.0:
-        said = "Spurs reach the opposing bone surface."
+        said = Message("spurs_touch")
     else:
         # Neither class II nor III is given without millimetres.
         said = _gap_statement(cast("float", gap.length_mm), scale_of(view).factor, is_wide=lead.grade == "II")
     likely = tuple(other for other in lead.alternatives if lead.probabilities.get(other, 0.0) >= ALTERNATIVE_FROM)
     if likely:
-        said += f" {_between(lead.grade or '', likely, lead.probabilities)}"
-    return said if lead.possible is None else f"{said} {_possible(lead.possible)}"
+        said = said.with_also(_between(lead.grade or "", likely, lead.probabilities))
+    return said if lead.possible is None else said.with_also(_possible(lead.possible))
 
 
-def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> str:
+def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> Message:
     """Say how long a gap is; ``factor`` takes away magnification, ``is_wide`` is what its true length was judged."""
     true_mm = length_mm * factor
     # 9.96 mm is less than 1 cm, and rounded it would not look so.
-    decides = f"{true_mm if is_wide else min(true_mm, 9.9):.1f} mm"
-    between = "between opposing bone surfaces"
-    limit = "at least 1 cm" if is_wide else "less than 1 cm"
+    gap_mm = true_mm if is_wide else min(true_mm, 9.9)
     if factor == 1.0:
-        return f"Spurs leave {decides} {between}, {limit}."
-    return f"Spurs leave {length_mm:.1f} mm {between} as measured, about {decides} without magnification, {limit}."
+        return Message("gap_wide", gap_mm=gap_mm) if is_wide else Message("gap_narrow", gap_mm=gap_mm)
+    if is_wide:
+        return Message("gap_wide_magnified", measured_mm=length_mm, gap_mm=gap_mm)
+    return Message("gap_narrow_magnified", measured_mm=length_mm, gap_mm=gap_mm)
 
 
 def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None:
@@ -219,7 +209,7 @@ def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None
 
 
 def _evidence(
-    view: SideView, arrangement: Arrangement, gap: Gap | None, statement: str, left_out: Sequence[Finding]
+    view: SideView, arrangement: Arrangement, gap: Gap | None, statement: Message, left_out: Sequence[Finding]
 ) -> Evidence:
     findings = (*view.findings, *view.possible)
 

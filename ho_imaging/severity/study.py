@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import FilmReading, sides_shown
 from ho_imaging.severity.grade import Category, Severity, SideSeverity, StudySeverity, SystemGrade
 from ho_imaging.severity.side import SideReading, read_side
@@ -96,11 +97,11 @@ def _worse(side: SideSeverity) -> tuple[float, float]:
 
 
 def _with_what_others_show(chosen: SideSeverity, all_films: list[SideSeverity]) -> SideSeverity:
-    note = f" From one of {len(all_films)} films of this side, film {chosen.evidence.sop_instance_uid}."
+    notes = [Message("one_of_films", count=len(all_films), uid=chosen.evidence.sop_instance_uid or "")]
     score = max((side.score for side in all_films if side.score is not None), default=None)
     if score is not None and score > (chosen.score or 0.0):
         if any(side.grade is None and side.score == score for side in all_films):
-            note += " Another film, which carries no class itself, shows more ectopic bone: the score is of that one."
+            notes.append(Message("score_of_other"))
         else:
             score = chosen.score
     return replace(
@@ -115,7 +116,7 @@ def _with_what_others_show(chosen: SideSeverity, all_films: list[SideSeverity]) 
             key=_CATEGORIES.index,
             default=None,
         ),
-        evidence=replace(chosen.evidence, statement=chosen.evidence.statement + note),
+        evidence=replace(chosen.evidence, statement=chosen.evidence.statement.with_also(*notes)),
     )
 
 

@@ -29,6 +29,10 @@ WORKERS = """
 import os, time
 from pathlib import Path
 from ho_imaging.batch.work import Outcome
+from ho_imaging.messages import Message
+
+def told(text):
+    return Message("unclassified", problem=text, remedy="")
 
 def _note(job):
     with (Path(job.out_dir) / "tries.txt").open("a") as stream:
@@ -53,15 +57,15 @@ def hangs_on_03(job):
     return steady(job)
 
 def no_space(job):
-    return Outcome(job.study.study_uid, "stopped", "cannot be written: No space left on device")
+    return Outcome(job.study.study_uid, "stopped", told("cannot be written: No space left on device"))
 
 def fails(job):
     _note(job)
     row = {"study_uid": job.study.study_uid, "status": "failed"}
-    return Outcome(job.study.study_uid, "failed", "is damaged", rows={"study": row})
+    return Outcome(job.study.study_uid, "failed", told("is damaged"), rows={"study": row})
 
 def share_gone(job):
-    return Outcome(job.study.study_uid, "failed", "cannot be read", again=True)
+    return Outcome(job.study.study_uid, "failed", told("cannot be read"), again=True)
 """
 
 

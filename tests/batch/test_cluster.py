@@ -131,6 +131,6 @@ def test_on_a_worker_only_deaths_of_this_trial_count_and_none_while_the_model_is
         with pytest.raises(SystemExit):
             begin(die, "alone", alone=True)
     outcome = begin(fails_if_begun, "alone", alone=True)
-    assert (outcome.status, outcome.reason) == ("failed", "given up after 2 tries alone: its worker died")
+    assert (outcome.status, str(outcome.reason)) == ("failed", "given up after 2 tries alone: its worker died")
     assert begin(work, "another", alone=True).status == "refused"
     assert not list(Path(job.out_dir).rglob(".trying"))

@@ -30,6 +30,10 @@ from ho_imaging.batch.work import Outcome, work
 from ho_imaging.errors import ModelError
 from ho_imaging.pipeline import LOADING
 from ho_imaging.stopwatch import stage
+from ho_imaging.messages import Message
+
+def told(text):
+    return Message("unclassified", problem=text, remedy="")
 
 def _name(job):
     return job.study.images[0].path.stem
@@ -81,7 +85,7 @@ def no_model(job):
     raise ModelError("model x cannot be loaded (MemoryError)")
 
 def stopped(job):
-    return Outcome(job.study.study_uid, "stopped", "cannot be written: No space left on device")
+    return Outcome(job.study.study_uid, "stopped", told("cannot be written: No space left on device"))
 
 def interrupted(job):
     raise KeyboardInterrupt

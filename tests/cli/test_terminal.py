@@ -18,6 +18,7 @@ from ho_imaging.cli import main
 from ho_imaging.cli.answers import comparison_text, study_line, summary_text
 from ho_imaging.cli.main import build_parser
 from ho_imaging.cli.progress import ProgressLine
+from ho_imaging.messages import Message
 from ho_imaging.severity.context import context_from_words
 
 GRADED = SimpleNamespace(
@@ -61,7 +62,7 @@ def test_several_images_are_named_by_their_folder(monkeypatch):
 
 
 def test_a_study_without_a_result_says_why(tmp_path):
-    assert study_line(Outcome("1.2.3", "failed", "given up"), tmp_path) == "1.2.3: failed: given up"
+    assert study_line(Outcome("1.2.3", "failed", Message("folder_empty")), tmp_path) == "1.2.3: failed: holds no files"
 
 
 def test_json_is_for_programs_and_sentences_for_people(chest, tmp_path, monkeypatch, capsys):

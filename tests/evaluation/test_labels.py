@@ -9,6 +9,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.evaluation.grades import grade_of, shows_ho
 from ho_imaging.evaluation.labels import HO, Box, raise_problems, read_labels
 from ho_imaging.evaluation.matching import SEVERAL, match_labels
+from ho_imaging.messages import Message
 from ho_imaging.reading import Discovery, Rejected, StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
@@ -250,8 +251,8 @@ def test_sides_make_the_films_label(table):
 
 def test_a_film_that_cannot_be_read_has_its_row(table):
     rejected = [
-        Rejected(FILMS / "bad.dcm", Status.FAILED, "is empty"),
-        Rejected(FILMS / "a.txt", Status.REFUSED, "not an image file", stray=True),
+        Rejected(FILMS / "bad.dcm", Status.FAILED, Message("file_empty")),
+        Rejected(FILMS / "a.txt", Status.REFUSED, Message("file_of_other_kind"), stray=True),
     ]
     found = match_labels(
         table("film,ho\nbad.dcm,yes\na,no\n"), films(image("a.png", sop="1.1", study="2.1"), rejected=rejected), FILMS
@@ -259,4 +260,4 @@ def test_a_film_that_cannot_be_read_has_its_row(table):
     assert found.unmatched == found.without_row == ()
     bad = found.films[1]
     assert bad.image is None
-    assert bad.rejected.reason == "is empty"
+    assert bad.rejected.reason.code == "file_empty"

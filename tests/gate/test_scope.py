@@ -9,11 +9,13 @@ from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings import read_anatomy
 from ho_imaging.gate import check_anatomy, check_attributes
 from ho_imaging.gate.rules import RULES
+from ho_imaging.messages import load_language
 from ho_imaging.vocabulary import Laterality, Region, Structure, View
 
 
 def reason(prediction, threshold=0.5):
-    return check_anatomy(prediction, read_anatomy(prediction), threshold).reason
+    found = check_anatomy(prediction, read_anatomy(prediction), threshold).reason
+    return None if found is None else str(found)
 
 
 @pytest.mark.parametrize("region", [Region.PELVIS, Region.HIP, Region.KNEE, Region.RESIDUAL_LIMB, Region.UNKNOWN])
@@ -60,8 +62,8 @@ def test_an_adults_hips_are_in_scope(known):
 @pytest.mark.parametrize("apart", [90, 250])
 def test_joints_out_of_proportion_are_refused(known, apart):
     found = check_anatomy(prediction := adult(known, apart=apart), read_anatomy(prediction), 0.5)
-    assert "proportions" in found.reason
-    assert "adults" in found.remedy
+    assert "proportions" in str(found.reason)
+    assert "adults" in load_language("en").remedy(found.reason)
 
 
 @pytest.mark.parametrize("spacing", [1.0, None])
@@ -135,7 +137,7 @@ def test_a_clear_femur_outweighs_the_networks_doubt_of_a_stated_limb(known, regi
     assert reason(limb(known, region=region, scope=0.01)) is None
     assert reason(limb(known, length=120, metal=110, region=region, scope=0.01)) is None, "a prosthesis is bone"
     found = reason(limb(known, length=30, region=region, scope=0.01))
-    assert f"does not look like a {region.replace('_', ' ')}" in found
+    assert f"does not look like a film of {region.replace('_', ' ')}" in found
 
 
 def test_an_extremity_may_be_a_hand_so_the_networks_doubt_counts(known):
@@ -145,7 +147,8 @@ def test_an_extremity_may_be_a_hand_so_the_networks_doubt_counts(known):
 
 def test_remedies_name_what_the_user_can_do(known):
     def remedy(prediction):
-        return check_anatomy(prediction, read_anatomy(prediction), 0.5).remedy
+        found = check_anatomy(prediction, read_anatomy(prediction), 0.5).reason
+        return "" if found is None else load_language("en").remedy(found)
 
     assert "--region" in remedy(limb(known, region=Region.UNKNOWN))
     assert "--region" in remedy(hips(known, 122, scope=0.1, region=Region.UNKNOWN))

@@ -32,7 +32,7 @@ from ho_imaging.outputs.dicom.identity import Maker, stable_uid
 from ho_imaging.outputs.dicom.presentation import presentation_state
 from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.results.build import image_result
-from ho_imaging.results.schema import ModelResult, SoftwareResult
+from ho_imaging.results.schema import ModelResult, SoftwareResult, StudyResult
 from ho_imaging.vocabulary import Status, Structure
 
 ROWS, COLUMNS = 700, 860
@@ -145,7 +145,7 @@ def objects_of(analysis, changed):
     """Make the objects of a film whose header was changed after it was analysed."""
     problems = []
     made = study_objects(analysis.result, {changed.SOPInstanceUID: changed}, problems=problems)
-    return made, problems
+    return made, [str(problem) for problem in problems]
 
 
 def test_attributes_that_may_be_empty_may_be_missing(analysed, tmp_path):
@@ -295,7 +295,7 @@ def test_an_object_that_fails_costs_no_other_and_is_said_in_the_result(analysed,
     assert outcome.status == "done"
     (folder,) = (tmp_path / "out" / "studies").iterdir()
     assert sorted(path.name.partition("-")[0] for path in (folder / "dicom").iterdir()) == ["ot", "seg", "sr"]
-    warnings = json.loads((folder / "result.json").read_text())["warnings"]
+    warnings = [str(warning) for warning in StudyResult.from_json((folder / "result.json").read_bytes()).warnings]
     assert any("presentation state" in text and "ValueError" in text for text in warnings)
     assert any("PatientSex" in text for text in warnings)
     assert not any("Doe" in text for text in warnings)
@@ -699,7 +699,7 @@ def test_our_own_picture_is_not_read_as_a_film(analysed):
     assert picture.Modality == "OT"
     again = analysed(picture).result
     assert again.status == "refused"
-    assert "result of this program" in again.images[0].reason
+    assert "result of this program" in str(again.images[0].reason)
 
 
 def codes_in(dataset):

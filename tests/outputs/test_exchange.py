@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
@@ -14,6 +15,7 @@ from skimage.draw import polygon as polygon_pixels
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs import write
+from ho_imaging.outputs.registry import find
 from ho_imaging.results.schema import FindingResult, ImageResult, SoftwareResult, StudyResult
 from ho_imaging.vocabulary import Side, SpacingBasis, Status
 
@@ -60,7 +62,7 @@ def result():
         sop_instance_uid=FILM, path="films/AP hip.dcm", status=Status.DONE, rows=ROWS, columns=COLUMNS,
         measured_spacing_mm=(ROW_MM, COLUMN_MM), measured_basis=SpacingBasis.DETECTOR,
     )  # fmt: skip
-    refused = ImageResult(sop_instance_uid="1.2.3.5", status=Status.REFUSED, reason="a chest")
+    refused = ImageResult(sop_instance_uid="1.2.3.5", status=Status.REFUSED, reason={"code": "body_missing"})
     return StudyResult(
         study_uid=STUDY, status=Status.DONE, images=(image, refused), findings=(RING, PARTS),
         software=SoftwareResult(name="ho_imaging", version="0"),
@@ -241,3 +243,17 @@ def test_files_of_one_name_are_refused_and_one_file_is_for_one_film(result, tmp_
         write(two, "labelme", tmp_path, names="file")
     with pytest.raises(UsageError, match="2 films were analysed"):
         write(two, "labels", tmp_path / "one.png")
+
+
+@pytest.mark.parametrize("name", ["coco", "geojson", "labelme", "cvat", "yolo", "labels", "nrrd", "nifti", "r"])
+def test_the_same_result_gives_the_same_bytes(result, tmp_path, name, monkeypatch):
+    written = []
+    for number in (1, 2):
+        monkeypatch.setattr("time.time", lambda number=number: 1e9 + 1e6 * number)
+        (tmp_path / str(number)).mkdir()
+        path = tmp_path / str(number) / find(name).path_in(Path()).name
+        write(result, name, path)
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]
+    assert written[0]

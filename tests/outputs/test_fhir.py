@@ -15,6 +15,8 @@ from ho_imaging.results.schema import SoftwareResult, StudyResult
 
 BUNDLES = {"R4": Bundle, "R5": R5Bundle}
 
+EMPTY = {"code": "file_empty"}
+
 
 def read(bundle, release="R4"):
     """Validate a bundle as a system of that release does."""
@@ -89,20 +91,24 @@ def test_a_study_without_a_uid_is_named_and_is_not_another_one():
 
     def failed(uid):
         software = SoftwareResult(name="ho_imaging", version="0")
-        image = {"sop_instance_uid": uid, "status": "failed", "reason": "is empty"}
-        return StudyResult(study_uid="unknown", status="failed", reason="is empty", images=(image,), software=software)
+        image = {"sop_instance_uid": uid, "status": "failed", "reason": EMPTY}
+        return StudyResult(study_uid="unknown", status="failed", reason=EMPTY, images=(image,), software=software)
 
     one, other = (to_fhir(failed(uid)) for uid in ("1.2", "1.3"))
     report = read(one).entry[0].resource
     assert report.imagingStudy[0].display == "Study unknown"
+    (reason,) = report.conclusionCode
+    assert (reason.coding[0].code, reason.text) == ("file_empty", "is empty (send the file again)")
     assert one["entry"][0]["fullUrl"] != other["entry"][0]["fullUrl"]
 
 
 def test_films_that_were_left_out_are_said(analyse):
     _, result = analyse()
-    left_out = {"sop_instance_uid": "1.2.3", "status": "refused", "reason": "shows a chest"}
+    left_out = {"sop_instance_uid": "1.2.3", "status": "refused", "reason": EMPTY}
     result = StudyResult.model_validate(result.model_dump() | {"images": [*result.model_dump()["images"], left_out]})
-    assert "Film 1.2.3 was refused: shows a chest." in read(to_fhir(result)).entry[0].resource.conclusion
+    assert (
+        "Film 1.2.3 was refused: is empty (send the file again)." in read(to_fhir(result)).entry[0].resource.conclusion
+    )
 
 
 @pytest.mark.parametrize("subject", ["", "42", "Patient/", "Patient/a b", "Practitioner/1", "Patient/" + "9" * 65])

@@ -93,9 +93,11 @@ def test_another_package_plugs_in_an_output(toy, analysis, tmp_path):
 
 def test_an_output_that_fails_costs_itself_alone(toy, analysis, tmp_path, caplog):
     done = write_study(analysis, tmp_path / "study", ("toy:shout", "fhir"))
-    assert any("Output toy was not written: internal error (KeyError)" in text for text in done.result.warnings)
+    assert any("Output toy was not written: internal error (KeyError)" in str(text) for text in done.result.warnings)
     assert "Doe" not in caplog.text
-    assert json.loads((tmp_path / "study" / "result.json").read_text())["warnings"] == list(done.result.warnings)
+    assert json.loads((tmp_path / "study" / "result.json").read_text())["warnings"] == [
+        warning.model_dump(mode="json") for warning in done.result.warnings
+    ]
     assert (tmp_path / "study" / "outputs" / "fhir.json").is_file()
     # Analysed again without it, nothing of the earlier result stays.
     write_study(analysis, tmp_path / "study")
@@ -104,7 +106,9 @@ def test_an_output_that_fails_costs_itself_alone(toy, analysis, tmp_path, caplog
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setattr("ho_imaging.outputs.registry.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"output coco needs pycocotools \(pip install \"ho-imaging\[exchange\]\"\)"):
+    with pytest.raises(
+        UsageError, match=r"output coco needs pycocotools \(install it with: pip install \"ho-imaging\[exchange\]\"\)"
+    ):
         choose("coco")
 
 

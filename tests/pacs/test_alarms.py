@@ -12,6 +12,7 @@ import pytest
 
 from ho_imaging.batch.work import Outcome
 from ho_imaging.logs import LogSettings, forget, set_up
+from ho_imaging.messages import Message
 from ho_imaging.pacs.alarms import CODES, Alarm, Alarms, Situation, alarms_of
 from ho_imaging.pacs.analysing import Analysing
 from ho_imaging.pacs.disk import Reserve, SpoolFullError, free_bytes
@@ -86,10 +87,17 @@ def test_results_that_cannot_be_written_are_an_alarm_until_they_can(spool, confi
     analysing = Analysing(config(), spool, None, None, model="m", count=lambda _: None, stopping=stopping)
     put(spool)
     threading.Timer(0.1, stopping.set).start()
-    analysing._ended("1.2", Outcome("1.2", "stopped", "out: cannot be written: No space left on device"))
+    analysing._ended(
+        "1.2",
+        Outcome(
+            "1.2",
+            "stopped",
+            Message("unclassified", problem="out: cannot be written: No space left on device", remedy=""),
+        ),
+    )
     assert "No space left" in analysing.not_written
     put(spool)  # it waits on
-    analysing._ended("1.2", Outcome("1.2", "refused", "a chest film"))
+    analysing._ended("1.2", Outcome("1.2", "refused", Message("body_missing")))
     assert analysing.not_written is None
 
 

@@ -352,7 +352,7 @@ def test_objects_that_were_not_given_make_a_study_incomplete_where_nothing_says_
         films = archive.fetch("1.2.3")
     assert len(films) == 1
     (reason,) = films.completeness.reasons
-    assert "1 objects were not sent" in reason
+    assert "1 objects were not sent" in str(reason)
 
 
 def test_an_archive_that_has_no_such_service_is_said():

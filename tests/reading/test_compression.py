@@ -80,7 +80,7 @@ def test_a_jpeg_in_dicom_is_read_from_its_own_tables(film, make_film):
     assert (read.compression.codec, read.compression.known_from) == (Codec.JPEG, KnownFrom.CODESTREAM)
     assert read.compression.jpeg_quality == 80
     assert read.compression.ratio == pytest.approx(film.size / len(data), rel=0.01)
-    assert "JPEG 80" in next(f.message for f in read.quality if f.code == "lossy_compression")
+    assert "JPEG 80" in next(str(f.message) for f in read.quality if f.code == "lossy_compression")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def put(make_film, as_bytes, tmp_path):
 
 
 def reasons(discovery):
-    return {item.path.name: (item.status.value, item.reason) for item in discovery.rejected}
+    return {item.path.name: (item.status.value, str(item.reason)) for item in discovery.rejected}
 
 
 def test_a_whole_copy_counts_before_one_that_was_cut_off(make_film, as_bytes, tmp_path):
@@ -70,8 +70,8 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     assert not films & said.keys()
     assert films == {"one", "copy.dcm", "other.dcm", "film.png"}
     assert said["two.txt"] == ("refused", f"same SOP Instance UID as {tmp_path / 'a/copy.dcm'}: the first one is used")
-    assert said["README.txt"] == ("refused", "not an image file")
-    assert said["films.zip"] == said["film.dcm.gz"] == ("refused", "packed: unpack it if it holds films")
+    assert said["README.txt"] == ("refused", "is not an image file (give DICOM, PNG, JPEG or TIFF)")
+    assert said["films.zip"] == said["film.dcm.gz"] == ("refused", "is packed (unpack it)")
     assert said["ct.dcm"][0] == said["state.dcm"][0] == "refused"
     assert "Grayscale Softcopy Presentation State" in said["state.dcm"][1]
     assert said["empty.dcm"][0] == said["broken.dcm"][0] == "failed"
@@ -98,7 +98,7 @@ def test_links_lead_nowhere_twice(put, tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert reasons(discover([tmp_path])) == {"pipe": ("refused", "not a regular file")}
+    assert reasons(discover([tmp_path])) == {"pipe": ("refused", "is not a regular file")}
 
 
 def test_processed_films_are_preferred_to_their_raw_twins(put, tmp_path):

@@ -168,7 +168,7 @@ def test_a_voi_view_is_chosen_by_index_or_name_and_the_choice_is_said(make_film)
     first, second = read_radiograph(film), read_radiograph(film, voi=1)
     np.testing.assert_array_equal(read_radiograph(film, voi="soft tissue").pixels, second.pixels)
     assert not np.array_equal(first.pixels, second.pixels)
-    said = {flag.code: flag.message for flag in first.quality}
+    said = {flag.code: str(flag.message) for flag in first.quality}
     assert "View 0 of 2" in said["several_voi_views"]
     with pytest.raises(UsageError, match="BONE"):
         read_radiograph(film, voi="lung")

@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.reading.identity import difference, first_conflict, first_doubt, patient_of
 
-ID, ISSUER, QUALIFIERS = "Patient ID", "Issuer of Patient ID", "Issuer of Patient ID Qualifiers Sequence"
-NAME, BIRTH, SEX = "Patient's Name", "Patient's Birth Date", "Patient's Sex"
+ID, ISSUER, QUALIFIERS = "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence"
+NAME, BIRTH, SEX = "PatientName", "PatientBirthDate", "PatientSex"
 
 
 def header(**values):
@@ -193,7 +193,7 @@ def test_the_first_two_that_differ_are_found_among_many():
     patients.insert(250, ("nameless", patient_of(header())))
     assert first_conflict(patients) is None
     found = first_conflict([*patients, ("other", patient_of(header(PatientID="2", PatientName="Doe^Anna")))])
-    assert (found.first, found.second, found.words()) == (0, "other", "Patient ID differs")
+    assert (found.first, found.second, found.attributes) == (0, "other", (ID,))
 
 
 def test_a_patient_never_shows_in_a_text():

@@ -6,10 +6,12 @@ import pytest
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.errors import RefusedError
+from ho_imaging.messages import Message
 from ho_imaging.outputs import to_dicom
 from ho_imaging.reading import discover
 from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.one_study import by_study, copies, film_headers, one_patient, why_not_one
+from ho_imaging.results.messages import message_result
 
 OTHERS = {
     "ID": {"PatientID": "B"},
@@ -101,7 +103,7 @@ def test_several_studies_of_another_patient_are_taken_only_as_asked(film):
     with pytest.raises(UsageError, match=r"Patient ID differs between one and two.*--allow-other-patient"):
         one_patient(pair, allow_other=False)
     (warning,) = one_patient(pair, allow_other=True)
-    assert "as asked" in warning
+    assert warning.code == "one_patient_as_asked"
     assert one_patient(pair[:1], allow_other=False) == []
 
 
@@ -119,7 +121,7 @@ def test_the_analysis_ends_a_study_of_two_patients_without_a_look(film, fake_net
     analysis = Analyzer().analyze_films([film(), film("1.2.3.4.6", PatientID="B")])
     assert (analysis.result.status, analysis.result.severity, fake_network.loads) == ("refused", None, 0)
     assert {image.status for image in analysis.result.images} == {"refused"}
-    assert "Patient ID differs" in analysis.result.reason
+    assert "Patient ID differs" in str(analysis.result.reason)
     assert to_dicom(analysis) == []
 
 
@@ -127,7 +129,7 @@ def test_the_analysis_ends_a_study_of_two_patients_without_a_look(film, fake_net
 def test_a_film_that_comes_twice_counts_once(film, fake_network, corrected):
     result = Analyzer().analyze_films([film(), film(**corrected)]).result
     assert [image.status for image in result.images] == ["done", "refused"]
-    assert "same SOP Instance UID as image 1" in result.images[1].reason
+    assert "same SOP Instance UID as image 1" in str(result.images[1].reason)
     assert len(result.findings) == len(Analyzer().analyze(film()).findings)
 
 
@@ -143,18 +145,21 @@ def test_several_sources_give_a_result_a_study(film, fake_network, as_bytes, tmp
 
 
 def test_a_study_known_to_be_incomplete_is_graded_only_as_asked(film, fake_network):
-    films = StudyFilms([film()], Completeness(1, 2, ("1 of 2 images of series 1.2.3.4 did not come",)))
+    films = StudyFilms(
+        [film()], Completeness(1, 2, (Message("images_missing", missing=1, expected=2, series="1.2.3.4"),))
+    )
     (withheld,) = Analyzer().analyze_all(films)
     assert (withheld.status, withheld.severity, withheld.findings) == ("failed", None, ())
-    assert "1 of 2 images" in withheld.reason
-    assert "--accept-incomplete" in withheld.reason
+    assert "1 of 2 images" in str(withheld.reason)
+    assert "--accept-incomplete" in str(withheld.reason)
     assert withheld.completeness.model_dump() == {
-        "complete": False, "received": 1, "expected": 2, "reasons": films.completeness.reasons,
+        "complete": False, "received": 1, "expected": 2,
+        "reasons": tuple(message_result(reason).model_dump() for reason in films.completeness.reasons),
     }  # fmt: skip
     graded = Analyzer().analyze_films(films, accept_incomplete=True)
     assert graded.result.status == "done"
     assert graded.result.severity is not None
-    assert "1 of 2 images" in graded.result.warnings[0]
+    assert "1 of 2 images" in str(graded.result.warnings[0])
     report = next(item for item in to_dicom(graded) if item.Modality == "SR")
     assert (report.CompletionFlag, report.CompletionFlagDescription[:16]) == ("PARTIAL", "Incomplete study")
     whole = Analyzer().analyze_films(StudyFilms([film()], Completeness(1, 1))).result

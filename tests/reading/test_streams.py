@@ -41,7 +41,7 @@ ALIKE = [{JPEGLSLossless, JPEGLSNearLossless}, {JPEG2000Lossless, JPEG2000}]
 
 
 def codes(radiograph):
-    return {flag.code: flag.message for flag in radiograph.quality}
+    return {flag.code: str(flag.message) for flag in radiograph.quality}
 
 
 def same_coding(one, other):

@@ -63,7 +63,8 @@ def finding(name):
 @pytest.fixture
 def result():
     evidence = EvidenceResult(
-        sop_instance_uid=FILM, statement="a gap", finding_ids=("F1",), joined_to={"pelvis": (), "femur": ("F1",)},
+        sop_instance_uid=FILM, statement={"code": "spurs_alone"}, finding_ids=("F1",),
+        joined_to={"pelvis": (), "femur": ("F1",)},
         gap_px=30.0, gap_mm=15.0, gap_ends_xy_px=((2, 1), (4, 3)), spacing_basis="calibrated",
     )  # fmt: skip
     sides = [

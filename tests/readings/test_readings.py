@@ -60,7 +60,8 @@ def study(uid="1.2.3", *, left="II", right="0", score=40.0, alternatives=(), cha
 
     def side(name, grade, points, ids):
         evidence = EvidenceResult(
-            sop_instance_uid="film", statement="s", finding_ids=ids, joined_to={"pelvis": (), "femur": ids[:1]},
+            sop_instance_uid="film", statement={"code": "islands"}, finding_ids=ids,
+            joined_to={"pelvis": (), "femur": ids[:1]},
             gap_px=None, gap_mm=15.0 if ids else None, gap_ends_xy_px=None, spacing_basis="calibrated",
         )  # fmt: skip
         return SideResult(

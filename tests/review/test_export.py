@@ -316,6 +316,29 @@ def test_the_command_says_what_it_did(analysed, batch, capsys):
     assert main(["-q", "export-reviews", str(batch.folder), "--out", str(batch.out), "--reader", "nobody"]) == 2
 
 
+def test_what_is_exported_for_elsewhere_names_nobody(analysed, batch, tmp_path):
+    pytest.importorskip("dicomanonymizer")
+    batch.decide(NARROW, "Dr. Somebody", *everything(analysed, NARROW))
+    key = tmp_path / "site.key"
+    command = ["-q", "export-reviews", str(batch.folder), "--out", str(batch.out), "--dicom", "--val-share", "0"]
+    assert main([*command, "--deidentify", str(key)]) == 2  # its side marker is text in the picture
+    assert main([*command, "--deidentify", str(key), "--burned-in"]) == 0
+    source = pydicom.dcmread(SAMPLES / f"{NARROW}.dcm", stop_before_pixels=True)
+    secrets = [str(source[name].value) for name in ("PatientID", "PatientName", "StudyInstanceUID", "SOPInstanceUID")]
+    secrets += ["Somebody", str(batch.folder), str(SAMPLES)]
+    files = [path for path in batch.out.rglob("*") if path.is_file()]
+    assert len(files) >= 6
+    for path in files:
+        data = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in data or secret in path.name], path
+    (truth,) = list_studies(batch.out / "studies" / "train")
+    film = pydicom.dcmread(read_truth(truth).film)
+    assert film.PatientIdentityRemoved == "YES"
+    segmentations = [pydicom.dcmread(path) for path in batch.out.glob("dicom/*/seg-*.dcm")]
+    assert {made.StudyInstanceUID for made in segmentations} == {film.StudyInstanceUID}
+    assert f"film_{film.SOPInstanceUID}.safetensors" in {path.name for path in files}
+
+
 @pytest.fixture
 def objects(analysed, batch):
     """A reading of the narrow gap with a nodule of each kind, by a reader whose name is not ASCII."""

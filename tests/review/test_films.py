@@ -108,7 +108,7 @@ def test_what_cannot_be_opened_says_why(batch, tmp_path):
     with pytest.raises(UsageError, match=r"holds 2 studies .*1\.2\.3, 1\.2\.4"):
         open_study(batch)
     (second / "result.json").write_text('{"study_uid": 3}')
-    with pytest.raises(ReadError, match="no result of this version"):
+    with pytest.raises(ReadError, match="is not a result"):
         open_study(batch, "1.2.4")
 
 

@@ -42,7 +42,7 @@ def test_a_spur_counts_when_it_is_sure(hips, gap, grade):
     # The probabilities are those of what is known, whatever is counted.
     assert sum(unsure.probabilities.values()) == pytest.approx(1.0)
     assert unsure.probabilities[grade] == max(unsure.probabilities.values())
-    assert f"the grade would be {grade}" in unsure.evidence.statement
+    assert f"the grade would be {grade}" in str(unsure.evidence.statement)
     assert unsure.evidence.finding_ids == ("F1",)
 
 
@@ -75,7 +75,7 @@ def test_a_coarse_film_is_not_graded_and_its_nodules_are_possible(hips):
     assert [flag.code for flag in resolution_flags(coarse)] == ["resolution_low"]
     side = right(replace(read, findings=findings, possible=possible, quality=coarse))
     assert (side.grade, side.score, side.category, side.probabilities) == (None, None, None, {})
-    assert "resolves about" in side.evidence.statement
+    assert "resolves about" in str(side.evidence.statement)
 
 
 @pytest.mark.parametrize("picture", [None, quality(None), quality(COARSEST_MM)])

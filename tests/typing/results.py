@@ -13,7 +13,7 @@ from ho_imaging.results import FindingResult, SideResult, json_schema
 
 result = ho_imaging.analyze("film.dcm")
 if result.severity is None:
-    assert_type(result.reason, str | None)
+    assert_type(str(result.reason), str)
 else:
     for side in result.severity.sides:
         assert_type(side, SideResult)

@@ -113,7 +113,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         else "HO imaging, reviewed: measurements and grades (research)",
         coding_schemes=[codes.CODING_SCHEME],
     )
-    missing = None if result.completeness is None else "; ".join(result.completeness.reasons)
+    missing = None if result.completeness is None else "; ".join(map(str, result.completeness.reasons))
     if missing:
         made.CompletionFlag = "PARTIAL"
         made.CompletionFlagDescription = f"Incomplete study: {missing}"[:_LONGEST_DESCRIPTION]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
+from ho_imaging.messages import Message
 from ho_imaging.outputs.dicom.capture import secondary_capture
 from ho_imaging.outputs.dicom.headers import without_unsound
 from ho_imaging.outputs.dicom.identity import Maker
@@ -56,12 +57,12 @@ def study_objects(
     pictures: Mapping[str, FilmPictures] | None = None,
     *,
     created: datetime | None = None,
-    problems: list[str] | None = None,
+    problems: list[Message] | None = None,
 ) -> list[Dataset]:
     """Make the DICOM objects of a result: segmentations, a report, presentation states and secondary captures.
 
     An attribute of a film that is missing or of wrong form is left empty, and an object that cannot be written all the
-    same costs no other one. Each is said in ``problems``, a sentence without patient data, and in the log.
+    same costs no other one. Each is said in ``problems``, a message without patient data, and in the log.
 
     ``sources`` and ``pictures`` go by SOP Instance UID. A study none of whose films was analysed gives no objects, and
     a film without nodules no segmentation. All belong to the source's patient and study; the same input, weights and
@@ -93,7 +94,7 @@ def study_objects(
 class _Writing:
     """The objects made so far; what goes wrong with one is said and costs no other."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[Message]) -> None:
         self.made: list[Dataset] = []
         self._problems = problems
 
@@ -102,8 +103,11 @@ class _Writing:
         found, left_out = without_unsound(source)
         if left_out:
             self._say(
-                f"DICOM objects of film {source.SOPInstanceUID} leave out what is not of DICOM's form: "
-                f"{', '.join(left_out)}."
+                Message(
+                    "dicom_attributes_left_out",
+                    uid=str(source.SOPInstanceUID),
+                    attributes=tuple(map(str, left_out)),
+                )
             )
         return found
 
@@ -113,13 +117,13 @@ class _Writing:
             found = make()
         except Exception as error:
             # Its words may hold the patient's data.
-            self._say(f"The DICOM {what} of {uid} could not be written ({type(error).__name__}).")
+            self._say(Message("dicom_object_failed", object=what, uid=uid, kind=type(error).__name__))
             logger.debug("a DICOM %s failed", what, exc_info=True)
             return
         if found is not None:
             self.made.append(found)
 
-    def _say(self, problem: str) -> None:
+    def _say(self, problem: Message) -> None:
         logger.warning("%s", problem)
         self._problems.append(problem)
 
@@ -181,10 +185,10 @@ def _film_objects(
     writing.add("segmentation", uid, lambda: nodule_segmentation(source, image, findings, maker))
     probability, overlay = given.probability, given.overlay
     if probability is not None:
-        writing.add("probability map", uid, lambda: probability_segmentation(source, image, probability, maker))
+        writing.add("probability_map", uid, lambda: probability_segmentation(source, image, probability, maker))
     if given.masks:
         writing.add("anatomy", uid, lambda: anatomy_segmentation(source, image, given.masks, maker))
-    writing.add("presentation state", uid, lambda: presentation_state(source, image, findings, here, maker))
+    writing.add("presentation_state", uid, lambda: presentation_state(source, image, findings, here, maker))
     if overlay is not None:
         writing.add("picture", uid, lambda: secondary_capture(source, overlay, maker))
 
@@ -195,7 +199,7 @@ def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
     why_not = why_not_one(film_headers(given), result.study_uid if is_uid(result.study_uid) else None)
     if why_not is not None:
         # Objects belong to one patient and study, those of the first source: they must not name another's images.
-        raise UsageError(why_not.problem, remedy=why_not.remedy)
+        raise UsageError(why_not.message)
     for image in result.images:
         if image.status != Status.DONE.value:
             continue

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, WriteError
 from ho_imaging.files.atomic import writing
 from ho_imaging.files.output_names import DICOM_FOLDER
+from ho_imaging.messages import Message
 from ho_imaging.outputs.registry import Needs, Option, Output, Source
 
 __all__ = ["OUTPUT"]
@@ -48,13 +49,13 @@ def _made(source: Source, *, probability: bool, anatomy: bool) -> list[Dataset]:
     try:
         return to_dicom(study, probability=probability, anatomy=anatomy, problems=source.problems)
     except HOImagingError as error:
-        why = error.reason
+        why = error.message
     except Exception as error:  # whatever a header does to a library must not cost the result
         # Its words may hold the patient's data.
-        why = f"internal error ({type(error).__name__})"
+        why = Message("internal_error", kind=type(error).__name__)
         logger.debug("trace", exc_info=True)
     logger.warning("study %s gets no DICOM objects: %s", source.result.study_uid, why)
-    source.problems.append(f"No DICOM objects: {why}.")
+    source.problems.append(Message("dicom_objects_missing", reason=why))
     return []
 
 

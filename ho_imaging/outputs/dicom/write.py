@@ -7,6 +7,7 @@ from os import PathLike
 
 from pydicom.dataset import Dataset
 
+from ho_imaging.messages import Message
 from ho_imaging.outputs.dicom.objects import FilmPictures, read_sources, study_objects
 from ho_imaging.outputs.dicom.pictures import film_pictures
 from ho_imaging.outputs.overlay import draw_overlay
@@ -24,7 +25,7 @@ def to_dicom(
     *,
     probability: bool = False,
     anatomy: bool = False,
-    problems: list[str] | None = None,
+    problems: list[Message] | None = None,
 ) -> list[Dataset]:
     """Return a study's DICOM objects: a segmentation and a presentation state a film, a report, a picture a film.
 

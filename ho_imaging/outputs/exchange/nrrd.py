@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from ho_imaging.files.atomic import writing
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.outputs.exchange.shapes import film_paths
 from ho_imaging.outputs.exchange.volumes import Volume, volume_of
 from ho_imaging.outputs.registry import Output, Source
@@ -17,8 +18,12 @@ def _write(source: Source, path: Path) -> None:
 
     for film, place in film_paths(source, path, ".seg.nrrd"):
         volume = volume_of(film)
-        with writing(place) as part, part.open("wb") as stream:
-            nrrd.write(stream, volume.labels, _header(volume))
+        stream = io.BytesIO()
+        nrrd.write(stream, volume.labels, _header(volume))
+        # Without the time of writing, which stands in a comment, the same result gives the same bytes.
+        head, blank, data = stream.getvalue().partition(b"\n\n")
+        kept = [line for line in head.split(b"\n") if not line.startswith(b"#")]
+        write_bytes(place, b"\n".join(kept) + blank + data)
 
 
 def _header(volume: Volume) -> dict[str, object]:

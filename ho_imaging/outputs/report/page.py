@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ho_imaging.errors import UsageError
+from ho_imaging.messages import Language, Message, Value, languages, load_language
+from ho_imaging.messages.words import BASIS_MEANINGS, BROOKER_MEANINGS
 from ho_imaging.outputs.report.drawing import Drawing, draw_film, jpeg_uri
-from ho_imaging.outputs.report.language import Language, load_language
 from ho_imaging.outputs.report.material import Material
-from ho_imaging.outputs.report.words import BASIS_MEANINGS, BROOKER_MEANINGS
 from ho_imaging.progression.schema import IntervalResult, SideIntervalResult
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.results.counting import area_mm2, counted_findings
@@ -22,13 +23,14 @@ from ho_imaging.results.schema import (
     RESEARCH_USE,
     FindingResult,
     ImageResult,
+    MessageResult,
     SideResult,
     StudyResult,
     SystemGradeResult,
 )
 from ho_imaging.vocabulary import Side, SpacingBasis
 
-__all__ = ["report_html"]
+__all__ = ["check_language", "report_html"]
 
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _COMPARISON_TEXT_PX = 24
@@ -46,7 +48,7 @@ class _Film:
     name: str
     alt: str
     drawing: Drawing | None
-    notes: tuple[str, ...]
+    notes: tuple[MessageResult, ...]
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,13 @@ class _Review:
     """How many decisions do not hold for this result, since the study was analysed again with another outcome."""
 
 
+def check_language(language: str) -> None:
+    """Raise `UsageError` unless reports can be in a language."""
+    if language not in languages():
+        known = ", ".join(languages())
+        raise UsageError(f"no reports in the language {language!r}", remedy=f"choose one of {known}")
+
+
 def report_html(material: Material, language: str = "en") -> str:
     """Write the report of a study; the same material and language give the same text.
 
@@ -103,6 +112,7 @@ def report_html(material: Material, language: str = "en") -> str:
         If there is no catalogue for the language.
 
     """
+    check_language(language)
     spoken = load_language(language)
     environment = _environment(spoken.code)
     result = material.result
@@ -124,7 +134,7 @@ def report_html(material: Material, language: str = "en") -> str:
         card=material.card,
         reviews=tuple(_reviews(material)),
         reader_grades=_reader_grades(material),
-        without_paths=functools.partial(_without_paths, result),
+        text_of=functools.partial(_text_of, result, spoken),
         research_use=RESEARCH_USE,
         running_title=result.study_uid if is_uid(result.study_uid) else "",
     )
@@ -151,7 +161,7 @@ def _environment(code: str) -> Environment:
         "share": spoken.share,
         "date": spoken.date,
         "listed": spoken.listed,
-        "statement": spoken.statement,
+        "knows": spoken.knows,
         "mm": functools.partial(_length, spoken),
         "bases_to_say": _bases_to_say,
         "upper_first": _upper_first,
@@ -160,12 +170,26 @@ def _environment(code: str) -> Environment:
     return environment
 
 
-def _without_paths(result: StudyResult, text: str | None) -> str | None:
-    """Name films by number where a text names their files: a path may tell a name."""
+def _text_of(result: StudyResult, spoken: Language, told: MessageResult) -> str:
+    """Write a message; images are named by number where it names their files, for a path may tell a name."""
     named = sorted(((image.path, n) for n, image in enumerate(result.images, start=1) if image.path), reverse=True)
-    for path, number in named:  # of two paths of which one begins the other, the longer first
-        text = text and text.replace(path, f"film {number}")
-    return text
+    names = {path: spoken.say("film %(number)s", number=number) for path, number in named}
+    # Of two paths of which one begins the other, the longer comes first.
+    return spoken.text(_renamed(told.message, names))
+
+
+def _renamed(message: Message, names: Mapping[str, str]) -> Message:
+    def renamed(value: Value) -> object:
+        if isinstance(value, Message):
+            return _renamed(value, names)
+        if isinstance(value, tuple):
+            return tuple(renamed(part) for part in value)
+        for path, name in names.items() if isinstance(value, str) else ():
+            value = str(value).replace(path, name)
+        return value
+
+    other = Message(message.code, **{name: renamed(value) for name, value in message.parameters.items()})
+    return other.with_also(*(_renamed(also, names) for also in message.also))
 
 
 def _without_controls(value: object) -> object:
@@ -344,7 +368,7 @@ def _comparison_pictures(material: Material, spoken: Language) -> tuple[_Compari
     for side, compared in material.comparison.sides.items():
         picture = side_picture(compared)
         height, width = picture.pixels.shape[:2]
-        statement = " ".join(passage.text for passage in spoken.statement(compared.statement))
+        statement = spoken.text(compared.statement)
         alt = spoken.say(
             "Two pictures of the joint (%(side)s), the earlier film on the left, the later one laid over it on the "
             "right, with the outlines of ectopic bone.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ho_imaging.messages import Message
 from ho_imaging.vocabulary import View
 
 __all__ = ["CITATION", "GRADES", "NAME", "grade_biplanar"]
@@ -20,7 +21,7 @@ _FRONTAL = {View.AP, View.PA}
 _LATERAL = {View.LATERAL, View.CROSS_TABLE_LATERAL, View.FROG_LEG}
 
 
-def grade_biplanar(under_a_centimetre: Mapping[View, bool | None]) -> tuple[str | None, str]:
+def grade_biplanar(under_a_centimetre: Mapping[View, bool | None]) -> tuple[str | None, Message]:
     """Grade a hip from what each view shows, and say why.
 
     ``under_a_centimetre``: for each view at hand whether bones come closer than 1 cm (``None``: no ectopic bone there).
@@ -28,11 +29,10 @@ def grade_biplanar(under_a_centimetre: Mapping[View, bool | None]) -> tuple[str 
     frontal = [close for view, close in under_a_centimetre.items() if view in _FRONTAL]
     lateral = [close for view, close in under_a_centimetre.items() if view in _LATERAL]
     if not frontal or not lateral:
-        missing = "an AP" if not frontal else "a lateral"
-        return None, f"This grade takes an AP and a lateral view; {missing} view that can be measured is missing."
+        return None, Message("lateral_view_missing") if frontal else Message("ap_view_missing")
     shown = [*frontal, *lateral]
     if any(shown):
-        return "2", "Less than 1 cm between bone on one of the two views."
+        return "2", Message("biplanar_narrow")
     if all(close is None for close in shown):
-        return "0", "No ectopic bone on either view."
-    return "1", "At least 1 cm between bone on both views."
+        return "0", Message("biplanar_none")
+    return "1", Message("biplanar_wide")

@@ -7,6 +7,7 @@ settled by the rules in ``docs/severity.md``.
 
 from __future__ import annotations
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.hip import why_no_hip_from_the_front
@@ -49,5 +50,5 @@ BROOKER = System(
     grades=GRADES,
     refuses=why_no_hip_from_the_front,
     rule=_rule,
-    uncovered="Spurs from bone, but without a spacing or a femoral head to scale by the gap cannot be given in mm.",
+    uncovered=Message("gap_without_mm"),
 )

@@ -6,6 +6,7 @@ C: spurs under 1 cm apart, or ankylosis. An island of exactly 1 cm is left open 
 
 from __future__ import annotations
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.hip import why_no_hip_from_the_front
@@ -41,5 +42,5 @@ DELLA_VALLE = System(
     grades=("A", "B", "C"),
     refuses=why_no_hip_from_the_front,
     rule=_rule,
-    uncovered="Without a spacing or a femoral head to scale by, no length can be compared with 1 cm.",
+    uncovered=Message("lengths_without_mm"),
 )

@@ -7,6 +7,7 @@ carry a mark.
 
 from __future__ import annotations
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.system import Measured, Rule, System
@@ -15,9 +16,9 @@ from ho_imaging.vocabulary import Region
 __all__ = ["HASTINGS_GRAHAM"]
 
 
-def _refuses(view: SideView) -> str | None:
+def _refuses(view: SideView) -> Message | None:
     if view.film.prepared.radiograph.region.value is not Region.ELBOW:
-        return "This grade is of elbows."
+        return Message("only_elbows")
     return None
 
 

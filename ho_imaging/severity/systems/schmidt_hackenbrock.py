@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.hip import why_no_hip_from_the_front
@@ -37,10 +38,10 @@ def trochanter_tip_row(view: SideView) -> float | None:
     return float(np.argmax(outside)) if outside.any() else None
 
 
-def _refuses(view: SideView) -> str | None:
+def _refuses(view: SideView) -> Message | None:
     refusal = why_no_hip_from_the_front(view)
     if refusal is None and trochanter_tip_row(view) is None:
-        return "The tip of the greater trochanter is not seen."
+        return Message("trochanter_not_seen")
     return refusal
 
 
@@ -83,5 +84,5 @@ SCHMIDT_HACKENBROCK = System(
     grades=("0", *(f"{place} {letter}" for letter in "ABC" for place in ("I", "II", "III"))),
     refuses=_refuses,
     rule=_rule,
-    uncovered="Not covered by the definition: bone joined to the pelvis without a bridge, sizes not in mm.",
+    uncovered=Message("pelvis_spurs_uncovered"),
 )

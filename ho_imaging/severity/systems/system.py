@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import Arrangement
 
@@ -43,9 +44,9 @@ class System:
     citation: str
     confirmed: bool
     grades: tuple[str, ...]
-    refuses: Callable[[SideView], str | None]
+    refuses: Callable[[SideView], Message | None]
     rule: Callable[[SideView], Rule]
-    uncovered: str = "The definition does not cover this arrangement."
+    uncovered: Message = Message("arrangement_uncovered")  # noqa: RUF009  (a message never changes)
 
 
 def at_least_a_centimetre(length_mm: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.system import Measured, Rule, System
@@ -44,11 +45,11 @@ def involved_share(body: NDArray[np.bool_], bone: NDArray[np.bool_]) -> tuple[fl
     return float(shares.max(initial=0.0)), float((taken > 0).sum() / len(width))
 
 
-def _refuses(view: SideView) -> str | None:
+def _refuses(view: SideView) -> Message | None:
     if view.film.prepared.radiograph.region.value is not Region.RESIDUAL_LIMB:
-        return "This grade is of residual limbs."
+        return Message("only_residual_limbs")
     if not view.film.anatomy.masks[Structure.BODY].any():
-        return "The limb's outline is not seen."
+        return Message("limb_not_seen")
     return None
 
 

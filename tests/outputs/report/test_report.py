@@ -16,6 +16,7 @@ from ho_imaging.batch.ledger import Ledger
 from ho_imaging.cli import main
 from ho_imaging.errors import UsageError
 from ho_imaging.findings import read_anatomy
+from ho_imaging.messages import Message
 from ho_imaging.outputs.report import (
     ComparisonMaterial,
     Material,
@@ -30,6 +31,7 @@ from ho_imaging.pipeline import Analyzer
 from ho_imaging.progression.schema import IntervalResult, NoduleChangeResult, ProgressionResult, SideIntervalResult
 from ho_imaging.readings.decisions import Decision, ReviewStore
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines
+from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import RESEARCH_USE, StudyResult
 from ho_imaging.severity.film import FilmReading
 from ho_imaging.vocabulary import Structure
@@ -58,7 +60,11 @@ def comparison(uid, *, later_ids=None, model=None, **changes):
         change_mm2=120.0, change_sd_mm2=20.4, change_mm2_per_month=40.0, density_change=None,
     )  # fmt: skip
     side = SideIntervalResult(
-        side="right", verdict="spreading", statement="100 to 220 sq mm, +120 +- 40; 1 new, 0 gone. Grade I to III.",
+        side="right", verdict="spreading", statement=message_result(
+            Message("areas_change", earlier_mm2=100, later_mm2=220, appeared=1, gone=0).with_also(
+                Message("grade_change", earlier="I", later="III")
+            )
+        ),
         earlier_grade="I", later_grade="III", earlier_mm2=100.0, later_mm2=220.0, change_mm2=120.0, change_sd_mm2=20.4,
         change_mm2_per_month=40.0, change_sd_mm2_per_month=6.8, residual_mm=0.7,
         nodules=() if later_ids is None else (nodule,),
@@ -99,7 +105,7 @@ def test_the_numbers_are_those_of_the_result(material, page):
         assert f"{finding.long_axis_mm:.1f} × {finding.short_axis_mm:.1f} mm" in shown
         assert f"{finding.area_mm2:.0f} mm²" in shown
     for side in result.severity.sides:
-        assert side.evidence.statement in shown
+        assert str(side.evidence.statement) in shown
         assert f"{side.score:.1f} of 100" in shown
         for probability in side.probabilities.values():
             assert f"{probability:.0%}" in shown
@@ -214,20 +220,26 @@ def test_a_study_refused_for_two_patients_names_films_by_number_alone(named_film
 @pytest.mark.parametrize(
     ("status", "reason", "german"),
     [
-        ("refused", "shows chest by its BodyPartExamined; the model reads hips, pelves, thighs and knees (leave it "
-         "out, or pass region= if the file is wrong)", "zeigt laut BodyPartExamined: Thorax"),
-        ("failed", "is empty (send the file again)", "ist leer"),
-        ("failed", "given up after 2 tries: the worker died", None),
+        ("refused", Message("region_not_read", region="chest", source="BodyPartExamined"),
+         "zeigt laut BodyPartExamined: Thorax"),
+        ("failed", Message("file_empty"), "ist leer"),
+        ("failed", Message("given_up", tries=2, died=Message("died.memory")), "aufgegeben nach 2 Versuchen allein"),
+        ("failed", Message("of_another_version", tries=2), None),
+        ("failed", Message("unclassified", problem="nobody expected this", remedy=""), None),
     ],
 )  # fmt: skip
 def test_refused_and_failed_studies_say_why(page, status, reason, german):
     result = StudyResult(
-        study_uid="1.2.9", status=status, reason=reason, images=(), software={"name": "ho_imaging", "version": "0"}
+        study_uid="1.2.9",
+        status=status,
+        reason=message_result(reason),
+        images=(),
+        software={"name": "ho_imaging", "version": "0"},
     )
-    assert reason in page(report_html(Material(result))).text
+    assert str(reason) in page(report_html(Material(result))).text
     shown = page(report_html(Material(result), "de"))
     if german is None:
-        assert (reason, "en") in shown.texts
+        assert (str(reason), "en") in shown.texts
     else:
         assert german in shown.text
     assert "sagt" in shown.text or "gesagt" in shown.text
@@ -274,7 +286,7 @@ def test_a_comparison_is_shown_with_its_error(material, page):
     shown = page(report_html(Material(material.result, comparison=ComparisonMaterial(comparison(uid))), "de")).text
     for said in ("fortschreitend", "100 mm²", "220 mm²", "+120 ± 40 mm²", "+40,0 ± 13,3 mm²", "91 Tage", "I → III"):
         assert said in shown
-    assert "100 zu 220 mm², +120 ± 40; 1 neu, 0 verschwunden. Grad I zu III." in shown
+    assert "100 auf 220 mm²; 1 neu, 0 verschwunden. Grad I zu III." in shown
 
 
 @pytest.mark.parametrize(
@@ -340,7 +352,7 @@ def test_a_batch_gets_a_report_a_study_and_links_to_them(batch, capsys, page):
     from ho_imaging.batch.work import Outcome  # noqa: PLC0415
 
     ledger.start("1.2.3.999")
-    ledger.finish(Outcome("1.2.3.999", "failed", "given up after 2 tries: the worker died"))
+    ledger.finish(Outcome("1.2.3.999", "failed", Message("given_up", tries=2, died=Message("died.worker"))))
     ledger.close()
     assert main(["-q", "report", str(batch), "--language", "de"]) == 0
     written = lines(capsys)
