@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 NAMES := sed -u -n -E 's!^ *(Downloading|Using cached) (.*/)?([^-/ ]+)-([0-9][^-]*)-[^(]*(\(.*\))?.*!    \3 \4 \5!p; \
 	s!^Installing collected packages.*!    unpacking all of these: this takes longest!p' >&2
 
-.PHONY: demo test check docs clean
+.PHONY: demo test coverage check docs clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@echo "Installing ho_imaging and what it runs on into $(VENV), once: 1.7 GB on disk, some minutes." >&2
@@ -41,6 +41,9 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term tests/statistics tests/preparing tests/findings tests/severity tests/results
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
