@@ -829,7 +829,7 @@ def test_frames_state_the_spacing_they_were_measured_with(analysed):
     analysis = analysed(source)
     shared = written(to_dicom(analysis)[0]).SharedFunctionalGroupsSequence[0]
     assert list(shared.PixelMeasuresSequence[0].PixelSpacing) == list(analysis.result.images[0].measured_spacing_mm)
-    assert "PlanePositionSequence" not in shared
+    assert shared.PixelMeasuresSequence[0].PixelSpacingCalibrationType == "FIDUCIAL"
 
 
 PARTS = (

@@ -23,6 +23,7 @@ from pydicom.valuerep import DS
 
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.dicom import codes
+from ho_imaging.outputs.dicom.basis import state_calibration
 from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, ModelResult
@@ -236,25 +237,31 @@ def _segmentation(
     )
     # Required of an image without a plane in the patient, and empty where the source does not say (PS3.3 C.7.6.1).
     made.PatientOrientation = source.get("PatientOrientation") or []
-    _state_plane(made, image)
+    _state_plane(made, image, source)
     take_over(made, source, maker)
     if fractional:
         compress_runs(made)  # bytes shrink a hundredfold; the bits of a binary frame cannot be run-length coded
     return made
 
 
-def _state_plane(made: Segmentation, image: ImageResult) -> None:
-    """State spacing and axes of the frames, without which OHIF ends with an empty page (tried with 3.12).
+def _state_plane(made: Segmentation, image: ImageResult, source: Dataset) -> None:
+    """State spacing, axes and place of the frames, without which viewers do not open a segmentation.
 
-    An addition to the IOD (a Standard Extended SOP Class, PS3.2): there is still no frame of reference and no position.
-    The axes are those that viewers give a film, which states none (what faces left and foot is in Patient Orientation);
-    a projection has no thickness, and 1 mm stands for one. Without a believable spacing nothing is added.
+    An addition to what the IOD asks of an image without a frame of reference (PS3.3 A.51.5), tried with OHIF 3.12 (axes
+    and spacing) and with dcmqi 1.5, which 3D Slicer reads by (place). The axes are those that viewers give a film,
+    which states none (what faces left and foot is in Patient Orientation). The place is that of every film, its first
+    pixel at the origin. A projection has no thickness, and 1 mm stands for one. Without a believable spacing nothing is
+    added.
     """
     if image.measured_spacing_mm is None:
         return
-    measures, axes = Dataset(), Dataset()
+    measures, axes, place = Dataset(), Dataset(), Dataset()
     measures.PixelSpacing = [DS(size_mm, auto_format=True) for size_mm in image.measured_spacing_mm]
     measures.SliceThickness = 1
+    state_calibration(measures, image, source)
     axes.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    place.ImagePositionPatient = [0, 0, 0]
     (shared,) = made.SharedFunctionalGroupsSequence
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [axes]
+    for frame in made.PerFrameFunctionalGroupsSequence:  # dcmqi does not look for it among the shared ones
+        frame.PlanePositionSequence = [deepcopy(place)]
