@@ -485,7 +485,7 @@ def test_the_same_film_and_model_give_the_same_objects(analysed, monkeypatch):
 
 def told(item):
     """What a written object tells, as others would compare it: all but its own name, its number and the clock's."""
-    own = {"SOPInstanceUID", "DimensionOrganizationUID", "InstanceNumber"}
+    own = {"SOPInstanceUID", "SeriesInstanceUID", "DimensionOrganizationUID", "SeriesDescription"}
     back = written(item)
     assert back.file_meta.MediaStorageSOPInstanceUID == back.SOPInstanceUID
     found = []
@@ -517,7 +517,8 @@ def test_a_late_film_gives_other_names_to_what_tells_something_else_and_to_nothi
     renamed = {kind for (kind, film), item in before.items() if item.SOPInstanceUID != later[kind, film].SOPInstanceUID}
     for place, item in before.items():
         assert (told(item) == told(later[place])) == (place[0] not in renamed), place
-        assert item.SeriesInstanceUID == later[place].SeriesInstanceUID, place
+        is_same = item.SOPInstanceUID == later[place].SOPInstanceUID
+        assert (item.SeriesInstanceUID == later[place].SeriesInstanceUID) == is_same, place
     # Each side is graded on one film, so the picture lists another film's grade; a film before it renumbers nodules.
     assert {"SR", "OT"} <= renamed
     assert ("SEG HO_NODULES" in renamed) == (comes == "before")
@@ -534,7 +535,6 @@ def test_a_corrected_side_is_told_under_other_names(fake_network):
     assert {kind for kind, _ in left} == {"SEG HO_NODULES", "PR HO_FINDINGS", "OT", "SR"}
     for place, item in left.items():
         assert item.SOPInstanceUID != right[place].SOPInstanceUID, place
-        assert item.SeriesInstanceUID == right[place].SeriesInstanceUID, place
 
 
 def test_neither_the_hour_nor_the_place_nor_a_corrected_name_is_in_an_objects_name(analysed, tmp_path):
@@ -804,8 +804,8 @@ def test_two_views_of_one_study_keep_apart(analysed, tmp_path):
         film = films[number // 5] if item.Modality != "SR" else None
         expected = {f.SOPInstanceUID for f in films} if film is None else {film.SOPInstanceUID}
         assert referred == expected, item.Modality
-    numbers = [(str(item.SeriesInstanceUID), int(item.InstanceNumber)) for item in made]
-    assert len(set(numbers)) == len(numbers)
+    assert len({str(item.SeriesInstanceUID) for item in made}) == len(made)
+    assert {int(item.InstanceNumber) for item in made} == {1}
 
 
 def test_every_group_of_the_report_lies_on_its_film(analysed):
@@ -874,3 +874,76 @@ def to_file(item):
     pydicom.dcmwrite(buffer, item, enforce_file_format=True)
     buffer.seek(0)
     return buffer
+
+
+def test_a_new_report_names_the_one_that_it_replaces(analysed):
+    """A late film, the same again, and the film taken back."""
+    first, late = make_source(PixelSpacing=[0.5, 0.5]), make_source(CR, PixelSpacing=[0.25, 0.25])
+
+    def named(report):
+        return [str(e.value) for item in report.get("PredecessorDocumentsSequence", []) for e in item.iterall()
+                if e.keyword == "ReferencedSOPInstanceUID"]  # fmt: skip
+
+    one = to_dicom(analysed(first), created=datetime(2025, 1, 1, 9, 30))
+    two = to_dicom(analysed(first, late), previous=one, created=datetime(2025, 1, 1, 11, 5))
+    assert not named(one[-1])
+    assert named(two[-1]) == [one[-1].SOPInstanceUID]
+    assert one[-1].SeriesDescription == "HO imaging: report, 2025-01-01 09:30 (research)"
+    assert two[-1].SeriesDescription == "HO imaging: report, 2025-01-01 11:05 (research)"
+    assert (two[-1].CompletionFlag, two[-1].VerificationFlag) == ("PARTIAL", "UNVERIFIED")
+    again = to_dicom(analysed(first, late), previous=two)
+    assert again[-1].SOPInstanceUID == two[-1].SOPInstanceUID
+    assert named(again[-1]) == named(two[-1])
+    assert not named(to_dicom(analysed(first), previous=two)[-1])  # it came before
+
+
+def test_a_study_that_is_analysed_again_keeps_the_chain_of_its_reports(analysed, tmp_path):
+    from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
+
+    films = [make_source(PixelSpacing=[0.5, 0.5]), make_source(CR, PixelSpacing=[0.25, 0.25])]
+    reports = []
+    for number in (1, 2):
+        write_study(analysed(*films[:number]), tmp_path / "study", ["dicom"])
+        (path,) = (tmp_path / "study").rglob("sr-*.dcm")
+        reports.append(pydicom.dcmread(path))
+    (study,) = reports[1].PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == reports[0].SOPInstanceUID
+    assert series.SeriesInstanceUID == reports[0].SeriesInstanceUID != reports[1].SeriesInstanceUID
+    assert not errors_of(reports[1], tmp_path / "report.dcm")
+
+
+def ordered():
+    """Attributes of patient and order, with what every object has to state of each."""
+    issuer = Dataset()
+    issuer.LocalNamespaceEntityID = "Hospital"
+    request = Dataset()
+    request.RequestedProcedureID, request.ScheduledProcedureStepID = "RP1", "SP1"
+    request.RequestedProcedureDescription, request.AccessionNumber = "Pelvis AP", "A1"
+    return {
+        "PatientID": "P1", "IssuerOfPatientID": "Ward", "TypeOfPatientID": "TEXT", "AccessionNumber": "A1",
+        "IssuerOfAccessionNumberSequence": [issuer], "StudyID": "S1", "StudyDescription": "Pelvis",
+        "RequestAttributesSequence": [request],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("absent", [*ordered(), None])
+def test_patient_and_order_are_in_all_objects_alike(analysed, absent, tmp_path):
+    given = ordered()
+    source = make_source(PixelSpacing=[0.5, 0.5], **given)
+    if absent is not None:
+        del source[absent], given[absent]
+    made = to_dicom(analysed(source), probability=True, anatomy=True)
+    assert [item.Modality for item in made] == ["SEG", "SEG", "SEG", "PR", "OT", "SR"]
+    request = given.pop("RequestAttributesSequence", None)
+    for number, item in enumerate(made):
+        for keyword, value in given.items():
+            assert item[keyword].value == value, (item.Modality, keyword)
+        assert not item.get(absent or "")
+        is_report = item.Modality == "SR"
+        stated = item.get("ReferencedRequestSequence" if is_report else "RequestAttributesSequence")
+        assert bool(stated) == bool(request)
+        if request:
+            assert stated[0].RequestedProcedureID == "RP1"
+            assert stated[0].RequestedProcedureDescription == "Pelvis AP"
+        assert not errors_of(item, tmp_path / f"{number}.dcm")

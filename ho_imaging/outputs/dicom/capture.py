@@ -7,7 +7,7 @@ from highdicom.sc import SCImage
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ho_imaging.outputs.dicom.identity import Maker, compress_runs, take_over
+from ho_imaging.outputs.dicom.identity import Maker, compress_runs, series_words, take_over
 
 __all__ = ["secondary_capture"]
 
@@ -42,7 +42,7 @@ def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker)
         study_date=source.get("StudyDate") or None,
         study_time=source.get("StudyTime") or None,
         referring_physician_name=source.get("ReferringPhysicianName"),
-        series_description="HO imaging: picture (research)",
+        series_description=series_words("picture", maker),
     )
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.ConversionType = "WSD"

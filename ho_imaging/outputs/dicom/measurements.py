@@ -30,7 +30,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 
 from ho_imaging.outputs.dicom import codes
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
 from ho_imaging.outputs.dicom.masks import one_outline, to_image_coordinates, within
 from ho_imaging.outputs.dicom.segmentation import tracking
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
@@ -108,9 +108,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         is_complete=observer is not None,
         is_final=False,
         is_verified=False,
-        series_description="HO imaging: measurements and grades (research)"
-        if observer is None
-        else "HO imaging, reviewed: measurements and grades (research)",
+        series_description=series_words("report", maker),
         coding_schemes=[codes.CODING_SCHEME],
     )
     missing = None if result.completeness is None else "; ".join(map(str, result.completeness.reasons))

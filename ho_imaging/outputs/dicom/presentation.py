@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 from skimage.measure import approximate_polygon
 
 from ho_imaging.outputs.dicom.greys import state_greys
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
 from ho_imaging.outputs.dicom.masks import to_image_coordinates, within
 from ho_imaging.reading.decode import photometric_of
 from ho_imaging.reading.values import stated_whole
@@ -90,7 +90,7 @@ def presentation_state(
         content_creator_name="ho_imaging^",
         graphic_annotations=annotations,
         graphic_layers=[outlines, grades],
-        series_description="HO imaging: annotations (research)",
+        series_description=series_words("annotations", maker),
         **maker.equipment(),
     )
     state_greys(made, source, image)

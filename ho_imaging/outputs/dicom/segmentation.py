@@ -24,7 +24,7 @@ from pydicom.valuerep import DS
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.dicom import codes
 from ho_imaging.outputs.dicom.basis import state_calibration
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, series_words, stable_uid, take_over
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
@@ -32,6 +32,7 @@ from ho_imaging.vocabulary import Region, Side, Structure
 __all__ = ["anatomy_segmentation", "nodule_segmentation", "probability_segmentation", "tracking"]
 
 SERIES_NUMBER = 8801
+_SERIES_WORDS = {"nodules": "suspected HO", "probability": "probability of HO", "anatomy": "bones and implants"}
 _HO_COLOUR_LAB = (78.0, 24.0, 76.0)
 _ANATOMY_COLOURS_LAB = {
     Structure.PELVIS: (70.0, -10.0, -30.0),
@@ -195,10 +196,6 @@ def _parameters(model: ModelResult) -> dict[str, str]:
     return found
 
 
-def _series_words(words: str, maker: Maker) -> str:
-    return f"HO imaging: {words} (research)" if maker.observer is None else f"HO imaging, reviewed: {words} (research)"
-
-
 def _cielab(lab: tuple[float, float, float]) -> list[int]:
     """Encode CIELab as PS3.3 C.10.7.1.1 does: L of 0 to 100 and a, b of -128 to 127 onto 0 to 65535."""
     return [round(lab[0] * 655.35), *(round((value + 128.0) * 257.0) for value in lab[1:])]
@@ -230,7 +227,7 @@ def _segmentation(
         content_label=label,
         content_description=words,
         content_creator_name="ho_imaging^" if maker.observer is None else maker.observer.name,
-        series_description=_series_words(words.partition(",")[0], maker),
+        series_description=series_words(_SERIES_WORDS[kind], maker),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=True,
         **maker.equipment(),
