@@ -20,6 +20,8 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from skimage.draw import polygon
+from skimage.morphology import dilation, erosion
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.batch.work import Job, Settings, work
@@ -867,6 +869,82 @@ def test_every_object_holds_every_contour_of_a_nodule(analysed):
     closed = [np.asarray(g.GraphicData).reshape(-1, 2) for g in lines]
     closed = [line for line in closed if np.array_equal(line[0], line[-1])]
     assert sorted(len(line) - 1 for line in closed) == [3, 4, 4, 4]
+
+
+def test_outlines_of_a_report_hold_the_pixels_of_the_segmentation(analysed):
+    """Holes as well: each is what the other is, to the pixel."""
+    source = make_source()
+    result = analysed(source).result
+    nodule = result.findings[0].model_copy(update={"contours_xy_px": PARTS[:3], "area_px": 2500.0})
+    for changed in (result, result.model_copy(update={"findings": (nodule,)})):
+        made = by_modality(to_dicom(changed, [source]))
+        (group,) = hd.sr.srread(to_file(made["SR"][0])).content.get_planar_roi_measurement_groups()
+        # Pixel centres lie between DICOM's whole numbers.
+        outline = np.asarray(group.roi.value) - 0.5
+        rings = np.zeros((ROWS, COLUMNS), np.uint8)
+        rings[polygon(outline[:, 1], outline[:, 0], rings.shape)] = 1  # by the even-odd rule
+        mask = np.squeeze(pydicom.pixels.pixel_array(made["SEG"][0])).astype(np.uint8)
+        eroded, grown = erosion(mask, np.ones((3, 3))), dilation(mask, np.ones((3, 3)))
+        assert np.array_equal(np.clip(rings, eroded, grown), rings)
+        assert np.array_equal(rings[eroded == grown], mask[eroded == grown])
+        assert enclosed(outline) == pytest.approx(changed.findings[0].area_px, rel=0.002)
+
+
+def enclosed(points):
+    x, y = points.T
+    return abs(0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
+
+
+BASES = {
+    "calibrated": ({"PixelSpacing": [0.5, 0.5], "PixelSpacingCalibrationType": "GEOMETRY"}, "GEOMETRY"),
+    "detector": ({"EstimatedRadiographicMagnificationFactor": 1.25}, "GEOMETRY"),
+}
+
+
+@pytest.mark.parametrize(("changes", "kind"), BASES.values(), ids=BASES)
+def test_every_object_says_what_its_millimetres_rest_on(analysed, changes, kind, tmp_path):
+    source = make_source(**changes)
+    analysis = analysed(source)
+    (image,) = analysis.result.images
+    made = by_modality(to_dicom(analysis))
+    measures = made["SEG"][0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    words = measures.PixelSpacingCalibrationDescription
+    assert measures.PixelSpacingCalibrationType == kind
+    assert len(words) <= 64
+    assert ("1.25" in words) == (kind == "GEOMETRY" and image.measured_basis == "detector")
+    assert words in made["OT"][0].DerivationDescription
+    (area,) = made["PR"][0].DisplayedAreaSelectionSequence
+    assert area.PresentationPixelSpacing == measures.PixelSpacing
+    assert "PresentationPixelAspectRatio" not in area
+    said = [
+        t.UnformattedTextValue for a in made["PR"][0].GraphicAnnotationSequence for t in a.get("TextObjectSequence", [])
+    ]
+    assert f"Sizes: {words}" in said
+    content = hd.sr.srread(to_file(made["SR"][0])).content
+    groups = [*content.get_planar_roi_measurement_groups(), *content.get_image_measurement_groups()]
+    assert len(groups) == 3
+    for group in groups:
+        assert group.method == codes.BASES[image.measured_basis]
+        assert group.method.meaning == words
+    for name in ("SEG", "PR", "OT", "SR"):
+        assert not errors_of(made[name][0], tmp_path / f"{name}.dcm")
+
+
+def test_the_words_of_a_side_stand_over_it_with_its_grade(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    result = analysed(source).result
+    report = by_modality(to_dicom(result, [source]))["SR"][0]
+    items = [item for element in report.iterall() if element.keyword == "ContentSequence" for item in element.value]
+    counts = [item for item in items if item.get("ConceptNameCodeSequence", [Dataset()])[0].get("CodeValue") == "COUNT"]
+    for side, count in zip(result.severity.sides, counts, strict=True):
+        words = count.ConceptNameCodeSequence[0].CodeMeaning
+        assert words.startswith(side.side.capitalize())
+        assert f" {side.grade}, research." in words
+        (place,) = [e.value for e in count.iterall() if e.keyword == "GraphicData"]
+        assert {result.images[0].side_at(x - 0.5) for x in place[0::2]} == {side.side}
+        # A viewer writes to the right of the line.
+        from_left = place[0] - (0.0 if side.side == result.images[0].sides[0] else COLUMNS / 2)
+        assert from_left < 0.1 * COLUMNS
 
 
 def to_file(item):

@@ -13,12 +13,13 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import SpacingBasis, Structure
 
 __all__ = [
     "ALGORITHM_FAMILY",
     "ANATOMICAL_STRUCTURE",
     "AREA",
+    "BASES",
     "BURDEN",
     "CERTAINTY",
     "CODING_SCHEME",
@@ -46,6 +47,7 @@ __all__ = [
     "SITES",
     "STRUCTURES",
     "grade_code",
+    "named",
     "system_code",
 ]
 
@@ -70,6 +72,15 @@ GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outsid
 DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
 GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
 NOT_GRADED = _private("NOT-GRADED", "Cannot be graded on this film")
+
+BASES = {
+    SpacingBasis.CALIBRATED: _private("MM-CALIBRATED", "calibrated pixel spacing of the film"),
+    SpacingBasis.DETECTOR: _private("MM-DETECTOR", "pixel pitch at the detector"),
+    SpacingBasis.ANATOMICAL: _private("MM-ANATOMICAL", "scaled to femoral heads of usual size"),
+    SpacingBasis.ASSUMED: _private("MM-ASSUMED", "assumed spacing, reliability not known"),
+    SpacingBasis.NONE: _private("MM-NONE", "no believable spacing, sizes in pixels"),
+}
+"""What the millimetres of a group of measures rest on: its method."""
 
 LESION = _standard("52988006", "SCT", "Lesion")  # CID 7151
 MORPHOLOGICALLY_ABNORMAL = _standard("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150
@@ -114,6 +125,11 @@ _SYSTEM_PREFIX = {
     "hastings_graham": "HG",
     "biplanar": "BP",
 }
+
+
+def named(code: CodedConcept, meaning: str) -> CodedConcept:
+    """Return a code with words of its own beside it, at most 64 characters (PS3.3 8.3); it stays the same code."""
+    return CodedConcept(value=code.value, scheme_designator=code.scheme_designator, meaning=meaning[:64])
 
 
 def system_code(system: str, title: str) -> CodedConcept:

@@ -197,7 +197,7 @@ def _film_objects(
         writing.add("anatomy", uid, lambda: anatomy_segmentation(source, image, given.masks, maker))
     writing.add("presentation_state", uid, lambda: presentation_state(source, image, findings, here, maker))
     if overlay is not None:
-        writing.add("picture", uid, lambda: secondary_capture(source, overlay, maker))
+        writing.add("picture", uid, lambda: secondary_capture(source, image, overlay, maker))
 
 
 def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:

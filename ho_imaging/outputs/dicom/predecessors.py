@@ -15,7 +15,7 @@ __all__ = ["kept_reports", "name_predecessors"]
 
 def kept_reports(folder: Path) -> list[Dataset]:
     """Return the reports in a folder of DICOM objects; what cannot be read is no predecessor."""
-    found = []
+    found: list[Dataset] = []
     for path in sorted(folder.glob("sr-*.dcm")):
         try:
             found.append(dcmread(path))
