@@ -394,7 +394,7 @@ def _sides(reviewed: Reviewed, image_uid: str) -> list[dict[str, Any]]:
 
 
 def _patient_key(path: Path, study_uid: str) -> str:
-    """What a patient's films have in common; it is hashed and kept nowhere."""
+    """Return what a patient's films have in common; it is hashed and kept nowhere."""
     try:
         header = open_dataset(path, header_only=True)
     except HOImagingError:
