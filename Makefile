@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 NAMES := sed -u -n -E 's!^ *(Downloading|Using cached) (.*/)?([^-/ ]+)-([0-9][^-]*)-[^(]*(\(.*\))?.*!    \3 \4 \5!p; \
 	s!^Installing collected packages.*!    unpacking all of these: this takes longest!p' >&2
 
-.PHONY: demo test check docs clean
+.PHONY: demo test coverage check docs clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@echo "Installing ho_imaging and what it runs on into $(VENV), once: 1.7 GB on disk, some minutes." >&2
@@ -36,11 +36,14 @@ demo: $(VENV)/.core
 	@echo "What to try next, after  . $(BIN)/activate" >&2
 	@echo "  your own images:       ho-imaging analyze FOLDER --out results --overlays" >&2
 	@echo "  a report to print:     ho-imaging report demo_out" >&2
-	@echo "  two visits compared:   ho-imaging compare sample_data/02_islands.dcm sample_data/06_both_sides.dcm --allow-other-patient" >&2
+	@echo "  two visits compared:   ho-imaging compare BASELINE FOLLOWUP --out growth" >&2
 	@echo "  every command:         ho-imaging help" >&2
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term tests/statistics tests/preparing tests/findings tests/severity tests/results
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -103,6 +103,15 @@ class Run(NamedTuple):
     peak_gib: float
 
 
+_MEASURE = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+seconds = time.perf_counter() - started
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))
+"""
+"""Run a command from a small process: what a process begins with, its parent's memory, counts in its peak on Linux."""
+
 HERE = Path(__file__).resolve().parents[1]
 
 
@@ -112,15 +121,11 @@ def program(folder: Path, out: Path, workers: int | None, *, tree: Path = HERE) 
     command += [] if workers is None else ["--workers", str(workers)]
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path) != HERE]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), *others])}
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tree, env=environment)
-    # The usage of this process and of those that it waited for, and of no other run.
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return Run(seconds, usage.ru_maxrss / 2**20)
+    measured = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *command], check=True, stdout=subprocess.PIPE, cwd=tree, env=environment
+    )
+    seconds, peak_kib = json.loads(measured.stdout)
+    return Run(seconds, peak_kib / 2**20)
 
 
 def tree_of(revision: str, folder: Path) -> Path:

@@ -181,11 +181,11 @@ def _chosen(outputs: list[str]) -> tuple[str, ...]:
     """Return the outputs asked for, each once: an output with options in place of the same without."""
     from ho_imaging.outputs.registry import choose  # noqa: PLC0415  (heavy imports wait)
 
-    options: dict[str, set[str]] = {}
+    parts: dict[str, list[str]] = {}
     for text in outputs:
-        name, *parts = choose(text).text.split(":")
-        options.setdefault(name, set()).update(parts)
-    return tuple(choose(":".join([name, *sorted(parts)])).text for name, parts in options.items())
+        name, *options = text.split(":")
+        parts.setdefault(name, []).extend(options)
+    return tuple(choose(":".join([name, *options])).text for name, options in parts.items())
 
 
 def _seconds(text: str | None) -> float | None:

@@ -22,6 +22,7 @@ from ho_imaging.findings.outline import extent
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.results.analysis import FilmAnalysis
 from ho_imaging.severity import SideSeverity, grade_study
+from ho_imaging.severity.systems import BROOKER
 from ho_imaging.statistics.detection import dice, match_lesions
 from ho_imaging.vocabulary import Region, Status, Structure, View
 
@@ -128,6 +129,28 @@ def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit:
 
     ``out_file`` gets a line of JSON a film. A film whose truth has changed since, or that failed, is evaluated again. A
     film or truth that cannot be read makes a record with the status ``failed`` and costs none of the others.
+
+    Parameters
+    ----------
+    analyzer
+        With the model and the site file that are evaluated.
+    folder
+        Studies with their truth, as `ho-imaging simulate` and the export of reviews write them.
+    out_file
+        The records so far, a line of JSON a film.
+    limit
+        Evaluate at most so many studies.
+
+    Returns
+    -------
+    list of FilmRecord
+        One a study, those of earlier runs too.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+
     """
     digests = {study: _digest(study / "truth") for study in list_studies(folder)[:limit]}
     done: dict[str, FilmRecord] = {}
@@ -247,14 +270,14 @@ def _side(
 ) -> SideRecord:
     name = side["side"]
     seen, ideal = found.get(name), on_truth.get(name)
-    is_brooker = seen is not None and seen.system == "brooker"
+    is_brooker = seen is not None and seen.system == BROOKER.name
     return SideRecord(
         side=name,
-        truth=side["brooker"],
+        truth=side[BROOKER.name],
         found=seen.grade if seen is not None and is_brooker else None,
         alternatives=seen.alternatives if seen is not None and is_brooker else (),
         probabilities=dict(seen.probabilities) if seen is not None and is_brooker else {},
-        on_truth=ideal.grade if ideal is not None and ideal.system == "brooker" else None,
+        on_truth=ideal.grade if ideal is not None and ideal.system == BROOKER.name else None,
         score=None if seen is None else seen.score,
         score_on_truth=None if ideal is None else ideal.score,
         volume_mm3=sum(float(n.get("volume_mm3", 0.0)) for n in truth.about_nodules if n["side"] == name),
@@ -275,7 +298,7 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
     ignore = truth.masks["ignore"][pick] if "ignore" in truth.masks else np.zeros(labels.shape, dtype=bool)
     left_open = truth.left_open[pick] & valid
     probability = np.where(valid, film.prediction.probabilities[Structure.HO], np.float32(0.0))
-    cell_mm = film.reading.anatomy.pixel_mm or prepared.assumed_pixel_mm
+    cell_mm = film.reading.anatomy.scale.cell_mm
     matched = match_lesions(
         probability, labels, pixel_mm=cell_mm, ignore=ignore, threshold=CANDIDATE_LEVEL, min_area_mm2=4.0
     )

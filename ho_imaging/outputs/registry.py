@@ -81,7 +81,7 @@ class Source:
     folder
         The study's folder, which holds what was kept beside the result, or ``None``.
     problems
-        Takes a sentence for each thing that could not be written, without patient data.
+        Takes a message for each thing that could not be written, without patient data.
     earlier
         DICOM reports of an earlier result of the study, which a new one replaces.
 
@@ -303,8 +303,10 @@ def choose(text: str) -> Chosen:
     output = find(name)
     options: dict[str, Any] = {}
     for part in parts:
-        option, equals, value = part.partition("=")
-        options[option] = value if equals else True
+        option, equals, word = part.partition("=")
+        value = word if equals else True
+        if options.setdefault(option, value) != value:
+            raise UsageError(f"{name}:{option} is given twice", remedy="give it once")
     return _chosen(output, options)
 
 

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
-from ho_imaging.readings.compare import GRADE_ORDERS, outline_dice
+from ho_imaging.readings.compare import outline_dice
 from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
 from ho_imaging.results.folder import OutputFolder, batch_results
-from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.severity.systems import grade_orders
 from ho_imaging.statistics.agreement import kappa, quadratic_kappa
 from ho_imaging.statistics.intervals import Interval, bootstrap
 
@@ -94,9 +94,31 @@ class Summary:
 class Agreement:
     """How two readers agree on the studies that both have read.
 
-    ``table`` counts sides by the first's (row) and the second's (column) class, both graded; ``not_graded`` are sides
-    that either left without. ``dice``: median over the studies on which either outlined anything, with its interval;
-    ``dice_studies``: how many these are. ``seconds``: time per study of each.
+    Parameters
+    ----------
+    first, second
+        Names of the readers.
+    studies, sides
+        How many studies both have read, and how many of their sides both have graded.
+    not_graded
+        Sides that either left without a grade.
+    table
+        Counts of sides by the first's (row) and the second's (column) grade.
+    grades
+        The grades of the rows and columns, from none to worst.
+    same_grade
+        Share of sides with the same grade, 0 to 1.
+    kappa, kappa_quadratic
+        Cohen's kappa, plain and with quadratic weights, with its interval.
+    dice
+        Median Dice coefficient over the studies on which either outlined anything, with its interval.
+    dice_studies
+        How many these are.
+    measures
+        Bland-Altman analysis of each measure, by its name.
+    seconds
+        Time per study of each reader.
+
     """
 
     first: str
@@ -215,6 +237,28 @@ def agreements(
 
     Hips and residual limbs have grades of different systems, which no one table holds: studies of each are compared
     apart, `Agreement.grades` says which they are.
+
+    Parameters
+    ----------
+    folder
+        The batch's output folder.
+    store
+        Folder of the decisions; by default the batch's own.
+    seed
+        Of the resampling of intervals.
+
+    Returns
+    -------
+    list of Agreement
+        One a pair of readers and grading system, readers in the order of their names, the model last.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no results.
+    ReadError
+        If a result or a decision cannot be read.
+
     """
     readings = committed_readings(folder, store=store)
     names = sorted(readings.keys() - {MODEL})
@@ -222,7 +266,7 @@ def agreements(
     for first, second in [*combinations(names, 2), *((name, MODEL) for name in names)]:
         shared = sorted(readings[first].keys() & readings[second].keys())
         pairs = [(readings[first][uid], readings[second][uid]) for uid in shared]
-        for order in GRADE_ORDERS:
+        for order in grade_orders():
             of_order = [pair for pair in pairs if _order_of(pair) == order]
             if of_order:
                 found.append(agreement(of_order, grades=order, seed=seed))
@@ -230,12 +274,13 @@ def agreements(
 
 
 def _order_of(pair: Pair) -> tuple[str, ...]:
-    """Give the grades that a study was given some of; Brooker's where neither gave any."""
+    """Return the grades that a study was given some of; those of hips where neither gave any."""
     given = {grade for reading in pair for grade in reading.grades.values()} - {None}
-    return next((order for order in GRADE_ORDERS if given & set(order)), GRADE_ORDERS[0])
+    orders = grade_orders()
+    return next((order for order in orders if given & set(order)), orders[0])
 
 
-def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: int = 0) -> Agreement:
+def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] | None = None, seed: int = 0) -> Agreement:
     """Compare two readers by their readings of the same studies.
 
     Parameters
@@ -243,7 +288,7 @@ def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: in
     pairs
         The first's and the second's reading of each study.
     grades
-        Classes in their order; sides graded by another system are left out.
+        Classes in their order, those of hips by default; sides graded by another system are left out.
     seed
         Of the resampling.
 
@@ -255,6 +300,7 @@ def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: in
     """
     if not pairs or any(one.study_uid != other.study_uid for one, other in pairs):
         raise UsageError("needs pairs of readings, each of one study", remedy="pair readings by their study UID")
+    grades = grade_orders()[0] if grades is None else grades
     table = _table(pairs, grades)
     graded = [(one.grades.get(side), other.grades.get(side)) for one, other in pairs for side in _sides(one, other)]
     overlaps = [(pair, outline_dice(*pair)) for pair in pairs]
