@@ -67,8 +67,11 @@ def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
     return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=np.uint8))
 
 
-def change_picture(film: Film, rng: np.random.Generator) -> Film:
-    """Change tone, sharpness and noise, burn in letters, cover, collimate and send around, each now and then."""
+def change_picture(film: Film, rng: np.random.Generator, *, travelled_share: float = 0.5) -> Film:
+    """Change tone, sharpness and noise, burn in letters, cover, collimate and send around, each now and then.
+
+    ``travelled_share``: how often the picture is sent around, see `travelled`.
+    """
     pixels, valid, bits = film.pixels, film.valid, film.bits
     if rng.random() < 0.8:
         pixels = _tone(pixels, rng)
@@ -90,7 +93,7 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _letters(pixels, rng)
     if rng.random() < 0.12:
         pixels, bits = _cover(pixels, bits, rng)
-    if rng.random() < 0.5:
+    if rng.random() < travelled_share:
         pixels = travelled(np.where(valid, pixels, np.float32(0.0)), rng)
     if rng.random() < 0.15:
         valid = valid & _collimation(valid.shape, rng)

@@ -81,6 +81,8 @@ class DataConfig(_Strict):
     flip_share: Share = 0.5
     bend_share: Share = 0.5
     """Share of crops that are gently bent, for bones of other shapes."""
+    travelled_share: Share = 0.5
+    """Share of crops that are scaled, compressed and scaled back, as pictures are on their way."""
 
 
 class OptimiserConfig(_Strict):

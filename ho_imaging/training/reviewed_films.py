@@ -1,8 +1,8 @@
 """Reviewed films on disk: a site's own pictures, prepared for the network, with the nodules its readers outlined.
 
 One ``film_*.safetensors`` file each: ``pixels`` uint16 (rows, columns), the normalised picture of `Prepared` times
-65535; ``bits`` uint8 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; and `ReviewedInfo`
-as JSON. Such a film is finished: unlike a case it is not exposed anew, only changed as any crop is. Readers review
+65535; ``bits`` uint8 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; ``may_lie`` uint8,
+where it is known where ectopic bone may lie; and `ReviewedInfo` as JSON. Such a film is finished: unlike a case it is not exposed anew, only changed as any crop is. Readers review
 ectopic bone and nothing else, so the anatomy of these films is not taught.
 """
 
@@ -56,6 +56,8 @@ class ReviewedFilm(NamedTuple):
 
     info: ReviewedInfo
     film: Film
+    may_lie: NDArray[np.bool_] | None = None
+    """Where simulated nodules may be laid in, (rows, columns); ``None`` where nobody knows."""
 
 
 def write_film(path: Path, reviewed: ReviewedFilm) -> None:
@@ -66,6 +68,8 @@ def write_film(path: Path, reviewed: ReviewedFilm) -> None:
         "bits": np.ascontiguousarray(film.bits & _MEANT_BITS, dtype=np.uint8),
         "valid": np.ascontiguousarray(film.valid, dtype=np.uint8),
     }
+    if reviewed.may_lie is not None:
+        tensors["may_lie"] = np.ascontiguousarray(reviewed.may_lie, dtype=np.uint8)
     part = path.with_suffix(".part")
     part.write_bytes(save(tensors, metadata={"film": reviewed.info.model_dump_json()}))
     part.replace(path)
@@ -87,15 +91,16 @@ def read_film(path: Path) -> ReviewedFilm:
             if len(shape) != 2 or max(shape) > MAX_SIDE or 0 in shape:
                 raise _wrong(path, f"has masks of shape {shape}")
             pixels, bits, valid = (file.get_tensor(name) for name in ("pixels", "bits", "valid"))
+            may_lie = file.get_tensor("may_lie") if "may_lie" in file.keys() else None  # noqa: SIM118  (no mapping)
     except (OSError, SafetensorError) as error:
         if isinstance(error, ReadError):
             raise
         raise _wrong(path, f"is not a reviewed film: {error}") from error
     if (pixels.dtype, bits.dtype, valid.dtype) != (np.uint16, np.uint8, np.uint8) or not (
-        pixels.shape == bits.shape == valid.shape
+        pixels.shape == bits.shape == valid.shape == (valid if may_lie is None else may_lie).shape
     ):
         raise _wrong(path, "holds arrays of different shapes or types")
-    return ReviewedFilm(info, _film(pixels, bits, valid))
+    return ReviewedFilm(info, _film(pixels, bits, valid), None if may_lie is None else may_lie > 0)
 
 
 def read_film_info(path: Path) -> ReviewedInfo:
