@@ -39,7 +39,7 @@ from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.scene import VISIBLE_MM
 from ho_imaging.statistics.detection import match_lesions
 from ho_imaging.training.films import Film
-from ho_imaging.training.laying_in import LaidIn, lay_in, soft_tissue
+from ho_imaging.training.laying_in import LaidIn, beside_joint, lay_in, soft_tissue
 from ho_imaging.vocabulary import Region, Structure, View
 
 FIRST_SEED = 700_000_000
@@ -82,14 +82,15 @@ def sample_nodules(pixel_mm: float, patients: int = PATIENTS) -> list[Image]:
 
 
 def where_to_lay(prediction: Prediction) -> Mask:
-    """Where a nodule may be laid: in soft tissue near what the network takes for a femur, off bone and bony rings."""
+    """Where a nodule may be laid: in soft tissue beside what the network takes for a hip, off bone and bony rings."""
     prepared = prediction.prepared
     femur = prediction.probabilities[Structure.FEMUR]
     shaft = ndimage.binary_opening(femur > 0.5, iterations=5)
-    where = soft_tissue(prepared.pixels, prepared.valid, prepared.assumed_pixel_mm, shaft)
+    where = soft_tissue(prepared.pixels, prepared.valid, prepared.scale.cell_mm, shaft)
     pelvis = prediction.probabilities[Structure.PELVIS]
     in_ring = ndimage.binary_fill_holes(pelvis > BONE_PROBABILITY)
-    return np.asarray(where & ~in_ring & (pelvis + femur < BONE_PROBABILITY))
+    beside = beside_joint(shaft, ndimage.binary_opening(pelvis > 0.5, iterations=3), prepared.scale.cell_mm)
+    return np.asarray(where & ~in_ring & beside & (pelvis + femur < BONE_PROBABILITY))
 
 
 def main() -> None:
@@ -112,10 +113,10 @@ def main() -> None:
         before = plain.probabilities[Structure.HO]
         # What is outlined on the film as it is: it shows no ectopic bone.
         empty = np.zeros(before.shape, dtype=bool)
-        alone = match_lesions(before, empty, pixel_mm=prepared.assumed_pixel_mm, threshold=GROW_SHARE * threshold)
+        alone = match_lesions(before, empty, pixel_mm=prepared.scale.cell_mm, threshold=GROW_SHARE * threshold)
         alarms.append(int((alone.false_alarm_scores >= threshold).sum()))
         where = where_to_lay(plain)
-        film = Film(prepared.pixels, prepared.valid, np.zeros(before.shape, dtype=np.uint8))
+        film = Film(prepared.pixels, prepared.valid, np.zeros(before.shape, dtype=np.uint16))
         # No sharper than the film itself: its pixels may be larger than those it is prepared to.
         blur_px = max(BLUR_PX, BLUR_OF_SOURCE / prepared.grid.column_scale)
         for draw in range(options.draws):
@@ -123,7 +124,7 @@ def main() -> None:
             laid = lay_in(film, nodules, where, NODULES_A_FILM, rng, blur_px=blur_px)
             after = predict(model, replace(prepared, pixels=laid.film.pixels)).probabilities[Structure.HO]
             for mask in laid.masks:
-                ratio = contrast_to_noise(laid.film.pixels, prepared.pixels, mask, prepared.assumed_pixel_mm)
+                ratio = contrast_to_noise(laid.film.pixels, prepared.pixels, mask, prepared.scale.cell_mm)
                 # What was outlined before is no finding of a nodule that was laid there.
                 found.append((ratio, bool(after[mask].max() >= threshold > before[mask].max())))
             if draw == 0:

@@ -37,7 +37,8 @@ from ho_imaging.results.folder import OutputFolder, batch_results, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource
 from ho_imaging.review.leaving import Leaving
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
+from ho_imaging.severity.systems import BROOKER
+from ho_imaging.training.cases import BITS, IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split, as_bit
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, write_film
 from ho_imaging.training.site_config import write_adapt_config
@@ -293,13 +294,13 @@ def _write_training_film(
     leaving: Leaving,
 ) -> None:
     by_heads = image.measured_spacing_mm if image.measured_basis == SpacingBasis.ANATOMICAL else None
-    prepared = prepare(radiograph, contract, assumed_pixel_mm=None if by_heads is None else by_heads[1])
+    prepared = prepare(radiograph, contract, source_pixel_mm=None if by_heads is None else by_heads[1])
     shape = (prepared.pixels.shape[0], prepared.pixels.shape[1])
     truth = film_truth(reviewed.readings, image.sop_instance_uid, shape, prepared.grid.points_to_prepared)
     bits = (
-        truth.ho.astype(np.uint8) << MASK_BITS[Structure.HO]
-        | truth.is_open.astype(np.uint8) << IGNORE_BIT
-        | truth.not_bone.astype(np.uint8) << MIMIC_BIT
+        as_bit(truth.ho, MASK_BITS[Structure.HO])
+        | as_bit(truth.is_open, IGNORE_BIT)
+        | as_bit(truth.not_bone, MIMIC_BIT)
     )
     info = ReviewedInfo(
         pixel_mm=contract.pixel_mm,
@@ -310,7 +311,7 @@ def _write_training_film(
         split=split,
         readers=tuple(leaving.reader(reading.reader) for reading in reviewed.readings),
     )
-    film = Film(prepared.pixels, prepared.valid, np.asarray(bits, dtype=np.uint8))
+    film = Film(prepared.pixels, prepared.valid, bits)
     write_film(_film_path(out, info.image_uid), ReviewedFilm(info, film))
 
 
@@ -388,8 +389,8 @@ def _sides(reviewed: Reviewed, image_uid: str) -> list[dict[str, Any]]:
     for side in () if severity is None else severity.sides:
         grades = {reading.grades.get(str(side.side)) for reading in reviewed.readings}
         grade = grades.pop() if len(grades) == 1 else None
-        if side.system == "brooker" and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
-            found.append({"side": str(side.side), "brooker": grade})
+        if side.system == BROOKER.name and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
+            found.append({"side": str(side.side), BROOKER.name: grade})
     return found
 
 
@@ -462,7 +463,7 @@ def _write_plain(
         split=split_of(_patient_key(image.path, image.study_uid), **shares),
         scope=scope,
     )
-    bits = np.zeros(prepared.pixels.shape, dtype=np.uint8)
+    bits = np.zeros(prepared.pixels.shape, dtype=BITS)
     write_film(path, ReviewedFilm(info, Film(prepared.pixels, prepared.valid, bits)))
 
 

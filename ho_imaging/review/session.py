@@ -47,7 +47,7 @@ from ho_imaging.review.telling import (
     size_text,
     untouched,
 )
-from ho_imaging.severity.systems import SYSTEMS, leading_system
+from ho_imaging.severity.systems import SYSTEMS, leading_system, system_named
 from ho_imaging.vocabulary import Region, Side
 
 __all__ = ["Message", "ReviewSession"]
@@ -244,7 +244,8 @@ class ReviewSession:
             raise UsageError(f"the study has no side {side!r}", remedy=f"choose one of {', '.join(self._sides())}")
         model = self._model_side(side)
         system = model.system if model is not None else self._system()
-        classes = next((system_.grades for system_ in SYSTEMS if system_.name == system), ())
+        graded_by = system_named(system)
+        classes = () if graded_by is None else graded_by.grades
         if to not in classes:
             raise UsageError(f"{system} has no class {to!r}", remedy=f"choose one of {', '.join(classes)}")
         seen = not self.hidden or self._own_grade(side)
@@ -308,6 +309,7 @@ class ReviewSession:
             "previous": None if self.previous is None else [film_about(image) for image in self.previous.images],
             "mimics": list(MIMICS),
             "grades": {system.name: list(system.grades) for system in SYSTEMS},
+            "system_titles": {system.name: system.short for system in SYSTEMS},
         }
         return Message(content)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate
 
-from ho_imaging.training.cases import IGNORE_BIT
+from ho_imaging.training.cases import BITS, IGNORE_BIT
 from ho_imaging.training.films import Film
 
 __all__ = ["CropPlan", "bent", "change_picture", "cut_crop", "travelled"]
@@ -100,10 +100,10 @@ def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
     valid = cv2.remap(film.valid.astype(np.uint8), *where, cv2.INTER_NEAREST).astype(bool)
     pixels = cv2.remap(film.pixels, *where, cv2.INTER_LINEAR)
     bits = cv2.remap(film.bits, *where, cv2.INTER_NEAREST)
-    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=np.uint8))
+    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=BITS))
 
 
-def change_picture(film: Film, rng: np.random.Generator) -> Film:
+def change_picture(film: Film, rng: np.random.Generator, *, travelled_share: float = 0.5) -> Film:
     """Degrade a crop at random: tone, sharpness, noise, objects, letters, covers, compression and collimation.
 
     Parameters
@@ -112,6 +112,8 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         The crop with its truth.
     rng
         Random generator.
+    travelled_share
+        Fraction of crops that are scaled, compressed and scaled back, see `travelled`.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _letters(pixels, rng)
     if rng.random() < 0.12:
         pixels, bits = _cover(pixels, bits, rng)
-    if rng.random() < 0.5:
+    if rng.random() < travelled_share:
         pixels = travelled(np.where(valid, pixels, np.float32(0.0)), rng)
     if rng.random() < 0.15:
         valid = valid & _collimation(valid.shape, rng)
@@ -430,15 +432,15 @@ _THINGS = (_disc, _tube, _clips, _arrow)
 
 
 def _cover(
-    pixels: Image, bits: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    pixels: Image, bits: NDArray[np.uint16], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     """Add an opaque label or shield and empty the masks below it, where nothing can be seen."""
     rows, columns = pixels.shape
     height, width = int(rows * rng.uniform(0.05, 0.25)), int(columns * rng.uniform(0.05, 0.35))
     top, left = int(rng.integers(0, rows - height)), int(rng.integers(0, columns - width))
     pixels, bits = pixels.copy(), bits.copy()
     pixels[top : top + height, left : left + width] = np.float32(rng.choice([0.0, 1.0, float(rng.random())]))
-    bits[top : top + height, left : left + width] &= np.uint8(1 << IGNORE_BIT)
+    bits[top : top + height, left : left + width] &= BITS(1 << IGNORE_BIT)
     return pixels, bits
 
 

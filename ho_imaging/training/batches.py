@@ -43,7 +43,7 @@ EDGE_PX = 4
 class Batch(NamedTuple):
     """Crops and their truth.
 
-    ``films``: (batch, 2, size, size) float32, image and valid mask. ``bits``: (batch, size, size) uint8 masks.
+    ``films``: (batch, 2, size, size) float32, image and valid mask. ``bits``: (batch, size, size) int32 masks.
     ``ho_weight``: (batch, size, size) float16 weight of pixels in the HO loss. ``scope``: (batch,) float32, 1 in scope.
     ``anatomy``: (batch,) float32, 1 where the masks of bones, implants and the body are known.
     """
@@ -154,7 +154,7 @@ class StepBatches(Dataset[Batch]):
                 scale = from_film.pixel_mm / pixel_mm
                 plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=scale)
                 bend = bent(size, pixel_mm, rng) if rng.random() < data.bend_share else None
-                crops.append(change_picture(cut_crop(film, plan, bend), rng))
+                crops.append(change_picture(cut_crop(film, plan, bend), rng, travelled_share=data.travelled_share))
                 drawn.append(from_film)
         return self._collate(crops, drawn, pixel_mm)
 
@@ -198,7 +198,7 @@ class StepBatches(Dataset[Batch]):
         return Drawn(self._make_film(case, rng), case.info.pixel_mm, case.info.scope, True, places, spot is not None)
 
     def _draw_film(self, rng: np.random.Generator) -> Drawn:
-        info, film = read_film(self._films[int(rng.integers(len(self._films)))])
+        info, film, may_lie = read_film(self._films[int(rng.integers(len(self._films)))])
         share = self._config.data.lay_in_share
         shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
         # Nodules are inserted only where the model is meant to find them, not into hands or chests.
@@ -208,6 +208,8 @@ class StepBatches(Dataset[Batch]):
         scale = donor.pixel_mm / info.pixel_mm
         nodules = [turned(layer.mineral_mm, rng, scale=scale) for layer in donated if not layer.fixed]
         where = soft_tissue(film.pixels, film.valid, info.pixel_mm)
+        if may_lie is not None:
+            where &= may_lie
         blur_px = float(rng.uniform(*LAID_IN_BLUR_PX))
         laid = lay_in(film, nodules, where, int(rng.integers(1, 4)), rng, blur_px=blur_px)
         return Drawn(laid.film, info.pixel_mm, info.scope, anatomy=False, places=laid.places)
@@ -269,7 +271,8 @@ class StepBatches(Dataset[Batch]):
         )
         return Batch(
             torch.from_numpy(films),
-            torch.from_numpy(bits),
+            # PyTorch shifts no uint16.
+            torch.from_numpy(bits.astype(np.int32)),
             torch.from_numpy(weights),
             torch.tensor([item.scope for item in drawn], dtype=torch.float32),
             torch.tensor([item.anatomy for item in drawn], dtype=torch.float32),
@@ -277,7 +280,7 @@ class StepBatches(Dataset[Batch]):
 
 
 def nodule_weights(
-    bits: NDArray[np.uint8],
+    bits: NDArray[np.uint16],
     small_area_px: float,
     max_weight: float,
     *,
@@ -294,7 +297,7 @@ def nodule_weights(
     Parameters
     ----------
     bits
-        (rows, columns) uint8 masks, see `ho_imaging.training.cases`.
+        (rows, columns) uint16 masks, see `ho_imaging.training.cases`.
     small_area_px
         Area in pixels below which nodules count more.
     max_weight

@@ -161,6 +161,26 @@ ENTRIES: dict[str, Entry] = {
         _("Graded by {reader}."),
         note="A reader gave the grade.",
     ),
+    "meaning.no_bone": Entry(
+        _("no ectopic bone"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.islands": Entry(
+        _("islands of bone in the soft tissue"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.wide_gap": Entry(
+        _("bone spurs, at least 1 cm between opposing surfaces"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.narrow_gap": Entry(
+        _("bone spurs, less than 1 cm between opposing surfaces"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.ankylosis": Entry(
+        _("apparent bony ankylosis"),
+        note="Meaning of a grade.",
+    ),
     "share.of_grade": Entry(
         _("{grade:word} {share:%}"),
         note="A grade and its probability.",

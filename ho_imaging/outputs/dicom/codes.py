@@ -13,12 +13,16 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
-from ho_imaging.vocabulary import Structure
+from ho_imaging.regions import bone_codes
+from ho_imaging.severity.systems import grade_scale
+from ho_imaging.vocabulary import SpacingBasis, Structure
 
 __all__ = [
     "ALGORITHM_FAMILY",
+    "ANALYSIS",
     "ANATOMICAL_STRUCTURE",
     "AREA",
+    "BASES",
     "BURDEN",
     "CERTAINTY",
     "CODING_SCHEME",
@@ -33,6 +37,7 @@ __all__ = [
     "MM2",
     "MORPHOLOGICALLY_ABNORMAL",
     "NODULES",
+    "NOT_ANALYSED",
     "NOT_GRADED",
     "PERCENT",
     "PIXELS",
@@ -46,6 +51,7 @@ __all__ = [
     "SITES",
     "STRUCTURES",
     "grade_code",
+    "named",
     "system_code",
 ]
 
@@ -69,7 +75,18 @@ COUNT = _private("COUNT", "Number of nodules")
 GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outside the joint")
 DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
 GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
+ANALYSIS = _private("ANALYSIS", "Analysis for heterotopic ossification")
+NOT_ANALYSED = _private("NOT-ANALYSED", "Not analysed")
 NOT_GRADED = _private("NOT-GRADED", "Cannot be graded on this film")
+
+BASES = {
+    SpacingBasis.CALIBRATED: _private("MM-CALIBRATED", "calibrated pixel spacing of the film"),
+    SpacingBasis.DETECTOR: _private("MM-DETECTOR", "pixel pitch at the detector"),
+    SpacingBasis.ANATOMICAL: _private("MM-ANATOMICAL", "scaled to femoral heads of usual size"),
+    SpacingBasis.ASSUMED: _private("MM-ASSUMED", "assumed spacing, reliability not known"),
+    SpacingBasis.NONE: _private("MM-NONE", "no believable spacing, sizes in pixels"),
+}
+"""What the millimetres of a group of measures rest on: its method."""
 
 LESION = _standard("52988006", "SCT", "Lesion")  # CID 7151
 MORPHOLOGICALLY_ABNORMAL = _standard("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150
@@ -100,28 +117,25 @@ PIXELS = _standard("{pixels}", "UCUM", "pixels")
 SIDES = {side: _standard(value, "SCT", meaning) for side, (value, meaning) in SIDE_CODES.items()}
 SITES = {region: _standard(value, "SCT", meaning) for region, (value, meaning) in SITE_CODES.items()}
 STRUCTURES = {  # category (CID 7150) and type (CID 7304, 7151)
-    Structure.PELVIS: (ANATOMICAL_STRUCTURE, _standard("118645006", "SCT", "Bone structure of pelvis")),
-    Structure.FEMUR: (ANATOMICAL_STRUCTURE, _standard("71341001", "SCT", "Femur")),
-    Structure.FEMORAL_HEAD: (ANATOMICAL_STRUCTURE, _standard("2812003", "SCT", "Head of Femur")),
-    Structure.IMPLANT: (PHYSICAL_OBJECT, _standard("53350007", "SCT", "Prosthesis")),
-}
+    structure: (ANATOMICAL_STRUCTURE, _standard(value, "SCT", meaning))
+    for structure, (value, meaning) in bone_codes().items()
+} | {Structure.IMPLANT: (PHYSICAL_OBJECT, _standard("53350007", "SCT", "Prosthesis"))}
 
-_SYSTEM_PREFIX = {
-    "brooker": "BRK",
-    "della_valle": "DV",
-    "schmidt_hackenbrock": "SHB",
-    "walter_reed": "WR",
-    "hastings_graham": "HG",
-    "biplanar": "BP",
-}
+
+def named(code: CodedConcept, meaning: str) -> CodedConcept:
+    """Return a code with words of its own beside it, at most 64 characters (PS3.3 8.3); it stays the same code."""
+    return CodedConcept(value=code.value, scheme_designator=code.scheme_designator, meaning=meaning[:64])
 
 
 def system_code(system: str, title: str) -> CodedConcept:
-    """Code of a grading system."""
-    return _private(_SYSTEM_PREFIX.get(system, system[:12].upper()), title[:64])
+    """Return the code of a grading system."""
+    scale = grade_scale(system)
+    return _private(system[:12].upper() if scale is None else scale.code, title[:64])
 
 
 def grade_code(system: str, title: str, grade: str) -> CodedConcept:
-    """Code of one grade of a system: at most 16 characters, as Code Value asks (PS3.5 6.2, SH)."""
+    """Return the code of one grade of a system: at most 16 characters, as Code Value asks (PS3.5 6.2, SH)."""
     words = re.sub(r"[^A-Za-z0-9]+", "_", grade).strip("_").upper()
-    return _private(f"{_SYSTEM_PREFIX.get(system, system[:8].upper())}-{words}"[:16], f"{title} {grade}"[:64])
+    scale = grade_scale(system)
+    prefix = system[:8].upper() if scale is None else scale.code
+    return _private(f"{prefix}-{words}"[:16], f"{title} {grade}"[:64])
