@@ -27,8 +27,10 @@ from ho_imaging.evaluation.figures import figures, film_froc
 from ho_imaging.evaluation.truth import StudyTruth, read_truth
 from ho_imaging.findings.outline import filled, outlines
 from ho_imaging.network.model_store import find_model, read_description
-from ho_imaging.readings.decisions import MIMICS, Decision, ReviewStore
+from ho_imaging.readings.decision_values import MIMICS
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.grounds import grounds_of
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import StudyResult

@@ -23,7 +23,7 @@ from ho_imaging.results.versions import not_read, read_kept
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
-    from ho_imaging.readings.decisions import ReviewedStudy
+    from ho_imaging.readings.reviewed_study import ReviewedStudy
 
 __all__ = ["KeptStudy", "kept_studies", "read_comparison", "reviews_of"]
 
@@ -158,7 +158,8 @@ def reviews_of(study: KeptStudy) -> Sequence[ReviewedStudy]:
     """Give what readers made of a study of a batch, a reader each; what cannot be read is left out and logged."""
     if study.batch is None or study.result is None or not OutputFolder(study.batch).reviews.is_dir():
         return ()
-    from ho_imaging.readings.decisions import ReviewStore, review_state  # noqa: PLC0415  (only where there are reviews)
+    from ho_imaging.readings.apply_decisions import review_state  # noqa: PLC0415  (only where there are reviews)
+    from ho_imaging.readings.review_store import ReviewStore  # noqa: PLC0415  (only where there are reviews)
 
     store = ReviewStore(OutputFolder(study.batch).reviews)
     try:

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
 from ho_imaging.readings.compare import GRADE_ORDERS, outline_dice
-from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.severity.systems.brooker import GRADES
 from ho_imaging.statistics.agreement import kappa, quadratic_kappa

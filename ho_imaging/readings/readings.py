@@ -17,15 +17,11 @@ from shapely.geometry.base import BaseGeometry
 
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.findings.outline import extent
-from ho_imaging.readings.decisions import (
-    Decision,
-    ReviewedFinding,
-    ReviewedStudy,
-    review_state,
-    until_commit,
-    was_blinded,
-)
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decision_history import until_commit, was_blinded
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.outlines import Outline, outline_shape
+from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.severity.burden import BurdenParts, burden_score
 from ho_imaging.vocabulary import Side, Status

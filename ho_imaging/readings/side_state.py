@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ho_imaging.readings.decisions import ReviewedFinding, ReviewedStudy
+from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.severity.systems import SYSTEMS
 
 __all__ = ["Contradiction", "changes_on", "contradiction_text", "contradictions"]

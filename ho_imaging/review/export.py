@@ -29,10 +29,11 @@ from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.deidentify import site_key
 from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.readings.decisions import ReviewStore, left_out_text
+from ho_imaging.readings.decision_text import left_out_text
 from ho_imaging.readings.film_truth import film_truth
 from ho_imaging.readings.plan import read_plan
 from ho_imaging.readings.readings import Reading, reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.review.films import FilmSource

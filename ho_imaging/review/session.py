@@ -15,22 +15,15 @@ from pydantic import ValidationError
 
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.reading.one_study import one_patient
-from ho_imaging.readings.decisions import (
-    MIMICS,
-    Decision,
-    ReviewedFinding,
-    ReviewedStudy,
-    ReviewStore,
-    active_decisions,
-    as_numbered_now,
-    in_words,
-    left_out_text,
-    redoable,
-    review_state,
-    undoable,
-)
+from ho_imaging.readings.apply_decisions import as_numbered_now, review_state
+from ho_imaging.readings.decision_history import active_decisions, redoable, undoable
+from ho_imaging.readings.decision_text import in_words, left_out_text
+from ho_imaging.readings.decision_values import MIMICS
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.regrading import Regrader
+from ho_imaging.readings.review_store import ReviewStore
+from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.readings.shapes import drawn
 from ho_imaging.readings.side_state import changes_on, contradiction_text, contradictions
 from ho_imaging.results.schema import RESEARCH_USE, ImageResult, SideResult

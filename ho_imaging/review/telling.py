@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ho_imaging.readings.decisions import ReviewedFinding
+from ho_imaging.readings.reviewed_study import ReviewedFinding
 from ho_imaging.readings.shapes import measured
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult
 from ho_imaging.review.inputs import ReviewInput

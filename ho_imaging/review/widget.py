@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.extras import missing_extra
-from ho_imaging.readings.decisions import Decision, ReviewedStudy, ReviewStore, check_reader
+from ho_imaging.readings.decisions import Decision, check_reader
+from ho_imaging.readings.review_store import ReviewStore
+from ho_imaging.readings.reviewed_study import ReviewedStudy
 from ho_imaging.review.inputs import StudySource, open_study
 from ho_imaging.review.session import ReviewSession
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.rows import study_row
-from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.plan import ReadingPlan, read_plan
 from ho_imaging.readings.readings import Reading, model_reading, reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.vocabulary import Status
 

@@ -12,8 +12,10 @@ import pytest
 from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.outputs.report.material import Material
 from ho_imaging.outputs.report.page import report_html
-from ho_imaging.readings.decisions import Decision, ReviewStore, review_state
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.readings import reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.readings.side_state import contradictions
 from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.results.build import finding_result, image_result, model_result, severity_result, study_result

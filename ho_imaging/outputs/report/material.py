@@ -28,7 +28,7 @@ from ho_imaging.vocabulary import Side
 
 if TYPE_CHECKING:
     from ho_imaging.progression.studies import SideComparison
-    from ho_imaging.readings.decisions import ReviewedStudy
+    from ho_imaging.readings.reviewed_study import ReviewedStudy
     from ho_imaging.results.analysis import StudyAnalysis
 
 __all__ = ["ComparisonMaterial", "Material", "Patient", "find_films", "material_of_analysis", "material_of_result"]
