@@ -20,7 +20,9 @@ from ho_imaging.simulation.bones import (
 from ho_imaging.simulation.fractures import Broken, break_femur, chip_pelvis
 from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc, regrade
 from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
-from ho_imaging.simulation.mimics import Mimic, sample_mimics, wear
+from ho_imaging.simulation.mimic_drawing import Mimic
+from ho_imaging.simulation.mimics import sample_mimics
+from ho_imaging.simulation.mimics_bony import wear
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir, pose_skeleton
 from ho_imaging.simulation.projection import Camera
