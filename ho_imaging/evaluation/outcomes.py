@@ -15,8 +15,8 @@ from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
 from ho_imaging.messages import Message
-from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.results.folder import OutputFolder, read_result
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult

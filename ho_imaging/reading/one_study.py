@@ -12,10 +12,12 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, RefusedError, UsageError
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
-from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, open_dataset
+from ho_imaging.reading.dicom import content_uid
 from ho_imaging.reading.discover import first_copies
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity, first_conflict, first_doubt, patient_of
+from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
+from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.raster import raster_uid
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.uid import usable_uid

@@ -15,11 +15,12 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ReadError
 from ho_imaging.reading import Radiograph, discover, read_radiograph
-from ho_imaging.reading.dicom import drop_damaged, open_dataset
+from ho_imaging.reading.damaged_elements import drop_damaged
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.reading.one_study import film_headers
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import ImageResult

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ho_imaging.errors import HOImagingError
-from ho_imaging.reading.dicom import open_dataset
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.training.cases import Split
 
 __all__ = ["patient_key", "split_of"]

@@ -18,8 +18,8 @@ from ho_imaging.outputs.report.model_card import ModelCard, card_of
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dates import date_acquired
-from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.values import read_date
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
 from ho_imaging.results.folder import StudyFolder
