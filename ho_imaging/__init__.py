@@ -23,15 +23,19 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from ho_imaging.pipeline import Analyzer, analyze
+    from ho_imaging.pipeline import Analyzer, analyze, analyze_all, analyze_array
     from ho_imaging.progression import ProgressionResult, compare
     from ho_imaging.reading import Radiograph, discover, read_radiograph
+    from ho_imaging.results.analysis import FilmAnalysis, StudyAnalysis
+    from ho_imaging.results.batch import BatchResults, read_batch
     from ho_imaging.results.schema import StudyResult
     from ho_imaging.severity.context import StudyContext
 
 __all__ = [
     "Analyzer",
+    "BatchResults",
     "DecodeError",
+    "FilmAnalysis",
     "HOImagingError",
     "ModelError",
     "NotARadiographError",
@@ -40,6 +44,7 @@ __all__ = [
     "Radiograph",
     "ReadError",
     "RefusedError",
+    "StudyAnalysis",
     "StudyContext",
     "StudyResult",
     "TooLargeError",
@@ -47,20 +52,29 @@ __all__ = [
     "WriteError",
     "__version__",
     "analyze",
+    "analyze_all",
+    "analyze_array",
     "compare",
     "discover",
+    "read_batch",
     "read_radiograph",
 ]
 
 _HOME = {
     "Analyzer": "pipeline",
     "analyze": "pipeline",
+    "analyze_all": "pipeline",
+    "analyze_array": "pipeline",
     "ProgressionResult": "progression",
     "compare": "progression",
     "StudyContext": "severity.context",
     "Radiograph": "reading",
     "discover": "reading",
     "read_radiograph": "reading",
+    "read_batch": "results.batch",
+    "BatchResults": "results.batch",
+    "FilmAnalysis": "results.analysis",
+    "StudyAnalysis": "results.analysis",
     "StudyResult": "results.schema",
 }
 

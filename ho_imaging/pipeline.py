@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError, UsageError
+from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError
 from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
 from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
@@ -22,11 +25,22 @@ from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
 from ho_imaging.preparing.quality import film_quality
-from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading import Radiograph, Rejected, StudyRef, discover, read_radiograph
+from ho_imaging.reading.archive import unpacked
+from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
-from ho_imaging.reading.read import ImageRef, check_spacing
+from ho_imaging.reading.read import ImageRef, check_spacing, with_callers_words
+from ho_imaging.reading.sources import (
+    ImageSource,
+    PlainSource,
+    check_list,
+    container,
+    one_image,
+    plain_source,
+    several,
+)
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.results.analysis import FilmAnalysis, StudyAnalysis
 from ho_imaging.results.build import (
@@ -38,11 +52,12 @@ from ho_imaging.results.build import (
     study_result,
 )
 from ho_imaging.results.messages import message_result
+from ho_imaging.results.moved import moved, moved_message, moved_text
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.severity import FilmReading, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
 from ho_imaging.stopwatch import stage
-from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Status, View
+from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, View, to_word
 
 if TYPE_CHECKING:
     from ho_imaging.findings import Anatomy
@@ -50,13 +65,9 @@ if TYPE_CHECKING:
     from ho_imaging.network.prediction import Prediction
     from ho_imaging.preparing import Prepared
 
-__all__ = ["LOADING", "Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze"]
+__all__ = ["LOADING", "Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze", "analyze_all", "analyze_array"]
 
 logger = logging.getLogger(__name__)
-
-Source = str | PathLike[str] | bytes | Dataset
-
-_Word = TypeVar("_Word", Region, View, Laterality)
 
 LOADING = "load model"
 """The stage in which the model and the libraries it needs are loaded, once."""
@@ -78,9 +89,10 @@ class Analyzer:
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     region, view, laterality
-        The caller's word on every film, in place of what the files say.
+        Used for every image in place of what the files say. Words may be written with spaces; a side is ``left``,
+        ``right`` or ``bilateral``, or in short L, R, B or ``both``.
     spacing_mm
-        Likewise for the pixel spacing (row, column).
+        Likewise the height and width of a pixel in mm.
     site
         A site file (`ho-imaging validate --suggest-threshold`): its operating threshold and confidence of findings are
         used in place of the model's. It must be of the same weights, which is checked when the model is loaded.
@@ -99,15 +111,15 @@ class Analyzer:
         device: str = "auto",
         region: Region | str | None = None,
         view: View | str | None = None,
-        laterality: Laterality | str | None = None,
+        laterality: Laterality | Side | str | None = None,
         spacing_mm: tuple[float, float] | None = None,
         site: str | PathLike[str] | Site | None = None,
     ) -> None:
         self._device = device
         self._site = site if site is None or isinstance(site, Site) else read_site(site)
-        self._region = _word(Region, region)
-        self._view = _word(View, view)
-        self._laterality = _word(Laterality, laterality)
+        self._region = to_word(Region, region)
+        self._view = to_word(View, view)
+        self._laterality = to_word(Laterality, laterality)
         if spacing_mm is not None:
             check_spacing(spacing_mm)
         self._spacing_mm = spacing_mm
@@ -157,34 +169,22 @@ class Analyzer:
         self._site.check(model.identity)
         return replace(model, site=self._site)
 
-    @overload
-    def analyze(self, source: bytes | Dataset, *, context: StudyContext | None = None) -> StudyResult: ...
-    @overload
-    def analyze(  # type: ignore[overload-overlap]  # a text is a sequence of texts too: it is one path
-        self, source: str | PathLike[str], *, context: StudyContext | None = None
-    ) -> StudyResult | list[StudyResult]: ...
-    @overload
-    def analyze(self, source: Sequence[Source], *, context: StudyContext | None = None) -> list[StudyResult]: ...
-    def analyze(
-        self, source: Source | Sequence[Source], *, context: StudyContext | None = None
-    ) -> StudyResult | list[StudyResult]:
-        """Analyse an image, several, or a folder of them.
+    def analyze(self, source: ImageSource, *, context: StudyContext | None = None) -> StudyResult:
+        """Analyse one image.
 
-        Nothing about an image raises: its status and reason say what became of it. Images that a caller knows to be
-        one study, such as pictures without a header, go to `analyze_films`.
+        Nothing about an image raises: its status and reason say what became of it.
 
         Parameters
         ----------
         source
-            A file, bytes or a data set; a folder; or several of these.
+            A path, the bytes of a file, a file open for reading bytes, or a pydicom data set.
         context
-            Clinical facts, kept with each result.
+            Clinical facts, kept with the result.
 
         Returns
         -------
-        StudyResult or list of StudyResult
-            One result for a file, bytes or a data set. For a folder and for several sources a list: one result a study,
-            by Study Instance UID, and one for every input that is in no study.
+        StudyResult
+            The result of a study of this one image.
 
         Raises
         ------
@@ -192,33 +192,156 @@ class Analyzer:
             If a path does not exist.
         ModelError
             If the model cannot be loaded.
+        UsageError
+            If it is a folder, a DICOMDIR or a zip archive: these go to `analyze_all`.
+        TypeError
+            If it is no image: an array goes to `analyze_array`, a list to `analyze_all`.
 
         """
-        if isinstance(source, bytes | Dataset):
-            return self.analyze_films([source], context=context).result
-        if isinstance(source, str | PathLike):
-            if not Path(source).is_dir():
-                return self.analyze_films([source], context=context).result
-            source = [source]
-        if isinstance(source, StudyFilms):
-            return [self.analyze_films(source, context=context).result]
-        sources: list[Source] = list(source)  # type: ignore[arg-type]  # a data set, which is no sequence, ended above
-        found = discover([item for item in sources if isinstance(item, str | PathLike)])
-        films: list[Source | ImageRef] = [image for study in found.studies for image in study.images]
-        films += [item for item in sources if not isinstance(item, str | PathLike)]
-        studies = [[films[place] for place in places] for places in by_study(film_headers(films))]
-        results = [self.analyze_films(study, context=context).result for study in studies]
+        return self.analyze_films([one_image(source)], context=context).result
+
+    def analyze_all(
+        self, sources: ImageSource | Iterable[ImageSource], *, context: StudyContext | None = None
+    ) -> list[StudyResult]:
+        """Analyse a folder, a DICOMDIR, a zip archive, or several images, study by study.
+
+        Nothing about an image raises: its status and reason say what became of it. Images that a caller knows to be
+        one study, such as pictures without a header, go to `analyze_films`.
+
+        Parameters
+        ----------
+        sources
+            A folder, a DICOMDIR, a zip archive or an image (see `analyze`), or several of these.
+        context
+            Clinical facts, kept with each result.
+
+        Returns
+        -------
+        list of StudyResult
+            One result a study, by Study Instance UID, and one for every input that is in no study.
+
+        Raises
+        ------
+        ReadError
+            If a path does not exist, or an archive cannot be unpacked.
+        ModelError
+            If the model cannot be loaded.
+        TypeError
+            If a source is no image.
+        UsageError
+            If a source is ``"-"``, or a file that is open as text.
+
+        """
+        if isinstance(sources, StudyFilms):
+            return [self.analyze_films(sources, context=context).result]
+        with ExitStack() as archives:
+            paths: list[str | PathLike[str]] = []
+            in_memory: list[PlainSource] = []
+            names: dict[str, str] = {}
+            failed: list[Rejected] = []
+            for number, item in enumerate(several(sources), start=1):
+                if container(item) == "zip archive" and isinstance(item, str | PathLike | bytes):
+                    name = f"archive {number}" if isinstance(item, bytes) else str(item)
+                    files = archives.enter_context(unpacked(item))
+                    names[str(files.folder)] = name
+                    failed += [Rejected(Path(name, file), Status.FAILED, reason) for file, reason in files.failed]
+                    paths.append(files.folder)
+                elif isinstance(item, str | PathLike):
+                    paths.append(item)
+                else:
+                    in_memory.append(item)
+            found = discover(paths)
+            films: list[PlainSource] = [image for study in found.studies for image in study.images]
+            films += in_memory
+            studies = [[films[place] for place in places] for places in by_study(film_headers(films))]
+            results = [moved(self.analyze_films(study, context=context).result, names) for study in studies]
+        rejected = [item for item in found.rejected if not item.stray]
         return results + [
-            self._rejected(str(item.path), item.status, item.reason) for item in found.rejected if not item.stray
+            self._rejected(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
+            for item in [*failed, *rejected]
         ]
 
+    def analyze_array(
+        self,
+        pixels: NDArray[np.generic],
+        *,
+        spacing_mm: tuple[float, float] | None = None,
+        region: Region | str | None = None,
+        view: View | str | None = None,
+        laterality: Laterality | Side | str | None = None,
+        bone_is_bright: bool = True,
+        context: StudyContext | None = None,
+    ) -> StudyResult:
+        """Analyse an array of grey values.
+
+        Parameters
+        ----------
+        pixels
+            Shape (rows, columns), whole numbers or finite floating point numbers, row 0 at the top.
+        spacing_mm
+            Height and width of a pixel in mm; by default the analyzer's.
+        region, view, laterality
+            What the image shows; by default the analyzer's. A side may be R, L, B or ``both``.
+        bone_is_bright
+            False for values in which bone is dark, as they are in MONOCHROME1.
+        context
+            Clinical facts, kept with the result.
+
+        Returns
+        -------
+        StudyResult
+            The result of a study of this one image.
+
+        Raises
+        ------
+        TypeError
+            If it is no array of numbers.
+        UsageError
+            If it is not a grey image of rows and columns, or an argument means nothing.
+        TooLargeError
+            If it has more than 150 million pixels, or would be longer than 1.5 m by ``spacing_mm``.
+        ModelError
+            If the model cannot be loaded.
+
+        """
+        radiograph = radiograph_from_array(
+            pixels,
+            spacing_mm=spacing_mm,
+            region=region,
+            view=view,
+            laterality=laterality,
+            bone_is_bright=bone_is_bright,
+        )
+        return self.analyze_films([radiograph], context=context).result
+
     def analyze_study(self, study: StudyRef, *, context: StudyContext | None = None) -> StudyAnalysis:
-        """Analyse a study that `discover` found."""
+        """Analyse a study that `discover` found.
+
+        Parameters
+        ----------
+        study
+            One of the studies of `ho_imaging.discover`.
+        context
+            Clinical facts, kept with the result.
+
+        Returns
+        -------
+        StudyAnalysis
+            The result, and what was computed on the way.
+
+        Raises
+        ------
+        ReadError
+            If a file does not exist any more.
+        ModelError
+            If the model cannot be loaded.
+
+        """
         return self.analyze_films(study.images, study_uid=study.study_uid, context=context)
 
     def analyze_films(
         self,
-        sources: Sequence[Source | ImageRef],
+        sources: Sequence[ImageSource],
         *,
         study_uid: str | None = None,
         context: StudyContext | None = None,
@@ -233,7 +356,7 @@ class Analyzer:
         Parameters
         ----------
         sources
-            The images: paths, bytes, data sets, what `discover` found, or what an archive gave.
+            The images, in a list, each as `analyze` takes it or as `discover` found it; or what an archive gave.
         study_uid
             The study they are said to be of; by default the one they state.
         context
@@ -241,27 +364,45 @@ class Analyzer:
         accept_incomplete
             Grade a study although a part of it is known to be missing.
 
+        Returns
+        -------
+        StudyAnalysis
+            The result, and what was computed on the way.
+
+        Raises
+        ------
+        ReadError
+            If a path does not exist.
+        ModelError
+            If the model cannot be loaded.
+        TypeError
+            If there is no list of images.
+        UsageError
+            If an image is a file that is open as text.
+
         """
-        for source in sources:
+        check_list(sources)
+        completeness = sources.completeness if isinstance(sources, StudyFilms) else None
+        images = [plain_source(source) for source in sources]
+        for source in images:
             if isinstance(source, str | PathLike) and not Path(source).exists():
                 raise ReadError(Message("file_missing"), path=source)
-        completeness = sources.completeness if isinstance(sources, StudyFilms) else None
-        headers = film_headers(sources) if len(sources) > 1 or study_uid is not None else []
+        headers = film_headers(images) if len(images) > 1 or study_uid is not None else []
         wrong = _why_not_graded(headers, study_uid, None if accept_incomplete else completeness)
         if wrong is not None:
-            return self._withheld(sources, study_uid, completeness, *wrong)
-        images: list[ImageResult] = []
+            return self._withheld(images, study_uid, completeness, *wrong)
+        ended: list[ImageResult] = []
         films: list[FilmAnalysis] = []
         warnings: list[Message] = doubts(headers)
         if completeness is not None and not completeness.complete:
             warnings.insert(0, Message("graded_incomplete", reasons=completeness.reasons))
         left_out = copies(headers)
-        for number, source in enumerate(sources):
+        for number, source in enumerate(images):
             if number in left_out:
-                images.append(self._not_done(source, number, None, Status.REFUSED, RefusedError(left_out[number]))[0])
+                ended.append(self._not_done(source, number, None, Status.REFUSED, RefusedError(left_out[number]))[0])
                 continue
             image, film, uid = self._film(source, number)
-            images.append(image)
+            ended.append(image)
             study_uid = study_uid or uid
             if film is not None:
                 films.append(film)
@@ -279,7 +420,7 @@ class Analyzer:
             context = _stated_context(readings)
         result = study_result(
             study_uid or "unknown",
-            images,
+            ended,
             findings,
             None if severity is None else severity_result(severity),
             model_result(self.model.identity) if films else None,
@@ -289,12 +430,12 @@ class Analyzer:
             completeness,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
-        datasets = {str(s.SOPInstanceUID): s for s in sources if isinstance(s, Dataset) and "SOPInstanceUID" in s}
+        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
         return StudyAnalysis(result, severity, by_uid, datasets)
 
     def _withheld(
         self,
-        sources: Sequence[Source | ImageRef],
+        sources: Sequence[PlainSource],
         study_uid: str | None,
         completeness: Completeness | None,
         status: Status,
@@ -306,12 +447,12 @@ class Analyzer:
         result = study_result(uid, [image for image, _, _ in ended], [], None, None, [], completeness=completeness)
         return StudyAnalysis(result.model_copy(update={"reason": message_result(error.message)}), None, {})
 
-    def _film(self, source: Source | ImageRef, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
+    def _film(self, source: PlainSource, number: int) -> tuple[ImageResult, FilmAnalysis | None, str | None]:
         """Analyse one film; what goes wrong becomes its status and reason."""
         radiograph: Radiograph | None = None
         try:
             with stage("read"):
-                radiograph = self._read(source)
+                radiograph = self._worded(source) if isinstance(source, Radiograph) else self._read(source)
             check_attributes(radiograph)
             film, scope_probability = self._look(radiograph)
         except RefusedError as error:
@@ -332,7 +473,18 @@ class Analyzer:
         )
         return image, film, radiograph.study_uid
 
-    def _read(self, source: Source | ImageRef) -> Radiograph:
+    def _worded(self, radiograph: Radiograph) -> Radiograph:
+        """Apply this analyzer's words to a radiograph that was read already; what its own caller said stands."""
+        said_already = "caller"
+        return with_callers_words(
+            radiograph,
+            None if radiograph.region.source == said_already else self._region,
+            None if radiograph.view.source == said_already else self._view,
+            None if radiograph.laterality.source == said_already else self._laterality,
+            None if radiograph.spacing.source == said_already else self._spacing_mm,
+        )
+
+    def _read(self, source: str | PathLike[str] | bytes | Dataset | ImageRef) -> Radiograph:
         """Read a film; one whose window hides part of it is looked at with all its values, and says so."""
         return read_radiograph(
             source,
@@ -394,7 +546,7 @@ class Analyzer:
 
     def _not_done(
         self,
-        source: Source | ImageRef,
+        source: PlainSource,
         number: int,
         radiograph: Radiograph | None,
         status: Status,
@@ -416,30 +568,161 @@ class Analyzer:
         return study_result(uid, [image], [], None, None, [])
 
 
-@overload
 def analyze(
-    source: bytes | Dataset, *, model: str | PathLike[str] = ..., device: str = ..., **options: object
-) -> StudyResult: ...
-@overload
-def analyze(  # type: ignore[overload-overlap]  # as above
-    source: str | PathLike[str], *, model: str | PathLike[str] = ..., device: str = ..., **options: object
-) -> StudyResult | list[StudyResult]: ...
-@overload
-def analyze(
-    source: Sequence[Source], *, model: str | PathLike[str] = ..., device: str = ..., **options: object
-) -> list[StudyResult]: ...
-def analyze(
-    source: Source | Sequence[Source],
+    source: ImageSource,
     *,
     model: str | PathLike[str] = "default",
     device: str = "auto",
-    **options: object,
-) -> StudyResult | list[StudyResult]:
-    """Analyse a file, bytes, a data set, several of these, or a folder; see `Analyzer.analyze`.
+    region: Region | str | None = None,
+    view: View | str | None = None,
+    laterality: Laterality | Side | str | None = None,
+    spacing_mm: tuple[float, float] | None = None,
+    site: str | PathLike[str] | None = None,
+    context: StudyContext | None = None,
+) -> StudyResult:
+    """Analyse one image. For more than one call keep an `Analyzer`: it loads the model once.
 
-    For more than one call keep an `Analyzer`: it loads the model once. ``options`` are those of `Analyzer`.
+    Parameters
+    ----------
+    source
+        A path, the bytes of a file, a file open for reading bytes, or a pydicom data set.
+    model, device, region, view, laterality, spacing_mm, site
+        As `Analyzer` takes them.
+    context
+        Clinical facts, kept with the result.
+
+    Returns
+    -------
+    StudyResult
+        The result of a study of this one image. Nothing about an image raises: status and reason say what became of it.
+
+    Raises
+    ------
+    ReadError
+        If a path does not exist.
+    ModelError
+        If the model cannot be loaded.
+    UsageError
+        If an argument means nothing, or the source is a folder, a DICOMDIR or a zip archive: see `analyze_all`.
+    TypeError
+        If it is no image: an array goes to `analyze_array`, a list to `analyze_all`.
+
+    Examples
+    --------
+    >>> import ho_imaging
+    >>> result = ho_imaging.analyze("film.dcm", region="hip", laterality="R")  # doctest: +SKIP
+
     """
-    return Analyzer(model, device=device, **options).analyze(source)  # type: ignore[arg-type]  # checked by Analyzer
+    analyzer = Analyzer(
+        model, device=device, region=region, view=view, laterality=laterality, spacing_mm=spacing_mm, site=site
+    )
+    return analyzer.analyze(source, context=context)
+
+
+def analyze_all(
+    sources: ImageSource | Iterable[ImageSource],
+    *,
+    model: str | PathLike[str] = "default",
+    device: str = "auto",
+    region: Region | str | None = None,
+    view: View | str | None = None,
+    laterality: Laterality | Side | str | None = None,
+    spacing_mm: tuple[float, float] | None = None,
+    site: str | PathLike[str] | None = None,
+    context: StudyContext | None = None,
+) -> list[StudyResult]:
+    """Analyse a folder, a DICOMDIR, a zip archive, or several images, study by study.
+
+    For very many studies, or to resume, use `ho_imaging.batch.run_batch`.
+
+    Parameters
+    ----------
+    sources
+        A folder, a DICOMDIR, a zip archive or an image (see `analyze`), or several of these.
+    model, device, region, view, laterality, spacing_mm, site
+        As `Analyzer` takes them.
+    context
+        Clinical facts, kept with each result.
+
+    Returns
+    -------
+    list of StudyResult
+        One result a study, by Study Instance UID, and one for every input that is in no study.
+
+    Raises
+    ------
+    ReadError
+        If a path does not exist, or an archive cannot be unpacked.
+    ModelError
+        If the model cannot be loaded.
+    UsageError
+        If an argument means nothing.
+    TypeError
+        If a source is no image.
+
+    """
+    analyzer = Analyzer(
+        model, device=device, region=region, view=view, laterality=laterality, spacing_mm=spacing_mm, site=site
+    )
+    return analyzer.analyze_all(sources, context=context)
+
+
+def analyze_array(
+    pixels: NDArray[np.generic],
+    *,
+    spacing_mm: tuple[float, float] | None = None,
+    region: Region | str | None = None,
+    view: View | str | None = None,
+    laterality: Laterality | Side | str | None = None,
+    bone_is_bright: bool = True,
+    model: str | PathLike[str] = "default",
+    device: str = "auto",
+    site: str | PathLike[str] | None = None,
+    context: StudyContext | None = None,
+) -> StudyResult:
+    """Analyse an array of grey values.
+
+    Parameters
+    ----------
+    pixels
+        Shape (rows, columns), whole numbers or finite floating point numbers, row 0 at the top.
+    spacing_mm
+        Height and width of a pixel in mm; without, there are no millimetres but those that the femoral heads tell.
+    region, view, laterality
+        What the image shows; a side may be R, L, B or ``both``.
+    bone_is_bright
+        False for values in which bone is dark, as they are in MONOCHROME1.
+    model, device, site
+        As `Analyzer` takes them.
+    context
+        Clinical facts, kept with the result.
+
+    Returns
+    -------
+    StudyResult
+        The result of a study of this one image. The same array has the same UIDs.
+
+    Raises
+    ------
+    TypeError
+        If it is no array of numbers.
+    UsageError
+        If it is not a grey image of rows and columns, or an argument means nothing.
+    TooLargeError
+        If it has more than 150 million pixels, or would be longer than 1.5 m by ``spacing_mm``.
+    ModelError
+        If the model cannot be loaded.
+
+    """
+    return Analyzer(model, device=device, site=site).analyze_array(
+        pixels,
+        spacing_mm=spacing_mm,
+        region=region,
+        view=view,
+        laterality=laterality,
+        bone_is_bright=bone_is_bright,
+        context=context,
+    )
 
 
 def _why_not_graded(
@@ -454,19 +737,11 @@ def _why_not_graded(
     return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
 
 
-def _word(kind: type[_Word], given: str | None) -> _Word | None:
-    """Take a caller's word for a film, which may be none."""
-    try:
-        return None if given is None else kind(given)
-    except ValueError as error:
-        name = kind.__name__.lower()
-        raise UsageError(f"{given!r} is no {name}", remedy=f"use one of: {', '.join(kind)}") from error
-
-
-def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, str | None, str | None]:
+def _identity(source: PlainSource, number: int) -> tuple[str, str | None, str | None, str | None]:
     """SOP instance, series and study UID and path of a film that could not be read, as far as they are known."""
-    if isinstance(source, ImageRef):
-        return source.sop_instance_uid, source.series_uid, source.study_uid, str(source.path)
+    if isinstance(source, ImageRef | Radiograph):
+        path = None if source.path is None else str(source.path)
+        return source.sop_instance_uid, source.series_uid, source.study_uid, path
     if isinstance(source, Dataset):
 
         def text(keyword: str) -> str | None:
@@ -489,7 +764,7 @@ def _identity(source: Source | ImageRef, number: int) -> tuple[str, str | None, 
 
 
 def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
-    """Number findings over the whole study, so that an id names one nodule on one film."""
+    """Assign finding numbers over the whole study, so that an id names one nodule on one film."""
     numbered: list[FilmAnalysis] = []
     found, possible = itertools.count(1), itertools.count(1)
     for film in films:
@@ -500,7 +775,7 @@ def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
 
 
 def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
-    """Give the cause that a film's own file names, where the caller gave none."""
+    """Return the cause that an image's own file names, where the caller gave none."""
     for reading in readings:
         stated = reading.prepared.radiograph.stated_cause
         if stated is not None:
@@ -547,7 +822,7 @@ _SERIOUS = {
 
 
 def _warnings(film: FilmAnalysis) -> list[Message]:
-    """What a reader of the study must know first; the full list of flags stands with each film."""
+    """Return what a reader of the study must know first; the full list of flags stands with each film."""
     radiograph = film.reading.prepared.radiograph
     found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
     found += [flag.message for flag in resolution_flags(film.reading.quality)]

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
 
-__all__ = ["Laterality", "Region", "Side", "SpacingBasis", "Status", "Structure", "View", "spell", "spell_side"]
+from ho_imaging.errors import UsageError
+
+__all__ = [
+    "Laterality",
+    "Region",
+    "Side",
+    "SpacingBasis",
+    "Status",
+    "Structure",
+    "View",
+    "spell",
+    "spell_side",
+    "to_word",
+]
 
 
 class Status(StrEnum):
@@ -137,3 +151,28 @@ def spell_side(text: str) -> str:
 
     """
     return _SIDES.get(spell(text), spell(text))
+
+
+_Word = TypeVar("_Word", Region, View, Laterality)
+
+
+def to_word(kind: type[_Word], given: object) -> _Word | None:
+    """Return a word that a caller gave as a member of the vocabulary; ``None`` stays ``None``.
+
+    Spaces, hyphens and capitals do not matter; a side may be a letter (R, L, B) or ``both``.
+
+    Raises
+    ------
+    UsageError
+        If it is no word of that kind.
+
+    """
+    if given is None:
+        return None
+    name = kind.__name__.lower()
+    if not isinstance(given, str):
+        raise UsageError(f"{name} must be a word, not {type(given).__name__}", remedy=f"use one of: {', '.join(kind)}")
+    try:
+        return kind(spell_side(given) if name == "laterality" else spell(given))
+    except ValueError as error:
+        raise UsageError(f"{given!r} is no {name}", remedy=f"use one of: {', '.join(kind)}") from error

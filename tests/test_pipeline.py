@@ -107,7 +107,7 @@ def test_a_damaged_film_fails_and_the_study_goes_on(fake_network, png, tmp_path)
 def test_a_folder_gives_a_result_for_every_film_and_skips_strays(fake_network, png, tmp_path):
     (tmp_path / "README.txt").write_text("about these films, more than sixteen bytes of it")
     (tmp_path / "empty.dcm").write_bytes(b"")
-    results = Analyzer(region="pelvis").analyze(tmp_path)
+    results = Analyzer(region="pelvis").analyze_all(tmp_path)
     assert sorted(result.status for result in results) == ["done", "failed"]
 
 

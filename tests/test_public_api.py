@@ -11,7 +11,9 @@ from ho_imaging import errors
 
 PROMISED = {
     "Analyzer",
+    "BatchResults",
     "DecodeError",
+    "FilmAnalysis",
     "HOImagingError",
     "ModelError",
     "NotARadiographError",
@@ -20,6 +22,7 @@ PROMISED = {
     "Radiograph",
     "ReadError",
     "RefusedError",
+    "StudyAnalysis",
     "StudyContext",
     "StudyResult",
     "TooLargeError",
@@ -27,8 +30,11 @@ PROMISED = {
     "WriteError",
     "__version__",
     "analyze",
+    "analyze_all",
+    "analyze_array",
     "compare",
     "discover",
+    "read_batch",
     "read_radiograph",
 }
 
@@ -47,6 +53,36 @@ def test_unknown_names_are_attribute_errors():
 @pytest.mark.parametrize("heavy", ["torch", "cv2", "pydicom", "pydantic", "scipy"])
 def test_importing_the_package_loads_nothing_heavy(heavy):
     code = f"import sys, ho_imaging; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("ho_imaging.readings", {"torch", "cv2", "ho_imaging.pipeline", "pydantic"}),
+        ("ho_imaging.readings.decisions", {"torch", "cv2", "ho_imaging.pipeline"}),
+        ("ho_imaging.results", {"torch", "cv2", "ho_imaging.pipeline", "pydantic"}),
+        ("ho_imaging.results.schema", {"torch", "cv2", "ho_imaging.pipeline", "pandas"}),
+        ("ho_imaging.results.batch", {"torch", "cv2", "ho_imaging.pipeline", "pandas"}),
+        ("ho_imaging.outputs", {"torch", "cv2", "matplotlib", "highdicom"}),
+        ("ho_imaging.outputs.matplotlib_plot", {"torch", "matplotlib"}),
+    ],
+)
+def test_a_package_is_imported_without_what_it_does_not_need(module, heavy):
+    code = f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert found.split() == []
+
+
+@pytest.mark.parametrize("package", ["results", "readings", "outputs"])
+def test_names_that_load_late_are_what_they_say(package):
+    # In a process of its own: a module of a package that has the name of a function would hide it once it is imported.
+    code = (
+        f"import pkgutil, ho_imaging.{package} as package\n"
+        "modules = {module.name for module in pkgutil.iter_modules(package.__path__)}\n"
+        "assert not modules & set(package.__all__), modules & set(package.__all__)\n"
+        "assert all(getattr(package, name) is not None for name in package.__all__)\n"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

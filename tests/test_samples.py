@@ -99,7 +99,7 @@ def test_a_chest_and_a_tibia_are_refused_by_name(analyzer, name):
 
 @pytest.mark.skipif(REAL_FILMS is None, reason="HO_IMAGING_TEST_FILMS names no folder of real films")
 def test_nothing_is_flagged_on_real_films_without_ectopic_bone(analyzer):
-    results = analyzer.analyze(REAL_FILMS)
+    results = analyzer.analyze_all(REAL_FILMS)
     assert results
     assert {result.status for result in results} <= {"done", "refused", "failed"}
     assert [result.images[0].path for result in results if result.findings] == []

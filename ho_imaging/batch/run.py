@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
@@ -25,6 +25,7 @@ from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.outputs.registry import choose
 from ho_imaging.reading import Discovery, Rejected, discover
+from ho_imaging.reading.discover import path_list
 from ho_imaging.results.folder import OutputFolder, check_schema
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Status
@@ -35,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 
 def run_batch(
-    paths: Sequence[str | PathLike[str]],
-    out_dir: Path,
+    paths: str | PathLike[str] | Iterable[str | PathLike[str]],
+    out_dir: str | PathLike[str],
     settings: Settings | None = None,
     options: BatchOptions | None = None,
     *,
@@ -69,6 +70,7 @@ def run_batch(
 
     """
     settings, options = settings or Settings(), options or BatchOptions()
+    paths, out_dir = path_list(paths), Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")
     chosen = [choose(text) for text in settings.outputs]  # what is wrong with one is said before the first film

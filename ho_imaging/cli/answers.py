@@ -96,7 +96,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         lines.append("Grades (worst side of a study):")
         lines += [f"  {name.replace('_', ' ')}: {number}" for name, number in summary["grades"].items()]
     if summary["reasons"]:
-        lines.append("Why studies were not analysed, most frequent first:")
+        lines.append("Why studies were not analysed, by code (inputs.csv says it in sentences):")
         lines += [f"  {number} x {reason}" for reason, number in list(summary["reasons"].items())[:_MOST_REASONS]]
     return "".join(f"{line}\n" for line in lines)
 

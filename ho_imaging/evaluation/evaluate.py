@@ -128,6 +128,28 @@ def evaluate_studies(analyzer: Analyzer, folder: Path, out_file: Path, *, limit:
 
     ``out_file`` gets a line of JSON a film. A film whose truth has changed since, or that failed, is evaluated again. A
     film or truth that cannot be read makes a record with the status ``failed`` and costs none of the others.
+
+    Parameters
+    ----------
+    analyzer
+        With the model and the site file that are evaluated.
+    folder
+        Studies with their truth, as `ho-imaging simulate` and the export of reviews write them.
+    out_file
+        The records so far, a line of JSON a film.
+    limit
+        Evaluate at most so many studies.
+
+    Returns
+    -------
+    list of FilmRecord
+        One a study, those of earlier runs too.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+
     """
     digests = {study: _digest(study / "truth") for study in list_studies(folder)[:limit]}
     done: dict[str, FilmRecord] = {}

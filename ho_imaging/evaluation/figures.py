@@ -163,7 +163,7 @@ def _on_truth(records: Sequence[FilmRecord]) -> dict[str, Any]:
 
 
 def _class_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
-    """Expected calibration error of the likeliest class, and how often the truth is the class or an alternative."""
+    """Return the calibration error of the likeliest class, and how often truth is that class or an alternative."""
     graded = [side for record in records for side in record.sides if side.probabilities]
     if not graded:
         return {"class_ece": None, "truth_among_named": None}
@@ -240,7 +240,7 @@ def _measure_error(records: Sequence[FilmRecord], true: str, found: str) -> dict
 
 
 def _calibration(records: Sequence[FilmRecord]) -> tuple[float, list[dict[str, float]]]:
-    """Expected calibration error over pixels (Naeini et al. 2015) and the reliability of each tenth."""
+    """Return the expected calibration error over pixels (Naeini et al. 2015) and the reliability of each tenth."""
     known = [np.array(record.reliability) for record in records if record.reliability]
     if not known:
         return float("nan"), []
@@ -255,7 +255,7 @@ def _calibration(records: Sequence[FilmRecord]) -> tuple[float, list[dict[str, f
 
 
 def _by_mimic(records: Sequence[FilmRecord]) -> dict[str, dict[str, float]]:
-    """False alarms that lie on each kind of mimic, per film that shows the kind.
+    """Return the false alarms that lie on each kind of mimic, per film that shows the kind.
 
     ``false_alarms_per_film`` at half a false alarm a film over all films, ``reported_per_film`` at the operating
     threshold, which is what users see.

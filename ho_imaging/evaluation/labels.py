@@ -126,6 +126,16 @@ class LabelTable:
 def read_labels(path: Path) -> LabelTable:
     """Read a table of labels; bad lines are collected, see `raise_problems`.
 
+    Parameters
+    ----------
+    path
+        A CSV with a heading (docs/validate.md) and a line a film.
+
+    Returns
+    -------
+    LabelTable
+        The rows that could be read, and what is wrong with the others.
+
     Raises
     ------
     UsageError

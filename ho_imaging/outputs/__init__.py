@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ho_imaging.outputs.dicom.write import to_dicom
     from ho_imaging.outputs.fhir import to_fhir
+    from ho_imaging.outputs.label_mask import mask
+    from ho_imaging.outputs.matplotlib_plot import plot
     from ho_imaging.outputs.registry import Needs, Option, Output, Per, Source, names, write
 
-__all__ = ["Needs", "Option", "Output", "Per", "Source", "names", "to_dicom", "to_fhir", "write"]
+__all__ = ["Needs", "Option", "Output", "Per", "Source", "mask", "names", "plot", "to_dicom", "to_fhir", "write"]
 
-_HOME = dict.fromkeys(__all__, "registry") | {"to_dicom": "dicom.write", "to_fhir": "fhir"}
+_HOME = dict.fromkeys(__all__, "registry") | {
+    "mask": "label_mask",
+    "plot": "matplotlib_plot",
+    "to_dicom": "dicom.write",
+    "to_fhir": "fhir",
+}
 
 
 def __getattr__(name: str) -> object:

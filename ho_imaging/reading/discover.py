@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,12 +14,13 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError
+from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError, UsageError
 from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
 from ho_imaging.reading.damaged_elements import drop_damaged
 from ho_imaging.reading.dicom import content_uid
+from ho_imaging.reading.dicomdir import images_listed
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, difference, patient_of
 from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
@@ -29,7 +30,7 @@ from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.vocabulary import Status
 
-__all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies"]
+__all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies", "path_list"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,16 @@ _Stated = tuple[bool, str, str, str]
 
 @dataclass(frozen=True)
 class StudyRef:
-    """Films of one study, in the order of their series, instances and paths."""
+    """Films of one study.
+
+    Parameters
+    ----------
+    study_uid
+        Study Instance UID; of a raster file one made from its bytes.
+    images
+        In the order of their series, instances and paths.
+
+    """
 
     study_uid: str
     images: tuple[ImageRef, ...]
@@ -51,10 +61,20 @@ class StudyRef:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An input that is no film of a study: ``refused`` (not for this program) or ``failed`` (could not be read).
+    """An input that is no film of a study.
 
-    ``stray``: a file such as a README that only lay in a folder and is no kind of image: it is listed, but nobody
-    expects a result for it.
+    Parameters
+    ----------
+    path
+        The file or folder.
+    status
+        ``refused`` (not for this program) or ``failed`` (could not be read).
+    reason
+        Why, without patient data.
+    stray
+        True for a file such as a README that only lay in a folder and is no kind of image: it is listed, but nobody
+        expects a result for it.
+
     """
 
     path: Path
@@ -65,7 +85,16 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Discovery:
-    """Every input ends either in a study or among the rejected."""
+    """What was found: every input ends either in a study or among the rejected.
+
+    Parameters
+    ----------
+    studies
+        Studies in the order in which their first film was found.
+    rejected
+        Inputs that are in no study, with their reasons.
+
+    """
 
     studies: tuple[StudyRef, ...]
     rejected: tuple[Rejected, ...]
@@ -90,7 +119,7 @@ class _Candidate:
     file_bytes: int = 0
 
 
-def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
+def discover(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Discovery:
     """Find the films under files and folders and group them into studies.
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
@@ -98,18 +127,34 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     it are. Of files with one SOP Instance UID the first counts, but not before one
     that is clearly larger; the others are refused (not where they name another patient in the same study: then the
     study holds both, and is refused when it is analysed). Where a series of a study is there raw and processed, the
-    processed film counts. Each raster file is a study of its own.
+    processed film counts. Each raster file is a study of its own. Of a DICOMDIR that is given the images count that it
+    lists; one in a folder is left out, for the images beside it are found without it.
+
+    Parameters
+    ----------
+    paths
+        A file, a folder, a DICOMDIR, or several of these.
+
+    Returns
+    -------
+    Discovery
+        The studies, and every input that is in none with its reason.
 
     Raises
     ------
     ReadError
         If a path that was given does not exist. What is below a folder never raises.
+    UsageError
+        If a path is ``-``: standard input is not read.
+    TypeError
+        If no paths are given.
 
     """
     candidates: list[_Candidate] = []
     rejected: list[Rejected] = []
-    named = {Path(path) for path in paths}
-    for path in _files(paths, rejected):
+    given = path_list(paths)
+    named = {Path(path) for path in given}
+    for path in _files(given, rejected):
         try:
             candidates.append(_look(path))
         except _NoImageError as error:
@@ -131,17 +176,33 @@ def discover(paths: Sequence[str | PathLike[str]]) -> Discovery:
     )
 
 
+def path_list(paths: object) -> list[str | PathLike[str]]:
+    """Return the paths that a caller gave, or the one, as a list."""
+    if isinstance(paths, str | PathLike):
+        return [paths]
+    found: list[str | PathLike[str]] = []
+    for path in paths if isinstance(paths, Iterable) and not isinstance(paths, bytes) else [paths]:
+        if not isinstance(path, str | PathLike):
+            raise TypeError(f"{type(path).__name__} is not a path (give paths of files or folders)")
+        found.append(path)
+    return found
+
+
 def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> Iterator[Path]:
     seen_files: dict[tuple[int, int], Path] = {}
     for given in paths:
         path = Path(given)
+        if str(given) == "-":
+            raise UsageError(
+                "standard input is not read from '-'", remedy="save it to a file, or in Python give sys.stdin.buffer"
+            )
         if not path.exists():
             raise ReadError(Message("file_missing"), path=given)
         if path.is_file() and _is_written(path):
             rejected.append(Rejected(path, Status.REFUSED, Message("own_output")))
             continue
         before = len(rejected)
-        files = tuple(_walk(path, rejected)) if path.is_dir() else (path,)
+        files = tuple(_walk(path, rejected)) if path.is_dir() else _named_file(path, rejected)
         if not files and len(rejected) == before:
             rejected.append(Rejected(path, Status.REFUSED, Message("folder_empty")))
         for file in files:
@@ -159,6 +220,19 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
             elif file.absolute() != first.absolute():
                 reason = Message("file_twice", path=path_text(first))
                 rejected.append(Rejected(file, Status.REFUSED, reason))
+
+
+def _named_file(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
+    """Return a file that was given, or the images that it lists if it is a DICOMDIR."""
+    listed = images_listed(path)
+    if listed is None:
+        return (path,)
+    there, missing = listed
+    reason = Message("dicomdir_file_missing", dicomdir=path_text(path))
+    rejected += [Rejected(file, Status.FAILED, reason) for file in missing]
+    if not (there or missing):
+        rejected.append(Rejected(path, Status.REFUSED, Message("dicomdir_empty")))
+    return tuple(there)
 
 
 def _is_written(path: Path) -> bool:
@@ -256,7 +330,7 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
 
 
 def _exposure(dataset: Dataset) -> str:
-    """What two images of one exposure have in common: the event's UID, else time and projection; empty without both."""
+    """Return what images of one exposure share: the event's UID, else time and projection; empty without both."""
     event = _first(dataset, "IrradiationEventUID")
     if event:
         return _EVENT + event

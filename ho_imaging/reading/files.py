@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["FileKind", "kind_of"]
+__all__ = ["FileKind", "is_dicomdir", "is_zip", "kind_of"]
 
 
 class FileKind(StrEnum):
@@ -30,6 +30,9 @@ _PACKED_STARTS = (
 )
 """zip, gzip, bzip2, xz, 7z, zstd, rar."""
 _DICOM_GROUPS = {0x0002, 0x0008}
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+_DICOMDIR = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
+"""Media Storage SOP Class UID of a Media Storage Directory (PS3.4 Table I.4-1); the file's header is little endian."""
 
 
 def kind_of(head: bytes) -> FileKind:
@@ -49,6 +52,16 @@ def kind_of(head: bytes) -> FileKind:
     if head.startswith(_PACKED_STARTS):
         return FileKind.PACKED
     return FileKind.DICOM if _starts_like_a_dataset(head) else FileKind.OTHER
+
+
+def is_zip(head: bytes) -> bool:
+    """Return True for the first bytes of a zip archive."""
+    return head.startswith(_ZIP_STARTS)
+
+
+def is_dicomdir(head: bytes) -> bool:
+    """Return True for the first 512 bytes or so of a DICOMDIR: a directory of the images on a medium."""
+    return head[128:132] == b"DICM" and _DICOMDIR in head
 
 
 def _starts_like_a_dataset(head: bytes) -> bool:

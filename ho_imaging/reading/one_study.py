@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -18,16 +17,16 @@ from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity, first_conflict, first_doubt, patient_of
 from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
 from ho_imaging.reading.projection_check import check_is_radiograph
-from ho_imaging.reading.raster import raster_uid
+from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reading.raster import NO_HEADER, raster_uid
 from ho_imaging.reading.read import ImageRef
+from ho_imaging.reading.sources import PlainSource
 from ho_imaging.reading.uid import usable_uid
 
 __all__ = ["FilmHeader", "by_study", "copies", "doubts", "film_headers", "one_patient", "why_not_one"]
 
 Label = str | Message
 """How an image is named to its user: a path, or a message with its number."""
-
-Source = str | PathLike[str] | bytes | Dataset | ImageRef
 
 _HEAD_BYTES = 256
 
@@ -47,7 +46,7 @@ class FilmHeader:
     size: int = 0
 
 
-def film_headers(sources: Sequence[Source]) -> list[FilmHeader]:
+def film_headers(sources: Sequence[PlainSource]) -> list[FilmHeader]:
     """Read the header of each source; one that cannot be read or is no film says nothing, and ends when analysed."""
     return [_header(source, number) for number, source in enumerate(sources, start=1)]
 
@@ -137,10 +136,13 @@ def _place(headers: Sequence[FilmHeader], label: Label) -> int:
     return next(place for place, header in enumerate(headers) if header.label == label)
 
 
-def _header(source: Source, number: int) -> FilmHeader:
+def _header(source: PlainSource, number: int) -> FilmHeader:
     if isinstance(source, ImageRef) and source.patient is not None:
         size = source.path.stat().st_size if source.path.exists() else 0
         return FilmHeader(path_text(str(source.path)), source.study_uid, source.sop_instance_uid, source.patient, size)
+    if isinstance(source, Radiograph):
+        uid, study = source.sop_instance_uid, None if NO_HEADER in source.quality else source.study_uid
+        return FilmHeader(f"image {number} ({uid})", study, uid, source.patient, source.pixels.nbytes)
     where = source.path if isinstance(source, ImageRef) else source
     try:
         if isinstance(where, Dataset):

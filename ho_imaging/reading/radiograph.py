@@ -21,7 +21,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Sourced(Generic[T]):
-    """A value and where it was read: a DICOM keyword such as ``ViewPosition``, ``"caller"`` or ``"none"``."""
+    """A value and where it was read.
+
+    Parameters
+    ----------
+    value
+        The value.
+    source
+        A DICOM keyword such as ``ViewPosition``, ``"caller"`` or ``"none"``.
+
+    """
 
     value: T
     source: str
@@ -29,10 +38,20 @@ class Sourced(Generic[T]):
 
 @dataclass(frozen=True)
 class Spacing:
-    """Size of one pixel in mm, row then column, in the patient plane as far as that is known.
+    """Size of one pixel in mm in the patient plane, as far as that is known.
 
-    ``row_mm`` and ``column_mm`` are ``None`` exactly when ``basis`` is ``NONE``. ``magnification`` is the factor the
-    detector pitch was divided by (1.0 or more), ``None`` when unknown: lengths then read 10 to 25 % long.
+    Parameters
+    ----------
+    row_mm, column_mm
+        Height and width of a pixel; ``None`` exactly when ``basis`` is ``NONE``.
+    basis
+        What the millimetres rest on.
+    source
+        The DICOM keyword that they were read from, ``"caller"`` or ``"none"``.
+    magnification
+        The factor that the detector pitch was divided by (1.0 or more); ``None`` when unknown: lengths then read 10 to
+        25 % long.
+
     """
 
     row_mm: float | None
@@ -46,8 +65,13 @@ class Spacing:
 class QualityFlag:
     """Something a reader of the result should know about the film.
 
-    ``code`` is a stable snake_case word (``polarity_contradicts_pixels``, ``spacing_missing``, ``lossy_compression``);
-    ``message`` says it exactly, without patient data: by default the one of the same code.
+    Parameters
+    ----------
+    code
+        A stable snake_case word (``polarity_contradicts_pixels``, ``spacing_missing``, ``lossy_compression``).
+    message
+        Says it exactly, without patient data; by default the message of the same code.
+
     """
 
     code: str
@@ -60,12 +84,42 @@ class QualityFlag:
 
 @dataclass(frozen=True, eq=False)
 class Radiograph:
-    """One film (one frame).
+    """One film (one frame) as it is meant to be seen.
 
-    ``pixels`` has shape (rows, columns), float32 in [0, 1], row 0 at the top as stored, bone bright: stored values
-    after Modality LUT, VOI LUT and presentation polarity (DICOM PS3.4 N.2), scaled to the range of the output.
-    ``padding`` marks pixels that are no image (Pixel Padding Value), bool, same shape, or ``None``.
-    ``path`` is the file as the caller gave it, ``None`` for data in memory.
+    Parameters
+    ----------
+    pixels
+        Shape (rows, columns), float32 in [0, 1], row 0 at the top as stored, bone bright: stored values after Modality
+        LUT, VOI LUT and presentation polarity (DICOM PS3.4 N.2), scaled to the range of the output.
+    padding
+        True where pixels are no image (Pixel Padding Value), bool, same shape; or ``None``.
+    spacing
+        Size of a pixel in mm, and what it rests on.
+    region, view, laterality
+        What the film shows, and where that was read.
+    study_uid, series_uid, sop_instance_uid
+        As the file states them; of a raster file or an array made from its content.
+    frame
+        Number of the frame or page, from 0.
+    path
+        The file as the caller gave it; ``None`` for data in memory.
+    modality
+        As the file states it; empty for raster files and arrays.
+    quality
+        What a reader of the result should know about the film.
+    aspect_ratio
+        Height of a pixel over its width, for films without spacing (Pixel Aspect Ratio).
+    acquired
+        When the film was taken: Acquisition, Content, Series or Study Date, the first that is there.
+    stated_cause
+        What the file's free text names as the cause of ossification, in the words of `ho_imaging.severity.Cause`.
+    columns_run_to
+        Side of the patient towards which columns count up, where Patient Orientation says so (PS3.3 C.7.6.1.1.1).
+    patient
+        What the file states of its patient, to tell whether two films are of one; never written anywhere.
+    compression
+        Lossy compression: by the file, its header, or block edges in the pixels.
+
     """
 
     pixels: NDArray[np.float32]
@@ -82,14 +136,13 @@ class Radiograph:
     modality: str
     quality: tuple[QualityFlag, ...] = ()
     aspect_ratio: float = 1.0
-    """Height of a pixel over its width, for films without spacing (Pixel Aspect Ratio)."""
     acquired: date | None = None
-    """When the film was taken: Acquisition, Content, Series or Study Date, the first that is there."""
     stated_cause: Sourced[str] | None = None
-    """What the file's free text names as the cause of ossification, in the words of `ho_imaging.severity.Cause`."""
     columns_run_to: Side | None = None
-    """Side of the patient towards which columns count up, where Patient Orientation says so (PS3.3 C.7.6.1.1.1)."""
     patient: PatientIdentity = NO_PATIENT
-    """What the file states of its patient, to tell whether two films are of one; never written anywhere."""
     compression: Compression = NOT_KNOWN
-    """Lossy compression: by the file, its header, or block edges in the pixels."""
+
+    def __repr__(self) -> str:
+        rows, columns = self.pixels.shape
+        shows = f"{self.region.value} {self.view.value} {self.laterality.value}"
+        return f"Radiograph(sop_instance_uid={self.sop_instance_uid!r}, {rows} x {columns} pixels, {shows})"

@@ -21,9 +21,18 @@ from ho_imaging.reading.spacing import NO_SPACING
 from ho_imaging.reading.uid import made_uid
 from ho_imaging.vocabulary import Laterality, Region, View
 
-__all__ = ["radiograph_from_raster", "raster_uid"]
+__all__ = [
+    "LEAST_SIDE_PX",
+    "NO_HEADER",
+    "NO_PIXEL_SIZE",
+    "radiograph_from_raster",
+    "radiograph_of_values",
+    "raster_uid",
+]
 
-_LEAST_SIDE_PX = 64
+LEAST_SIDE_PX = 64
+NO_HEADER = QualityFlag("raster_file")
+NO_PIXEL_SIZE = QualityFlag("spacing_missing", Message("raster_without_spacing"))
 _ORIENTATION = 0x0112
 _TURNED = QualityFlag("turned_by_exif")
 
@@ -44,20 +53,36 @@ def radiograph_from_raster(
         If it cannot be decoded, is too large, or is a colour picture, a stack of pages or tiny.
 
     """
-    flags = [QualityFlag("raster_file")]
+    flags = [NO_HEADER]
     values = _decode(data, kind, frame, max_pixels, flags)
     if values.ndim not in {2, 3} or values.size == 0:
         raise DecodeError(Message("raster_without_rows", format=kind.value.upper()))
     if values.ndim == 3:
         values = _grey(values, flags)
-    if min(values.shape) < _LEAST_SIDE_PX:
+    if min(values.shape) < LEAST_SIDE_PX:
         raise NotARadiographError(Message("image_too_small", rows=values.shape[0], columns=values.shape[1]))
     compression = with_pixels(_compression(data, kind, frame or 0), values)
+    quality = (*flags, *compression_flags(compression), NO_PIXEL_SIZE)
+    return radiograph_of_values(values, data, path=path, frame=frame or 0, quality=quality, compression=compression)
+
+
+def radiograph_of_values(
+    values: NDArray[np.generic],
+    data: bytes,
+    *,
+    path: str | None,
+    frame: int,
+    quality: tuple[QualityFlag, ...],
+    compression: Compression,
+) -> Radiograph:
+    """Return a radiograph of grey values (rows, columns), bright as bright, of which nothing else is known.
+
+    ``data``: what its UIDs are made from.
+    """
     low, high = float(values.min()), float(values.max())
     scale = high - low if high > low else 1.0
-    pixels = ((values.astype(np.float32) - np.float32(low)) / np.float32(scale)).astype(np.float32)
     return Radiograph(
-        pixels=pixels,
+        pixels=((values.astype(np.float32) - np.float32(low)) / np.float32(scale)).astype(np.float32),
         padding=None,
         spacing=NO_SPACING,
         region=Sourced(Region.UNKNOWN, "none"),
@@ -66,14 +91,10 @@ def radiograph_from_raster(
         study_uid=raster_uid(data, "study"),
         series_uid=raster_uid(data, "series"),
         sop_instance_uid=raster_uid(data),
-        frame=frame or 0,
+        frame=frame,
         path=path,
         modality="",
-        quality=(
-            *flags,
-            *compression_flags(compression),
-            QualityFlag("spacing_missing", Message("raster_without_spacing")),
-        ),
+        quality=quality,
         compression=compression,
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import SupportsFloat
 
 from pydicom.dataset import Dataset
 
@@ -19,9 +20,9 @@ from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
-from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, View
+from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View, to_word
 
-__all__ = ["ImageRef", "read_radiograph"]
+__all__ = ["ImageRef", "check_spacing", "read_radiograph", "with_callers_words"]
 
 _LEAST_PITCH_MM, _MOST_PITCH_MM = 0.01, 10.0
 """No detector is finer; metres or inches given for millimetres end here."""
@@ -29,9 +30,21 @@ _LEAST_PITCH_MM, _MOST_PITCH_MM = 0.01, 10.0
 
 @dataclass(frozen=True)
 class ImageRef:
-    """A film that was found but not read yet; ``path`` is as the caller gave it, or below what the caller gave.
+    """A film that was found but not read yet.
 
-    ``patient``: what its header states of its patient; ``None`` where the header has not been read.
+    Parameters
+    ----------
+    path
+        As the caller gave it, or below what the caller gave.
+    kind
+        What kind of file it is, by its content.
+    study_uid, series_uid, sop_instance_uid
+        As the header states them; of a raster file made from its bytes.
+    modality
+        As the header states it; empty for raster files.
+    patient
+        What its header states of its patient; ``None`` where the header has not been read.
+
     """
 
     path: Path
@@ -48,9 +61,9 @@ def read_radiograph(
     *,
     frame: int | None = None,
     voi: int | str | None = None,
-    region: Region | None = None,
-    view: View | None = None,
-    laterality: Laterality | None = None,
+    region: Region | str | None = None,
+    view: View | str | None = None,
+    laterality: Laterality | Side | str | None = None,
     spacing_mm: tuple[float, float] | None = None,
     max_pixels: int = MAX_PIXELS,
     whole_range: bool = False,
@@ -68,7 +81,8 @@ def read_radiograph(
         Which VOI view, where a file offers several: index over VOI LUTs then windows, or its explanation. By default
         the first that shows most of the film's detail.
     region, view, laterality, spacing_mm
-        The caller's word, in place of the file's; the source then reads ``caller``, the spacing's basis ``assumed``.
+        Used in place of what the file says; the source then reads ``caller``, the spacing's basis ``assumed``. Words
+        may be written with spaces, a side as R, L, B or ``both``; the spacing is row then column in mm.
     max_pixels
         Larger films are not read.
     whole_range
@@ -76,6 +90,11 @@ def read_radiograph(
     never_clipped
         Show all values where the view in use would hide part of the film (flag ``window_clips``). The flags of both
         ways to show it are kept, with ``whole_range_used``.
+
+    Returns
+    -------
+    Radiograph
+        The film: pixels (rows, columns), float32 in [0, 1], with what the file says of it.
 
     Raises
     ------
@@ -91,12 +110,33 @@ def read_radiograph(
     path = str(source.path) if isinstance(source, ImageRef) else None
     if isinstance(source, str | PathLike):
         path = str(source)
+    words = to_word(Region, region), to_word(View, view), to_word(Laterality, laterality)
     try:
         radiograph = _read(source, frame, voi, max_pixels, path, whole_range=whole_range, never_clipped=never_clipped)
     except HOImagingError as error:
         if error.path is None and path is not None:
             raise type(error)(error.message, path=path) from error
         raise
+    return with_callers_words(radiograph, *words, spacing_mm)
+
+
+def with_callers_words(
+    radiograph: Radiograph,
+    region: Region | None,
+    view: View | None,
+    laterality: Laterality | None,
+    spacing_mm: tuple[float, float] | None,
+) -> Radiograph:
+    """Return a radiograph with what a caller says of it in place of what its file says; ``None`` says nothing.
+
+    Raises
+    ------
+    UsageError
+        If the spacing is not two lengths in mm.
+    TooLargeError
+        If the film would be longer than 1.5 m by the spacing.
+
+    """
     if spacing_mm is not None:
         check_spacing(spacing_mm)
         longest_mm = max(size * pitch for size, pitch in zip(radiograph.pixels.shape, spacing_mm, strict=True))
@@ -115,10 +155,15 @@ def read_radiograph(
     )
 
 
-def check_spacing(spacing_mm: Sequence[float]) -> None:
+def check_spacing(spacing_mm: object) -> None:
     """Raise `UsageError` unless these are the height and width of a pixel in mm."""
-    if len(spacing_mm) != 2 or not all(_LEAST_PITCH_MM <= value < _MOST_PITCH_MM for value in spacing_mm):
-        raise UsageError(f"spacing_mm {tuple(spacing_mm)} is not two lengths in mm", remedy="give row and column in mm")
+    given: tuple[object, ...] = ()
+    if isinstance(spacing_mm, Iterable) and not isinstance(spacing_mm, str | bytes):
+        given = tuple(spacing_mm)
+    numbers = [float(mm) for mm in given if isinstance(mm, SupportsFloat)]
+    if len(given) != 2 or len(numbers) != 2 or not all(_LEAST_PITCH_MM <= mm < _MOST_PITCH_MM for mm in numbers):
+        shown = given or repr(spacing_mm)
+        raise UsageError(f"spacing_mm {shown} is not two lengths in mm", remedy="give row and column in mm")
 
 
 def _read(
@@ -179,7 +224,7 @@ def _bytes_of(path: Path) -> bytes:
     """Read a file at once: what is analysed cannot change half way."""
     try:
         if path.is_dir():
-            raise UsageError("is a folder", remedy="use discover or analyze for folders")
+            raise UsageError("is a folder", remedy="use discover or analyze_all for folders")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
         return path.read_bytes()

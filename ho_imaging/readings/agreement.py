@@ -94,9 +94,31 @@ class Summary:
 class Agreement:
     """How two readers agree on the studies that both have read.
 
-    ``table`` counts sides by the first's (row) and the second's (column) class, both graded; ``not_graded`` are sides
-    that either left without. ``dice``: median over the studies on which either outlined anything, with its interval;
-    ``dice_studies``: how many these are. ``seconds``: time per study of each.
+    Parameters
+    ----------
+    first, second
+        Names of the readers.
+    studies, sides
+        How many studies both have read, and how many of their sides both have graded.
+    not_graded
+        Sides that either left without a grade.
+    table
+        Counts of sides by the first's (row) and the second's (column) grade.
+    grades
+        The grades of the rows and columns, from none to worst.
+    same_grade
+        Share of sides with the same grade, 0 to 1.
+    kappa, kappa_quadratic
+        Cohen's kappa, plain and with quadratic weights, with its interval.
+    dice
+        Median Dice coefficient over the studies on which either outlined anything, with its interval.
+    dice_studies
+        How many these are.
+    measures
+        Bland-Altman analysis of each measure, by its name.
+    seconds
+        Time per study of each reader.
+
     """
 
     first: str
@@ -215,6 +237,28 @@ def agreements(
 
     Hips and residual limbs have grades of different systems, which no one table holds: studies of each are compared
     apart, `Agreement.grades` says which they are.
+
+    Parameters
+    ----------
+    folder
+        The batch's output folder.
+    store
+        Folder of the decisions; by default the batch's own.
+    seed
+        Of the resampling of intervals.
+
+    Returns
+    -------
+    list of Agreement
+        One a pair of readers and grading system, readers in the order of their names, the model last.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no results.
+    ReadError
+        If a result or a decision cannot be read.
+
     """
     readings = committed_readings(folder, store=store)
     names = sorted(readings.keys() - {MODEL})

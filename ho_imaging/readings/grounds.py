@@ -39,7 +39,7 @@ def finding_grounds(finding: FindingResult) -> str:
 def grounds_of(
     result: StudyResult, action: str, *, target: str | None = None, side: str | None = None, blinded: bool = False
 ) -> str | None:
-    """Give the digest of what a decision on a result is made of; ``None``: it rests on nothing of the model's.
+    """Return the digest of what a decision on a result is made of; ``None``: it rests on nothing of the model's.
 
     Parameters
     ----------
@@ -53,6 +53,11 @@ def grounds_of(
         The side that is graded.
     blinded
         Whether the model's findings are hidden from the reader now.
+
+    Returns
+    -------
+    str or None
+        The digest, in hex.
 
     """
     if action == "commit":

@@ -72,6 +72,13 @@ class ReadingPlan(BaseModel):
 def write_plan(store: Path, plan: ReadingPlan) -> None:
     """Keep a plan in a store of decisions, in place of an earlier one.
 
+    Parameters
+    ----------
+    store
+        Folder of the decisions; made if need be.
+    plan
+        Who reads what.
+
     Raises
     ------
     WriteError
@@ -87,6 +94,16 @@ def write_plan(store: Path, plan: ReadingPlan) -> None:
 
 def read_plan(store: Path) -> ReadingPlan | None:
     """Read the plan of a store; ``None`` where there is none.
+
+    Parameters
+    ----------
+    store
+        Folder of the decisions.
+
+    Returns
+    -------
+    ReadingPlan or None
+        Who reads what.
 
     Raises
     ------

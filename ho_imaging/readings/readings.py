@@ -81,8 +81,33 @@ class NotBone:
 class Reading:
     """A study as one reader, or the model, read it.
 
-    ``grades`` and ``burdens`` go by side; a side without a grade has ``None``. ``seconds``: how long it took, 0 for the
-    model.
+    Parameters
+    ----------
+    study_uid
+        Study Instance UID.
+    reader
+        Name of the reader, or ``model``.
+    nodules
+        Nodules of ectopic bone, with their outlines.
+    not_bone
+        Findings that the reader takes for something else.
+    grades, burdens
+        Grade and burden (0 to 100) of each side; ``None`` without one.
+    committed
+        Whether the reader has finished the study.
+    seconds
+        How long it took, 0 for the model.
+    committed_at
+        When the reader finished, in UTC.
+    reshaped
+        Ids of the model's nodules whose outline the reader changed.
+    regraded
+        Sides whose grade is the reader's own.
+    left_out
+        Decisions that do not hold for this result, for the study was analysed again with another outcome.
+    confirmed
+        Sides whose grade and nodules contradict each other, for which the reader stood by both when finishing.
+
     """
 
     study_uid: str
@@ -95,13 +120,9 @@ class Reading:
     seconds: float
     committed_at: datetime | None = None
     reshaped: frozenset[str] = frozenset()
-    """Ids of the model's nodules whose outline the reader changed."""
     regraded: frozenset[str] = frozenset()
-    """Sides whose grade is the reader's own."""
     left_out: tuple[Decision, ...] = ()
-    """Decisions that do not hold for this result, for the study was analysed again with another outcome."""
     confirmed: tuple[str, ...] = ()
-    """Sides whose grade and nodules contradict each other, for which the reader stood by both when finishing."""
 
     @property
     def area_mm2(self) -> float | None:
@@ -122,14 +143,26 @@ class Reading:
 
 
 def model_reading(result: StudyResult) -> Reading:
-    """Give the model's own reading."""
+    """Return the model's own reading of a study.
+
+    Parameters
+    ----------
+    result
+        What the model found.
+
+    Returns
+    -------
+    Reading
+        With every finding as it is, the reader named ``model``.
+
+    """
     return _reading(result, MODEL, [_untouched(found) for found in result.findings], {}, True, 0.0, blinded=False)
 
 
 def reader_reading(
     result: StudyResult, decisions: Sequence[Decision], *, blinded: bool | None = None, final: bool = False
 ) -> Reading:
-    """Give a reader's reading.
+    """Return a reader's reading of a study.
 
     Read with the model's result in sight, what the reader left alone stands as the model has it. A blinded reader saw
     nothing of it before the commitment: only what was drawn and graded is the reader's own.
@@ -145,6 +178,11 @@ def reader_reading(
     final
         Of a blinded reading, take in what was decided once the model's result was shown. Without it the reading is
         the reader's alone, as a comparison of readers needs it.
+
+    Returns
+    -------
+    Reading
+        Nodules, grades and burdens as the reader left them.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ho_imaging.messages import Message
 from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.summary import html_table
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -21,21 +22,52 @@ __all__ = ["FilmAnalysis", "StudyAnalysis"]
 
 @dataclass(frozen=True, eq=False)
 class FilmAnalysis:
-    """One film that was analysed: what the pictures and masks are made from."""
+    """One film that was analysed: what the pictures and masks are made from.
+
+    Parameters
+    ----------
+    prediction
+        Probability maps of the network on the prepared grid.
+    reading
+        Anatomy and findings, and the prepared film with its radiograph.
+
+    """
 
     prediction: Prediction
     reading: FilmReading
 
+    def __repr__(self) -> str:
+        uid = self.reading.prepared.radiograph.sop_instance_uid
+        return f"FilmAnalysis(sop_instance_uid={uid!r}, findings={len(self.reading.findings)})"
+
 
 @dataclass(frozen=True, eq=False)
 class StudyAnalysis:
-    """A study's result together with what was computed on the way, film by film (by SOP Instance UID)."""
+    """A study's result together with what was computed on the way.
+
+    Parameters
+    ----------
+    result
+        What is written.
+    severity
+        Grade and score with all parts; ``None`` where no film was analysed.
+    films
+        The films that were analysed, by SOP Instance UID.
+    datasets
+        The films that came as data sets, likewise.
+
+    """
 
     result: StudyResult
     severity: Severity | None
     films: dict[str, FilmAnalysis]
     datasets: dict[str, Dataset] = field(default_factory=dict)
-    """The films that came as data sets."""
+
+    def __repr__(self) -> str:
+        return repr(self.result).replace("StudyResult", "StudyAnalysis", 1)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.result)
 
     def with_warnings(self, warnings: Sequence[Message]) -> StudyAnalysis:
         """Return the analysis with more warnings in its result."""

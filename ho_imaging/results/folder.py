@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +18,15 @@ from ho_imaging.reading.uid import is_uid
 from ho_imaging.results.schema import SCHEMA_VERSION, StudyResult
 from ho_imaging.results.versions import not_read, read_kept
 
-__all__ = ["OutputFolder", "StudyFolder", "batch_results", "check_schema", "folder_name", "read_result"]
+__all__ = [
+    "OutputFolder",
+    "StudyFolder",
+    "batch_results",
+    "check_schema",
+    "folder_name",
+    "read_result",
+    "result_paths",
+]
 
 _MOST_RESULT_BYTES = 256 << 20
 _FIRST_BYTES = 256
@@ -167,8 +176,18 @@ class OutputFolder:
         return self.studies.is_dir() and bool(self.ledgers() or self.study_folders())
 
 
-def read_result(path: Path) -> StudyResult:
-    """Return the result that a file holds.
+def read_result(path: str | PathLike[str]) -> StudyResult:
+    """Read a ``result.json``.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    StudyResult
+        The result, checked against its schema.
 
     Raises
     ------
@@ -176,6 +195,7 @@ def read_result(path: Path) -> StudyResult:
         If it cannot be read, is of another schema version, or is something else.
 
     """
+    path = Path(path)
     text = read_kept(path, _MOST_RESULT_BYTES, remedy=_ANALYSE_AGAIN)
     try:
         return StudyResult.from_json(text)
@@ -201,6 +221,14 @@ def check_schema(folder: Path) -> None:
             )
 
 
+def result_paths(folder: Path) -> list[Path]:
+    """Return the files of a batch's results, sorted by study folder; raises `UsageError` without any."""
+    found = [study.result for study in OutputFolder(folder).study_folders()]
+    if not found:
+        raise UsageError("holds no results", path=folder, remedy="give the --out of an earlier ho-imaging analyze")
+    return found
+
+
 def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:
     """Yield the folder and result of each study of a batch, in the order of their names.
 
@@ -212,8 +240,5 @@ def batch_results(folder: Path) -> Iterator[tuple[Path, StudyResult]]:
         If a result cannot be read.
 
     """
-    found = OutputFolder(folder).study_folders()
-    if not found:
-        raise UsageError("holds no results", path=folder, remedy="give the --out of an earlier ho-imaging analyze")
-    for study in found:
-        yield study.path, read_result(study.result)
+    for path in result_paths(folder):
+        yield path.parent, read_result(path)

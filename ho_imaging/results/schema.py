@@ -8,10 +8,11 @@ their own; import their models from here.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from ho_imaging.results.frames import TableName, to_dataframe
 from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema_base import Part, PointXY, Probability
 from ho_imaging.results.schema_film import CompressionResult, FilmQualityResult, ImageResult, QualityFlagResult
@@ -23,7 +24,11 @@ from ho_imaging.results.schema_severity import (
     StudySeverityResult,
     SystemGradeResult,
 )
+from ho_imaging.results.summary import html_table, summary_parts
 from ho_imaging.vocabulary import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "RESEARCH_USE",
@@ -193,6 +198,36 @@ class StudyResult(Part):
 
         """
         return cls.model_validate_json(text)
+
+    def to_dataframe(self, table: TableName = "findings") -> pd.DataFrame:
+        """Return a table of the result; needs pandas (``pip install "ho-imaging[pandas]"``).
+
+        Parameters
+        ----------
+        table
+            ``"findings"``: a row a finding, without its outlines; ``"sides"``: a row a side, with its grade and score.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns for every result, with ``study_uid`` first.
+
+        Raises
+        ------
+        UsageError
+            If there is no such table, or pandas is not installed.
+
+        """
+        return to_dataframe(self, table)
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return summary_parts(self)
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(self)
 
 
 def json_schema(model: type[BaseModel] = StudyResult) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _shape(image: ImageResult) -> tuple[int, int]:
 def _numbered_nodules(
     reading: Reading, image: ImageResult, truth: FilmTruth
 ) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
-    """Number the pixels of the nodules that stand, from 1, and describe each nodule in the same order."""
+    """Return a map that numbers the nodules that stand, from 1, and a description of each in the same order."""
     uid, shape = image.sop_instance_uid, _shape(image)
     numbered = np.zeros(shape, dtype=np.uint8)
     nodules: list[dict[str, Any]] = []

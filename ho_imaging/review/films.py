@@ -98,7 +98,7 @@ def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
 
 
 def _frame(dataset: Dataset | None, frame: int) -> int | None:
-    """A film of one frame is read without a number, so that rasters and single frames need none."""
+    """Return the number of a frame to read; none for a film of one frame, so that rasters need none."""
     several = dataset is not None and int(dataset.get("NumberOfFrames", 1) or 1) > 1
     return frame if several or frame else None
 

@@ -20,7 +20,7 @@ def split_of(key: str, *, val_share: float, test_share: float) -> Split:
 
 
 def patient_key(path: Path, study_uid: str) -> str:
-    """What a patient's films have in common; it is hashed and kept nowhere."""
+    """Return what a patient's films have in common; it is hashed and kept nowhere."""
     try:
         header = open_dataset(path, header_only=True)
     except HOImagingError:

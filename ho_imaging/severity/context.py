@@ -51,8 +51,22 @@ _NEUROGENIC = {Cause.SPINAL_CORD_INJURY, Cause.BRAIN_INJURY}
 class StudyContext:
     """Clinical facts of a study; all optional.
 
-    ``days_since_event``: days from injury or surgery to the film. ``source``: where the facts come from (``caller``,
-    ``csv`` or a DICOM keyword).
+    Parameters
+    ----------
+    cause
+        What set ossification off.
+    days_since_event
+        Days from injury or surgery to the film.
+    prophylaxis
+        What was given against it.
+    source
+        Where the facts come from: ``caller``, ``csv`` or a DICOM keyword.
+
+    Raises
+    ------
+    UsageError
+        If the days are no whole number, or not possible.
+
     """
 
     cause: Cause | None = None

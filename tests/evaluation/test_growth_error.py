@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from ho_imaging.evaluation import growth_error
 from ho_imaging.evaluation.growth_error import SideRecord, fit_constants, growth_figures
 from ho_imaging.progression.growth import LEAST_MM2, Constants, growth_of
-from ho_imaging.training import growth_error
 
 
 def sides(count, seed, *, sd=0.1, growth=(0.8, 1.8)):

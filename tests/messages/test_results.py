@@ -109,7 +109,7 @@ def test_files_that_are_no_films_say_so_by_codes(tmp_path, sample):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)).save(tmp_path / "rgb.png")
     sample(BodyPartExamined="HAND").save_as(tmp_path / "hand.dcm")
     (tmp_path / "notes.txt").write_text("words")
-    results = Analyzer().analyze([*sorted(tmp_path.iterdir()), tmp_path])
+    results = Analyzer().analyze_all([*sorted(tmp_path.iterdir()), tmp_path])
     codes = set().union(*(check(result) for result in results))
     assert codes >= {"file_empty", "raster_damaged", "colour_picture", "region_not_read", "file_of_other_kind"}
 

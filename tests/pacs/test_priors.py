@@ -67,7 +67,7 @@ def job(tmp_path):
     image = ImageRef(path, FileKind.DICOM, str(film.StudyInstanceUID), str(film.SeriesInstanceUID),
                      str(film.SOPInstanceUID), "DX")  # fmt: skip
     study = StudyRef(str(film.StudyInstanceUID), (image,))
-    return Job(study, str(tmp_path / "out"), Settings(dicom=True, device="cpu"), None, "")
+    return Job(study, str(tmp_path / "out"), Settings(outputs=("dicom",), device="cpu"), None, "")
 
 
 def earlier(job, number, **changes):

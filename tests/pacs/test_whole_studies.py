@@ -338,5 +338,5 @@ def test_the_service_keeps_the_first_of_two_films_of_one_identifier(config, stan
         assert (study, kept.PatientID, kept.PixelData) == (film.StudyInstanceUID, "P1", film.PixelData)
         counts = service.counters.values()
         assert (counts["instances_not_unique"], counts["instances_different"]) == (3, 4)
-        assert "came again with another patient (Patient ID): the first is kept" in caplog.text
+        assert "came again with another patient (PatientID): the first is kept" in caplog.text
         assert "CORRECTED" not in caplog.text

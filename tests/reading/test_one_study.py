@@ -138,17 +138,17 @@ def test_several_sources_give_a_result_a_study(film, fake_network, as_bytes, tmp
     on_disk.write_bytes(as_bytes(film()))
     broken.write_bytes(b"")
     sources = [on_disk, broken, film("1.2.3.4.6"), as_bytes(film("1.2.4.4.5", StudyInstanceUID="1.2.4", PatientID="B"))]
-    results = Analyzer().analyze(sources)
+    results = Analyzer().analyze_all(sources)
     assert [(r.study_uid, r.status, len(r.images)) for r in results[:2]] == [("1.2.3", "done", 2), ("1.2.4", "done", 1)]
     assert [r.status for r in results[2:]] == ["failed"]
-    assert Analyzer().analyze([]) == []
+    assert Analyzer().analyze_all([]) == []
 
 
 def test_a_study_known_to_be_incomplete_is_graded_only_as_asked(film, fake_network):
     films = StudyFilms(
         [film()], Completeness(1, 2, (Message("images_missing", missing=1, expected=2, series="1.2.3.4"),))
     )
-    (withheld,) = Analyzer().analyze(films)
+    (withheld,) = Analyzer().analyze_all(films)
     assert (withheld.status, withheld.severity, withheld.findings) == ("failed", None, ())
     assert "1 of 2 images" in str(withheld.reason)
     assert "--accept-incomplete" in str(withheld.reason)

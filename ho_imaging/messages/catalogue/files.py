@@ -55,6 +55,24 @@ ENTRIES: dict[str, Entry] = {
         _("give the folder it lies in"),
         note="The index of a DICOM medium.",
     ),
+    "dicomdir_file_missing": Entry(
+        _("is listed in {dicomdir} and not there"),
+        note="A DICOMDIR lists an image that is not where it says.",
+    ),
+    "dicomdir_empty": Entry(
+        _("is a DICOMDIR that lists no images"),
+        note="The index of a DICOM medium without images.",
+    ),
+    "archive_member_encrypted": Entry(
+        _("is encrypted"),
+        _("unpack it with its password and give the folder"),
+        note="A file in a zip archive needs a password.",
+    ),
+    "archive_member_damaged": Entry(
+        _("cannot be unpacked ({error})"),
+        _("send the archive again, or unpack it and give the folder"),
+        note="A file in a zip archive is damaged.",
+    ),
     "copy_of_first": Entry(
         _("same SOP Instance UID as {used}: the first one is used"),
         note="A copy of an image that was found before.",

@@ -23,7 +23,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "several_studies": Entry(
         _("images of {count} studies: {first} states study {first_study}, {second} states study {second_study}"),
-        _("analyse each study on its own; analyze([...]) gives one result a study"),
+        _("analyse each study on its own; analyze_all([...]) gives one result a study"),
         note="Images that were given as one study are of several.",
     ),
     "patients_contradict": Entry(

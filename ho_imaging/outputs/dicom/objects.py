@@ -215,7 +215,7 @@ def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
 
 
 def _number(made: list[Dataset]) -> None:
-    """Number the instances of each series from 1."""
+    """Assign numbers from 1 to the instances of each series."""
     counts: dict[str, int] = {}
     for item in made:
         series = str(item.SeriesInstanceUID)

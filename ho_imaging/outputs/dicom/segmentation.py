@@ -41,7 +41,7 @@ _ANATOMY_COLOURS_LAB = {
 
 
 def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
-    """Identifier and UID of a nodule, the same in every object of the study; a reader keeps those of the model's.
+    """Return identifier and UID of a nodule, the same in every object of the study; readers keep the model's.
 
     The UID goes by film and outline: another film of the study may give a nodule's number to another nodule. One that a
     reader reshaped is still the nodule that the model outlined.
@@ -99,7 +99,7 @@ def _outlined_by(maker: Maker, finding: FindingResult) -> SegmentAlgorithmTypeVa
 def probability_segmentation(
     source: Dataset, image: ImageResult, probability: NDArray[np.float32], maker: Maker
 ) -> Segmentation | None:
-    """The map of ectopic bone as a fractional segment, 255 is certain; ``None`` where it is zero throughout."""
+    """Return the map of ectopic bone as a fractional segment, 255 is certain; ``None`` where it is zero throughout."""
     if not np.rint(probability * 255.0).any():
         return None
     description = _description(
@@ -126,7 +126,7 @@ def probability_segmentation(
 def anatomy_segmentation(
     source: Dataset, image: ImageResult, masks: Mapping[Structure, NDArray[np.bool_]], maker: Maker
 ) -> Segmentation | None:
-    """The bones and implants the grade rests on, a binary segment each; ``None`` where there are none."""
+    """Return the bones and implants the grade rests on, a binary segment each; ``None`` where there are none."""
     shown = [structure for structure in codes.STRUCTURES if structure in masks and masks[structure].any()]
     if not shown:
         return None

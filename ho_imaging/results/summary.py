@@ -1,0 +1,56 @@
+"""A result in a line, and as a small table for notebooks: no paths and nothing of the patient but what UIDs say."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ho_imaging.results.schema import SideResult, StudyResult
+
+__all__ = ["html_table", "summary_parts"]
+
+_LONGEST_REASON = 120
+_LONGEST_UID = 64
+
+
+def summary_parts(result: StudyResult) -> list[tuple[str | None, Any]]:
+    """Return study, status, the grade of each side and the number of findings, with their names."""
+    parts: list[tuple[str | None, Any]] = [("study_uid", _uid(result)), ("status", str(result.status))]
+    if result.reason is not None:
+        parts.append(("reason", _reason(result)))
+    if result.severity is not None:
+        parts.append(("sides", ", ".join(f"{side.side} {_grade(side)}" for side in result.severity.sides)))
+    return [*parts, ("findings", len(result.findings))]
+
+
+def html_table(result: StudyResult) -> str:
+    """Return study, status, number of findings and a row a side as HTML, for a notebook."""
+    about = f"Study {_uid(result)}: {result.status}, {len(result.findings)} findings"
+    if result.reason is not None:
+        about += f". {_reason(result)}"
+    head = f"<table><caption>{escape(about)}<br><small>{escape(result.research_use)}</small></caption>"
+    if result.severity is None:
+        return f"{head}</table>"
+    names = "".join(f"<th>{name}</th>" for name in ("side", "system", "grade", "or", "burden", "category"))
+    rows = "".join(f"<tr>{_cells(side)}</tr>" for side in result.severity.sides)
+    return f"{head}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cells(side: SideResult) -> str:
+    score = "" if side.score is None else f"{side.score:.1f}"
+    values = (side.side, side.system, _grade(side), " ".join(side.alternatives), score, side.category or "")
+    return "".join(f"<td>{escape(str(value))}</td>" for value in values)
+
+
+def _grade(side: SideResult) -> str:
+    return "not graded" if side.grade is None else side.grade
+
+
+def _uid(result: StudyResult) -> str:
+    return result.study_uid[:_LONGEST_UID]
+
+
+def _reason(result: StudyResult) -> str:
+    reason = str(result.reason)
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 3]}..."
