@@ -45,7 +45,7 @@ def main() -> None:
         prepared = prepare(read_radiograph(path), PreparationContract(pixel_mm=PIXEL_MM))
         turns = int(row["quarter_turns"])
         pixels, valid = (np.ascontiguousarray(np.rot90(part, turns)) for part in (prepared.pixels, prepared.valid))
-        film = Film(pixels, valid, np.zeros(pixels.shape, dtype=np.uint8))
+        film = Film(pixels, valid, np.zeros(pixels.shape, dtype=np.uint16))
         info = ReviewedInfo(pixel_mm=PIXEL_MM, scope=row["region"] in IN_SCOPE, region=row["region"])
         for copy in range(int(row["copies"])):
             write_film(options.out / f"film_{path.stem}_{copy}.safetensors", ReviewedFilm(info, film))

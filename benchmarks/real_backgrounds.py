@@ -86,7 +86,7 @@ def where_to_lay(prediction: Prediction) -> Mask:
     prepared = prediction.prepared
     femur = prediction.probabilities[Structure.FEMUR]
     shaft = ndimage.binary_opening(femur > 0.5, iterations=5)
-    where = soft_tissue(prepared.pixels, prepared.valid, prepared.assumed_pixel_mm, shaft)
+    where = soft_tissue(prepared.pixels, prepared.valid, prepared.scale.cell_mm, shaft)
     pelvis = prediction.probabilities[Structure.PELVIS]
     in_ring = ndimage.binary_fill_holes(pelvis > BONE_PROBABILITY)
     return np.asarray(where & ~in_ring & (pelvis + femur < BONE_PROBABILITY))
@@ -112,10 +112,10 @@ def main() -> None:
         before = plain.probabilities[Structure.HO]
         # What is outlined on the film as it is: it shows no ectopic bone.
         empty = np.zeros(before.shape, dtype=bool)
-        alone = match_lesions(before, empty, pixel_mm=prepared.assumed_pixel_mm, threshold=GROW_SHARE * threshold)
+        alone = match_lesions(before, empty, pixel_mm=prepared.scale.cell_mm, threshold=GROW_SHARE * threshold)
         alarms.append(int((alone.false_alarm_scores >= threshold).sum()))
         where = where_to_lay(plain)
-        film = Film(prepared.pixels, prepared.valid, np.zeros(before.shape, dtype=np.uint8))
+        film = Film(prepared.pixels, prepared.valid, np.zeros(before.shape, dtype=np.uint16))
         # No sharper than the film itself: its pixels may be larger than those it is prepared to.
         blur_px = max(BLUR_PX, BLUR_OF_SOURCE / prepared.grid.column_scale)
         for draw in range(options.draws):
@@ -123,7 +123,7 @@ def main() -> None:
             laid = lay_in(film, nodules, where, NODULES_A_FILM, rng, blur_px=blur_px)
             after = predict(model, replace(prepared, pixels=laid.film.pixels)).probabilities[Structure.HO]
             for mask in laid.masks:
-                ratio = contrast_to_noise(laid.film.pixels, prepared.pixels, mask, prepared.assumed_pixel_mm)
+                ratio = contrast_to_noise(laid.film.pixels, prepared.pixels, mask, prepared.scale.cell_mm)
                 # What was outlined before is no finding of a nodule that was laid there.
                 found.append((ratio, bool(after[mask].max() >= threshold > before[mask].max())))
             if draw == 0:

@@ -172,7 +172,7 @@ def _peaks(film: FilmAnalysis, threshold: float) -> list[float]:
     """Return the highest probability of every group of pixels that reaches a threshold."""
     probability = film.prediction.probabilities[Structure.HO]
     empty = np.zeros(probability.shape, dtype=bool)
-    pixel_mm = film.prediction.prepared.assumed_pixel_mm
+    pixel_mm = film.prediction.prepared.scale.cell_mm
     found = match_lesions(probability, empty, pixel_mm=pixel_mm, threshold=GROW_SHARE * threshold)
     return [float(score) for score in found.false_alarm_scores if score >= threshold]
 

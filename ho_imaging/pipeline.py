@@ -18,9 +18,9 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError
 from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
-from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
+from ho_imaging.findings.nodules import Surroundings
 from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
-from ho_imaging.gate import check_anatomy, check_attributes
+from ho_imaging.gate import check_anatomy, check_attributes, check_region
 from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.preparing import prepare
@@ -502,11 +502,12 @@ class Analyzer:
         from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
         from ho_imaging.network.quality_correction import lowered, shift_of, weigh_quality  # noqa: PLC0415  (likewise)
 
+        check_region(radiograph, model.description.regions, model.description.name)
         contract = model.description.preparation
 
-        def look(assumed_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:
+        def look(source_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:
             with stage("prepare"):
-                prepared = prepare(radiograph, contract, assumed_pixel_mm=assumed_pixel_mm)
+                prepared = prepare(radiograph, contract, source_pixel_mm=source_pixel_mm)
             with stage("network"):
                 prediction = predict(model, prepared)
             with stage("findings"):
@@ -514,17 +515,17 @@ class Analyzer:
 
         prepared, prediction, anatomy = look(None)
         for _ in range(_MOST_RESCALES):
-            if prepared.pixel_mm is not None or anatomy.pixel_mm is None:
+            if not prepared.scale.is_assumed or anatomy.scale.is_assumed:
                 break
-            wrong_by = anatomy.pixel_mm / prepared.assumed_pixel_mm
+            wrong_by = anatomy.scale.cell_mm / prepared.scale.cell_mm
             if abs(wrong_by - 1.0) <= _RESCALE_TOLERANCE or not 0.2 < wrong_by < 5.0:
                 break
             prepared, prediction, anatomy = look(wrong_by * contract.pixel_mm / prepared.grid.column_scale)
-        if anatomy.basis is SpacingBasis.ANATOMICAL and anatomy.pixel_mm is not None:
+        if anatomy.scale.basis is SpacingBasis.ANATOMICAL:
             # A scale that the heads did not settle on is none.
-            off = anatomy.pixel_mm / prepared.assumed_pixel_mm
+            off = anatomy.scale.cell_mm / prepared.scale.cell_mm
             if abs(off - 1.0) > _UNSETTLED:
-                anatomy = replace(anatomy, pixel_mm=None, basis=SpacingBasis.NONE)
+                anatomy = replace(anatomy, scale=prepared.scale)
         with stage("network"):
             showing = shown_wrongly(model, prediction, anatomy)
         if showing is not None:
@@ -533,11 +534,12 @@ class Analyzer:
         if scope.reason is not None:
             raise OutOfScopeError(scope.reason, path=radiograph.path)
         with stage("findings"):
-            quality = film_quality(prepared, anatomy.pixel_mm)
+            quality = film_quality(prepared, anatomy.scale.measured_mm)
             correction = model.description.quality_correction
             prediction = weigh_quality(prediction, quality, correction)
+            around = Surroundings(prediction, anatomy)
             findings, possible = only_possible(
-                find_nodules(prediction, anatomy), find_possible_nodules(prediction, anatomy), quality
+                find_nodules(prediction, anatomy, around), find_possible_nodules(prediction, anatomy, around), quality
             )
             shift = shift_of(quality, contract.pixel_mm, correction)
             highest = {side: lowered(p, shift) for side, p in highest_probabilities(prediction, anatomy).items()}
@@ -827,10 +829,19 @@ def _warnings(film: FilmAnalysis) -> list[Message]:
     found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
     found += [flag.message for flag in resolution_flags(film.reading.quality)]
     stated = radiograph.laterality
-    if film.reading.anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
+    anatomy = film.reading.anatomy
+    landmark = anatomy.plan.landmark
+    if anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
         found.append(Message("sides_by_place", source=stated.source, side=stated.value))
-    if film.reading.anatomy.basis is SpacingBasis.ANATOMICAL:
-        found.append(Message("mm_from_heads", diameter_mm=HEAD_DIAMETER_MM))
-    elif film.reading.anatomy.pixel_mm is None:
-        found.append(Message("no_mm"))
+    if anatomy.scale.basis is SpacingBasis.ANATOMICAL and landmark is not None:
+        found.append(
+            Message(
+                "mm_from_heads",
+                landmarks=landmark.words,
+                diameter_mm=landmark.diameter_mm,
+                percent=100.0 * landmark.scale_sd,
+            )
+        )
+    elif anatomy.scale.is_assumed:
+        found.append(Message("no_spacing") if landmark is None else Message("no_mm", landmark=landmark.structure))
     return found

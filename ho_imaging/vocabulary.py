@@ -105,7 +105,10 @@ class SpacingBasis(StrEnum):
 
 
 class Structure(StrEnum):
-    """Segmentation maps of the network. Structures overlap in projection, so each map is independent."""
+    """Segmentation maps of the network. Structures overlap in projection, so each map is independent.
+
+    New ones are added at the end: a structure's place is that of its bit in the masks of training cases.
+    """
 
     HO = "ho"
     PELVIS = "pelvis"

@@ -13,9 +13,10 @@ import pytest
 from ho_imaging import logs
 from ho_imaging.network.prediction import ModelIdentity, Prediction
 from ho_imaging.network.quality_correction import QualityCorrection
-from ho_imaging.preparing import PreparationContract
+from ho_imaging.preparing import PreparationContract, Scale
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.regions import read_regions
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
 
 
@@ -66,7 +67,8 @@ def make_prediction(
     radiograph = make_radiograph(np.zeros(source_shape), spacing_mm=spacing, basis=basis, **film)  # type: ignore[arg-type]
     grid = GridMap(source_shape, shape, scale[0], 0.5 * scale[0] - 0.5, scale[1], 0.5 * scale[1] - 0.5)
     picture = np.full(shape, 0.4, np.float32) if pixels is None else pixels.astype(np.float32)
-    prepared = Prepared(radiograph, picture, np.ones(shape, dtype=bool), pixel_mm, 0.5, grid)
+    film_scale = Scale(0.5, SpacingBasis.NONE) if pixel_mm is None else Scale(pixel_mm, basis)
+    prepared = Prepared(radiograph, picture, np.ones(shape, dtype=bool), film_scale, grid)
     maps = {s: np.zeros(shape, np.float32) for s in Structure} | {Structure.BODY: np.ones(shape, np.float32)}
     maps |= {s: np.asarray(mask, dtype=np.float32) for s, mask in masks.items()}
     # Nodules are outlined at 60 % of the operating threshold: with this one, where a mask's edge is.
@@ -176,6 +178,8 @@ def fake_network(monkeypatch):
     state = SimpleNamespace(scope=0.99, ho=True, loads=0)
     identity = ModelIdentity("fake", "1", "a" * 64)
     description = SimpleNamespace(
+        name="fake",
+        regions=read_regions(),
         preparation=PreparationContract(),
         scope_threshold=0.5,
         usual_scope_logit=None,

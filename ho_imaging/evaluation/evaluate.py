@@ -22,6 +22,7 @@ from ho_imaging.findings.outline import extent
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.results.analysis import FilmAnalysis
 from ho_imaging.severity import SideSeverity, grade_study
+from ho_imaging.severity.systems import BROOKER
 from ho_imaging.statistics.detection import dice, match_lesions
 from ho_imaging.vocabulary import Region, Status, Structure, View
 
@@ -269,14 +270,14 @@ def _side(
 ) -> SideRecord:
     name = side["side"]
     seen, ideal = found.get(name), on_truth.get(name)
-    is_brooker = seen is not None and seen.system == "brooker"
+    is_brooker = seen is not None and seen.system == BROOKER.name
     return SideRecord(
         side=name,
-        truth=side["brooker"],
+        truth=side[BROOKER.name],
         found=seen.grade if seen is not None and is_brooker else None,
         alternatives=seen.alternatives if seen is not None and is_brooker else (),
         probabilities=dict(seen.probabilities) if seen is not None and is_brooker else {},
-        on_truth=ideal.grade if ideal is not None and ideal.system == "brooker" else None,
+        on_truth=ideal.grade if ideal is not None and ideal.system == BROOKER.name else None,
         score=None if seen is None else seen.score,
         score_on_truth=None if ideal is None else ideal.score,
         volume_mm3=sum(float(n.get("volume_mm3", 0.0)) for n in truth.about_nodules if n["side"] == name),
@@ -297,7 +298,7 @@ def _compare(film: FilmAnalysis, truth: StudyTruth) -> dict[str, Any]:
     ignore = truth.masks["ignore"][pick] if "ignore" in truth.masks else np.zeros(labels.shape, dtype=bool)
     left_open = truth.left_open[pick] & valid
     probability = np.where(valid, film.prediction.probabilities[Structure.HO], np.float32(0.0))
-    cell_mm = film.reading.anatomy.pixel_mm or prepared.assumed_pixel_mm
+    cell_mm = film.reading.anatomy.scale.cell_mm
     matched = match_lesions(
         probability, labels, pixel_mm=cell_mm, ignore=ignore, threshold=CANDIDATE_LEVEL, min_area_mm2=4.0
     )

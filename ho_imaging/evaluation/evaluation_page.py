@@ -16,7 +16,7 @@ from ho_imaging.evaluation.figures import CLEAR, clear_means, film_froc
 from ho_imaging.files.atomic import write_bytes, write_text
 from ho_imaging.files.output_names import PICTURE_SUFFIX, WORKLIST
 from ho_imaging.plotting import new_axes, to_png
-from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.severity.systems import BROOKER
 
 __all__ = ["write_page"]
 
@@ -77,7 +77,7 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
     def image(name: str, text: str) -> str:
         return f'<img alt="{text}" src="data:image/png;base64,{base64.b64encode(pictures[name]).decode()}">'
 
-    brooker = figures["brooker"]
+    brooker = figures[BROOKER.name]
     status = ", ".join(f"{count} {name}" for name, count in figures["films_by_status"].items())
     parts = [
         f"<h1>Evaluation of {html.escape(model)}</h1>",
@@ -105,7 +105,10 @@ def _html(model: str, figures: dict[str, Any], pictures: dict[str, bytes]) -> st
         ),
         f"<h2>Brooker class</h2><p>Agreement {_number(brooker['agreement'])}, {brooker['sides_not_graded']} sides not "
         "graded. Rows are true, columns found.</p>",
-        _table(("", *GRADES), [(grade, *row) for grade, row in zip(GRADES, brooker["confusion"], strict=True)]),
+        _table(
+            ("", *BROOKER.grades),
+            [(grade, *row) for grade, row in zip(BROOKER.grades, brooker["confusion"], strict=True)],
+        ),
         "<h2>Calibration</h2>",
         image("reliability", "Stated probability against observed share"),
         "<h2>False alarms on mimics</h2>",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.severity.systems import BROOKER
 
 __all__ = ["GROUP_HEADER", "VISIBILITY_HEADER", "group_rows", "headline_rows", "markdown_tables", "visibility_rows"]
 
@@ -21,7 +21,7 @@ _RATES = ("0.125", "0.25", "0.5", "1")
 
 def markdown_tables(figures: Mapping[str, Any]) -> str:
     """Give the tables of `ho_imaging.evaluation.figures.figures`: summary, Brooker classes, groups, mimics."""
-    classes = ([grade, *row] for grade, row in zip(GRADES, figures["brooker"]["confusion"], strict=True))
+    classes = ([grade, *row] for grade, row in zip(BROOKER.grades, figures[BROOKER.name]["confusion"], strict=True))
     mimics = (
         [name, row["films"], _number(row["false_alarms_per_film"]), _number(row["reported_per_film"])]
         for name, row in figures["false_alarms_per_mimic"].items()
@@ -32,7 +32,7 @@ def markdown_tables(figures: Mapping[str, Any]) -> str:
             "The more plainly a nodule shows (films that show ectopic bone, but none so plainly, are left out):\n",
             _table(VISIBILITY_HEADER, visibility_rows(figures)),
             "Brooker class, sides; rows are true, columns found:\n",
-            _table((r"true \ found", *GRADES), classes),
+            _table((r"true \ found", *BROOKER.grades), classes),
             "By kind of nodule and film, at the score that gives half a false alarm a film over all films:\n",
             _table(GROUP_HEADER, group_rows(figures)),
             "False alarms on mimics, per film that shows the kind:\n",
@@ -61,7 +61,7 @@ def group_rows(figures: Mapping[str, Any], digits: int = 2) -> list[tuple[object
 
 def headline_rows(figures: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """Give the figures that matter most, each with what it is, for the page and for a model card alike."""
-    brooker, confidence, dice = figures["brooker"], figures["finding_confidence"], figures["dice_median"]
+    brooker, confidence, dice = figures[BROOKER.name], figures["finding_confidence"], figures["dice_median"]
     status = figures["films_by_status"]
     # Of reviewed nodules the length alone is known; the model cards of simulated films keep their words.
     means = figures.get("clear_means", "")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from ho_imaging.evaluation.evaluate import FilmRecord, Lesion
-from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.severity.systems import BROOKER
 from ho_imaging.statistics.agreement import quadratic_kappa
 from ho_imaging.statistics.detection import CPM_RATES, Froc, cpm, froc_of, sensitivity_at
 from ho_imaging.statistics.intervals import bootstrap
@@ -100,7 +100,7 @@ def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
         "dice_ho_mean_clear": _mean([r.dice["ho"] for r in done if "ho" in r.dice and _shows_clearly(r)]),
         "area_error": _measure_error(done, "area_mm2", "found_area_mm2"),
         "long_axis_error": _measure_error(done, "long_axis_mm", "found_long_axis_mm"),
-        "brooker": {
+        BROOKER.name: {
             "kappa_quadratic": _plain(quadratic_kappa(table)),
             "agreement": _plain(float(np.trace(table) / table.sum()) if table.sum() else float("nan")),
             "confusion": table.tolist(),
@@ -145,20 +145,20 @@ def _by_visibility(records: Sequence[FilmRecord]) -> list[dict[str, Any]]:
 
 def confusion(records: Sequence[FilmRecord]) -> NDArray[np.int64]:
     """Count sides by true (row) and found (column) Brooker class."""
-    table = np.zeros((len(GRADES), len(GRADES)), dtype=np.int64)
+    table = np.zeros((len(BROOKER.grades), len(BROOKER.grades)), dtype=np.int64)
     for record in records:
         for side in record.sides:
             if side.found is not None:
-                table[GRADES.index(side.truth), GRADES.index(side.found)] += 1
+                table[BROOKER.grades.index(side.truth), BROOKER.grades.index(side.found)] += 1
     return table
 
 
 def _on_truth(records: Sequence[FilmRecord]) -> dict[str, Any]:
     """Say how well the rules alone do, on true masks."""
-    table = np.zeros((len(GRADES), len(GRADES)), dtype=np.int64)
+    table = np.zeros((len(BROOKER.grades), len(BROOKER.grades)), dtype=np.int64)
     for side in (side for record in records for side in record.sides):
         if side.on_truth is not None:
-            table[GRADES.index(side.truth), GRADES.index(side.on_truth)] += 1
+            table[BROOKER.grades.index(side.truth), BROOKER.grades.index(side.on_truth)] += 1
     return {"kappa_quadratic_on_true_masks": _plain(quadratic_kappa(table)), "confusion_on_true_masks": table.tolist()}
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ho_imaging.errors import UsageError
 from ho_imaging.evaluation.grades import GRADES, grade_of, shows_ho
+from ho_imaging.severity.systems import BROOKER
 from ho_imaging.vocabulary import Laterality, Side, spell, spell_side
 
 __all__ = ["HO", "KEY_COLUMNS", "Box", "Key", "LabelRow", "LabelTable", "Problem", "raise_problems", "read_labels"]
@@ -302,7 +303,7 @@ def _by_grades(ho: HO | None, grades: Mapping[str, str], reasons: list[str]) -> 
 
 
 def _grades(values: Mapping[str, str], reasons: list[str]) -> dict[str, str]:
-    system = next((spell(values[column]) for column in _SYSTEM if values.get(column)), "brooker")
+    system = next((spell(values[column]) for column in _SYSTEM if values.get(column)), BROOKER.name)
     stated = {name: values[name] for name in GRADES if values.get(name)}
     if values.get("grade"):
         if system not in GRADES:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +98,6 @@ class FilmOutcome:
 
 def film_outcomes(films: Sequence[LabelledFilm], batch_dir: Path) -> list[FilmOutcome]:
     """Read what a batch made of the films, in their order."""
-    _read.cache_clear()  # of an earlier batch in the same folder
     ended = _ended(batch_dir)
     return [_outcome(film, ended, batch_dir) for film in films]
 
@@ -160,7 +158,6 @@ def _outcome(
     )
 
 
-@lru_cache(maxsize=4)
 def _read(path: Path) -> StudyResult | None:
     if not path.exists():
         return None

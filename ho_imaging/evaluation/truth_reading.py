@@ -9,6 +9,7 @@ from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.findings.nodules import GROW_SHARE
 from ho_imaging.network.prediction import ModelIdentity, Prediction
 from ho_imaging.preparing.prepared import GridMap, Prepared
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.severity import FilmReading
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
@@ -44,7 +45,7 @@ def read_truth_masks(truth: StudyTruth) -> FilmReading:
     )
     grid = GridMap(shape, shape, 1.0, 0.0, 1.0, 0.0)
     picture = np.zeros(shape, dtype=np.float32)
-    prepared = Prepared(radiograph, picture, np.ones(shape, dtype=bool), pixel_mm, pixel_mm, grid)
+    prepared = Prepared(radiograph, picture, np.ones(shape, dtype=bool), Scale(pixel_mm, SpacingBasis.CALIBRATED), grid)
     maps = {
         structure: truth.masks[name].astype(np.float32) if name in truth.masks else np.zeros(shape, np.float32)
         for structure, name in _MASKS.items()

@@ -20,11 +20,11 @@ _FROM_METAL_PX = 3
 """Cortex nearer to metal is not measured."""
 _LEAST_CELLS = 20
 _CORTEX_PERCENTILE = 90.0
-"""Along the femur the brightest tenth is cortex seen edge on."""
+"""Along a bone the brightest tenth is cortex seen edge on."""
 
 
 class DensityScale:
-    """The film's own scale of brightness: its femoral cortex over the soft tissue beside it.
+    """The film's own scale of brightness: cortex of its plan's bone over the soft tissue beside it.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class DensityScale:
 
     def __init__(self, pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.bool_]) -> None:
         self._pixels = pixels
-        self._femur, self._soft = _femur_and_soft_tissue(anatomy, valid)
-        self._ring = _ring(self._femur, self._soft)
+        self._cortex, self._soft = _cortex_and_soft_tissue(anatomy, valid)
+        self._ring = _ring(self._cortex, self._soft)
 
     def ratio(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
-        """Brightness of a nodule over its surround, relative to that of femoral cortex over its own surround.
+        """Return a nodule's brightness over its surround, relative to that of cortex over its own surround.
 
         1.0 is as bright as cortex. A film's tone curve is unknown, so this orders nodules of one film and compares
-        films made alike; it is no mineral density. ``None`` without femoral cortex or soft tissue beside either to
+        films made alike; it is no mineral density. ``None`` without cortex or soft tissue beside either to
         compare with. ``nodule`` is bool, of the film's shape, and lies in ``box``.
         """
         near = _wider(box, nodule.shape, _RING_PX[1] + 1)
@@ -62,29 +62,29 @@ class DensityScale:
         return max(0.0, contrast / cortex)
 
     def _cortex_without(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
-        """Contrast of the cortex where the nodule does not cover it; only what lies near the nodule changes."""
+        """Return the contrast of the cortex that the nodule does not cover; only what lies near the nodule changes."""
         changed = _wider(box, nodule.shape, _RING_PX[1] + _APART_PX)
         around = _wider(changed, nodule.shape, _RING_PX[1] + 1)
-        femur, ring = self._femur.copy(), self._ring.copy()
-        femur[box] &= ~nodule[box]
+        bone, ring = self._cortex.copy(), self._ring.copy()
+        bone[box] &= ~nodule[box]
         soft = self._soft[around] & ~ndimage.binary_dilation(nodule[around], iterations=_APART_PX)
         part = tuple(
             slice(inner.start - outer.start, inner.stop - outer.start)
             for inner, outer in zip(changed, around, strict=True)
         )
-        ring[changed] = _ring(femur[around], soft)[part]
-        return _contrast(self._pixels, femur, ring)
+        ring[changed] = _ring(bone[around], soft)[part]
+        return _contrast(self._pixels, bone, ring)
 
 
 def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.bool_]) -> float | None:
-    """Say how clearly bone stands out on a film: contrast of the femur's cortex over the grain beside it.
+    """Return how clearly bone stands out on a film: contrast of its cortex over the grain beside it.
 
     The grain is the standard deviation that white noise would need for the film's Laplacian (Immerkaer, Comput Vis
-    Image Underst 1996;64:300), taken over soft tissue. ``None`` without a femur or soft tissue. Arrays as in
+    Image Underst 1996;64:300), taken over soft tissue. ``None`` without cortex or soft tissue. Arrays as in
     `DensityScale`.
     """
-    femur, soft = _femur_and_soft_tissue(anatomy, valid)
-    contrast = _contrast(pixels, femur, _ring(femur, soft))
+    cortex, soft = _cortex_and_soft_tissue(anatomy, valid)
+    contrast = _contrast(pixels, cortex, _ring(cortex, soft))
     if contrast is None:
         return None
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -93,33 +93,40 @@ def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.boo
     return max(contrast, 0.0) / max(grain, 1e-4)
 
 
-def _femur_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    bone = anatomy.masks[Structure.PELVIS] | anatomy.masks[Structure.FEMUR] | anatomy.masks[Structure.IMPLANT]
-    implant = anatomy.masks[Structure.IMPLANT].astype(np.uint8)
-    near_metal = cv2.dilate(implant, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=_FROM_METAL_PX)
-    femur = anatomy.masks[Structure.FEMUR] & (near_metal == 0)
-    femur &= ~anatomy.masks[Structure.PELVIS]
-    return femur, anatomy.masks[Structure.BODY] & valid & ~bone
+def _cortex_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    plan, implant = anatomy.plan, anatomy.masks[Structure.IMPLANT]
+    solid = implant.copy()
+    for bone in plan.bone_structures:
+        solid |= anatomy.masks[bone]
+    soft = anatomy.masks[Structure.BODY] & valid & ~solid
+    if plan.cortex is None:
+        return np.zeros(implant.shape, dtype=bool), soft
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    cortex = anatomy.masks[plan.cortex] & (cv2.dilate(implant.astype(np.uint8), cross, iterations=_FROM_METAL_PX) == 0)
+    for bone in plan.bone_structures:
+        if bone is not plan.cortex:
+            cortex &= ~anatomy.masks[bone]
+    return cortex, soft
 
 
 def _ring(mask: NDArray[np.bool_], soft: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Soft tissue that surrounds a mask."""
+    """Return the soft tissue that surrounds a mask."""
     if not mask.any():
         return np.zeros(mask.shape, dtype=bool)
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray((away >= _RING_PX[0]) & (away <= _RING_PX[1]) & soft)
 
 
-def _contrast(pixels: NDArray[np.float32], femur: NDArray[np.bool_], ring: NDArray[np.bool_]) -> float | None:
-    """Brightness of the cortex over the soft tissue beside it."""
-    inside, beside = pixels[femur], pixels[ring]
+def _contrast(pixels: NDArray[np.float32], cortex: NDArray[np.bool_], ring: NDArray[np.bool_]) -> float | None:
+    """Return the brightness of the cortex over the soft tissue beside it."""
+    inside, beside = pixels[cortex], pixels[ring]
     if min(inside.size, beside.size) < _LEAST_CELLS:
         return None
     return float(np.percentile(inside, _CORTEX_PERCENTILE)) - float(np.median(beside))
 
 
 def _wider(box: tuple[slice, ...], shape: tuple[int, ...], by: int) -> tuple[slice, ...]:
-    """A box with so many cells more on each side, as far as the film goes."""
+    """Return a box with so many cells more on each side, as far as the film goes."""
     return tuple(
         slice(max(part.start - by, 0), min(part.stop + by, size)) for part, size in zip(box, shape, strict=True)
     )

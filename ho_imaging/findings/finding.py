@@ -6,14 +6,18 @@ when the film has no believable spacing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.findings.outline import extent
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.findings.sides import SidePlan
-from ho_imaging.vocabulary import Side, SpacingBasis, Structure
+from ho_imaging.preparing.scale import Scale
+from ho_imaging.regions import RegionPlan
+from ho_imaging.vocabulary import Side, Structure
 
 __all__ = ["Anatomy", "Finding", "Joint"]
 
@@ -23,7 +27,7 @@ Outlines = tuple[NDArray[np.float64], ...]
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """A hip joint as seen on the film: centre and radius of the femoral head (or of the implant's)."""
+    """A joint as seen on the film: centre and radius of its landmark, or of the implant in its place."""
 
     side: Side
     center_px: Point
@@ -35,18 +39,18 @@ class Joint:
 class Anatomy:
     """Native bone, implants and joints of one film.
 
-    ``masks`` are bool on the prepared grid, (rows, columns), for pelvis, femur, femoral head, implant and body.
-    ``outlines``: closed sub-pixel outlines of pelvis, femur and femoral head on the prepared grid, each (n, 2).
-    ``sides``: which side of the patient is where. ``pixel_mm`` is the side of a prepared pixel in mm with its ``basis``
-    (which may have become ``anatomical``).
+    ``masks`` are bool on the prepared grid, (rows, columns), for the plan's bones and landmark, implant and body.
+    ``outlines``: closed sub-pixel outlines of bones and landmark on the prepared grid, each (n, 2). ``sides``: which
+    side of the patient is where. ``scale``: how large a cell is, perhaps by the landmark (basis ``anatomical``).
+    ``plan``: what is known of the region.
     """
 
     masks: Mapping[Structure, NDArray[np.bool_]]
     outlines: Mapping[Structure, Outlines]
     joints: tuple[Joint, ...]
     sides: SidePlan
-    pixel_mm: float | None
-    basis: SpacingBasis
+    scale: Scale
+    plan: RegionPlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +91,80 @@ class Finding:
     joined_to: tuple[Structure, ...]
     mask: NDArray[np.bool_]
     levels: tuple[Outlines, Outlines, Outlines]
+
+    @classmethod
+    def outlined(
+        cls,
+        contours_px: Sequence[NDArray[np.float64]],
+        *,
+        name: str,
+        sop_instance_uid: str,
+        side: Side,
+        spacing_mm: tuple[float, float] | None,
+        confidence: float,
+        density_ratio: float | None = None,
+        mask: NDArray[np.bool_] | None = None,
+        levels: tuple[Outlines, Outlines, Outlines] = ((), (), ()),
+    ) -> Finding:
+        """Return a nodule that is known by its outline alone, measured as a found one is; nothing about it is known.
+
+        Parameters
+        ----------
+        contours_px
+            Closed outlines, each (n, 2) of (row, column) in source pixels; one in another is a hole.
+        name
+            Its id.
+        sop_instance_uid
+            Its film.
+        side
+            The side it belongs to.
+        spacing_mm
+            Row and column spacing of the source pixels in mm; ``None`` without millimetres.
+        confidence
+            How sure it is to be ectopic bone; its probability as well.
+        density_ratio
+            As it was measured, if it was.
+        mask, levels
+            On the prepared grid, where there is one.
+
+        """
+        shape = shape_of(contours_px)
+        row_mm, column_mm = spacing_mm or (1.0, 1.0)
+        scale = np.array([row_mm, column_mm])
+        size = extent(np.concatenate(contours_px) * scale)
+        long_ends, short_ends = size.long_ends / scale, size.short_ends / scale
+        in_mm = spacing_mm is not None
+        area_px = float(shape.area)
+        # An outline that crosses itself may enclose nothing.
+        middle = shape.centroid.coords[0][::-1] if area_px else np.concatenate(contours_px).mean(axis=0)
+        return cls(
+            id=name,
+            sop_instance_uid=sop_instance_uid,
+            side=side,
+            contours_px=tuple(contours_px),
+            centroid_px=(float(middle[0]), float(middle[1])),
+            long_axis_ends_px=_ends(long_ends),
+            short_axis_ends_px=_ends(short_ends),
+            area_px=area_px,
+            area_mm2=area_px * row_mm * column_mm if in_mm else None,
+            area_range_mm2=None,
+            long_axis_px=float(np.linalg.norm(long_ends[1] - long_ends[0])),
+            long_axis_mm=size.long_axis if in_mm else None,
+            short_axis_px=float(np.linalg.norm(short_ends[1] - short_ends[0])),
+            short_axis_mm=size.short_axis if in_mm else None,
+            mean_probability=confidence,
+            confidence=confidence,
+            density_ratio=density_ratio,
+            nearest_bone=None,
+            distance_to_bone_mm=None,
+            distance_to_joint_mm=None,
+            distance_to_joint_radii=None,
+            periarticular=None,
+            joined_to=(),
+            mask=np.zeros((0, 0), dtype=bool) if mask is None else mask,
+            levels=levels,
+        )
+
+
+def _ends(points: NDArray[np.float64]) -> tuple[Point, Point]:
+    return (float(points[0, 0]), float(points[0, 1])), (float(points[1, 0]), float(points[1, 1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,9 +21,9 @@ from ho_imaging.vocabulary import Side, Structure
 
 __all__ = [
     "GROW_SHARE",
-    "PERIARTICULAR_RADII",
     "POSSIBLE_LEVEL",
     "SMALLEST_NODULE_MM2",
+    "Surroundings",
     "find_nodules",
     "find_possible_nodules",
     "highest_probabilities",
@@ -31,14 +31,6 @@ __all__ = [
 
 SMALLEST_NODULE_MM2 = 4.0
 """Smaller marks are left out: about 2.3 mm across, near the resolution of the prepared film."""
-
-PERIARTICULAR_RADII = 3.5
-"""A nodule is periarticular when its nearest point lies within so many head radii (about 84 mm) of the joint's centre.
-
-The capsule reaches about two radii, the insertions of the muscles that cross the joint (trochanters, anterior spines)
-lie at three to three and a half: ossification between them can restrict the joint, ossification further down the
-thigh cannot.
-"""
 
 GROW_SHARE = 0.6
 """A nodule grows from its seed down to this share of the operating threshold."""
@@ -59,26 +51,44 @@ _TOUCH_PX = 1.5
 _INSIDE_SHARE = 0.9
 """With more of it over native bone than this, a nodule lies in front of or behind the bones and is joined to none."""
 
-_BONES = (Structure.PELVIS, Structure.FEMUR)
 
-
-def find_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...]:
+def find_nodules(
+    prediction: Prediction, anatomy: Anatomy, surroundings: Surroundings | None = None
+) -> tuple[Finding, ...]:
     """Find and measure the nodules of a film, most certain first.
 
     A nodule is an 8-connected part of the map that reaches the operating threshold somewhere, taken down to 60 % of it
     (hysteresis). Its outline is the sub-pixel crossing of that level. Where a site file raises the operating threshold,
     outlines stay where the model's own threshold puts them.
+
+    Parameters
+    ----------
+    prediction, anatomy
+        Of the film.
+    surroundings
+        The film's, where possible nodules are found on it as well; measured here by default.
+
+    Returns
+    -------
+    tuple of Finding
+        With the ids ``F1``, ``F2``, ...
+
     """
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
     level = _outline_level(prediction, seed_level)
-    found = _find(prediction, anatomy, level=level, seed_from=seed_level, seed_to=np.inf)
+    around = surroundings or Surroundings(prediction, anatomy)
+    found = _find(prediction, anatomy, around, level=level, seed_from=seed_level, seed_to=np.inf)
     return tuple(replace(finding, id=f"F{number}") for number, finding in enumerate(found, start=1))
 
 
-def find_possible_nodules(prediction: Prediction, anatomy: Anatomy) -> tuple[Finding, ...]:
+def find_possible_nodules(
+    prediction: Prediction, anatomy: Anatomy, surroundings: Surroundings | None = None
+) -> tuple[Finding, ...]:
     """Find what may be a nodule but does not reach the operating threshold; its ids are ``P1``, ``P2``, ..."""
+    around = surroundings or Surroundings(prediction, anatomy)
     seed_level = prediction.thresholds.get(Structure.HO, 0.5)
-    found = _find(prediction, anatomy, level=GROW_SHARE * POSSIBLE_LEVEL, seed_from=POSSIBLE_LEVEL, seed_to=seed_level)
+    level = GROW_SHARE * POSSIBLE_LEVEL
+    found = _find(prediction, anatomy, around, level=level, seed_from=POSSIBLE_LEVEL, seed_to=seed_level)
     return tuple(replace(finding, id=f"P{number}") for number, finding in enumerate(found, start=1))
 
 
@@ -132,7 +142,7 @@ def _cut_to_outlined(
         return None
     near = probability[_framed(box)]
     count, labels = _parts(near, level)
-    large = _are_large_enough(near, labels, count, level, _cell_mm(prediction, anatomy))
+    large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
     reached = np.zeros(count, dtype=bool)
     reached[labels[near >= threshold]] = True
     inside = _bounds((large & reached)[labels])
@@ -164,8 +174,8 @@ def _outline_level(prediction: Prediction, threshold: float) -> float:
     return GROW_SHARE * (threshold if own is None else min(threshold, own))
 
 
-def _cell_mm(prediction: Prediction, anatomy: Anatomy) -> float:
-    return anatomy.pixel_mm if anatomy.pixel_mm is not None else prediction.prepared.assumed_pixel_mm
+def _cell_mm(anatomy: Anatomy) -> float:
+    return anatomy.scale.cell_mm
 
 
 def _alone(
@@ -178,11 +188,19 @@ def _alone(
     return alone, np.array([rows.start, columns.start], dtype=np.float64)
 
 
-def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: float, seed_to: float) -> list[Finding]:
-    """Measure the parts above ``level`` that are large enough and whose highest probability lies in the range given."""
+def _find(
+    prediction: Prediction,
+    anatomy: Anatomy,
+    surroundings: Surroundings,
+    *,
+    level: float,
+    seed_from: float,
+    seed_to: float,
+) -> list[Finding]:
+    """Measure the large parts above ``level`` whose highest probability lies in the range given."""
     probability = prediction.probabilities[Structure.HO]
     count, labels = _parts(probability, level)
-    large = _are_large_enough(probability, labels, count, level, _cell_mm(prediction, anatomy))
+    large = _are_large_enough(probability, labels, count, level, _cell_mm(anatomy))
     if not large.any():
         return []
     boxes = ndimage.find_objects(np.where(large[labels], labels, 0))
@@ -196,7 +214,6 @@ def _find(prediction: Prediction, anatomy: Anatomy, *, level: float, seed_from: 
             chosen.append((mask, box))
     if not chosen:
         return []
-    surroundings = _surroundings_of(prediction, anatomy)
     wider = _wider(probability, _LESS_SURE * level)
     found = [_measure(prediction, anatomy, mask, box, level, surroundings, wider) for mask, box in chosen]
     found.sort(key=lambda f: (-round(f.confidence, 4), f.centroid_px))
@@ -209,7 +226,7 @@ def _measure(
     mask: NDArray[np.bool_],
     box: tuple[slice, ...],
     level: float,
-    surroundings: _Surroundings,
+    surroundings: Surroundings,
     wider: _Wider,
 ) -> Finding:
     prepared = prediction.prepared
@@ -232,7 +249,7 @@ def _measure(
     weights = ndimage.center_of_mass(inside)
     centroid = grid.points_to_source(np.array([[weights[0] + box[0].start, weights[1] + box[1].start]]))[0]
     long_ends, short_ends = grid.points_to_source(size.long_ends), grid.points_to_source(size.short_ends)
-    mm = anatomy.pixel_mm
+    mm = anatomy.scale.measured_mm
     nearest, distance_px, joined = _bones(mask, box, anatomy, surroundings.away)
     joint_px, joint_radii, side = _joint(mask, box, anatomy, prediction, (float(centroid[0]), float(centroid[1])))
     return Finding(
@@ -257,36 +274,37 @@ def _measure(
         distance_to_bone_mm=None if mm is None or distance_px is None else distance_px * mm,
         distance_to_joint_mm=None if mm is None or joint_px is None else joint_px * mm,
         distance_to_joint_radii=joint_radii,
-        periarticular=None if joint_radii is None else joint_radii <= PERIARTICULAR_RADII,
+        periarticular=_is_periarticular(joint_radii, anatomy),
         joined_to=joined,
         mask=mask,
         levels=levels,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Surroundings:
-    """What every nodule of a film is measured against: distance to each bone, and how bright cortex is."""
+class Surroundings:
+    """What every nodule of a film is measured against; it is measured with the first nodule, and once.
 
-    away: dict[Structure, NDArray[np.float32]]
-    density: DensityScale
+    Parameters
+    ----------
+    prediction, anatomy
+        Of the film.
 
+    """
 
-_measured: WeakKeyDictionary[Anatomy, _Surroundings] = WeakKeyDictionary()
-"""Ends with the anatomy, so that no film is held in memory until the next one comes."""
+    def __init__(self, prediction: Prediction, anatomy: Anatomy) -> None:
+        self._prepared = prediction.prepared
+        self._anatomy = anatomy
 
+    @cached_property
+    def away(self) -> dict[Structure, NDArray[np.float32]]:
+        """Distance of each cell to the nearest one of each bone that is seen."""
+        masks = self._anatomy.masks
+        return {bone: _distance_to(masks[bone]) for bone in self._anatomy.plan.bone_structures if masks[bone].any()}
 
-def _surroundings_of(prediction: Prediction, anatomy: Anatomy) -> _Surroundings:
-    """Measure what reported and possible nodules of a film have in common, once."""
-    found = _measured.get(anatomy)
-    if found is None:
-        prepared = prediction.prepared
-        found = _Surroundings(
-            away={bone: _distance_to(anatomy.masks[bone]) for bone in _BONES if anatomy.masks[bone].any()},
-            density=DensityScale(prepared.pixels, anatomy, prepared.valid),
-        )
-        _measured[anatomy] = found
-    return found
+    @cached_property
+    def density(self) -> DensityScale:
+        """How bright cortex is."""
+        return DensityScale(self._prepared.pixels, self._anatomy, self._prepared.valid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,27 +367,33 @@ def _bones(
     least: float | None = None
     joined = []
     inside = mask[box]
-    bones = anatomy.masks[Structure.PELVIS][box] | anatomy.masks[Structure.FEMUR][box]
-    superimposed = float(bones[inside].mean()) > _INSIDE_SHARE
+    bones = [anatomy.masks[bone][box][inside] for bone in anatomy.plan.bone_structures]
+    superimposed = bool(bones) and float(np.logical_or.reduce(bones).mean()) > _INSIDE_SHARE
     for bone, distance in away.items():
         closest = float(distance[box][inside].min())
         gap = 0.0 if closest <= _TOUCH_PX else closest - 1.0
         if least is None or gap < least:
             nearest, least = bone, gap
-        if (
-            gap == 0.0
-            and not superimposed
-            and (bone is not Structure.FEMUR or _touches_below_the_head(mask, box, anatomy))
-        ):
+        if gap == 0.0 and not superimposed and _touches_outside_the_landmark(mask, box, anatomy, bone):
             joined.append(bone)
     return nearest, least, tuple(joined)
 
 
-def _touches_below_the_head(mask: NDArray[np.bool_], box: tuple[slice, ...], anatomy: Anatomy) -> bool:
-    """Whether a nodule touches the femur outside the head, which lies in the joint and overlaps the socket anyway."""
+def _is_periarticular(joint_radii: float | None, anatomy: Anatomy) -> bool | None:
+    landmark = anatomy.plan.landmark
+    return None if joint_radii is None or landmark is None else joint_radii <= landmark.periarticular_radii
+
+
+def _touches_outside_the_landmark(
+    mask: NDArray[np.bool_], box: tuple[slice, ...], anatomy: Anatomy, bone: Structure
+) -> bool:
+    """Return False for a nodule that touches a bone's round end alone: it lies in the joint and overlaps the socket."""
+    landmark = anatomy.plan.landmark
+    if landmark is None or bone is not landmark.bone:
+        return True
     near = _framed(box)
-    femur = anatomy.masks[Structure.FEMUR][near] & ~anatomy.masks[Structure.FEMORAL_HEAD][near]
-    return bool((ndimage.binary_dilation(mask[near], structure=np.ones((3, 3), dtype=bool)) & femur).any())
+    shaft = anatomy.masks[bone][near] & ~anatomy.masks[landmark.structure][near]
+    return bool((ndimage.binary_dilation(mask[near], structure=np.ones((3, 3), dtype=bool)) & shaft).any())
 
 
 def _joint(

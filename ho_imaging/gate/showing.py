@@ -15,19 +15,17 @@ import numpy as np
 
 from ho_imaging.findings.anatomy import read_anatomy
 from ho_imaging.gate.proportions import LATERAL
-from ho_imaging.gate.rules import RULES
-from ho_imaging.gate.scope import check_anatomy
-from ho_imaging.gate.sockets import heads_of, sits_in_socket
+from ho_imaging.gate.scope import check_anatomy, has_a_socket
 from ho_imaging.messages import Message
 from ho_imaging.network.inference import predict, predict_logits
 from ho_imaging.preparing.prepared import GridMap
-from ho_imaging.vocabulary import Structure
 
 if TYPE_CHECKING:
     from ho_imaging.findings import Anatomy
     from ho_imaging.network.model_store import Model
     from ho_imaging.network.prediction import Prediction
     from ho_imaging.preparing.prepared import Prepared
+    from ho_imaging.vocabulary import Region
 
 __all__ = ["shown_wrongly"]
 
@@ -57,10 +55,11 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Mes
     swapped = replace(prepared, pixels=np.where(prepared.valid, np.float32(1.0) - prepared.pixels, np.float32(0.0)))
     least = _LEAST_OF_USUAL * usual
     # In the negative of a foot one head is seen now and then, never two.
-    heads = 1 if RULES[prepared.radiograph.region.value].is_definite else 2
+    limits = anatomy.plan.scope
+    heads = 1 if limits is not None and limits.is_definite else 2
     if _logit(model, swapped) >= max(found + _SWAPPED_MARGIN, least) and _is_in_scope(model, swapped, heads):
-        return Message("shown_swapped", regions=RULES[prepared.radiograph.region.value].shows)
-    if not _has_an_upright(prediction):
+        return Message("shown_swapped", regions=_shows(anatomy))
+    if not _has_an_upright(prediction, anatomy):
         return None
     turned = {quarters: _turned(prepared, quarters) for quarters in (1, 2, 3)}
     logits = {quarters: _logit(model, other) for quarters, other in turned.items()}
@@ -72,12 +71,16 @@ def shown_wrongly(model: Model, prediction: Prediction, anatomy: Anatomy) -> Mes
     margin = 0.0 if is_refused or is_doubted_twice else _TURNED_MARGIN
     if logits[best] < found + margin or (logits[best] < least and not is_refused):
         return None
-    return _how_turned(best, prepared) if _is_in_scope(model, turned[best], 1) else None
+    return _how_turned(best, _shows(anatomy)) if _is_in_scope(model, turned[best], 1) else None
 
 
-def _how_turned(quarters: int, prepared: Prepared) -> Message:
+def _shows(anatomy: Anatomy) -> tuple[Region, ...]:
+    """Return what films of the region show."""
+    return () if anatomy.plan.scope is None else anatomy.plan.scope.shows
+
+
+def _how_turned(quarters: int, regions: tuple[Region, ...]) -> Message:
     """Say by how many quarters against the clock a film has to be turned."""
-    regions = RULES[prepared.radiograph.region.value].shows
     if quarters == _UPSIDE_DOWN:
         return Message("shown_upside_down", regions=regions)
     return (
@@ -97,9 +100,7 @@ def _is_in_scope(model: Model, prepared: Prepared, least_heads: int) -> bool:
     anatomy = read_anatomy(prediction)
     if check_anatomy(prediction, anatomy, model.description.scope_threshold).reason is not None:
         return False
-    if not _has_an_upright(prediction):
-        return True
-    return sum(sits_in_socket(anatomy, head) for head in heads_of(anatomy, prepared.grid)) >= least_heads
+    return not _has_an_upright(prediction, anatomy) or has_a_socket(prediction, anatomy, least_heads)
 
 
 def _turned(prepared: Prepared, quarters: int) -> Prepared:
@@ -112,14 +113,15 @@ def _turned(prepared: Prepared, quarters: int) -> Prepared:
 
 def _makes_doubt(prediction: Prediction, anatomy: Anatomy) -> bool:
     flags = {flag.code for flag in prediction.prepared.radiograph.quality}
-    return "polarity_contradicts_pixels" in flags or (_has_an_upright(prediction) and _upside_down(anatomy))
+    return "polarity_contradicts_pixels" in flags or (_has_an_upright(prediction, anatomy) and _upside_down(anatomy))
 
 
-def _has_an_upright(prediction: Prediction) -> bool:
-    radiograph = prediction.prepared.radiograph
-    return RULES[radiograph.region.value].is_hip and radiograph.view.value not in LATERAL
+def _has_an_upright(prediction: Prediction, anatomy: Anatomy) -> bool:
+    limits = anatomy.plan.scope
+    is_paired = limits is not None and limits.pair is not None and bool(anatomy.plan.opposing)
+    return is_paired and prediction.prepared.radiograph.view.value not in LATERAL
 
 
 def _upside_down(anatomy: Anatomy) -> bool:
-    pelvis, femur = (np.flatnonzero(anatomy.masks[bone].any(axis=1)) for bone in (Structure.PELVIS, Structure.FEMUR))
-    return bool(len(pelvis) and len(femur) and femur.mean() < pelvis.mean())
+    upper, lower = (np.flatnonzero(anatomy.masks[bone].any(axis=1)) for bone in anatomy.plan.opposing)
+    return bool(len(upper) and len(lower) and lower.mean() < upper.mean())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["BASIS_MEANINGS", "BROOKER_MEANINGS", "WORDS"]
+__all__ = ["BASIS_MEANINGS", "WORDS"]
 
 
 def _(text: str) -> str:
@@ -77,6 +77,7 @@ WORDS: Mapping[str, str] = {
     "ho": _("ectopic bone"),
     "femur": _("femur"),
     "femoral_head": _("femoral head"),
+    "femoral heads": _("femoral heads"),
     "implant": _("implant"),
     "body": _("body"),
     # what millimetres rest on
@@ -90,12 +91,6 @@ WORDS: Mapping[str, str] = {
     "moderate": _("moderate"),
     "severe": _("severe"),
     "I to III: motion needed": _("I to III: motion needed"),
-    "brooker": _("Brooker class"),
-    "della_valle": _("Della Valle class"),
-    "biplanar": _("Biplanar grade"),
-    "hastings_graham": _("Hastings-Graham class, radiographic part"),
-    "schmidt_hackenbrock": _("Schmidt-Hackenbrock region and grade"),
-    "walter_reed": _("Walter Reed grade of a residual limb"),
     "Brooker class": _("Brooker class"),
     "Della Valle class": _("Della Valle class"),
     "Biplanar grade": _("Biplanar grade"),
@@ -161,14 +156,6 @@ WORDS: Mapping[str, str] = {
     "seeds": _("radioactive seeds"),
     "stent": _("stent"),
     "gonad_shield": _("gonad shield"),
-}
-
-BROOKER_MEANINGS: Mapping[str, str] = {
-    "0": _("no ectopic bone"),
-    "I": _("islands of bone in the soft tissue"),
-    "II": _("bone spurs, at least 1 cm between opposing surfaces"),
-    "III": _("bone spurs, less than 1 cm between opposing surfaces"),
-    "IV": _("apparent bony ankylosis"),
 }
 
 BASIS_MEANINGS: Mapping[str, str] = {

@@ -31,7 +31,8 @@ from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.network.site import Site
 from ho_imaging.preparing.contract import PreparationContract
-from ho_imaging.vocabulary import Structure
+from ho_imaging.regions import is_read, plan_of, regions_of
+from ho_imaging.vocabulary import Region, Structure
 
 if TYPE_CHECKING:
     import torch
@@ -73,6 +74,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
+_HIPS_AND_LEGS = (
+    Region.PELVIS,
+    Region.HIP,
+    Region.THIGH,
+    Region.KNEE,
+    Region.RESIDUAL_LIMB,
+    Region.EXTREMITY,
+    Region.OTHER,
+    Region.UNKNOWN,
+)
+"""What a model reads that does not say so."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -81,7 +94,8 @@ class _Strict(BaseModel):
 class ModelDescription(_Strict):
     """The contents of ``model.toml``.
 
-    ``structures`` are the maps in the order of the network's channels; ``thresholds`` the operating threshold of each
+    ``structures`` are the maps in the order of the network's channels; ``regions`` those whose films the model reads,
+    for each of which it outlines every structure of the region's plan; ``thresholds`` the operating threshold of each
     on the calibrated probability. ``scope_threshold`` is the scope probability below which a film is out of scope;
     0 means the model has no such gate. ``usual_scope_logit`` is the scope logit that nearly every film in scope has;
     one with less may be swapped or turned. ``finding_confidence`` turns the highest probability in a nodule into the
@@ -94,6 +108,7 @@ class ModelDescription(_Strict):
     architecture: Architecture
     preparation: PreparationContract
     structures: Annotated[tuple[Structure, ...], Field(min_length=1)]
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)] = _HIPS_AND_LEGS
     thresholds: dict[Structure, Annotated[float, Field(gt=0.0, lt=1.0)]]
     calibration: dict[Structure, Calibration]
     scope_threshold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -157,11 +172,13 @@ def load_model(name_or_path: str | Path = "default", *, device: str = "auto", pr
     Raises
     ------
     ModelError
-        No such model, a damaged or foreign file, or a device that is not there.
+        No such model, a damaged or foreign file, a model that lacks structures of a region it is made for, or a device
+        that is not there.
 
     """
     folder = find_model(name_or_path)
     description = read_description(folder)
+    _check_plans(description, folder / DESCRIPTION_FILE)
     raw = _checked_bytes(folder / WEIGHTS_FILE, description.sha256)
     net: Network | None = None
     if precision == "auto" and _wants_openvino(device):
@@ -189,19 +206,21 @@ def check_model(name_or_path: str | Path, *, device: str | None = None) -> Model
     Raises
     ------
     ModelError
-        No such model, a damaged file, or a device that is not there.
+        No such model, a damaged file, a model that lacks structures of a region it is made for, or a device that is
+        not there.
 
     """
     if device not in {None, "auto", "cpu"}:
         choose_device(str(device))
     folder = find_model(name_or_path)
     description = read_description(folder)
+    _check_plans(description, folder / DESCRIPTION_FILE)
     _checked_bytes(folder / WEIGHTS_FILE, description.sha256)
     return description
 
 
 def load_weights(name_or_path: str | Path) -> tuple[ModelDescription, dict[str, torch.Tensor]]:
-    """Give a model's description and its weights as trained (float32, nothing folded), to go on training from.
+    """Return a model's description and its weights as trained (float32, nothing folded), to go on training from.
 
     Raises
     ------
@@ -216,7 +235,7 @@ def load_weights(name_or_path: str | Path) -> tuple[ModelDescription, dict[str, 
 
 
 def find_model(name_or_path: str | Path = "default") -> Path:
-    """Give the folder of a model: an explicit path, or a name looked up in the folders of models.
+    """Return the folder of a model: an explicit path, or a name looked up in the folders of models.
 
     Looked through in this order: the folder named by the environment variable ``HO_IMAGING_MODELS``, the models the
     installed package carries, and ``models/`` of a source checkout.
@@ -275,6 +294,7 @@ def save_model(
         architecture=net.architecture,
         preparation=preparation or PreparationContract(),
         structures=structures,
+        regions=regions_of(structures) or _HIPS_AND_LEGS,
         thresholds=dict.fromkeys(structures, 0.5) | dict(thresholds or {}),
         calibration={s: Calibration() for s in structures} | dict(calibration or {}),
         scope_threshold=scope_threshold,
@@ -289,6 +309,25 @@ def save_model(
     write_text(folder / DESCRIPTION_FILE, to_toml(description.model_dump(mode="json", exclude_none=True)))
     write_text(folder / CARD_FILE, card or f"# {name} {version}\n")
     return description
+
+
+def _check_plans(description: ModelDescription, path: Path) -> None:
+    """Refuse a model that lacks what the plan of a region takes: every film of it would fail."""
+    for region in description.regions:
+        plan = plan_of(region)
+        if not is_read(region):
+            raise ModelError(
+                f"{description.name} is made for {region.value}, which this program has no plan to read",
+                path=path,
+                remedy="update the program, or leave the region out of regions",
+            )
+        missing = [structure.value for structure in plan.structures if structure not in description.structures]
+        if missing:
+            raise ModelError(
+                f"{description.name} does not outline {', '.join(missing)}, which films of {region.value} take",
+                path=path,
+                remedy="use a model with all of these structures, or leave the region out of regions",
+            )
 
 
 def _model_folders() -> Iterator[Path]:

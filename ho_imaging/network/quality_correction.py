@@ -62,7 +62,7 @@ def weigh_quality(prediction: Prediction, quality: FilmQuality, correction: Qual
     Lowering the logit by a shift and comparing it with the threshold is comparing it with a threshold raised by the
     shift; the confidence, ``sigmoid(logit / temperature + bias)``, is that with a bias lowered by shift / temperature.
     """
-    shift = shift_of(quality, prediction.prepared.assumed_pixel_mm, correction)
+    shift = shift_of(quality, prediction.prepared.scale.cell_mm, correction)
     threshold = prediction.thresholds.get(Structure.HO)
     if shift == 0.0 or threshold is None:
         return prediction

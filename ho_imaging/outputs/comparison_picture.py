@@ -119,7 +119,7 @@ def side_picture(compared: SideComparison) -> SidePicture:
     if joint is None:  # pragma: no cover  (registration takes a joint)
         raise AssertionError
     grid = compared.earlier.film.prepared.grid
-    mm = compared.earlier.film.anatomy.pixel_mm or 1.0
+    mm = compared.earlier.film.anatomy.scale.measured_mm or 1.0
     center = grid.points_to_prepared(np.array([joint.center_px]))[0] * mm
     reach = _REACH_RADII * joint.radius_px / grid.column_scale * mm
     corner = center - reach
@@ -166,8 +166,8 @@ def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
 
 def _panel(view: SideView, corner: NDArray[np.float64], size: int, compared: SideComparison | None) -> Image.Image:
     """Draw one image in the picture's frame with the outlines of its nodules, on the later one the earlier ones too."""
-    mm = view.film.anatomy.pixel_mm or 1.0
-    motion = None if compared is None else compared.registration.motions[Structure.PELVIS]
+    mm = view.film.anatomy.scale.measured_mm or 1.0
+    motion = None if compared is None else compared.registration.motions[_proximal(view)]
     # From picture (x, y) to mm of the earlier image to this image's prepared (column, row).
     to_mm = np.array([[0.0, 1.0 / _PICTURE_MM_PX, corner[0]], [1.0 / _PICTURE_MM_PX, 0.0, corner[1]]])
     if motion is not None:
@@ -197,18 +197,24 @@ def _outline(
     compared: SideComparison | None,
     colour: tuple[int, int, int],
 ) -> None:
-    mm = view.film.anatomy.pixel_mm or 1.0
+    mm = view.film.anatomy.scale.measured_mm or 1.0
     for finding in view.findings:
         for contour in finding.levels[1]:
             points = contour * mm
             if compared is not None:
-                bone = finding.joined_to[0] if finding.joined_to else Structure.PELVIS
+                first = _proximal(view)
+                bone = finding.joined_to[0] if finding.joined_to else first
                 points = compared.registration.motions[bone].apply(points)
             places = [(float(c), float(r)) for r, c in (points - corner) * _PICTURE_MM_PX]
             if compared is not None:
                 draw.line([*places, places[0]], fill=colour, width=2, joint="curve")
             else:
                 _dashed(draw, [*places, places[0]], colour)
+
+
+def _proximal(view: SideView) -> Structure:
+    """Return the bone whose motion the whole picture follows."""
+    return next(iter(view.film.anatomy.plan.opposing))
 
 
 def _dashed(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: tuple[int, int, int]) -> None:
@@ -226,9 +232,9 @@ def _change_labels(compared: SideComparison, corner: NDArray[np.float64], later_
         finding = next((f for f in (*view.findings, *view.possible) if f.id == ids[0]), None)
         if finding is None:
             continue
-        points = np.concatenate(finding.levels[1]) * (view.film.anatomy.pixel_mm or 1.0)
+        points = np.concatenate(finding.levels[1]) * (view.film.anatomy.scale.measured_mm or 1.0)
         if change.later_ids:
-            points = compared.registration.motions[Structure.PELVIS].apply(points)
+            points = compared.registration.motions[_proximal(view)].apply(points)
         row, column = ((points - corner) * _PICTURE_MM_PX).max(axis=0)
         told = change.course not in {NoduleCourse.OUTSIDE, NoduleCourse.UNCERTAIN}
         difference = change.later_mm2 - change.earlier_mm2 if told else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 import numpy as np
 
 from ho_imaging.preparing.collimation import find_exposed_area
@@ -11,20 +9,17 @@ from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.preparing.intensity import normalise_intensity
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.preparing.resample import grid_for, part_to_prepared, to_prepared
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
-from ho_imaging.vocabulary import Region
+from ho_imaging.regions import plan_of
+from ho_imaging.vocabulary import SpacingBasis
 
-__all__ = ["ASSUMED_LONG_SIDE_MM", "prepare"]
-
-ASSUMED_LONG_SIDE_MM = MappingProxyType({Region.PELVIS: 430.0, Region.HIP: 300.0, Region.THIGH: 430.0})
-"""Usual long side of the exposed field in mm, for images without spacing; 400 mm elsewhere. An assumption."""
-
-_ASSUMED_ELSEWHERE_MM = 400.0
+__all__ = ["prepare"]
 
 
 def prepare(
-    radiograph: Radiograph, contract: PreparationContract | None = None, *, assumed_pixel_mm: float | None = None
+    radiograph: Radiograph, contract: PreparationContract | None = None, *, source_pixel_mm: float | None = None
 ) -> Prepared:
     """Crop a radiograph to its exposed area and bring it to the contract's pixel size and intensity scale.
 
@@ -34,9 +29,9 @@ def prepare(
         The radiograph as read; its spacing determines the grid.
     contract
         Preparation that the weights were trained with; ``None`` takes the default.
-    assumed_pixel_mm
-        Side of a source pixel (along its columns) in mm for an image without spacing, for example estimated from the
-        femoral heads; ``None`` assumes a usual field size.
+    source_pixel_mm
+        Width of a source pixel in mm for an image without spacing, for example estimated from the landmark of the
+        joint; ``None`` assumes the usual field size of the region.
 
     Returns
     -------
@@ -49,13 +44,12 @@ def prepare(
     spacing = radiograph.spacing
     aspect = radiograph.aspect_ratio
     if spacing.row_mm is not None and spacing.column_mm is not None:
-        row_mm, column_mm, pixel_mm = spacing.row_mm, spacing.column_mm, contract.pixel_mm
+        row_mm, column_mm, basis = spacing.row_mm, spacing.column_mm, spacing.basis
     else:
-        pixel_mm = None
+        basis = SpacingBasis.NONE
         height, width = (part.stop - part.start for part in (area.rows, area.columns))
-        long_side_mm = ASSUMED_LONG_SIDE_MM.get(radiograph.region.value, _ASSUMED_ELSEWHERE_MM)
         longest_px = max(height * aspect, width)
-        column_mm = assumed_pixel_mm if assumed_pixel_mm is not None else long_side_mm / longest_px
+        column_mm = source_pixel_mm or plan_of(radiograph.region.value).long_side_mm / longest_px
         column_mm = min(column_mm, LARGEST_EXTENT_MM / longest_px)  # bounds what a wrong guess can allocate
         row_mm = column_mm * aspect
     grid = grid_for(
@@ -70,7 +64,6 @@ def prepare(
         radiograph=radiograph,
         pixels=normalise_intensity(to_prepared(radiograph.pixels, grid), valid),
         valid=valid,
-        pixel_mm=pixel_mm,
-        assumed_pixel_mm=contract.pixel_mm,
+        scale=Scale(contract.pixel_mm, basis),
         grid=grid,
     )

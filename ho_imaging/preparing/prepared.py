@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph
 
 __all__ = ["GridMap", "Prepared"]
@@ -89,10 +90,8 @@ class Prepared:
         (rows, columns) float32 in [0, 1], bone bright, cropped to the exposed area, normalised as the contract says.
     valid
         (rows, columns) bool, False where there is no image (collimation, padding).
-    pixel_mm
-        Side of a prepared pixel in mm by the source's spacing; ``None`` if the spacing basis is ``NONE``.
-    assumed_pixel_mm
-        Side of a prepared pixel in mm that the grid was chosen for: ``pixel_mm``, or an assumption if that is ``None``.
+    scale
+        Side of a prepared pixel by the source's spacing; an assumption without one.
     grid
         Mapping between prepared and source pixels.
 
@@ -101,6 +100,5 @@ class Prepared:
     radiograph: Radiograph
     pixels: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    pixel_mm: float | None
-    assumed_pixel_mm: float
+    scale: Scale
     grid: GridMap

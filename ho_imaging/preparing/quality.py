@@ -64,12 +64,12 @@ class Texture:
 class FilmQuality:
     """Image quality of one radiograph.
 
-    ``pixel_mm``: side of a stored pixel in mm. ``resolution_mm``: side of a pixel that would hold the visible detail,
-    at least ``pixel_mm``; both ``None`` without millimetres. ``detail_px``: their ratio. ``noise``: see `Texture`.
-    ``block_mm``: side of a JPEG block in mm, where there is one.
+    ``source_pixel_mm``: side of a stored pixel in mm. ``resolution_mm``: side of a pixel that would hold the visible
+    detail, at least ``source_pixel_mm``; both ``None`` without millimetres. ``detail_px``: their ratio. ``noise``: see
+    `Texture`. ``block_mm``: side of a JPEG block in mm, where there is one.
     """
 
-    pixel_mm: float | None
+    source_pixel_mm: float | None
     resolution_mm: float | None
     detail_px: float | None
     noise: float | None
@@ -78,14 +78,14 @@ class FilmQuality:
     flags: tuple[QualityFlag, ...] = ()
 
 
-def film_quality(prepared: Prepared, pixel_mm: float | None) -> FilmQuality:
+def film_quality(prepared: Prepared, prepared_pixel_mm: float | None) -> FilmQuality:
     """Measure the image quality of a prepared radiograph.
 
     Parameters
     ----------
     prepared
         The prepared radiograph; its source pixels are measured.
-    pixel_mm
+    prepared_pixel_mm
         Side of a prepared pixel in mm, as used for the findings (may be scaled from the femoral heads); ``None``
         without millimetres.
 
@@ -97,11 +97,13 @@ def film_quality(prepared: Prepared, pixel_mm: float | None) -> FilmQuality:
     """
     grid = prepared.grid
     texture = measure_texture(prepared.radiograph, _exposed(prepared))
-    stored_mm = None if pixel_mm is None else pixel_mm / float(np.sqrt(grid.row_scale * grid.column_scale))
+    stored_mm = (
+        None if prepared_pixel_mm is None else prepared_pixel_mm / float(np.sqrt(grid.row_scale * grid.column_scale))
+    )
     compression = prepared.radiograph.compression
     has_blocks = compression.jpeg_quality is not None or compression.blocks is not None
     return FilmQuality(
-        pixel_mm=stored_mm,
+        source_pixel_mm=stored_mm,
         resolution_mm=None if stored_mm is None else stored_mm * (texture.detail_px or 1.0),
         detail_px=texture.detail_px,
         noise=texture.noise,

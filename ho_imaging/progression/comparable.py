@@ -14,12 +14,13 @@ import numpy as np
 import shapely
 
 from ho_imaging.findings.finding import Finding
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.progression.register import Motion, Registration
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, shape_of
+from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["Ground", "Seen", "area_mm2", "placed", "recalled", "shared_ground"]
+__all__ = ["Ground", "Seen", "area_mm2", "moves_with", "placed", "recalled", "shared_ground"]
 
 SHARED_SHARE = 0.5
 """Minimum fraction of a nodule in the field of both images; the shared part is compared. With less it is left out."""
@@ -44,8 +45,12 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """Shared field of two images for structures that move with each bone, and native bone of either image."""
+    """Shared field of two images for structures that move with each bone, and native bone of either image.
 
+    ``opposing``: the bones, proximal one first.
+    """
+
+    opposing: Sequence[Structure]
     fields: Mapping[Structure, shapely.Geometry]
     bones: shapely.Geometry
 
@@ -66,7 +71,7 @@ class Ground:
 
         """
         largest = max(nodules, key=lambda item: float(shapely.area(item.shape)))
-        field = self.fields[_bone_of(largest.finding)]
+        field = self.fields[moves_with(largest.finding, self.opposing)]
         everything = shapely.union_all([item.shape for item in nodules])
         clear = shapely.difference(field, self.bones)
         where = clear if _share(everything, clear) >= CLEAR_SHARE else field
@@ -89,10 +94,11 @@ def placed(view: SideView, registration: Registration | None) -> list[Seen]:
         In mm of the earlier image.
 
     """
-    mm = view.film.anatomy.pixel_mm or 1.0
+    mm = view.film.anatomy.scale.measured_mm or 1.0
+    opposing = view.film.anatomy.plan.opposing
     nodules = []
     for finding in (*view.findings, *view.possible):
-        motion = None if registration is None else registration.motions[_bone_of(finding)]
+        motion = None if registration is None else registration.motions[moves_with(finding, opposing)]
         shapes = (_moved(shape_of(finding.levels[level]), mm, motion) for level in (AS_REPORTED, LESS_SURE))
         nodules.append(Seen(finding, *shapes))
     return nodules
@@ -122,8 +128,8 @@ def shared_ground(earlier: SideView, later: SideView, registration: Registration
         fields[bone] = shapely.buffer(shared, 0.0)
         for view, move in ((earlier, None), (later, motion)):
             outlines = shape_of(view.film.anatomy.outlines[bone])
-            bones.append(shapely.make_valid(_moved(outlines, view.film.anatomy.pixel_mm or 1.0, move)))
-    return Ground(fields, shapely.union_all(bones))
+            bones.append(shapely.make_valid(_moved(outlines, view.film.anatomy.scale.measured_mm or 1.0, move)))
+    return Ground(earlier.film.anatomy.plan.opposing, fields, shapely.union_all(bones))
 
 
 def recalled(seen: Sequence[Seen], possible: Sequence[Seen], on_other: Sequence[Seen]) -> list[shapely.Geometry]:
@@ -176,11 +182,19 @@ def area_mm2(shapes: Sequence[shapely.Geometry]) -> float:
     return float(shapely.area(shapely.union_all(list(shapes))))
 
 
-def _bone_of(finding: Finding) -> Structure:
-    """Return the bone that a nodule moves with."""
-    if finding.joined_to:
-        return finding.joined_to[0]
-    return finding.nearest_bone if finding.nearest_bone is Structure.FEMUR else Structure.PELVIS
+def moves_with(finding: Finding, opposing: Sequence[Structure]) -> Structure:
+    """Return the bone that a nodule moves with: one it is joined to, else the nearest, else the proximal one.
+
+    Parameters
+    ----------
+    finding
+        The nodule.
+    opposing
+        The bones that are registered, proximal one first.
+
+    """
+    near = [bone for bone in (*finding.joined_to, finding.nearest_bone) if bone is not None and bone in opposing]
+    return near[0] if near else opposing[0]
 
 
 def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely.Geometry:
@@ -191,7 +205,7 @@ def _moved(shape: shapely.Geometry, mm: float, motion: Motion | None) -> shapely
 
 def _field(view: SideView) -> shapely.Geometry:
     """Return the field of an image, in its own mm."""
-    mm = view.film.anatomy.pixel_mm or 1.0
+    mm = view.film.anatomy.scale.measured_mm or 1.0
     valid = view.film.prepared.valid.astype(np.uint8)
     contours, _ = cv2.findContours(valid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     rings = [contour[:, 0, ::-1] * mm for contour in contours if len(contour) >= 4]

@@ -17,19 +17,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
-from ho_imaging.severity.layout import shape_of
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Motion", "NotComparableError", "Registration", "register"]
 
 Points = NDArray[np.float64]
-
-_BONES = (Structure.PELVIS, Structure.FEMUR)
-_REACH_RADII = 4.5
-"""Bone within this distance of the joint, in head radii, is matched: far ends are cut off differently on every
-image."""
 
 _CLEAR_OF_NODULES_MM = 3.0
 _CLEAR_OF_EDGE_PX = 4.0
@@ -85,7 +80,7 @@ class Registration:
     """Registration of a later to an earlier image, bone by bone, in mm of the earlier image.
 
     ``residual_mm``: typical distance between the outlines of native bone. ``scale_sd``: relative standard error of the
-    scale. ``turn_deg``: difference of rotation between femur and pelvis.
+    scale. ``turn_deg``: difference of rotation between the opposing bones.
     """
 
     motions: Mapping[Structure, Motion]
@@ -117,7 +112,8 @@ def register(earlier: SideView, later: SideView) -> Registration:
     if earlier.joint is None or later.joint is None:
         raise NotComparableError(Message("apart.no_joint"))
     fixed, moving = _bone_points(earlier), _bone_points(later)
-    shared = [bone for bone in _BONES if min(len(fixed[bone]), len(moving[bone])) >= _LEAST_POINTS]
+    bones = earlier.film.anatomy.plan.opposing
+    shared = [bone for bone in bones if min(len(fixed[bone]), len(moving[bone])) >= _LEAST_POINTS]
     if not shared:
         raise NotComparableError(Message("apart.little_bone"))
     start = _start(earlier, later)
@@ -133,10 +129,11 @@ def register(earlier: SideView, later: SideView) -> Registration:
         raise NotComparableError(Message("apart.outlines", residual_mm=residual))
     turn = 0.0
     if len(shared) == 2:
-        turn = abs(motions[Structure.PELVIS].angle_deg - motions[Structure.FEMUR].angle_deg)
+        first, second = shared
+        turn = abs(motions[first].angle_deg - motions[second].angle_deg)
         if turn > _MOST_TURN_DEG:
             raise NotComparableError(Message("apart.turned", turn_deg=turn))
-    for bone in _BONES:
+    for bone in bones:
         motions.setdefault(bone, both)
     points = np.concatenate([moving[bone] for bone in shared])
     spread = float(np.sqrt(np.mean(np.sum((points - points.mean(axis=0)) ** 2, axis=1))))
@@ -154,7 +151,9 @@ def _bone_points(view: SideView) -> dict[Structure, Points]:
     nodules = shapely.union_all([shape_of(f.levels[2]) for f in (*view.findings, *view.possible)])
     near = shapely.buffer(nodules, _CLEAR_OF_NODULES_MM / mm)
     found: dict[Structure, Points] = {}
-    for bone in _BONES:
+    landmark = film.anatomy.plan.landmark
+    reach_radii = 0.0 if landmark is None else landmark.registered_radii
+    for bone in film.anatomy.plan.opposing:
         outlines = [_evenly(outline) for outline in film.anatomy.outlines[bone] if len(outline) >= 4]
         points = np.concatenate(outlines) if outlines else np.zeros((0, 2))
         rows, columns = np.rint(points).astype(int).T
@@ -162,7 +161,7 @@ def _bone_points(view: SideView) -> dict[Structure, Points]:
         keep = inside.copy()
         keep[inside] = valid[rows[inside], columns[inside]] > _CLEAR_OF_EDGE_PX
         keep &= (points[:, 1] > view.columns[0]) & (points[:, 1] < view.columns[1])
-        keep &= np.linalg.norm(points * mm - center, axis=1) < _REACH_RADII * radius
+        keep &= np.linalg.norm(points * mm - center, axis=1) < reach_radii * radius
         keep &= ~shapely.contains_xy(near, points[:, 1], points[:, 0])
         found[bone] = points[keep] * mm
     return found
@@ -176,13 +175,14 @@ def _evenly(outline: Points) -> Points:
 
 
 def _mm(view: SideView) -> float:
-    if view.film.anatomy.pixel_mm is None:
+    cell_mm = view.film.anatomy.scale.measured_mm
+    if cell_mm is None:
         raise NotComparableError(Message("apart.no_scale"))
-    return view.film.anatomy.pixel_mm
+    return cell_mm
 
 
 def _joint(view: SideView) -> tuple[Points, float]:
-    """Return centre (row, column) and radius of the femoral head, in mm on the prepared grid."""
+    """Return centre (row, column) and radius of the landmark, in mm on the prepared grid."""
     if view.joint is None:
         raise NotComparableError(Message("apart.no_joint"))
     grid, mm = view.film.prepared.grid, _mm(view)
@@ -191,7 +191,7 @@ def _joint(view: SideView) -> tuple[Points, float]:
 
 
 def _start(earlier: SideView, later: SideView) -> Motion:
-    """Return the motion that maps femoral head to femoral head, scaled by the ratio of their sizes."""
+    """Return the motion that maps landmark to landmark, scaled by the ratio of their sizes."""
     (to, to_radius), (origin, origin_radius) = _joint(earlier), _joint(later)
     scale = float(np.clip(to_radius / origin_radius, *_SCALE_RANGE))
     return Motion(np.eye(2), scale, to - scale * origin)

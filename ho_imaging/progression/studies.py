@@ -37,7 +37,7 @@ from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import ModelResult, SoftwareResult
 from ho_imaging.severity.context import MOST_DAYS
 from ho_imaging.severity.film import FilmReading, SideView, sides_shown, view_of_side
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.severity.systems import grade_scale
 from ho_imaging.vocabulary import Side, Status
 
 __all__ = ["Comparison", "SideComparison", "analyze_study", "compare", "compare_studies"]
@@ -347,10 +347,8 @@ def _rose(earlier: tuple[str, str | None] | None, later: tuple[str, str | None] 
     """Return True if the grade of a side is higher in the later study, by the order of its grading system."""
     if earlier is None or later is None or earlier[0] != later[0]:
         return False
-    order = next((system.grades for system in SYSTEMS if system.name == earlier[0]), ())
-    if earlier[1] not in order or later[1] not in order:
-        return False
-    return order.index(later[1]) > order.index(earlier[1])
+    scale = grade_scale(earlier[0])
+    return scale is not None and scale.rank(later[1]) > scale.rank(earlier[1]) >= 0
 
 
 def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[SideComparison | None, Message]:
@@ -426,8 +424,8 @@ def _side_result(
         growth=None if growth is None else _growth_result(growth),
         change_mm2_per_month=None if months is None else round(difference / months, 2),
         change_sd_mm2_per_month=None if months is None or sd_mm2 is None else round(sd_mm2 / months, 2),
-        earlier_basis=comparison.earlier.film.anatomy.basis,
-        later_basis=comparison.later.film.anatomy.basis,
+        earlier_basis=comparison.earlier.film.anatomy.scale.basis,
+        later_basis=comparison.later.film.anatomy.scale.basis,
         earlier_film=comparison.earlier.film.prepared.radiograph.sop_instance_uid,
         later_film=comparison.later.film.prepared.radiograph.sop_instance_uid,
         residual_mm=round(registration.residual_mm, 2),

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
-from ho_imaging.readings.compare import GRADE_ORDERS, outline_dice
+from ho_imaging.readings.compare import outline_dice
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
 from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
-from ho_imaging.severity.systems.brooker import GRADES
+from ho_imaging.severity.systems import grade_orders
 from ho_imaging.statistics.agreement import kappa, quadratic_kappa
 from ho_imaging.statistics.intervals import Interval, bootstrap
 
@@ -266,7 +266,7 @@ def agreements(
     for first, second in [*combinations(names, 2), *((name, MODEL) for name in names)]:
         shared = sorted(readings[first].keys() & readings[second].keys())
         pairs = [(readings[first][uid], readings[second][uid]) for uid in shared]
-        for order in GRADE_ORDERS:
+        for order in grade_orders():
             of_order = [pair for pair in pairs if _order_of(pair) == order]
             if of_order:
                 found.append(agreement(of_order, grades=order, seed=seed))
@@ -274,12 +274,13 @@ def agreements(
 
 
 def _order_of(pair: Pair) -> tuple[str, ...]:
-    """Give the grades that a study was given some of; Brooker's where neither gave any."""
+    """Return the grades that a study was given some of; those of hips where neither gave any."""
     given = {grade for reading in pair for grade in reading.grades.values()} - {None}
-    return next((order for order in GRADE_ORDERS if given & set(order)), GRADE_ORDERS[0])
+    orders = grade_orders()
+    return next((order for order in orders if given & set(order)), orders[0])
 
 
-def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: int = 0) -> Agreement:
+def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] | None = None, seed: int = 0) -> Agreement:
     """Compare two readers by their readings of the same studies.
 
     Parameters
@@ -287,7 +288,7 @@ def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: in
     pairs
         The first's and the second's reading of each study.
     grades
-        Classes in their order; sides graded by another system are left out.
+        Classes in their order, those of hips by default; sides graded by another system are left out.
     seed
         Of the resampling.
 
@@ -299,6 +300,7 @@ def agreement(pairs: Sequence[Pair], *, grades: Sequence[str] = GRADES, seed: in
     """
     if not pairs or any(one.study_uid != other.study_uid for one, other in pairs):
         raise UsageError("needs pairs of readings, each of one study", remedy="pair readings by their study UID")
+    grades = grade_orders()[0] if grades is None else grades
     table = _table(pairs, grades)
     graded = [(one.grades.get(side), other.grades.get(side)) for one, other in pairs for side in _sides(one, other)]
     overlaps = [(pair, outline_dice(*pair)) for pair in pairs]

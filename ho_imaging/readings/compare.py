@@ -5,17 +5,13 @@ from __future__ import annotations
 import shapely
 
 from ho_imaging.readings.readings import Reading, film_shape
-from ho_imaging.severity.systems.brooker import GRADES as BROOKER_GRADES
-from ho_imaging.severity.systems.walter_reed import WALTER_REED
+from ho_imaging.severity.systems import grade_orders
 
-__all__ = ["GRADE_ORDERS", "disagreements", "grade_distance", "outline_dice"]
-
-GRADE_ORDERS = (BROOKER_GRADES, WALTER_REED.grades)
-"""Grades that readers give, from none to worst: of a hip, of a residual limb."""
+__all__ = ["disagreements", "grade_distance", "outline_dice"]
 
 
 def outline_dice(first: Reading, second: Reading) -> float | None:
-    """Dice coefficient of all nodules of a study, films pooled; ``None`` where neither reading has any."""
+    """Return the Dice coefficient of all nodules of a study, films pooled; ``None`` where neither reading has any."""
     images = {nodule.image_uid for reading in (first, second) for nodule in reading.nodules}
     shared = total = 0.0
     for image_uid in images:
@@ -26,10 +22,10 @@ def outline_dice(first: Reading, second: Reading) -> float | None:
 
 
 def grade_distance(first: str | None, second: str | None) -> int | None:
-    """Classes between two grades; ``None`` where one is missing. Grades that have no order differ by one."""
+    """Return the classes between two grades; ``None`` where one is missing. Grades that have no order differ by one."""
     if first is None or second is None:
         return None
-    for order in GRADE_ORDERS:
+    for order in grade_orders():
         if first in order and second in order:
             return abs(order.index(first) - order.index(second))
     return int(first != second)

@@ -6,7 +6,6 @@ result's own findings, in the plane that its spacing basis names.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,16 +14,17 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.findings.outline import extent
 from ho_imaging.readings.apply_decisions import review_state
 from ho_imaging.readings.decision_history import until_commit, was_blinded
 from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.outlines import Outline, outline_shape
 from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
+from ho_imaging.regions import plan_of
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
-from ho_imaging.severity.burden import BurdenParts, burden_score
-from ho_imaging.vocabulary import Side, Status
+from ho_imaging.severity.burden import NoduleSize, burden_of
+from ho_imaging.severity.systems import leading_system, system_named
+from ho_imaging.vocabulary import Region, Side, Status
 
 __all__ = [
     "MODEL",
@@ -40,9 +40,6 @@ __all__ = [
 
 MODEL = "model"
 """The model's name where readers' names stand."""
-
-_UNKNOWN_DENSITY = 0.5
-_MOST_DENSITY = 1.5
 
 
 @dataclass(frozen=True)
@@ -220,7 +217,7 @@ def state_reading(result: StudyResult, state: ReviewedStudy, *, blinded: bool = 
 
 
 def film_shape(reading: Reading, image_uid: str) -> BaseGeometry:
-    """Give all nodules of a film as one shape in (x, y) source pixels."""
+    """Return all nodules of a film as one shape in (x, y) source pixels."""
     return shapely.union_all([outline_shape(n.outline_xy_px) for n in reading.nodules if n.image_uid == image_uid])
 
 
@@ -263,7 +260,7 @@ def _reading(
         ),
         grades=grades,
         burdens={
-            name: _burden(name, grades[name], sides.get(name), nodules, model, untouched, blinded) for name in names
+            name: _burden(name, grades[name], sides.get(name), nodules, result, untouched, blinded) for name in names
         },
         committed=committed,
         seconds=seconds,
@@ -312,48 +309,40 @@ def _burden(
     grade: str | None,
     side: SideResult | None,
     nodules: Sequence[Nodule],
-    model: Mapping[str, FindingResult],
+    result: StudyResult,
     untouched: set[str],
     blinded: bool,
 ) -> float | None:
-    """Give a side's burden: the model's own where nothing of it was changed, else by its formula from what is left.
+    """Return a side's burden: the model's own where nothing of it was changed, else by its formula from what is left.
 
     A nodule that the model did not measure counts with a density ratio of one half, as the formula has it.
     """
     here = [nodule for nodule in nodules if nodule.side == name and not nodule.repeat]
-    theirs = {found.id for found in model.values() if found.side == name and found.same_as is None}
+    theirs = {found.id for found in result.findings if found.side == name and found.same_as is None}
     unchanged = theirs == {nodule.id for nodule in here} and theirs <= untouched
     if side is not None and not blinded and unchanged and grade == side.grade:
         return side.score
-    if any(nodule.area_mm2 is None for nodule in here):
+    region = next((Region(image.region) for image in result.images if image.status == Status.DONE), Region.UNKNOWN)
+    diameter_mm = _landmark_diameter_mm(name, result.findings, region)
+    if diameter_mm is None or any(nodule.area_mm2 is None for nodule in here):
         return None
-    diameter_mm = _head_diameter_mm(name, model)
-    head_mm2 = 0.25 * math.pi * diameter_mm**2
-    mineral = sum((nodule.area_mm2 or 0.0) * _density(nodule.density_ratio) for nodule in here)
-    gap_mm = 0.0 if grade == "IV" else None
-    if side is not None and gap_mm is None and not blinded and side.evidence.gap_mm is not None:
+    system = leading_system(region) if side is None else system_named(side.system)
+    bridged = system is not None and grade in system.bridged
+    gap_mm = None
+    if side is not None and not blinded and side.evidence.gap_mm is not None:
         spurs = {name for names in side.evidence.joined_to.values() for name in names}
         gap_mm = side.evidence.gap_mm if spurs & {nodule.id for nodule in here} else None
-    parts = BurdenParts(
-        area=sum(nodule.area_mm2 or 0.0 for nodule in here) / head_mm2,
-        extent=max((nodule.long_axis_mm or 0.0 for nodule in here), default=0.0) / diameter_mm,
-        count=len(here),
-        mineral=mineral / head_mm2,
-        gap=None if gap_mm is None else gap_mm / diameter_mm,
-    )
-    return round(burden_score(parts), 1)
+    sizes = [NoduleSize(n.area_mm2 or 0.0, n.long_axis_mm or 0.0, n.density_ratio) for n in here]
+    return round(burden_of(sizes, diameter=diameter_mm, gap=gap_mm, bridged=bridged), 1)
 
 
-def _head_diameter_mm(name: str, model: Mapping[str, FindingResult]) -> float:
-    """Give the femoral head's diameter by the model's distances to the joint, else the usual one."""
-    for found in model.values():
+def _landmark_diameter_mm(name: str, findings: Sequence[FindingResult], region: Region) -> float | None:
+    """Return the diameter of a side's landmark by the model's distances to the joint, else the usual one."""
+    for found in findings:
         if found.side == name and found.distance_to_joint_mm and found.distance_to_joint_radii:
             return 2.0 * found.distance_to_joint_mm / found.distance_to_joint_radii
-    return HEAD_DIAMETER_MM
-
-
-def _density(ratio: float | None) -> float:
-    return _UNKNOWN_DENSITY if ratio is None else min(max(ratio, 0.0), _MOST_DENSITY)
+    landmark = plan_of(region).landmark
+    return None if landmark is None else landmark.diameter_mm
 
 
 def _total(values: Sequence[float | None]) -> float | None:

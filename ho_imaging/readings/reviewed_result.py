@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ho_imaging.findings.outline import extent
+from ho_imaging.findings.finding import Finding
 from ho_imaging.messages import Message
-from ho_imaging.readings.outlines import outline_shape
 from ho_imaging.readings.readings import Nodule, Reading
+from ho_imaging.results.build import finding_result
 from ho_imaging.results.messages import message_result
+from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import (
     FindingResult,
     ImageResult,
@@ -20,14 +22,15 @@ from ho_imaging.results.schema import (
     StudySeverityResult,
     SystemGradeResult,
 )
-from ho_imaging.severity.burden import category_of
 from ho_imaging.severity.grade import Category
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.severity.systems import grade_scale, system_named
 
 __all__ = ["reviewed_result"]
 
 _WORDS = tuple(word.value for word in Category)
 """From none to worst."""
+
+_LEAST_POINTS = 3
 
 
 def reviewed_result(result: StudyResult, reading: Reading) -> StudyResult:
@@ -48,43 +51,22 @@ def reviewed_result(result: StudyResult, reading: Reading) -> StudyResult:
 def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) -> FindingResult:
     if known is not None and not nodule.drawn:
         return known.model_copy(update={"side": nodule.side.value})
-    row_mm, column_mm = image.measured_spacing_mm or (1.0, 1.0)
-    points = np.array([point for ring in nodule.outline_xy_px for point in ring], dtype=np.float64)
-    scale = np.array([column_mm, row_mm])
-    reach = extent(points * scale)
-    long_ends, short_ends = reach.long_ends / scale, reach.short_ends / scale
-    in_mm = image.measured_spacing_mm is not None
-    middle = outline_shape(nodule.outline_xy_px).centroid
-    return FindingResult(
-        id=nodule.id,
+    drawn = Finding.outlined(
+        [_closed(rows_columns(ring)) for ring in nodule.outline_xy_px if len(ring) >= _LEAST_POINTS],
+        name=nodule.id,
         sop_instance_uid=nodule.image_uid,
         side=nodule.side,
+        spacing_mm=image.measured_spacing_mm,
         confidence=1.0,
-        mean_probability=1.0,
-        area_px=round(nodule.area_px, 1),
-        area_mm2=None if nodule.area_mm2 is None else round(nodule.area_mm2, 1),
-        long_axis_px=round(float(np.linalg.norm(long_ends[1] - long_ends[0])), 2),
-        long_axis_mm=round(reach.long_axis, 2) if in_mm else None,
-        short_axis_px=round(float(np.linalg.norm(short_ends[1] - short_ends[0])), 2),
-        short_axis_mm=round(reach.short_axis, 2) if in_mm else None,
-        long_axis_ends_xy_px=_ends(long_ends),
-        short_axis_ends_xy_px=_ends(short_ends),
-        centroid_xy_px=(round(middle.x, 2), round(middle.y, 2)),
-        contours_xy_px=nodule.outline_xy_px,
-        density_ratio=None,
-        nearest_bone=None,
-        distance_to_bone_mm=None,
-        distance_to_joint_mm=None,
-        distance_to_joint_radii=None,
-        periarticular=None,
-        joined_to=(),
-        same_as=None if known is None else known.same_as,
     )
+    found = finding_result(drawn, nodule.id, None if known is None else known.same_as)
+    area_mm2 = None if nodule.area_mm2 is None else round(nodule.area_mm2, 1)
+    update = {"contours_xy_px": nodule.outline_xy_px, "area_px": round(nodule.area_px, 1), "area_mm2": area_mm2}
+    return found.model_copy(update=update)
 
 
-def _ends(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    (x0, y0), (x1, y1) = np.round(points, 2).tolist()
-    return (x0, y0), (x1, y1)
+def _closed(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    return ring if np.array_equal(ring[0], ring[-1]) else np.vstack([ring, ring[:1]])
 
 
 def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult]) -> SideResult:
@@ -110,10 +92,10 @@ def _side(side: SideResult, reading: Reading, findings: Sequence[FindingResult])
     if regraded:
         changed["statement"] = message_result(Message("graded_by", reader=reading.reader))
     update: dict[str, object] = {"score": score, "evidence": evidence.model_copy(update=changed)}
-    word = category_of(grade, score)
+    system = system_named(side.system)
+    word = None if system is None else system.category(grade, score)
     update["category"] = None if word is None else word.value
     if regraded:
-        system = next((system for system in SYSTEMS if system.name == side.system), None)
         update |= {"grade": grade, "alternatives": (), "probabilities": {}}
         update["systems"] = () if system is None else (
             SystemGradeResult(
@@ -142,6 +124,6 @@ def _worst(sides: Sequence[SideResult]) -> StudySeverityResult:
 
 
 def _rank(side: SideResult) -> tuple[int, int, float]:
-    grades = next((system.grades for system in SYSTEMS if system.name == side.system), ())
+    scale = grade_scale(side.system)
     word = -1 if side.grade is None or side.category is None else _WORDS.index(side.category)
-    return word, grades.index(side.grade) if side.grade in grades else -1, side.score or 0.0
+    return word, -1 if scale is None else scale.rank(side.grade), side.score or 0.0

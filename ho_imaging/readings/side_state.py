@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.severity.systems import grade_scales
 
 __all__ = ["Contradiction", "changes_on", "contradiction_text", "contradictions"]
-
-_NO_BONE = frozenset(system.grades[0] for system in SYSTEMS if system.grades[0] in {"0", "none"})
-"""Grades that say that there is no ectopic bone."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,14 @@ def contradictions(state: ReviewedStudy, *, hidden: bool = False) -> tuple[Contr
     ``hidden``: the reader does not see the model's nodules, so only the reader's own count; and a grade without any is
     then no contradiction, since a blinded reader need not outline what is graded.
     """
+    no_bone = {scale.no_bone for scale in grade_scales()}
     found = []
     for side, (grade, reason) in state.grades.items():
         if grade is None or (hidden and reason is None):
             continue
         here = [nodule for nodule in state.findings if nodule.side == side and not (hidden and _is_models(nodule))]
         standing = tuple(nodule.id for nodule in here if nodule.stands)
-        if (grade in _NO_BONE) is bool(standing) and not (hidden and not here):
+        if (grade in no_bone) is bool(standing) and not (hidden and not here):
             found.append(Contradiction(side, grade, standing))
     return tuple(found)
 

@@ -59,7 +59,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 
 
 class KeptJoint(Part):
-    """A femoral head, or that of an implant."""
+    """A joint: its landmark, or the implant in its place."""
 
     side: Side = Field(description="Side of the patient that it belongs to.")
     center_xy_px: PointXY = Field(
@@ -81,9 +81,8 @@ class FilmGeometry(Part):
     row_offset_px: float = Field(description="Source row, in pixels, of the centre of prepared row 0.")
     column_scale: Positive = Field(description="Width of a prepared pixel in source pixels.")
     column_offset_px: float = Field(description="Source column, in pixels, of the centre of prepared column 0.")
-    pixel_mm: Positive | None = Field(description="Side of a prepared pixel in mm; null without millimetres.")
-    assumed_pixel_mm: Positive = Field(
-        description="Side of a prepared pixel in mm that the grid was chosen for; pixel_mm where that is known."
+    prepared_pixel_mm: Positive = Field(
+        description="Side of a prepared pixel in mm; what the grid was chosen for where the basis is none."
     )
     basis: SpacingBasis = Field(description="What the millimetres rest on.")
     joints: tuple[KeptJoint, ...] = Field(description="The joints seen on the film.")
@@ -147,7 +146,7 @@ def read_bone_outlines(path: Path) -> BoneOutlines:
 
 
 def _geometry(reading: FilmReading) -> FilmGeometry:
-    anatomy, prepared, grid = reading.anatomy, reading.prepared, reading.prepared.grid
+    anatomy, grid = reading.anatomy, reading.prepared.grid
     plan = anatomy.sides
     return FilmGeometry(
         prepared_shape=grid.prepared_shape,
@@ -155,9 +154,8 @@ def _geometry(reading: FilmReading) -> FilmGeometry:
         row_offset_px=grid.row_offset,
         column_scale=grid.column_scale,
         column_offset_px=grid.column_offset,
-        pixel_mm=anatomy.pixel_mm,
-        assumed_pixel_mm=prepared.assumed_pixel_mm,
-        basis=anatomy.basis,
+        prepared_pixel_mm=anatomy.scale.cell_mm,
+        basis=anatomy.scale.basis,
         joints=tuple(
             KeptJoint(
                 side=joint.side,

@@ -93,7 +93,7 @@ def image_result(
         spacing_source=spacing.source,
         magnification=_rounded(spacing.magnification, _SHARE_DIGITS),
         measured_spacing_mm=None if reading is None else _measured_spacing(reading),
-        measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.basis,
+        measured_basis=SpacingBasis.NONE if reading is None else reading.anatomy.scale.basis,
         sides=() if reading is None else _sides_in_order(reading),
         sides_meet_x_px=None
         if reading is None or not reading.anatomy.sides.both
@@ -109,7 +109,7 @@ def image_result(
 def _quality(quality: FilmQuality) -> FilmQualityResult:
     compression = quality.compression
     return FilmQualityResult(
-        pixel_mm=_rounded(quality.pixel_mm, 4),
+        pixel_mm=_rounded(quality.source_pixel_mm, 4),
         resolution_mm=_rounded(quality.resolution_mm, 3),
         detail_px=_rounded(quality.detail_px, 3),
         noise=_rounded(quality.noise, 5),
@@ -129,10 +129,11 @@ def _quality(quality: FilmQuality) -> FilmQualityResult:
 
 def _measured_spacing(reading: FilmReading) -> tuple[float, float] | None:
     """Size of a source pixel by the millimetres of the findings."""
-    if reading.anatomy.pixel_mm is None:
+    cell_mm = reading.anatomy.scale.measured_mm
+    if cell_mm is None:
         return None
     grid = reading.prepared.grid
-    return round(reading.anatomy.pixel_mm / grid.row_scale, 6), round(reading.anatomy.pixel_mm / grid.column_scale, 6)
+    return round(cell_mm / grid.row_scale, 6), round(cell_mm / grid.column_scale, 6)
 
 
 def _sides_in_order(reading: FilmReading) -> tuple[Side, ...]:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Anatomy, Finding, Joint, Outlines
-from ho_imaging.findings.outline import extent, filled
+from ho_imaging.findings.outline import filled
 from ho_imaging.findings.sides import SidePlan
 from ho_imaging.preparing.prepared import GridMap, Prepared
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.regions import plan_of
 from ho_imaging.results.bone_outlines import BoneOutlines, FilmGeometry
 from ho_imaging.results.points import PointXY, rows_columns
 from ho_imaging.results.schema import ImageResult
 from ho_imaging.severity.film import FilmReading
-from ho_imaging.severity.layout import shape_of
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Structure, View
 
 __all__ = ["kept_reading", "outlined_finding"]
 
-_OUTLINED = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD)
-_MASKED = (*_OUTLINED, Structure.IMPLANT, Structure.BODY)
+_COMMON = (Structure.IMPLANT, Structure.BODY)
 
 Points = NDArray[np.float64]
 
@@ -37,26 +38,28 @@ def kept_reading(image: ImageResult, bones: BoneOutlines) -> FilmReading | None:
     if image.rows is None or image.columns is None:
         return None
     grid = _grid(image.rows, image.columns, geometry)
+    scale = Scale(geometry.prepared_pixel_mm, SpacingBasis(geometry.basis))
+    plan = plan_of(Region(image.region))
     prepared = Prepared(
         radiograph=_radiograph(image, image.rows, image.columns),
         pixels=np.broadcast_to(np.float32(0.0), grid.prepared_shape),
         valid=np.broadcast_to(np.True_, grid.prepared_shape),
-        pixel_mm=geometry.pixel_mm,
-        assumed_pixel_mm=geometry.assumed_pixel_mm,
+        scale=scale,
         grid=grid,
     )
-    rings = {structure: _prepared_rings(bones.outlines_xy_px.get(structure, ()), grid) for structure in _MASKED}
+    kept = (*plan.outlined, *_COMMON)
+    rings = {structure: _prepared_rings(bones.outlines_xy_px.get(structure, ()), grid) for structure in kept}
     first, second = (Side(side) for side in geometry.sides)
     anatomy = Anatomy(
-        masks={structure: _mask(rings[structure], grid) for structure in _MASKED},
-        outlines={structure: rings[structure] for structure in _OUTLINED},
+        masks={structure: _mask(shape, grid) for structure, shape in rings.items()},
+        outlines={structure: rings[structure] for structure in plan.outlined},
         joints=tuple(
             Joint(Side(joint.side), _row_column(joint.center_xy_px), joint.radius_px, joint.radius_mm)
             for joint in geometry.joints
         ),
         sides=SidePlan(first, second, inf if geometry.middle_x_px is None else geometry.middle_x_px),
-        pixel_mm=geometry.pixel_mm,
-        basis=SpacingBasis(geometry.basis),
+        scale=scale,
+        plan=plan,
     )
     return FilmReading(prepared, anatomy, ())
 
@@ -73,41 +76,21 @@ def outlined_finding(
 
     Its three outlines are one and the same: how sure the network was of an edge is not known of an outline alone.
     """
-    grid, mm = film.prepared.grid, film.anatomy.pixel_mm
+    grid, cell_mm = film.prepared.grid, film.anatomy.scale.measured_mm
     rings = _prepared_rings(contours_xy_px, grid)
-    shape = shape_of(rings)
-    size = extent(np.concatenate(rings))
-    middle = grid.points_to_source(np.array([[shape.centroid.y, shape.centroid.x]]))[0]
-    long_ends, short_ends = (grid.points_to_source(ends) for ends in (size.long_ends, size.short_ends))
-    cells = float(shape.area)
-    source_cells = grid.row_scale * grid.column_scale
-    return Finding(
-        id=name,
+    contours_px = tuple(grid.points_to_source(ring) for ring in rings)
+    found = Finding.outlined(
+        contours_px,
+        name=name,
         sop_instance_uid=film.prepared.radiograph.sop_instance_uid,
-        side=film.anatomy.sides.at(float(middle[1])),
-        contours_px=tuple(grid.points_to_source(ring) for ring in rings),
-        centroid_px=(float(middle[0]), float(middle[1])),
-        long_axis_ends_px=_ends(long_ends),
-        short_axis_ends_px=_ends(short_ends),
-        area_px=cells * source_cells,
-        area_mm2=None if mm is None else cells * mm**2,
-        area_range_mm2=None,
-        long_axis_px=float(np.linalg.norm(long_ends[1] - long_ends[0])),
-        long_axis_mm=None if mm is None else size.long_axis * mm,
-        short_axis_px=float(np.linalg.norm(short_ends[1] - short_ends[0])),
-        short_axis_mm=None if mm is None else size.short_axis * mm,
-        mean_probability=confidence,
+        side=Side.UNKNOWN,
+        spacing_mm=None if cell_mm is None else (cell_mm / grid.row_scale, cell_mm / grid.column_scale),
         confidence=confidence,
         density_ratio=density_ratio,
-        nearest_bone=None,
-        distance_to_bone_mm=None,
-        distance_to_joint_mm=None,
-        distance_to_joint_radii=None,
-        periarticular=None,
-        joined_to=(),
         mask=_mask(rings, grid),
         levels=(rings, rings, rings),
     )
+    return replace(found, side=film.anatomy.sides.at(found.centroid_px[1]))
 
 
 def _grid(rows: int, columns: int, geometry: FilmGeometry) -> GridMap:
@@ -154,7 +137,3 @@ def _mask(rings: Outlines, grid: GridMap) -> NDArray[np.bool_]:
 def _row_column(point_xy_px: PointXY) -> tuple[float, float]:
     row, column = rows_columns(point_xy_px).tolist()
     return row, column
-
-
-def _ends(points: Points) -> tuple[tuple[float, float], tuple[float, float]]:
-    return (float(points[0, 0]), float(points[0, 1])), (float(points[1, 0]), float(points[1, 1]))

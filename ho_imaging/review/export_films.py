@@ -19,7 +19,7 @@ from ho_imaging.review.films import FilmSource
 from ho_imaging.review.leaving import Leaving
 from ho_imaging.review.patient_split import patient_key, split_of
 from ho_imaging.review.reviewed_studies import Reviewed
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split
+from ho_imaging.training.cases import BITS, IGNORE_BIT, MASK_BITS, MIMIC_BIT, Split, as_bit
 from ho_imaging.training.films import Film
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, write_film
 from ho_imaging.vocabulary import SpacingBasis, Structure
@@ -67,13 +67,13 @@ def write_reviewed_film(
 ) -> None:
     """Write a reviewed image with its masks, prepared for the model, as a file to train on."""
     by_heads = image.measured_spacing_mm if image.measured_basis == SpacingBasis.ANATOMICAL else None
-    prepared = prepare(radiograph, contract, assumed_pixel_mm=None if by_heads is None else by_heads[1])
+    prepared = prepare(radiograph, contract, source_pixel_mm=None if by_heads is None else by_heads[1])
     shape = (prepared.pixels.shape[0], prepared.pixels.shape[1])
     truth = film_truth(reviewed.readings, image.sop_instance_uid, shape, prepared.grid.points_to_prepared)
     bits = (
-        truth.ho.astype(np.uint8) << MASK_BITS[Structure.HO]
-        | truth.is_open.astype(np.uint8) << IGNORE_BIT
-        | truth.not_bone.astype(np.uint8) << MIMIC_BIT
+        as_bit(truth.ho, MASK_BITS[Structure.HO])
+        | as_bit(truth.is_open, IGNORE_BIT)
+        | as_bit(truth.not_bone, MIMIC_BIT)
     )
     info = ReviewedInfo(
         pixel_mm=contract.pixel_mm,
@@ -84,7 +84,7 @@ def write_reviewed_film(
         split=split,
         readers=tuple(leaving.reader(reading.reader) for reading in reviewed.readings),
     )
-    film = Film(prepared.pixels, prepared.valid, np.asarray(bits, dtype=np.uint8))
+    film = Film(prepared.pixels, prepared.valid, bits)
     write_film(film_path(out, info.image_uid), ReviewedFilm(info, film))
 
 
@@ -115,5 +115,5 @@ def write_plain_film(
         split=split_of(patient_key(image.path, image.study_uid), **shares),
         scope=scope,
     )
-    bits = np.zeros(prepared.pixels.shape, dtype=np.uint8)
+    bits = np.zeros(prepared.pixels.shape, dtype=BITS)
     write_film(path, ReviewedFilm(info, Film(prepared.pixels, prepared.valid, bits)))

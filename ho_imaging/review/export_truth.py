@@ -16,6 +16,7 @@ from ho_imaging.readings.readings import Nodule, NotBone, Reading
 from ho_imaging.results.schema import ImageResult
 from ho_imaging.review.leaving import Leaving
 from ho_imaging.review.reviewed_studies import Reviewed
+from ho_imaging.severity.systems import BROOKER
 
 __all__ = ["write_truth"]
 
@@ -129,6 +130,6 @@ def _sides(reviewed: Reviewed, image_uid: str) -> list[dict[str, Any]]:
     for side in () if severity is None else severity.sides:
         grades = {reading.grades.get(str(side.side)) for reading in reviewed.readings}
         grade = grades.pop() if len(grades) == 1 else None
-        if side.system == "brooker" and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
-            found.append({"side": str(side.side), "brooker": grade})
+        if side.system == BROOKER.name and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
+            found.append({"side": str(side.side), BROOKER.name: grade})
     return found

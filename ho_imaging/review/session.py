@@ -30,7 +30,7 @@ from ho_imaging.review.telling import (
     pixel_aspect,
 )
 from ho_imaging.review.viewer_messages import Message, film_messages, state_message, study_message
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.severity.systems import system_named
 
 __all__ = ["ReviewSession"]
 
@@ -201,7 +201,8 @@ class ReviewSession:
             raise UsageError(f"the study has no side {side!r}", remedy=f"choose one of {', '.join(self.study.sides())}")
         model = self.study.model_side(side)
         system = model.system if model is not None else self.study.grading_system()
-        classes = next((system_.grades for system_ in SYSTEMS if system_.name == system), ())
+        graded_by = system_named(system)
+        classes = () if graded_by is None else graded_by.grades
         if to not in classes:
             raise UsageError(f"{system} has no class {to!r}", remedy=f"choose one of {', '.join(classes)}")
         seen = not self.hidden or self._kept.has_own_grade(side)

@@ -66,6 +66,7 @@ def study_message(kept: KeptDecisions, previous: ReviewInput | None, patients: S
         "previous": None if previous is None else [film_about(image) for image in previous.images],
         "mimics": list(MIMICS),
         "grades": {system.name: list(system.grades) for system in SYSTEMS},
+        "system_titles": {system.name: system.short for system in SYSTEMS},
     }
     return Message(content)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ho_imaging.findings.anatomy import HEAD_DIAMETER_MM
 from ho_imaging.findings.finding import Finding, Joint
-from ho_imaging.severity.grade import Category, Gap
+from ho_imaging.regions import Landmark
+from ho_imaging.severity.grade import Gap
 
-__all__ = ["BurdenParts", "burden_parts", "burden_score", "category_of"]
+__all__ = ["BurdenParts", "NoduleSize", "burden_of", "burden_parts", "burden_score", "film_burden"]
 
 AREA_POINTS, EXTENT_POINTS, COUNT_POINTS, MINERAL_POINTS, GAP_POINTS = 35.0, 25.0, 10.0, 10.0, 20.0
 
@@ -23,16 +24,21 @@ _MOST_DENSITY = 1.5
 """A nodule brighter than this against cortex is no denser: the tone curve is steep there."""
 
 
-_RESIDUAL_LIMB = {"none", "mild", "moderate", "severe"}
+class NoduleSize(NamedTuple):
+    """What the burden takes of one nodule: area and long axis in one unit of length, and its density ratio."""
+
+    area: float
+    long_axis: float
+    density_ratio: float | None
 
 
 @dataclass(frozen=True)
 class BurdenParts:
     """What the score is made of, all relative to the joint's own size.
 
-    ``area``: total area over the area of the femoral head. ``extent``: longest axis over the head's diameter.
+    ``area``: total area over the area of the landmark. ``extent``: longest axis over the landmark's diameter.
     ``count``: number of nodules. ``mineral``: total of each nodule's area times its density ratio, over the area of the
-    femoral head. ``gap``: remaining gap over the head's diameter, 0 when bridged, ``None`` without a spur. No part of
+    landmark. ``gap``: remaining gap over the landmark's diameter, 0 when bridged, ``None`` without a spur. No part of
     it can fall when a nodule is added.
     """
 
@@ -43,36 +49,89 @@ class BurdenParts:
     gap: float | None
 
 
+def burden_of(
+    nodules: Sequence[NoduleSize], *, diameter: float, gap: float | None = None, bridged: bool = False
+) -> float:
+    """Return the burden of a side, 0 to 100: the one place where it is computed.
+
+    Parameters
+    ----------
+    nodules
+        Those that count.
+    diameter
+        Of the joint's landmark, in the nodules' unit of length.
+    gap
+        Length of the remaining gap in that unit; ``None`` without a spur.
+    bridged
+        Ectopic bone is continuous from one opposing bone to the other.
+
+    Returns
+    -------
+    float
+        As `burden_score` has it.
+
+    """
+    return burden_score(burden_parts(nodules, diameter=diameter, gap=gap, bridged=bridged))
+
+
 def burden_parts(
-    findings: Sequence[Finding], joint: Joint | None, gap: Gap | None, *, bridged: bool
-) -> BurdenParts | None:
-    """Measure the parts; ``None`` when neither a joint nor millimetres give a size to compare with."""
-    diameter_mm = HEAD_DIAMETER_MM if joint is None else 2.0 * (joint.radius_mm or 0.0)
-    if diameter_mm > 0.0 and all(f.area_mm2 is not None for f in findings):
+    nodules: Sequence[NoduleSize], *, diameter: float, gap: float | None = None, bridged: bool = False
+) -> BurdenParts:
+    """Return the parts of the score; parameters as in `burden_of`."""
+    disc = 0.25 * math.pi * diameter**2
+    relative = None if gap is None else gap / diameter
+    return BurdenParts(
+        area=sum(nodule.area for nodule in nodules) / disc,
+        extent=max((nodule.long_axis for nodule in nodules), default=0.0) / diameter,
+        count=len(nodules),
+        mineral=sum(nodule.area * _density(nodule.density_ratio) for nodule in nodules) / disc,
+        gap=0.0 if bridged else relative,
+    )
+
+
+def film_burden(
+    findings: Sequence[Finding], joint: Joint | None, landmark: Landmark | None, gap: Gap | None, *, bridged: bool
+) -> float | None:
+    """Return the burden of one side of one film.
+
+    Parameters
+    ----------
+    findings
+        Nodules that count.
+    joint
+        The side's joint; without it the landmark's usual size is what nodules are compared with.
+    landmark
+        Of the film's plan.
+    gap, bridged
+        As the side's arrangement has it.
+
+    Returns
+    -------
+    float or None
+        ``None`` when neither a joint nor millimetres give a size to compare with.
+
+    """
+    usual_mm = 0.0 if landmark is None else landmark.diameter_mm
+    diameter_mm = usual_mm if joint is None else 2.0 * (joint.radius_mm or 0.0)
+    if diameter_mm > 0.0 and all(finding.area_mm2 is not None for finding in findings):
         # In mm, which hold for pixels that are not square too.
-        area = sum(f.area_mm2 or 0.0 for f in findings) / (0.25 * math.pi * diameter_mm**2)
-        extent = max((f.long_axis_mm or 0.0 for f in findings), default=0.0) / diameter_mm
-        gap_relative = None if gap is None or gap.length_mm is None else gap.length_mm / diameter_mm
-    elif joint is not None:
-        diameter_px = 2.0 * joint.radius_px
-        area = sum(f.area_px for f in findings) / (math.pi * joint.radius_px**2)
-        extent = max((f.long_axis_px for f in findings), default=0.0) / diameter_px
-        gap_relative = None if gap is None else gap.length_px / diameter_px
-    else:
+        sizes = [NoduleSize(f.area_mm2 or 0.0, f.long_axis_mm or 0.0, f.density_ratio) for f in findings]
+        return burden_of(sizes, diameter=diameter_mm, gap=None if gap is None else gap.length_mm, bridged=bridged)
+    if joint is None:
         return None
-    total_px = sum(f.area_px for f in findings)
-    dense_px = sum(f.area_px * _density(f) for f in findings)
-    mineral = area * dense_px / total_px if total_px > 0.0 else 0.0
-    return BurdenParts(area, extent, len(findings), mineral, 0.0 if bridged else gap_relative)
+    sizes = [NoduleSize(f.area_px, f.long_axis_px, f.density_ratio) for f in findings]
+    return burden_of(sizes, diameter=2.0 * joint.radius_px, gap=None if gap is None else gap.length_px, bridged=bridged)
 
 
-def _density(finding: Finding) -> float:
-    ratio = _UNKNOWN_DENSITY if finding.density_ratio is None else finding.density_ratio
-    return min(max(ratio, 0.0), _MOST_DENSITY)
+def _density(ratio: float | None) -> float:
+    return min(max(_UNKNOWN_DENSITY if ratio is None else ratio, 0.0), _MOST_DENSITY)
 
 
 def burden_score(parts: BurdenParts) -> float:
-    """Score 0 to 100; 0 exactly without a nodule, rising in every part (falling in the gap), each part saturating."""
+    """Return the score, 0 to 100.
+
+    It is 0 exactly without a nodule and rises in every part (falls in the gap); each part saturates.
+    """
     if parts.count == 0:
         return 0.0
     score = AREA_POINTS * (1.0 - math.exp(-parts.area))
@@ -82,23 +141,3 @@ def burden_score(parts: BurdenParts) -> float:
     if parts.gap is not None:
         score += GAP_POINTS * math.exp(-parts.gap / 0.4)
     return min(score, 100.0)
-
-
-def category_of(grade: str | None, score: float | None) -> Category | None:
-    """The severity in a word.
-
-    Brooker III and IV are what the literature calls high grade, so they are severe whatever the score; a score of 60
-    or more is severe in any region, 30 or more (or class II) moderate. The grades of a residual limb are words already
-    and stand as they are.
-    """
-    if grade is None and score is None:
-        return None
-    if grade in {"0", "none"} or (grade is None and score == 0.0):
-        return Category.NONE
-    # As results state it: a score of 60.0 in a result is never less than severe.
-    points = round(score or 0.0, 1)
-    if grade in {"III", "IV", "severe"} or (points >= 60.0 and grade not in _RESIDUAL_LIMB):
-        return Category.SEVERE
-    if grade in {"II", "moderate"} or (points >= 30.0 and grade not in _RESIDUAL_LIMB):
-        return Category.MODERATE
-    return Category.MILD

@@ -39,7 +39,8 @@ def counted_nodules(arrangement: Arrangement, confidences: Sequence[float]) -> l
 
     """
     counted = [False] * len(confidences)
-    for piece, on_pelvis, on_femur in arrangement.pieces:
-        for index in piece:
-            counted[index] = not (on_pelvis or on_femur) or confidences[index] >= SURE_CONFIDENCE
+    for piece in arrangement.pieces:
+        for index in piece.nodules:
+            is_free = not (piece.on_first or piece.on_second)
+            counted[index] = is_free or confidences[index] >= SURE_CONFIDENCE
     return counted

@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 
 class Category(StrEnum):
-    """The severity in a word."""
+    """The severity in a word, from none to worst."""
 
     NONE = "none"
     MILD = "mild"
@@ -58,8 +58,8 @@ class SystemGrade:
     """Grade of a side by one system.
 
     ``grade`` is ``None`` when the film cannot carry it; ``statement`` says why. ``probabilities``: of each grade, empty
-    without one. ``alternatives``: grades that may well be meant instead, most likely first. ``confirmed``: whether the
-    system's wording was read in a published text. ``possible``: the grade if every reported nodule were ectopic bone,
+    without one. ``alternatives``: grades that may well be meant instead, most likely first. ``confirmed``: the system's
+    wording was read in a published text. ``possible``: the grade if every reported nodule were ectopic bone,
     where some that touch bone are not sure enough to be counted; ``None`` where all are counted.
     """
 

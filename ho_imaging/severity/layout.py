@@ -6,17 +6,17 @@ outlines allows, are then looked up in small tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ho_imaging.findings.finding import Outlines
-from ho_imaging.severity.film import FilmReading, SideView
+from ho_imaging.findings.shapes import Shape, shape_of
+from ho_imaging.severity.film import SideView
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -27,9 +27,10 @@ __all__ = [
     "SURER",
     "Arrangement",
     "Layout",
+    "Piece",
     "arrange",
     "lay_out",
-    "shape_of",
+    "lay_out_side",
 ]
 
 SURER, AS_REPORTED, LESS_SURE = OUTLINES = (0, 1, 2)
@@ -44,138 +45,136 @@ ONE_PIECE_PX = 1.0
 SUPERIMPOSED_SHARE = 0.9
 """With more of it over native bone than this, a nodule lies in front of or behind the bones and is joined to none."""
 
-_REACH_MM = 120.0
-
-Shape = Any
-"""A shapely geometry, (column, row) on the prepared grid."""
-
 
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Nodules of one side at one outline, in prepared pixels.
 
-    ``shapes`` of the nodules (empty where there is none at this outline), ``pelvis`` and ``femur`` without its head;
-    ``to_pelvis`` and ``to_femur``: distance of each nodule, (n,); ``between``: of each two, (n, n);
-    ``joined_to_pelvis`` and ``joined_to_femur``: bool, (n,).
+    ``shapes`` of the nodules, empty where there is none at this outline; ``bones``: the opposing bones without what
+    lies in the joint; ``to_bone``: distance of each nodule to each bone, (n,); ``between``: of each two, (n, n);
+    ``joined``: nodules that are joined to each bone, bool (n,).
     """
 
     shapes: tuple[Shape, ...]
-    pelvis: Shape
-    femur: Shape
-    to_pelvis: NDArray[np.float64]
-    to_femur: NDArray[np.float64]
+    bones: Mapping[Structure, Shape]
+    to_bone: Mapping[Structure, NDArray[np.float64]]
     between: NDArray[np.float64]
-    joined_to_pelvis: NDArray[np.bool_]
-    joined_to_femur: NDArray[np.bool_]
+    joined: Mapping[Structure, NDArray[np.bool_]]
 
     def line(self, arrangement: Arrangement) -> NDArray[np.float64] | None:
-        """Ends (2, 2) of an arrangement's gap, (row, column) on the prepared grid."""
+        """Return the ends (2, 2) of an arrangement's gap, (row, column) on the prepared grid."""
         if arrangement.gap_between is None:
             return None
         start, end = (self._shape(part) for part in arrangement.gap_between)
         return np.asarray(shapely.get_coordinates(shapely.shortest_line(start, end))[:, ::-1], dtype=np.float64)
 
     def _shape(self, part: int | Structure) -> Shape:
-        if isinstance(part, Structure):
-            return self.pelvis if part is Structure.PELVIS else self.femur
-        return self.shapes[part]
+        return self.bones[part] if isinstance(part, Structure) else self.shapes[part]
+
+
+class Piece(NamedTuple):
+    """Nodules (indices) that hang together, and whether they are joined to the first and second opposing bone."""
+
+    nodules: tuple[int, ...]
+    on_first: bool
+    on_second: bool
 
 
 @dataclass(frozen=True)
 class Arrangement:
     """What a choice of nodules amounts to.
 
-    ``pieces``: nodules (indices) that hang together, with whether each is joined to pelvis and femur. ``gap_px``:
-    shortest way between ossified pelvis and ossified femur with at least one end on ectopic bone, ``None`` without
-    a spur or with none in reach; ``gap_between``: its two ends, a nodule's index or a bone.
+    ``gap_px``: shortest way between the opposing bones, ossified, with at least one end on ectopic bone, ``None``
+    without a spur or with none in reach; ``gap_between``: its two ends, a nodule's index or a bone.
     """
 
-    pieces: tuple[tuple[tuple[int, ...], bool, bool], ...]
+    pieces: tuple[Piece, ...]
     gap_px: float | None
     gap_between: tuple[int | Structure, int | Structure] | None
 
     @cached_property
     def bridged(self) -> bool:
-        """Whether ectopic bone is continuous from pelvis to femur."""
-        return any(on_pelvis and on_femur for _, on_pelvis, on_femur in self.pieces)
+        """Return True if ectopic bone is continuous from one opposing bone to the other."""
+        return any(piece.on_first and piece.on_second for piece in self.pieces)
 
     @cached_property
     def attached(self) -> bool:
-        """Whether any of it is joined to pelvis or femur."""
-        return any(on_pelvis or on_femur for _, on_pelvis, on_femur in self.pieces)
+        """Return True if any of it is joined to an opposing bone."""
+        return any(piece.on_first or piece.on_second for piece in self.pieces)
 
     @cached_property
     def nodules(self) -> tuple[int, ...]:
-        """All nodules that are present."""
-        return tuple(sorted(index for piece, _, _ in self.pieces for index in piece))
+        """Return all nodules that are present."""
+        return tuple(sorted(index for piece in self.pieces for index in piece.nodules))
 
 
 NO_NODULE = Arrangement((), None, None)
 """What is left where no nodule is one."""
 
 
-def lay_out(view: SideView, which: int = AS_REPORTED) -> Layout:
-    """Measure one side at one of the nodules' outlines; reported nodules come first, then possible ones."""
-    findings = (*view.findings, *view.possible)
-    if not findings:
+def lay_out_side(view: SideView) -> dict[int, Layout]:
+    """Measure one side at each of its nodules' outlines.
+
+    Parameters
+    ----------
+    view
+        The side; reported nodules come first, then possible ones.
+
+    Returns
+    -------
+    dict of int to Layout
+        By outline, one of `OUTLINES`.
+
+    """
+    if not (view.findings or view.possible):
         # Nothing lies anywhere: the bones need not be looked at.
-        none, nowhere, never = shapely.Polygon(), np.zeros(0), np.zeros(0, dtype=bool)
-        return Layout((), none, none, nowhere, nowhere, np.zeros((0, 0)), never, never)
-    pelvis, femur, bones = _bones_of_side(view)
+        empty = Layout((), {}, {}, np.zeros((0, 0)), {})
+        return dict.fromkeys(OUTLINES, empty)
+    bones = _bones_of_side(view)
+    return {which: lay_out(view, which, bones) for which in OUTLINES}
+
+
+def lay_out(view: SideView, which: int = AS_REPORTED, bones: Mapping[Structure, Shape] | None = None) -> Layout:
+    """Measure one side, which has nodules, at one of their outlines; ``bones``: its own, made here by default."""
+    bones = _bones_of_side(view) if bones is None else bones
+    findings = (*view.findings, *view.possible)
     shapes = np.array([shape_of(finding.levels[which]) for finding in findings], dtype=object)
     area = np.maximum(shapely.area(shapes), 1e-9)
-    free = shapely.area(shapely.intersection(shapes, bones)) / area <= SUPERIMPOSED_SHARE
-    to_pelvis, to_femur = (_distances(shapes, bone) for bone in (pelvis, femur))
+    solid = shapely.union_all(list(bones.values()))
+    free = shapely.area(shapely.intersection(shapes, solid)) / area <= SUPERIMPOSED_SHARE
+    to_bone = {name: _distances(shapes, bone) for name, bone in bones.items()}
     return Layout(
         shapes=tuple(shapes),
-        pelvis=pelvis,
-        femur=femur,
-        to_pelvis=to_pelvis,
-        to_femur=to_femur,
+        bones=bones,
+        to_bone=to_bone,
         between=_distances(shapes[:, None], shapes[None, :]),
-        joined_to_pelvis=free & (to_pelvis <= TOUCH_PX),
-        joined_to_femur=free & (to_femur <= TOUCH_PX),
+        joined={name: free & (distance <= TOUCH_PX) for name, distance in to_bone.items()},
     )
 
 
-@lru_cache(maxsize=2)
-def _bones_of_side(view: SideView) -> tuple[Shape, Shape, Shape]:
-    """Pelvis and femur on one side, and both together; the same for every outline of the nodules."""
+def _bones_of_side(view: SideView) -> dict[Structure, Shape]:
+    """Return the opposing bones on one side."""
     low, high = view.columns
     side = shapely.box(low, -1.0, high, float(view.film.prepared.grid.prepared_shape[0]))
-    pelvis, femur = (shapely.intersection(bone, side) for bone in _bones(view.film))
-    return pelvis, femur, shapely.union(pelvis, femur)
+    return {name: shapely.intersection(bone, side) for name, bone in view.film.bone_shapes.items()}
 
 
-@lru_cache(maxsize=2)
-def _bones(film: FilmReading) -> tuple[Shape, Shape]:
-    """Pelvis and femur of a film; the same for every side and outline, so they are made once.
-
-    The head is left out: it lies in the socket, so no spur opposes it, and what overlaps it is not joined to the femur.
-    """
-    pelvis, femur, head = (
-        shape_of(film.anatomy.outlines[bone]) for bone in (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD)
-    )
-    return pelvis, shapely.difference(femur, head)
-
-
-def arrange(layout: Layout, present: Sequence[bool] | NDArray[np.bool_], *, pixel_mm: float) -> Arrangement:
-    """Join the nodules that are present to pieces and find the gap; ``pixel_mm`` bounds how far a gap can reach."""
+def arrange(layout: Layout, present: Sequence[bool] | NDArray[np.bool_], *, reach_px: float) -> Arrangement:
+    """Join the nodules that are present to pieces and find the gap; one wider than ``reach_px`` is none."""
     indices = [index for index, is_there in enumerate(present) if is_there and not layout.shapes[index].is_empty]
     pieces = []
     for piece in _pieces(indices, layout.between):
         members = np.array(piece)
-        pieces.append(
-            (piece, bool(layout.joined_to_pelvis[members].any()), bool(layout.joined_to_femur[members].any()))
-        )
-    gap, ends = _gap(layout, [p for p in pieces if p[1]], [p for p in pieces if p[2]])
-    if gap is not None and gap * pixel_mm > _REACH_MM:
+        on_first, on_second = [bool(joined[members].any()) for joined in layout.joined.values()] or (False, False)
+        pieces.append(Piece(piece, on_first, on_second))
+    gap, ends = _gap(layout, pieces)
+    if gap is not None and gap > reach_px:
         gap, ends = None, None
     return Arrangement(tuple(pieces), gap, ends)
 
 
 def _pieces(indices: list[int], between: NDArray[np.float64]) -> list[tuple[int, ...]]:
-    """Chains of touching nodules."""
+    """Return the chains of touching nodules."""
     pieces: list[list[int]] = []
     for index in indices:
         touching = [piece for piece in pieces if between[index, piece].min() <= ONE_PIECE_PX + 1e-6]
@@ -185,19 +184,23 @@ def _pieces(indices: list[int], between: NDArray[np.float64]) -> list[tuple[int,
 
 
 def _gap(
-    layout: Layout,
-    on_pelvis: list[tuple[tuple[int, ...], bool, bool]],
-    on_femur: list[tuple[tuple[int, ...], bool, bool]],
+    layout: Layout, pieces: Sequence[Piece]
 ) -> tuple[float | None, tuple[int | Structure, int | Structure] | None]:
-    """Shortest way between the bones and what is joined to them; the joint space has no end on ectopic bone."""
+    """Return the shortest way between the bones and what is joined to them.
+
+    The joint space has no end on ectopic bone, so it never counts.
+    """
+    if not layout.bones:
+        return None, None
+    first, second = layout.bones
     found: list[tuple[float, tuple[int | Structure, int | Structure]]] = []
-    from_femur = [index for piece, _, _ in on_femur for index in piece]
-    from_pelvis = [index for piece, _, _ in on_pelvis for index in piece]
-    for index in from_femur:
-        found.append((float(layout.to_pelvis[index]), (index, Structure.PELVIS)))
-        found += [(float(layout.between[index, other]), (index, other)) for other in from_pelvis if other != index]
-    for index in from_pelvis:
-        found.append((float(layout.to_femur[index]), (index, Structure.FEMUR)))
+    from_second = [index for piece in pieces if piece.on_second for index in piece.nodules]
+    from_first = [index for piece in pieces if piece.on_first for index in piece.nodules]
+    for index in from_second:
+        found.append((float(layout.to_bone[first][index]), (index, first)))
+        found += [(float(layout.between[index, other]), (index, other)) for other in from_first if other != index]
+    for index in from_first:
+        found.append((float(layout.to_bone[second][index]), (index, second)))
     found = [item for item in found if np.isfinite(item[0])]
     if not found:
         return None, None
@@ -205,15 +208,6 @@ def _gap(
 
 
 def _distances(first: NDArray[Any], second: Any) -> NDArray[np.float64]:
-    """Distances between shapes; infinite where one is empty."""
+    """Return the distances between shapes; infinite where one is empty."""
     distances = np.asarray(shapely.distance(first, second), dtype=np.float64)
     return np.where(np.isnan(distances), np.inf, distances)
-
-
-def shape_of(outlines: Outlines) -> Shape:
-    """Area inside a set of closed outlines (row, column), holes left out; as shapely geometry (column, row)."""
-    rings = [shapely.linearrings(outline[:, ::-1]) for outline in outlines if len(outline) >= 4]
-    if not rings:
-        return shapely.Polygon()
-    # Where outlines lie inside each other, every second one is a hole.
-    return shapely.build_area(shapely.multilinestrings(rings))

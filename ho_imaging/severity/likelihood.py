@@ -15,9 +15,9 @@ import numpy as np
 from ho_imaging.severity.film import SideView
 from ho_imaging.severity.layout import AS_REPORTED, LESS_SURE, NO_NODULE, SURER, Arrangement, Layout, arrange
 from ho_imaging.severity.systems.system import Measured, Rule
-from ho_imaging.vocabulary import SpacingBasis
+from ho_imaging.severity.true_lengths import true_lengths
 
-__all__ = ["Draws", "Scale", "draw", "grade_probabilities", "scale_of"]
+__all__ = ["Draws", "draw", "grade_probabilities"]
 
 DRAWS = 600
 _SEED = 19730101
@@ -34,38 +34,6 @@ _OUTLINE_SD_PX = 0.5
 """Error of a bone's outline where the gap ends, in prepared pixels."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What a measured length has to be multiplied by to be true, and how far that is off (one standard deviation)."""
-
-    factor: float
-    sd: float
-
-    def range(self, length_mm: float) -> tuple[float, float]:
-        """Range that holds the true length in nine of ten cases."""
-        return length_mm * (self.factor - 1.645 * self.sd), length_mm * (self.factor + 1.645 * self.sd)
-
-
-_SCALES = {
-    SpacingBasis.CALIBRATED: Scale(1.0, 0.02),
-    SpacingBasis.ANATOMICAL: Scale(1.0, 0.08),  # spread of femoral heads, 3.8 mm of 48
-    SpacingBasis.ASSUMED: Scale(0.94, 0.08),
-    SpacingBasis.NONE: Scale(0.94, 0.08),
-}
-_DETECTOR_KNOWN = Scale(1.0, 0.025)
-_DETECTOR_UNKNOWN = Scale(1.0 / 1.141, 0.041 / 1.141**2)
-"""Lengths at the detector are magnified by 14.1 +- 4.1 % about the hip (literature on templating, 119 patients)."""
-
-
-def scale_of(view: SideView) -> Scale:
-    """Say how a side's millimetres relate to true ones."""
-    basis = view.film.anatomy.basis
-    if basis is SpacingBasis.DETECTOR:
-        known = view.film.prepared.radiograph.spacing.magnification is not None
-        return _DETECTOR_KNOWN if known else _DETECTOR_UNKNOWN
-    return _SCALES[basis]
-
-
 @dataclass(frozen=True, eq=False)
 class Draws:
     """What may be true of a side, the same for every grading system.
@@ -78,15 +46,23 @@ class Draws:
 
 
 def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
-    """Draw what may be true of a side; ``layouts``: by outline."""
+    """Draw what may be true of a side.
+
+    Parameters
+    ----------
+    view
+        The side.
+    layouts
+        Where its nodules lie, by outline.
+
+    """
     findings = (*view.findings, *view.possible)
     chances = np.array([finding.confidence for finding in findings])
-    pixel_mm = view.film.anatomy.pixel_mm
-    reach_mm = pixel_mm if pixel_mm is not None else view.film.prepared.assumed_pixel_mm
-    scale = scale_of(view)
+    scale, true = view.film.anatomy.scale, true_lengths(view)
+    reach_px = view.film.anatomy.plan.gap_reach_mm / scale.cell_mm
     rng = np.random.default_rng(_SEED)
     outlines = rng.choice(list(_OUTLINE_SHARES), DRAWS, p=list(_OUTLINE_SHARES.values()))
-    factors = rng.normal(scale.factor, scale.sd, DRAWS)
+    factors = rng.normal(true.factor, true.sd, DRAWS)
     errors_px = rng.normal(0.0, _OUTLINE_SD_PX, DRAWS)
     present = rng.random((DRAWS, len(findings))) < chances
     arranged: dict[tuple[int, bytes], Arrangement] = {}
@@ -97,12 +73,12 @@ def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
     ):
         key = (outline, there.tobytes())
         if key not in arranged:
-            arranged[key] = arrange(layouts[outline], there, pixel_mm=reach_mm)
+            arranged[key] = arrange(layouts[outline], there, reach_px=reach_px)
         arrangement = arranged[key]
         if not arrangement.pieces:
             empty += 1
             continue
-        mm_per_px = None if pixel_mm is None else pixel_mm * factor
+        mm_per_px = None if scale.measured_mm is None else scale.measured_mm * factor
         gap_mm = None
         if arrangement.gap_px is not None and mm_per_px is not None:
             gap_mm = max(arrangement.gap_px + error_px, 0.0) * mm_per_px
@@ -111,7 +87,7 @@ def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
 
 
 def grade_probabilities(draws: Draws, rule: Rule, grades: tuple[str, ...]) -> dict[str, float]:
-    """Probability of each grade of a system; sums to one, empty where a draw cannot be graded."""
+    """Return the probability of each grade of a system; sums to one, empty where a draw cannot be graded."""
     counts = Counter(rule(arrangement, measured) for arrangement, measured in draws.drawn)
     if draws.empty:
         counts[rule(NO_NODULE, Measured(None, None))] += draws.empty
@@ -121,7 +97,7 @@ def grade_probabilities(draws: Draws, rule: Rule, grades: tuple[str, ...]) -> di
 
 
 def _with_the_unforeseen(drawn: dict[str, float]) -> dict[str, float]:
-    """Give a share of every grade to the others, less to those further off."""
+    """Move a share of every grade to the others, less to those further off."""
     grades = list(drawn)
     away = np.abs(np.subtract.outer(np.arange(len(grades)), np.arange(len(grades)))).astype(np.float64)
     moves = np.where(away > 0, np.exp(-away), 0.0)

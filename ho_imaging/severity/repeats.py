@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 
 from ho_imaging.findings.finding import Finding, Joint
+from ho_imaging.findings.shapes import shape_of
 from ho_imaging.severity.film import FilmReading
-from ho_imaging.severity.layout import shape_of
 from ho_imaging.severity.study import BASES_WORST_TO_BEST
 from ho_imaging.vocabulary import Side
 
@@ -23,10 +23,10 @@ _LEAST_OVERLAP = 0.2
 def same_nodules(films: Sequence[FilmReading]) -> dict[str, str]:
     """Map findings to the finding of a better film that shows the same nodule; those of the best film are left out.
 
-    Outlines are compared about the femoral head, in head radii, so that scale and place on the film do not matter.
+    Outlines are compared about the joint, in radii of its landmark, so that scale and place on the film do not matter.
     Films of different projections are not compared: which nodule is which cannot be told from one depth-less view.
     """
-    order = sorted(range(len(films)), key=lambda n: (-BASES_WORST_TO_BEST.index(films[n].anatomy.basis), n))
+    order = sorted(range(len(films)), key=lambda n: (-BASES_WORST_TO_BEST.index(films[n].anatomy.scale.basis), n))
     known: dict[str, str] = {}
     for position, number in enumerate(order):
         for better in (films[other] for other in order[:position]):
@@ -60,7 +60,7 @@ def _joint_of(film: FilmReading, side: Side) -> Joint | None:
 
 
 def _about(finding: Finding, film: FilmReading, joint: Joint) -> shapely.Geometry:
-    """A nodule's outline about its joint's centre, in head radii."""
+    """Return a nodule's outline about its joint's centre, in radii of the landmark."""
     grid = film.prepared.grid
     center = grid.points_to_prepared(np.array([joint.center_px]))[0][::-1]
     radius = joint.radius_px / grid.column_scale

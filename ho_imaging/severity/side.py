@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
 from ho_imaging.findings.finding import Finding
 from ho_imaging.findings.resolution import why_too_coarse
 from ho_imaging.messages import Message
-from ho_imaging.severity.burden import burden_parts, burden_score, category_of
+from ho_imaging.severity.burden import film_burden
 from ho_imaging.severity.certainty import SURE_CONFIDENCE, counted_nodules
-from ho_imaging.severity.film import FilmReading, SideView, view_of_side
+from ho_imaging.severity.film import FilmReading, SideView, has_measurable_joint, view_of_side
 from ho_imaging.severity.grade import Evidence, Gap, SideSeverity, SystemGrade
-from ho_imaging.severity.layout import AS_REPORTED, OUTLINES, Arrangement, Layout, arrange, lay_out
-from ho_imaging.severity.likelihood import Draws, draw, grade_probabilities, scale_of
-from ho_imaging.severity.systems import SYSTEMS, Measured, System, leading_system
-from ho_imaging.severity.systems.hip import why_no_hip
+from ho_imaging.severity.layout import AS_REPORTED, Arrangement, Layout, arrange, lay_out_side
+from ho_imaging.severity.likelihood import Draws, draw, grade_probabilities
+from ho_imaging.severity.systems import Measured, System, all_systems, leading_system
 from ho_imaging.severity.systems.system import at_least_a_centimetre
-from ho_imaging.vocabulary import Side, Structure
+from ho_imaging.severity.true_lengths import true_lengths
+from ho_imaging.vocabulary import Side
 
 __all__ = ["ALTERNATIVE_FROM", "SideReading", "read_side"]
 
@@ -32,8 +31,8 @@ ALTERNATIVE_FROM = 0.15
 class SideReading:
     """One side of one film.
 
-    ``close``: whether bones come closer than 1 cm (``None``: no ectopic bone, or not known). ``measurable``: whether
-    pelvis, femur and joint are seen.
+    ``close``: True if bones come closer than 1 cm (``None``: no ectopic bone, or not known). ``measurable``: the joint
+    and its opposing bones are seen.
     """
 
     view: SideView
@@ -43,83 +42,101 @@ class SideReading:
 
 
 def read_side(film: FilmReading, side: Side) -> SideReading:
-    """Grade one side of one film by every system that its region has."""
+    """Grade one side of one film by every system that its region has.
+
+    Parameters
+    ----------
+    film
+        As it was read.
+    side
+        One that it shows.
+
+    Returns
+    -------
+    SideReading
+        With the grade of the system that leads in the film's region.
+
+    """
     view = view_of_side(film, side)
+    plan = film.anatomy.plan
     leading = leading_system(film.prepared.radiograph.region.value)
-    layouts = {which: lay_out(view, which) for which in OUTLINES}
-    pixel_mm = film.anatomy.pixel_mm
+    layouts = lay_out_side(view)
     reported = [True] * len(view.findings) + [False] * len(view.possible)
-    reach_mm = pixel_mm or film.prepared.assumed_pixel_mm
-    everything = arrange(layouts[AS_REPORTED], reported, pixel_mm=reach_mm)
+    reach_px = plan.gap_reach_mm / film.anatomy.scale.cell_mm
+    everything = arrange(layouts[AS_REPORTED], reported, reach_px=reach_px)
     counted = counted_nodules(everything, [finding.confidence for finding in (*view.findings, *view.possible)])
     left_out = tuple(f for f, counts in zip(view.findings, counted, strict=False) if not counts)
-    arrangement = arrange(layouts[AS_REPORTED], counted, pixel_mm=reach_mm) if left_out else everything
+    arrangement = arrange(layouts[AS_REPORTED], counted, reach_px=reach_px) if left_out else everything
     measured = _measure(view, arrangement)
     draws = draw(view, layouts)
     with_all = (everything, _measure(view, everything)) if left_out else None
+    is_measurable = has_measurable_joint(view)
+    gap = _gap(view, layouts[AS_REPORTED], arrangement) if is_measurable else None
+    refusals = {system.name: system.refuses(view) for system in all_systems()}
     grades = {
-        system.name: _grade(system, view, draws, arrangement, measured, with_all)
-        for system in SYSTEMS
-        if system is leading or system.refuses(view) is None
+        system.name: _grade(system, view, refusals[system.name], draws, arrangement, measured, with_all)
+        for system in all_systems()
+        if system is leading or refusals[system.name] is None
     }
-    lead = grades[leading.name]
-    gap = _gap(view, layouts[AS_REPORTED], arrangement) if why_no_hip(view) is None else None
-    parts = burden_parts([f for f in view.findings if f not in left_out], view.joint, gap, bridged=arrangement.bridged)
-    score = None if parts is None else burden_score(parts)
+    lead = _explained(leading, view, arrangement, gap, grades[leading.name])
+    grades[leading.name] = lead
+    counting = [finding for finding in view.findings if finding not in left_out]
+    score = film_burden(counting, view.joint, plan.landmark, gap, bridged=arrangement.bridged)
     if lead.grade is None and not view.findings:
         score = None  # nothing was found, but nothing can be excluded either
-    if lead.grade is not None and leading.name == "brooker":
-        lead = replace(lead, statement=_brooker_statement(view, arrangement, gap, lead))
-        grades[leading.name] = lead
     severity = SideSeverity(
         side=side,
         system=lead.system,
         grade=lead.grade,
         alternatives=lead.alternatives,
         score=score,
-        category=category_of(lead.grade, score),
+        category=leading.category(lead.grade, score),
         evidence=_evidence(view, arrangement, gap, lead.statement, left_out),
         probabilities=lead.probabilities,
         systems=tuple(grades.values()),
         possible=lead.possible,
     )
-    close = None
-    if arrangement.pieces:
-        if arrangement.bridged or arrangement.gap_px == 0.0:
-            close = True
-        elif measured.gap_mm is not None:
-            close = not at_least_a_centimetre(measured.gap_mm)
-        elif arrangement.gap_px is None:
-            close = False
-    return SideReading(view, severity, why_no_hip(view) is None, close)
+    return SideReading(view, severity, is_measurable, _are_close(arrangement, measured))
+
+
+def _are_close(arrangement: Arrangement, measured: Measured) -> bool | None:
+    """Return True if bones come closer than 1 cm; ``None`` without ectopic bone, or where it is not known."""
+    if not arrangement.pieces:
+        return None
+    if arrangement.bridged or arrangement.gap_px == 0.0:
+        return True
+    if measured.gap_mm is not None:
+        return not at_least_a_centimetre(measured.gap_mm)
+    return False if arrangement.gap_px is None else None
 
 
 def _measure(view: SideView, arrangement: Arrangement) -> Measured:
-    """Give the best guess of the true lengths."""
-    pixel_mm = view.film.anatomy.pixel_mm
-    if pixel_mm is None:
+    """Return the best guess of the true lengths."""
+    cell_mm = view.film.anatomy.scale.measured_mm
+    if cell_mm is None:
         return Measured(None, None)
-    true_mm = pixel_mm * scale_of(view).factor
+    true_mm = cell_mm * true_lengths(view).factor
     return Measured(None if arrangement.gap_px is None else arrangement.gap_px * true_mm, true_mm)
 
 
 def _grade(
     system: System,
     view: SideView,
+    refusal: Message | None,
     draws: Draws,
     arrangement: Arrangement,
     measured: Measured,
     with_all: tuple[Arrangement, Measured] | None,
 ) -> SystemGrade:
     """Grade by one system; ``with_all``: every reported nodule, where some do not count."""
-    refusal = why_too_coarse(view.film.quality) or system.refuses(view)
+    refusal = why_too_coarse(view.film.quality) or refusal
     grade, possible, probabilities, statement = None, None, {}, refusal or system.uncovered
     if refusal is None:
         rule = system.rule(view)
         grade = rule(arrangement, measured)
         if grade is not None:
             probabilities = grade_probabilities(draws, rule, system.grades)
-            statement = Message("grade_given", system=system.name, grade=grade)
+            statement = Message("grade_given", system=system.name, title=system.title, grade=grade)
             possible = None if with_all is None else rule(*with_all)
     if possible == grade:
         possible = None
@@ -130,8 +147,8 @@ def _grade(
     if possible is not None:
         statement = statement.with_also(_possible(possible))
         alternatives = alternatives if possible in alternatives else (*alternatives, possible)
-    if grade is None and system.name == "brooker" and refusal is None:
-        alternatives = ("II", "III")
+    if grade is None and refusal is None and system.undecided:
+        alternatives = system.undecided
     return SystemGrade(
         system=system.name,
         title=system.title,
@@ -155,51 +172,30 @@ def _between(grade: str, alternatives: tuple[str, ...], probabilities: Mapping[s
     return Message("between_grades", grades=named, shares=shares)
 
 
-def _brooker_statement(view: SideView, arrangement: Arrangement, gap: Gap | None, lead: SystemGrade) -> Message:
-    """Say what a Brooker class rests on."""
-    if lead.grade == "0":
-        said = Message("no_ectopic_bone") if lead.possible is None else Message("none_sure")
-    elif lead.grade == "IV":
-        said = Message("bridge")
-    elif lead.grade == "I":
-        said = Message("islands")
-    elif gap is None:
-        said = Message("spurs_alone")
-    elif gap.length_px == 0.0:
-        said = Message("spurs_touch")
-    else:
-        # Neither class II nor III is given without millimetres.
-        said = _gap_statement(cast("float", gap.length_mm), scale_of(view).factor, is_wide=lead.grade == "II")
+def _explained(
+    system: System, view: SideView, arrangement: Arrangement, gap: Gap | None, lead: SystemGrade
+) -> SystemGrade:
+    """Return a grade with what it rests on, where its system says so."""
+    if lead.grade is None or system.explains is None:
+        return lead
+    said = system.explains(view, arrangement, gap, lead)
     likely = tuple(other for other in lead.alternatives if lead.probabilities.get(other, 0.0) >= ALTERNATIVE_FROM)
     if likely:
-        said = said.with_also(_between(lead.grade or "", likely, lead.probabilities))
-    return said if lead.possible is None else said.with_also(_possible(lead.possible))
-
-
-def _gap_statement(length_mm: float, factor: float, *, is_wide: bool) -> Message:
-    """Say how long a gap is; ``factor`` takes away magnification, ``is_wide`` is what its true length was judged."""
-    true_mm = length_mm * factor
-    # 9.96 mm is less than 1 cm, and rounded it would not look so.
-    gap_mm = true_mm if is_wide else min(true_mm, 9.9)
-    if factor == 1.0:
-        return Message("gap_wide", gap_mm=gap_mm) if is_wide else Message("gap_narrow", gap_mm=gap_mm)
-    if is_wide:
-        return Message("gap_wide_magnified", measured_mm=length_mm, gap_mm=gap_mm)
-    return Message("gap_narrow_magnified", measured_mm=length_mm, gap_mm=gap_mm)
+        said = said.with_also(_between(lead.grade, likely, lead.probabilities))
+    return replace(lead, statement=said if lead.possible is None else said.with_also(_possible(lead.possible)))
 
 
 def _gap(view: SideView, layout: Layout, arrangement: Arrangement) -> Gap | None:
     line = layout.line(arrangement)
     if line is None or arrangement.gap_px is None or arrangement.bridged:
         return None
-    grid, pixel_mm = view.film.prepared.grid, view.film.anatomy.pixel_mm
+    grid, cell_mm = view.film.prepared.grid, view.film.anatomy.scale.measured_mm
     ends = grid.points_to_source(line)
-    length_mm = None if pixel_mm is None else arrangement.gap_px * pixel_mm
-    true_range_mm = None
-    if length_mm is not None and pixel_mm is not None:
-        scale = scale_of(view)
-        low, high = scale.range(length_mm)
-        true_range_mm = (max(low - pixel_mm, 0.0), high + pixel_mm)
+    length_mm = true_range_mm = None
+    if cell_mm is not None:
+        length_mm = arrangement.gap_px * cell_mm
+        low, high = true_lengths(view).range(length_mm)
+        true_range_mm = (max(low - cell_mm, 0.0), high + cell_mm)
     return Gap(
         length_px=float(np.linalg.norm(ends[1] - ends[0])),
         length_mm=length_mm,
@@ -212,16 +208,16 @@ def _evidence(
     view: SideView, arrangement: Arrangement, gap: Gap | None, statement: Message, left_out: Sequence[Finding]
 ) -> Evidence:
     findings = (*view.findings, *view.possible)
-
-    def names(joined: int) -> tuple[str, ...]:
-        return tuple(findings[index].id for piece in arrangement.pieces if piece[joined] for index in piece[0])
-
+    on_first, on_second = (
+        tuple(findings[index].id for piece in arrangement.pieces if piece[place] for index in piece.nodules)
+        for place in (1, 2)
+    )
     return Evidence(
         sop_instance_uid=view.film.prepared.radiograph.sop_instance_uid,
         finding_ids=tuple(finding.id for finding in view.findings),
-        joined_to={Structure.PELVIS: names(1), Structure.FEMUR: names(2)},
+        joined_to=dict(zip(view.film.anatomy.plan.opposing, (on_first, on_second), strict=False)),
         gap=gap,
-        spacing_basis=view.film.anatomy.basis.value,
+        spacing_basis=view.film.anatomy.scale.basis.value,
         statement=statement,
         not_counted_ids=tuple(finding.id for finding in left_out),
     )

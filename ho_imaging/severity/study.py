@@ -9,13 +9,13 @@ from ho_imaging.messages import Message
 from ho_imaging.severity.film import FilmReading, sides_shown
 from ho_imaging.severity.grade import Category, Severity, SideSeverity, StudySeverity, SystemGrade
 from ho_imaging.severity.side import SideReading, read_side
-from ho_imaging.severity.systems import SYSTEMS, biplanar
+from ho_imaging.severity.systems import BIPLANAR, grade_scale
+from ho_imaging.severity.systems.biplanar import applies_to, grade_biplanar
 from ho_imaging.vocabulary import Side, SpacingBasis, View
 
 __all__ = ["BASES_WORST_TO_BEST", "grade_study"]
 
-_CATEGORIES = (Category.NONE, Category.MILD, Category.MODERATE, Category.SEVERE)
-_GRADES = {system.name: system.grades for system in SYSTEMS}
+_CATEGORIES = tuple(Category)
 
 BASES_WORST_TO_BEST = (
     SpacingBasis.NONE,
@@ -34,6 +34,17 @@ def grade_study(films: Sequence[FilmReading]) -> Severity:
     counts (by what its millimetres rest on; the worse grade of equals); of different projections the worst, since
     ectopic bone that one view shows is there whatever another hides. A film that cannot carry a grade counts only if
     none of that side can.
+
+    Parameters
+    ----------
+    films
+        Of one study, as they were read.
+
+    Returns
+    -------
+    Severity
+        Of each side shown, and the worst of them.
+
     """
     by_side: dict[Side, list[SideReading]] = {}
     for film in films:
@@ -54,8 +65,9 @@ def grade_study(films: Sequence[FilmReading]) -> Severity:
 
 def _severity_rank(side: SideSeverity) -> tuple[bool, int, float, float]:
     """Order sides: a grade before none, then the word, the grade within its system, and the score."""
-    grades = _GRADES.get(side.system, ())
-    level = grades.index(side.grade) / len(grades) if side.grade in grades else -1.0
+    scale = grade_scale(side.system)
+    rank = -1 if scale is None else scale.rank(side.grade)
+    level = -1.0 if scale is None or rank < 0 else rank / len(scale.grades)
     word = -1 if side.category is None else _CATEGORIES.index(side.category)
     return side.grade is not None, word if side.grade is not None else -1, level, side.score or 0.0
 
@@ -81,19 +93,19 @@ def _by_view(readings: list[SideReading]) -> dict[View, list[SideReading]]:
 
 
 def _better(readings: list[SideReading]) -> SideReading:
-    """Give the film to go by among those of one projection; one without ectopic bone only if all are."""
+    """Return the film to go by among those of one projection; one without ectopic bone only if all are."""
     showing = [reading for reading in readings if reading.severity.evidence.finding_ids] or readings
 
     def quality(reading: SideReading) -> tuple[bool, int, tuple[float, float]]:
-        basis = BASES_WORST_TO_BEST.index(reading.view.film.anatomy.basis)
+        basis = BASES_WORST_TO_BEST.index(reading.view.film.anatomy.scale.basis)
         return reading.severity.grade is not None, basis, _worse(reading.severity)
 
     return max(showing, key=quality)
 
 
 def _worse(side: SideSeverity) -> tuple[float, float]:
-    grades = _GRADES.get(side.system, ())
-    return (float(grades.index(side.grade)) if side.grade in grades else -1.0), side.score or 0.0
+    scale = grade_scale(side.system)
+    return (-1.0 if scale is None else float(scale.rank(side.grade))), side.score or 0.0
 
 
 def _with_what_others_show(chosen: SideSeverity, all_films: list[SideSeverity]) -> SideSeverity:
@@ -122,7 +134,7 @@ def _with_what_others_show(chosen: SideSeverity, all_films: list[SideSeverity]) 
 
 def _biplanar(readings: list[SideReading]) -> SystemGrade | None:
     """Grade from two views, where a hip has more than one film that can be measured."""
-    measurable = [reading for reading in readings if reading.measurable]
+    measurable = [reading for reading in readings if reading.measurable and applies_to(reading.view)]
     if len(measurable) < 2:
         return None
     closest: dict[View, bool | None] = {}
@@ -130,12 +142,12 @@ def _biplanar(readings: list[SideReading]) -> SystemGrade | None:
         view = reading.view.film.prepared.radiograph.view.value
         known = [close for close in (closest.get(view), reading.close) if close is not None]
         closest[view] = any(known) if known else None
-    grade, statement = biplanar.grade_biplanar(closest)
+    grade, statement = grade_biplanar(closest)
     return SystemGrade(
-        system=biplanar.NAME,
-        title="Biplanar grade",
-        citation=biplanar.CITATION,
-        confirmed=True,
+        system=BIPLANAR.name,
+        title=BIPLANAR.title,
+        citation=BIPLANAR.citation,
+        confirmed=BIPLANAR.confirmed,
         grade=grade,
         alternatives=(),
         probabilities={},

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate
 
-from ho_imaging.training.cases import IGNORE_BIT
+from ho_imaging.training.cases import BITS, IGNORE_BIT
 from ho_imaging.training.films import Film
 
 __all__ = ["CropPlan", "bent", "change_picture", "cut_crop", "travelled"]
@@ -100,7 +100,7 @@ def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
     valid = cv2.remap(film.valid.astype(np.uint8), *where, cv2.INTER_NEAREST).astype(bool)
     pixels = cv2.remap(film.pixels, *where, cv2.INTER_LINEAR)
     bits = cv2.remap(film.bits, *where, cv2.INTER_NEAREST)
-    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=np.uint8))
+    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=BITS))
 
 
 def change_picture(film: Film, rng: np.random.Generator) -> Film:
@@ -430,15 +430,15 @@ _THINGS = (_disc, _tube, _clips, _arrow)
 
 
 def _cover(
-    pixels: Image, bits: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    pixels: Image, bits: NDArray[np.uint16], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     """Add an opaque label or shield and empty the masks below it, where nothing can be seen."""
     rows, columns = pixels.shape
     height, width = int(rows * rng.uniform(0.05, 0.25)), int(columns * rng.uniform(0.05, 0.35))
     top, left = int(rng.integers(0, rows - height)), int(rng.integers(0, columns - width))
     pixels, bits = pixels.copy(), bits.copy()
     pixels[top : top + height, left : left + width] = np.float32(rng.choice([0.0, 1.0, float(rng.random())]))
-    bits[top : top + height, left : left + width] &= np.uint8(1 << IGNORE_BIT)
+    bits[top : top + height, left : left + width] &= BITS(1 << IGNORE_BIT)
     return pixels, bits
 
 

@@ -43,7 +43,7 @@ EDGE_PX = 4
 class Batch(NamedTuple):
     """Crops and their truth.
 
-    ``films``: (batch, 2, size, size) float32, image and valid mask. ``bits``: (batch, size, size) uint8 masks.
+    ``films``: (batch, 2, size, size) float32, image and valid mask. ``bits``: (batch, size, size) int32 masks.
     ``ho_weight``: (batch, size, size) float16 weight of pixels in the HO loss. ``scope``: (batch,) float32, 1 in scope.
     ``anatomy``: (batch,) float32, 1 where the masks of bones, implants and the body are known.
     """
@@ -269,7 +269,8 @@ class StepBatches(Dataset[Batch]):
         )
         return Batch(
             torch.from_numpy(films),
-            torch.from_numpy(bits),
+            # PyTorch shifts no uint16.
+            torch.from_numpy(bits.astype(np.int32)),
             torch.from_numpy(weights),
             torch.tensor([item.scope for item in drawn], dtype=torch.float32),
             torch.tensor([item.anatomy for item in drawn], dtype=torch.float32),
@@ -277,7 +278,7 @@ class StepBatches(Dataset[Batch]):
 
 
 def nodule_weights(
-    bits: NDArray[np.uint8],
+    bits: NDArray[np.uint16],
     small_area_px: float,
     max_weight: float,
     *,
@@ -294,7 +295,7 @@ def nodule_weights(
     Parameters
     ----------
     bits
-        (rows, columns) uint8 masks, see `ho_imaging.training.cases`.
+        (rows, columns) uint16 masks, see `ho_imaging.training.cases`.
     small_area_px
         Area in pixels below which nodules count more.
     max_weight

@@ -1,10 +1,11 @@
 """Training cases on disk: a simulated patient's projected thicknesses and exact masks, before any X-ray physics.
 
 Each ``case_*.safetensors`` file holds ``thickness_<material>`` float16 (rows, columns) in mm for every material
-present, ``masks`` uint8 (rows, columns) with a bit per structure (`MASK_BITS`) and one for pixels to ignore
-(`IGNORE_BIT`), and the metadata of `CaseInfo` as JSON. Nodules are stored separately, ``nodule_<n>`` float16 in mm of
-cortex, and are in neither the thickness nor the masks, so that a patient can be used with other nodules, or none. An
-image is exposed and processed anew each time a case is drawn.
+present, ``masks`` uint16 (rows, columns) with a bit per structure (`MASK_BITS`), one for pixels to ignore
+(`IGNORE_BIT`) and one for mimics (`MIMIC_BIT`), and the metadata of `CaseInfo` as JSON with the version of the masks.
+Nodules are stored separately, ``nodule_<n>`` float16 in mm of cortex, and are in neither the thickness nor the masks,
+so that a patient can be used with other nodules, or none. An image is exposed and processed anew each time a case is
+drawn.
 """
 
 from __future__ import annotations
@@ -27,35 +28,44 @@ from ho_imaging.simulation.scene import FRINGE_MM, VISIBLE_MM, Layer, Material, 
 from ho_imaging.vocabulary import Laterality, Structure
 
 __all__ = [
+    "BITS",
     "IGNORE_BIT",
+    "MASKS_VERSION",
     "MASK_BITS",
     "MIMIC_BIT",
     "Case",
     "CaseInfo",
+    "as_bit",
     "case_from_scene",
     "list_cases",
+    "read_bits",
     "read_case",
     "read_case_info",
     "read_nodules",
     "write_case",
 ]
 
-MASK_BITS: Mapping[Structure, int] = MappingProxyType(
-    {
-        Structure.HO: 0,
-        Structure.PELVIS: 1,
-        Structure.FEMUR: 2,
-        Structure.FEMORAL_HEAD: 3,
-        Structure.IMPLANT: 4,
-        Structure.BODY: 5,
-    }
-)
 IGNORE_BIT = 6
 """Bit of pixels where the truth about HO is open: bone that no image of this case can show."""
 MIMIC_BIT = 7
 """Bit of mimics, structures that look like HO."""
 
+_MARKS = (IGNORE_BIT, MIMIC_BIT)
+
+MASK_BITS: Mapping[Structure, int] = MappingProxyType(
+    {structure: place if place < min(_MARKS) else place + len(_MARKS) for place, structure in enumerate(Structure)}
+)
+"""Bit of each structure, by its place in the vocabulary: the first six come before the two marks, the rest after."""
+
+BITS = np.uint16
+"""Type of a bit field of masks: room for 14 structures and the two marks."""
+
+MASKS_VERSION = 2
+"""Of the bit field in files. Version 1, which files without a version have, held eight bits, with the same meaning."""
+
 MAX_SIDE = 8192
+
+_AGAIN = "simulate it again"
 
 Split = Literal["train", "val", "test"]
 
@@ -87,13 +97,13 @@ class CaseInfo(BaseModel):
 class Case(NamedTuple):
     """A case in memory.
 
-    ``bits``: (rows, columns) uint8, the masks. ``nodules``: neither in the masks nor in the thickness until
+    ``bits``: (rows, columns) uint16, the masks. ``nodules``: neither in the masks nor in the thickness until
     `with_nodules`.
     """
 
     info: CaseInfo
     thickness_mm: dict[Material, NDArray[np.float32]]
-    bits: NDArray[np.uint8]
+    bits: NDArray[np.uint16]
     nodules: tuple[Layer, ...] = ()
 
     def mask(self, structure: Structure) -> NDArray[np.bool_]:
@@ -129,8 +139,43 @@ class Case(NamedTuple):
         thickness[Material.MUSCLE] = np.maximum(thickness[Material.MUSCLE] - mineral, np.float32(0.0))
         seen = mineral > VISIBLE_MM
         is_open = (mineral > FRINGE_MM) & ~seen | seen & self.mask(Structure.IMPLANT)
-        bits = self.bits | seen.astype(np.uint8) << MASK_BITS[Structure.HO] | is_open.astype(np.uint8) << IGNORE_BIT
-        return Case(self.info, thickness, np.asarray(bits, dtype=np.uint8))
+        bits = self.bits | as_bit(seen, MASK_BITS[Structure.HO]) | as_bit(is_open, IGNORE_BIT)
+        return Case(self.info, thickness, bits)
+
+
+def as_bit(mask: NDArray[np.bool_], bit: int) -> NDArray[np.uint16]:
+    """Return a mask as one bit of a bit field."""
+    return np.asarray(mask.astype(BITS) << bit, dtype=BITS)
+
+
+def read_bits(bits: NDArray[Any], about: str, path: Path) -> NDArray[np.uint16]:
+    """Return the bit field of a file as it is used, whichever version it was written in.
+
+    Parameters
+    ----------
+    bits
+        As the file holds it: uint16, or uint8 in a file of version 1.
+    about
+        What the file says about itself, as JSON.
+    path
+        The file, for the message.
+
+    Raises
+    ------
+    ReadError
+        If it is of a later version, or of another type than its version asks for.
+
+    """
+    stated = json.loads(about).get("masks_version", 1)
+    if stated not in range(1, MASKS_VERSION + 1):
+        raise ReadError(
+            f"holds masks of version {stated!s:.8}, this program reads 1 to {MASKS_VERSION}",
+            path=path,
+            remedy="make it again, or update the program",
+        )
+    if bits.dtype != (np.uint8 if stated == 1 else BITS):
+        raise ReadError(f"holds masks of type {bits.dtype}, not of its version {stated}", path=path, remedy=_AGAIN)
+    return bits.astype(BITS, copy=False)
 
 
 def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: bool = True) -> Case:
@@ -145,7 +190,7 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
     split
         Training or validation.
     scope
-        Whether it is of a kind that the model is made for.
+        True if it is of a kind that the model is made for.
 
     Returns
     -------
@@ -153,7 +198,7 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
         The case.
 
     """
-    bits = np.zeros(next(iter(scene.thickness_mm.values())).shape, dtype=np.uint8)
+    bits = np.zeros(next(iter(scene.thickness_mm.values())).shape, dtype=BITS)
     named = [*MASK_BITS.items(), ("ignore", IGNORE_BIT)]
     if scene.nodules:
         # Stored separately, nodules are added again when an image is made.
@@ -161,10 +206,10 @@ def case_from_scene(scene: Scene, *, anatomy_seed: int, split: Split, scope: boo
     for name, bit in named:
         mask = scene.masks.get(str(name))
         if mask is not None:
-            bits |= mask.astype(np.uint8) << bit
+            bits |= as_bit(mask, bit)
     for name, mask in scene.masks.items():
         if name.startswith("mimic_"):
-            bits |= mask.astype(np.uint8) << MIMIC_BIT
+            bits |= as_bit(mask, MIMIC_BIT)
     info = CaseInfo(
         pixel_mm=scene.pixel_mm,
         magnification=scene.magnification,
@@ -201,14 +246,15 @@ def write_case(path: Path, case: Case, *, truth: Mapping[str, Any] | None = None
         f"thickness_{material}": np.ascontiguousarray(values, dtype=np.float16)
         for material, values in case.thickness_mm.items()
     }
-    tensors["masks"] = np.ascontiguousarray(case.bits)
+    tensors["masks"] = np.ascontiguousarray(case.bits, dtype=BITS)
     for number, layer in enumerate(case.nodules):
         tensors[f"nodule_{number}"] = np.ascontiguousarray(layer.mineral_mm, dtype=np.float16)
     described = dict(truth or {})
     # The truth has a list of nodules of its own, with other content.
     described["nodule_truth"] = described.pop("nodules", [])
-    metadata = {"case": json.dumps(described | case.info.model_dump(mode="json"))}
-    write_bytes(path, save(tensors, metadata=metadata))
+    described |= case.info.model_dump(mode="json") | {"masks_version": MASKS_VERSION}
+    # One entry alone: several are written in an order that changes from run to run.
+    write_bytes(path, save(tensors, metadata={"case": json.dumps(described)}))
 
 
 def read_case_info(path: Path) -> CaseInfo:
@@ -234,7 +280,7 @@ def read_case_info(path: Path) -> CaseInfo:
         with safe_open(str(path), framework="numpy") as file:
             return _info(file.metadata(), path)
     except (OSError, SafetensorError) as error:
-        raise ReadError(f"is not a case file: {error}", path=path, remedy="simulate it again") from error
+        raise ReadError(f"is not a case file: {error}", path=path, remedy=_AGAIN) from error
 
 
 def read_case(path: Path) -> Case:
@@ -261,8 +307,8 @@ def read_case(path: Path) -> Case:
             info = _info(file.metadata(), path)
             shape = tuple(file.get_slice("masks").get_shape())
             if len(shape) != 2 or max(shape) > MAX_SIDE or 0 in shape:
-                raise ReadError(f"has masks of shape {shape}", path=path, remedy="simulate it again")
-            bits = file.get_tensor("masks")
+                raise ReadError(f"has masks of shape {shape}", path=path, remedy=_AGAIN)
+            bits = read_bits(file.get_tensor("masks"), file.metadata()["case"], path)
             thickness_mm = {
                 Material(name.removeprefix("thickness_")): file.get_tensor(name).astype(np.float32)
                 for name in file.keys()  # noqa: SIM118  # the file is no mapping
@@ -275,11 +321,11 @@ def read_case(path: Path) -> Case:
     except (OSError, SafetensorError, ValueError) as error:
         if isinstance(error, ReadError):
             raise
-        raise ReadError(f"is not a case file: {error}", path=path, remedy="simulate it again") from error
-    if bits.dtype != np.uint8 or any(values.shape != shape for values in thickness_mm.values()):
-        raise ReadError("holds arrays of different shapes or types", path=path, remedy="simulate it again")
+        raise ReadError(f"is not a case file: {error}", path=path, remedy=_AGAIN) from error
+    if any(values.shape != shape for values in thickness_mm.values()):
+        raise ReadError("holds arrays of different shapes or types", path=path, remedy=_AGAIN)
     if not all(_fits(layer, shape) for layer in nodules):
-        raise ReadError("holds nodules outside the image", path=path, remedy="simulate it again")
+        raise ReadError("holds nodules outside the image", path=path, remedy=_AGAIN)
     return Case(info, thickness_mm, bits, nodules)
 
 
@@ -345,4 +391,4 @@ def _info(metadata: Mapping[str, str] | None, path: Path) -> CaseInfo:
     try:
         return CaseInfo.model_validate(json.loads((metadata or {})["case"]))
     except (KeyError, json.JSONDecodeError, ValidationError) as error:
-        raise ReadError("has no valid case metadata", path=path, remedy="simulate it again") from error
+        raise ReadError("has no valid case metadata", path=path, remedy=_AGAIN) from error

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, Case
+from ho_imaging.training.cases import BITS, IGNORE_BIT, MASK_BITS, MIMIC_BIT, Case, as_bit
 from ho_imaging.vocabulary import Structure
 
 __all__ = ["Film", "FilmMaker", "on_grid", "simulate_film"]
@@ -19,12 +19,12 @@ class Film(NamedTuple):
     """An image and its truth on one grid.
 
     ``pixels`` (rows, columns) float32 in [0, 1], normalised, zero where not ``valid``; ``valid`` (rows, columns) bool;
-    ``bits`` (rows, columns) uint8, the masks of `ho_imaging.training.cases`.
+    ``bits`` (rows, columns) uint16, the masks of `ho_imaging.training.cases`.
     """
 
     pixels: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    bits: NDArray[np.uint8]
+    bits: NDArray[np.uint16]
 
 
 BURNT_OUT = 0.004
@@ -58,7 +58,7 @@ def on_grid(film: Film, pixel_mm: float, wanted_mm: float) -> Film:
     valid = cv2.resize(film.valid.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST) == 1
     pixels = cv2.resize(film.pixels, (columns, rows), interpolation=smooth)
     bits = cv2.resize(film.bits, (columns, rows), interpolation=cv2.INTER_NEAREST)
-    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=np.uint8))
+    return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=BITS))
 
 
 def simulate_film(case: Case, rng: np.random.Generator) -> Film:
@@ -91,5 +91,5 @@ def simulate_film(case: Case, rng: np.random.Generator) -> Film:
     display, valid, marks = annotate(develop(exposure, rng), rng, pixel_mm=case.info.pixel_mm, laterality=laterality)
     # Bone where the image is saturated black is invisible on every monitor, so its truth is left open.
     hidden = (display < BURNT_OUT) & (case.bits >> MASK_BITS[Structure.HO] & 1 == 1)
-    bits = case.bits | hidden.astype(np.uint8) << IGNORE_BIT | marks.astype(np.uint8) << MIMIC_BIT
-    return Film(normalise_intensity(display, valid), valid, np.asarray(bits, dtype=np.uint8))
+    bits = case.bits | as_bit(hidden, IGNORE_BIT) | as_bit(marks, MIMIC_BIT)
+    return Film(normalise_intensity(display, valid), valid, bits)

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.filters import threshold_multiotsu
 
 from ho_imaging.simulation.scene import VISIBLE_MM
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS
+from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, as_bit
 from ho_imaging.training.films import Film
 from ho_imaging.training.regrowth import Place
 from ho_imaging.vocabulary import Structure
@@ -132,5 +132,5 @@ def lay_in(
     # Where the image is nearly white, a nodule shows as little as where it is thin.
     shown = grown & (pixels - film.pixels >= SEEN_TONE)
     is_open = (added > TRACE_TONE) & ~shown
-    bits = film.bits | shown.astype(np.uint8) << MASK_BITS[Structure.HO] | is_open.astype(np.uint8) << IGNORE_BIT
-    return LaidIn(Film(pixels, film.valid, np.asarray(bits, dtype=np.uint8)), tuple(masks), tuple(places))
+    bits = film.bits | as_bit(shown, MASK_BITS[Structure.HO]) | as_bit(is_open, IGNORE_BIT)
+    return LaidIn(Film(pixels, film.valid, bits), tuple(masks), tuple(places))

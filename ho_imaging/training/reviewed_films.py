@@ -1,7 +1,7 @@
 """Reviewed radiographs on disk: a site's images, prepared for the network, with the nodules outlined by readers.
 
 Each ``film_*.safetensors`` file holds ``pixels`` uint16 (rows, columns), the normalised image of `Prepared` times
-65535; ``bits`` uint8 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; and `ReviewedInfo`
+65535; ``bits`` uint16 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; and `ReviewedInfo`
 as JSON. Unlike a case such an image is not exposed anew, only augmented. Readers review only ectopic bone, so the
 anatomy of these images is not used in training.
 """
@@ -21,7 +21,7 @@ from safetensors.numpy import save
 
 from ho_imaging.errors import ReadError
 from ho_imaging.files.atomic import write_bytes
-from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MAX_SIDE, MIMIC_BIT, Split
+from ho_imaging.training.cases import BITS, IGNORE_BIT, MASK_BITS, MASKS_VERSION, MAX_SIDE, MIMIC_BIT, Split, read_bits
 from ho_imaging.training.films import Film
 from ho_imaging.vocabulary import Structure
 
@@ -73,10 +73,11 @@ def write_film(path: Path, reviewed: ReviewedFilm) -> None:
     film = reviewed.film
     tensors = {
         "pixels": np.rint(np.clip(film.pixels, 0.0, 1.0) * _FULL).astype(np.uint16),
-        "bits": np.ascontiguousarray(film.bits & _MEANT_BITS, dtype=np.uint8),
+        "bits": np.ascontiguousarray(film.bits & _MEANT_BITS, dtype=BITS),
         "valid": np.ascontiguousarray(film.valid, dtype=np.uint8),
     }
-    write_bytes(path, save(tensors, metadata={"film": reviewed.info.model_dump_json()}))
+    about = reviewed.info.model_dump(mode="json") | {"masks_version": MASKS_VERSION}
+    write_bytes(path, save(tensors, metadata={"film": json.dumps(about)}))
 
 
 def read_film(path: Path) -> ReviewedFilm:
@@ -104,14 +105,13 @@ def read_film(path: Path) -> ReviewedFilm:
             shape = tuple(file.get_slice("bits").get_shape())
             if len(shape) != 2 or max(shape) > MAX_SIDE or 0 in shape:
                 raise _wrong(path, f"has masks of shape {shape}")
-            pixels, bits, valid = (file.get_tensor(name) for name in ("pixels", "bits", "valid"))
+            pixels, kept, valid = (file.get_tensor(name) for name in ("pixels", "bits", "valid"))
+            bits = read_bits(kept, file.metadata()["film"], path)
     except (OSError, SafetensorError) as error:
         if isinstance(error, ReadError):
             raise
         raise _wrong(path, f"is not a reviewed film: {error}") from error
-    if (pixels.dtype, bits.dtype, valid.dtype) != (np.uint16, np.uint8, np.uint8) or not (
-        pixels.shape == bits.shape == valid.shape
-    ):
+    if (pixels.dtype, valid.dtype) != (np.uint16, np.uint8) or not pixels.shape == bits.shape == valid.shape:
         raise _wrong(path, "holds arrays of different shapes or types")
     return ReviewedFilm(info, _film(pixels, bits, valid))
 
@@ -164,9 +164,9 @@ def list_films(folder: Path, split: Split | None = None) -> list[Path]:
     return [path for path in paths if split is None or read_film_info(path).split == split]
 
 
-def _film(pixels: NDArray[np.uint16], bits: NDArray[np.uint8], valid: NDArray[np.uint8]) -> Film:
+def _film(pixels: NDArray[np.uint16], bits: NDArray[np.uint16], valid: NDArray[np.uint8]) -> Film:
     is_valid = valid > 0
-    return Film(np.where(is_valid, pixels / np.float32(_FULL), np.float32(0.0)), is_valid, bits & np.uint8(_MEANT_BITS))
+    return Film(np.where(is_valid, pixels / np.float32(_FULL), np.float32(0.0)), is_valid, bits & BITS(_MEANT_BITS))
 
 
 def _info(metadata: Mapping[str, str] | None, path: Path) -> ReviewedInfo:

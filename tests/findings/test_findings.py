@@ -105,8 +105,8 @@ def test_femoral_heads_give_millimetres_where_the_file_gives_none(known):
     shape = (400, 400)
     heads = known.disc(shape, (200, 110), 60) | known.disc(shape, (200, 290), 60)
     anatomy = read_anatomy(known.prediction({Structure.FEMORAL_HEAD: heads}, pixel_mm=None))
-    assert anatomy.basis is SpacingBasis.ANATOMICAL
-    assert anatomy.pixel_mm == pytest.approx(48.0 / 120.0, rel=0.02)
+    assert anatomy.scale.basis is SpacingBasis.ANATOMICAL
+    assert anatomy.scale.measured_mm == pytest.approx(48.0 / 120.0, rel=0.02)
     assert [joint.radius_mm for joint in anatomy.joints] == pytest.approx([24.0, 24.0], rel=0.02)
 
 

@@ -8,8 +8,8 @@ import pytest
 from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings import read_anatomy
 from ho_imaging.gate import check_anatomy, check_attributes
-from ho_imaging.gate.rules import RULES
 from ho_imaging.messages import load_language
+from ho_imaging.regions import is_read, plan_of
 from ho_imaging.vocabulary import Laterality, Region, Structure, View
 
 
@@ -219,8 +219,14 @@ def test_a_blank_film_is_refused(known):
     assert "body" in reason(known.prediction(empty))
 
 
-def test_every_region_has_rules_or_is_refused_by_name():
-    assert set(RULES) <= set(Region)
-    for rules in RULES.values():
-        assert rules.least_bone_mm2[Structure.FEMUR] > 0.0
-        assert (Structure.PELVIS in rules.least_bone_mm2) == rules.is_hip
+def test_every_region_is_read_or_refused_by_name(known):
+    for region in Region:
+        film = known.radiograph(np.zeros((99, 99)), region=region)
+        if is_read(region):
+            check_attributes(film)
+            limits = plan_of(region).scope
+            assert dict(limits.least_bone_mm2)[Structure.FEMUR] > 0.0
+            assert (Structure.PELVIS in dict(limits.least_bone_mm2)) == (limits.pair is not None)
+        else:
+            with pytest.raises(OutOfScopeError, match=load_language("en").word(region.value)):
+                check_attributes(film)

@@ -12,6 +12,7 @@ from ho_imaging.network.architecture import Architecture
 from ho_imaging.network.model_store import save_model
 from ho_imaging.network.unet import UNet
 from ho_imaging.preparing.prepared import GridMap, Prepared
+from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
 
@@ -48,7 +49,7 @@ def prepared_film(rows: int, columns: int, *, seed: int = 0) -> Prepared:
         modality="DX",
     )
     grid = GridMap((rows, columns), (rows, columns), 1.0, 0.0, 1.0, 0.0)
-    return Prepared(radiograph, pixels, np.ones((rows, columns), dtype=bool), 0.6, 0.6, grid)
+    return Prepared(radiograph, pixels, np.ones((rows, columns), dtype=bool), Scale(0.6, SpacingBasis.DETECTOR), grid)
 
 
 @pytest.fixture

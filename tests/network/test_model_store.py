@@ -20,8 +20,8 @@ from ho_imaging.network.model_store import (
     read_description,
     save_model,
 )
-from ho_imaging.network.unet import fold_batch_norm
-from ho_imaging.vocabulary import Structure
+from ho_imaging.network.unet import Architecture, UNet, fold_batch_norm
+from ho_imaging.vocabulary import Region, Structure
 
 
 def test_a_model_comes_back_as_it_was_saved(tmp_path, make_net):
@@ -157,3 +157,29 @@ def test_a_default_that_points_out_of_its_folder_is_refused(model_folder, monkey
 def test_a_device_that_is_not_there_is_an_error(model_folder, device):
     with pytest.raises(ModelError, match="device"):
         load_model(model_folder, device=device)
+
+
+def test_a_model_without_a_structure_of_its_regions_is_refused_by_what_is_missing(tmp_path):
+    """Without it every image would fail, one after the other."""
+    kept = (Structure.HO, Structure.PELVIS, Structure.FEMUR, Structure.BODY)
+    net = UNet(Architecture(widths=(8, 12, 16), blocks=(0, 1, 1), dilations=(1,)), len(kept))
+    save_model(tmp_path / "less", net, name="less", version="1", structures=kept)
+    with pytest.raises(ModelError, match="less does not outline implant, femoral_head, which films of pelvis take"):
+        load_model(tmp_path / "less", device="cpu")
+
+
+def test_a_model_for_a_region_without_a_plan_is_refused_by_its_name(model_folder):
+    path = model_folder / "model.toml"
+    described = path.read_text()
+    assert tomllib.loads(described)["regions"][:2] == ["pelvis", "hip"]
+    path.write_text(described.replace('"knee"', '"wrist"'))
+    with pytest.raises(ModelError, match="made for wrist"):
+        load_model(model_folder, device="cpu")
+
+
+def test_a_model_that_does_not_say_so_reads_hips_and_legs(model_folder):
+    path = model_folder / "model.toml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("regions")))
+    model = load_model(model_folder, device="cpu")
+    assert {Region.HIP, Region.KNEE, Region.UNKNOWN} <= set(model.description.regions)

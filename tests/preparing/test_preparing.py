@@ -143,7 +143,7 @@ def test_a_blank_film_is_kept_whole():
 def test_the_grid_has_the_pixel_size_asked_for(known):
     prepared = prepare(known.radiograph(film((600, 480)), spacing_mm=(0.2, 0.25)), PreparationContract(pixel_mm=0.6))
     assert prepared.pixels.shape == (round(600 * 0.2 / 0.6), round(480 * 0.25 / 0.6))
-    assert prepared.pixel_mm == 0.6
+    assert prepared.scale.measured_mm == 0.6
     assert prepared.grid.row_scale == pytest.approx(3.0, rel=0.01)
     assert prepared.grid.column_scale == pytest.approx(2.4, rel=0.01)
 
@@ -151,9 +151,9 @@ def test_the_grid_has_the_pixel_size_asked_for(known):
 def test_without_spacing_a_usual_field_is_assumed_and_said(known):
     radiograph = known.radiograph(film((860, 430)), spacing_mm=None, basis=SpacingBasis.NONE, region=Region.PELVIS)
     prepared = prepare(radiograph)
-    assert prepared.pixel_mm is None
+    assert prepared.scale.measured_mm is None
     assert prepared.pixels.shape[0] == pytest.approx(430 / 0.6, abs=1)
-    again = prepare(radiograph, assumed_pixel_mm=0.3)
+    again = prepare(radiograph, source_pixel_mm=0.3)
     assert again.pixels.shape == (round(860 * 0.3 / 0.6), round(430 * 0.3 / 0.6))
 
 

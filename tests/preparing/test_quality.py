@@ -62,7 +62,7 @@ def test_nothing_is_said_of_too_little_film(known):
 def test_resolution_is_in_millimetres_of_the_film(known):
     enlarged = in_8_bits(cv2.resize(texture((300, 360)), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
     prepared = prepare(known.radiograph(enlarged, spacing_mm=(0.3, 0.3)))
-    quality = film_quality(prepared, prepared.pixel_mm)
-    assert quality.pixel_mm == pytest.approx(0.3, rel=0.01)
+    quality = film_quality(prepared, prepared.scale.measured_mm)
+    assert quality.source_pixel_mm == pytest.approx(0.3, rel=0.01)
     assert quality.resolution_mm == pytest.approx(0.6, rel=0.25)
     assert film_quality(prepared, None).resolution_mm is None

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.preparing.scale import Scale
+from ho_imaging.regions import plan_of
 from ho_imaging.severity import Category, FilmReading, grade_study
-from ho_imaging.severity.burden import BurdenParts, burden_score, category_of
+from ho_imaging.severity.burden import BurdenParts, burden_score
 from ho_imaging.severity.grade import Gap, SystemGrade
-from ho_imaging.severity.side import _brooker_statement
-from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, View
+from ho_imaging.severity.layout import Arrangement, Piece
+from ho_imaging.severity.systems import BROOKER, WALTER_REED
+from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View
 
 
 def reading(prediction):
@@ -189,16 +192,23 @@ def test_nothing_is_zero_and_the_worked_example_of_the_documentation_holds():
     ],
 )
 def test_words_agree_with_grades(grade, score, word):
-    assert category_of(grade, score) == word
+    assert BROOKER.category(grade, score) == word
+
+
+@pytest.mark.parametrize(("grade", "score", "word"), [("none", 50, "none"), ("mild", 90, "mild"), (None, 70, "severe")])
+def test_grades_that_are_words_stand_as_they_are(grade, score, word):
+    assert WALTER_REED.category(grade, score) == word
 
 
 @pytest.mark.parametrize(
     ("gap_mm", "grade", "said"), [(9.96, "III", "9.9 mm"), (10.0, "II", "10.0 mm"), (9.2, "III", "9.2 mm")]
 )
 def test_the_length_that_is_said_is_on_the_side_of_a_centimetre_that_the_class_says(gap_mm, grade, said):
-    view = SimpleNamespace(film=SimpleNamespace(anatomy=SimpleNamespace(basis=SpacingBasis.CALIBRATED)))
+    anatomy = SimpleNamespace(scale=Scale(1.0, SpacingBasis.CALIBRATED), plan=plan_of(Region.HIP))
+    view = SimpleNamespace(film=SimpleNamespace(anatomy=anatomy))
+    spurs = Arrangement((Piece((0,), True, False),), gap_mm, None)
     lead = SystemGrade("brooker", "Brooker class", "", True, grade, (), {}, "")
-    statement = _brooker_statement(view, None, Gap(20.0, gap_mm, ((0.0, 0.0), (0.0, 0.0))), lead)
+    statement = BROOKER.explains(view, spurs, Gap(20.0, gap_mm, ((0.0, 0.0), (0.0, 0.0))), lead)
     assert str(statement).startswith(f"Spurs leave {said} between")
 
 

@@ -29,9 +29,9 @@ def toy_case(seed: int, split: str = "train", *, shape: tuple[int, int] = SHAPE,
         ho |= disc(rng.uniform(10, shape[0] * 0.4), rng.uniform(10, shape[1] - 10), rng.uniform(3, 9))
     body = np.zeros(shape, dtype=bool)
     body[:, 4:-4] = True
-    bits = np.zeros(shape, dtype=np.uint8)
+    bits = np.zeros(shape, dtype=np.uint16)
     for structure, mask in {Structure.HO: ho, Structure.FEMORAL_HEAD: head, Structure.BODY: body}.items():
-        bits |= mask.astype(np.uint8) << MASK_BITS[structure]
+        bits |= mask.astype(np.uint16) << MASK_BITS[structure]
     bone = (30.0 * head + 15.0 * ho).astype(np.float32)
     return Case(
         CaseInfo(pixel_mm=0.6, split=split, scope=scope, anatomy_seed=seed),

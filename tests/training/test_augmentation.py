@@ -13,7 +13,7 @@ def blob_film(row=70, column=40, shape=(120, 100)):
     """A film that is dark but for a small square, which is also its HO mask."""
     pixels = np.zeros(shape, dtype=np.float32)
     pixels[row - 1 : row + 2, column - 1 : column + 2] = 1.0
-    return Film(pixels, np.ones(shape, dtype=bool), (pixels > 0).astype(np.uint8))
+    return Film(pixels, np.ones(shape, dtype=bool), (pixels > 0).astype(np.uint16))
 
 
 def center_of(mask):
@@ -23,7 +23,7 @@ def center_of(mask):
 def test_a_plain_crop_is_a_slice():
     rng = np.random.default_rng(0)
     pixels = rng.random((50, 60), dtype=np.float32)
-    film = Film(pixels, np.ones((50, 60), dtype=bool), rng.integers(0, 64, (50, 60), dtype=np.uint8))
+    film = Film(pixels, np.ones((50, 60), dtype=bool), rng.integers(0, 64, (50, 60), dtype=np.uint16))
     crop = cut_crop(film, CropPlan(center=(19.5, 29.5), size=20))
     np.testing.assert_allclose(crop.pixels, pixels[10:30, 20:40], atol=1e-6)
     np.testing.assert_array_equal(crop.bits, film.bits[10:30, 20:40])

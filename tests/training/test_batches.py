@@ -122,7 +122,7 @@ def test_one_process_makes_no_film_of_shared_steps_twice(toy_config, toy_film_ma
 
 
 def test_small_nodules_weigh_by_the_root_of_their_area():
-    bits = np.zeros((60, 60), dtype=np.uint8)
+    bits = np.zeros((60, 60), dtype=np.uint16)
     bits[5:15, 5:15] = 1  # 100 px
     bits[30:50, 30:50] = 1  # 400 px
     bits[55:57, 5:7] = 1  # 4 px, at the limit
@@ -136,7 +136,7 @@ def test_small_nodules_weigh_by_the_root_of_their_area():
 
 
 def test_mimics_weigh_more_where_there_is_no_nodule():
-    bits = np.zeros((30, 30), dtype=np.uint8)
+    bits = np.zeros((30, 30), dtype=np.uint16)
     bits[5:15, 5:15] = 1
     bits[10:20, 10:20] |= 1 << MIMIC_BIT
     weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0, mimic_weight=3.0)
@@ -147,7 +147,7 @@ def test_mimics_weigh_more_where_there_is_no_nodule():
 
 def test_beside_a_nodule_every_pixel_weighs_as_the_nodule_does():
     """Too wide and too narrow an outline must cost alike."""
-    bits = np.zeros((40, 40), dtype=np.uint8)
+    bits = np.zeros((40, 40), dtype=np.uint16)
     bits[15:25, 15:25] = 1
     weights = nodule_weights(bits, small_area_px=400.0, max_weight=5.0)
     assert (weights[11:29, 20] == 2.0).all()
@@ -155,7 +155,7 @@ def test_beside_a_nodule_every_pixel_weighs_as_the_nodule_does():
 
 
 def test_the_fringe_of_a_nodule_counts_in_part_and_metal_never():
-    bits = np.zeros((40, 40), dtype=np.uint8)
+    bits = np.zeros((40, 40), dtype=np.uint16)
     bits[15:25, 15:25] = 1
     bits[15:25, 25:27] = 1 << IGNORE_BIT  # fringe
     bits[15:25, 15:17] |= 1 << IGNORE_BIT  # behind metal

@@ -4,13 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ho_imaging.errors import ReadError
 from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
 from ho_imaging.simulation.scene import Material, Scene
 from ho_imaging.training.cases import (
+    BITS,
+    IGNORE_BIT,
     MASK_BITS,
+    MIMIC_BIT,
+    as_bit,
     case_from_scene,
     list_cases,
     read_case,
@@ -44,6 +49,50 @@ def test_bits_are_the_documented_ones(make_toy_case):
     }
     case = make_toy_case(0)
     np.testing.assert_array_equal(case.mask(Structure.FEMORAL_HEAD), case.bits & 8 != 0)
+
+
+def test_there_is_room_for_more_structures_than_eight_bits_hold(tmp_path, make_toy_case):
+    """Every structure and both marks have a bit of their own, and eight more structures would have one."""
+    taken = [*MASK_BITS.values(), IGNORE_BIT, MIMIC_BIT]
+    assert len(set(taken)) == len(taken)
+    assert max(taken) + 8 < 8 * np.dtype(BITS).itemsize
+    case = make_toy_case(0)
+    case = case._replace(bits=case.bits | as_bit(case.mask(Structure.HO), 15))
+    path = tmp_path / "case_0000.safetensors"
+    write_case(path, case)
+    np.testing.assert_array_equal(read_case(path).bits, case.bits)
+    assert read_case(path).bits.dtype == BITS
+
+
+def kept_as(path, case, masks, version):
+    """Write a case with its masks as another version of this program would."""
+    write_case(path, case)
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (the file is no mapping)
+        about = json.loads(file.metadata()["case"])
+    del about["masks_version"]
+    if version is not None:
+        about["masks_version"] = version
+    save_file(tensors | {"masks": masks}, path, metadata={"case": json.dumps(about)})
+
+
+def test_a_case_of_eight_bits_is_read(tmp_path, make_toy_case):
+    case = make_toy_case(3)
+    path = tmp_path / "case_0003.safetensors"
+    kept_as(path, case, case.bits.astype(np.uint8), None)
+    np.testing.assert_array_equal(read_case(path).bits, case.bits)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "said"),
+    [(3, np.uint16, "version 3"), (2, np.uint8, "uint8"), ("x", np.uint16, "version x")],
+)
+def test_masks_of_another_version_are_refused_with_its_number(tmp_path, make_toy_case, version, kind, said):
+    case = make_toy_case(3)
+    path = tmp_path / "case_0003.safetensors"
+    kept_as(path, case, case.bits.astype(kind), version)
+    with pytest.raises(ReadError, match=said):
+        read_case(path)
 
 
 def test_a_scene_becomes_a_case():

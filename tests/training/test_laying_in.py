@@ -29,7 +29,7 @@ def a_leg(seed=0):
     valid = np.ones(pixels.shape, dtype=bool)
     valid[:10] = False
     return Film(
-        np.where(valid, np.clip(pixels, 0.0, 1.0), np.float32(0.0)), valid, np.zeros(pixels.shape, dtype=np.uint8)
+        np.where(valid, np.clip(pixels, 0.0, 1.0), np.float32(0.0)), valid, np.zeros(pixels.shape, dtype=np.uint16)
     )
 
 

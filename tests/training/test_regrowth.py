@@ -14,7 +14,7 @@ from ho_imaging.vocabulary import Structure
 @pytest.fixture
 def case(make_toy_case):
     plain = make_toy_case(2, shape=(300, 260))
-    bits = plain.bits & ~np.uint8(1)
+    bits = plain.bits & ~np.uint16(1)
     island = Layer(80, 60, np.full((20, 30), 3.0, np.float32), fixed=False)
     spur = Layer(150, 120, np.full((40, 12), 5.0, np.float32), fixed=True)
     info = plain.info.model_copy(update={"heads_rc": ((180.0, 130.0),)})

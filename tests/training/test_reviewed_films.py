@@ -37,7 +37,7 @@ def reviewed(seed, split="train", *, scope=True):
     pixels = np.clip(0.2 + 0.6 * (ho | mimic) + rng.normal(0, 0.02, SHAPE), 0, 1).astype(np.float32)
     valid = np.ones(SHAPE, dtype=bool)
     valid[:, :6] = False
-    bits = (ho.astype(np.uint8) << MASK_BITS[Structure.HO]) | (mimic.astype(np.uint8) << MIMIC_BIT)
+    bits = (ho.astype(np.uint16) << MASK_BITS[Structure.HO]) | (mimic.astype(np.uint16) << MIMIC_BIT)
     bits[60:64, 60:64] |= 1 << IGNORE_BIT
     info = ReviewedInfo(pixel_mm=0.6, split=split, scope=scope, study_uid="1.2", image_uid=f"1.2.{seed}")
     return ReviewedFilm(info, Film(np.where(valid, pixels, np.float32(0)), valid, bits))
@@ -68,7 +68,7 @@ def test_a_film_comes_back_as_it_was(films):
 def test_anatomy_is_never_kept(tmp_path):
     """Nobody reviewed it: a bit that slipped in would be taught as truth."""
     film = reviewed(0).film
-    painted = film._replace(bits=film.bits | np.uint8(1 << MASK_BITS[Structure.FEMUR]))
+    painted = film._replace(bits=film.bits | np.uint16(1 << MASK_BITS[Structure.FEMUR]))
     write_film(tmp_path / "film_1.safetensors", ReviewedFilm(reviewed(0).info, painted))
     np.testing.assert_array_equal(read_film(tmp_path / "film_1.safetensors").film.bits, film.bits)
 

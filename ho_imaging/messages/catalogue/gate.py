@@ -13,6 +13,11 @@ ENTRIES: dict[str, Entry] = {
         _("leave it out, or pass region= if the file is wrong"),
         note="The header states a region that the model was not made for.",
     ),
+    "region_not_of_model": Entry(
+        _("shows {region:word} by its {source}; the model {model} does not read it"),
+        _("use a model that was made for the region, or pass region= if the file is wrong"),
+        note="The header states a region that this model was not made for.",
+    ),
     "not_like_region": Entry(
         _("does not look like a film of {regions:or} (probability {probability:.2f}, {needed:.2f} is asked for)"),
         _("{advice}"),
@@ -29,29 +34,32 @@ ENTRIES: dict[str, Entry] = {
         note="A bone that the region must show is not seen.",
     ),
     "joint_missing": Entry(
-        _("shows no hip joint, and nothing says that it is a hip or how large it is"),
+        _("shows no {joint:word} joint, and nothing says that it is a {joint:word} or how large it is"),
         _("{advice}"),
         note="No joint is seen, and region or scale are not known.",
     ),
     "socket_missing": Entry(
-        _("shows no hip joint: what looks like a head does not lie between a pelvis above and a femur below"),
+        _(
+            "shows no {joint:word} joint: what looks like a head does not lie between a {above:word} "
+            "above and a {below:word} below"
+        ),
         _("{advice}"),
-        note="A round bone that is no femoral head.",
+        note="A round bone that is no head of the joint.",
     ),
     "joints_not_adult": Entry(
         _("shows joints that are not in an adult's proportions (distance {ratio:.1f} head diameters)"),
         _("leave it out: the model was made for adults"),
-        note="Distance of the hips against the size of the femoral heads.",
+        note="Distance of the joints against the size of their heads.",
     ),
     "head_too_small": Entry(
-        _("shows a head too small for its pelvis, as a child's is ({squares:.0f} squares of its diameter)"),
+        _("shows a head too small for its {bone:word}, as a child's is ({squares:.0f} squares of its diameter)"),
         _("leave it out: the model was made for adults"),
-        note="Area of the pelvis against the size of the femoral head.",
+        note="Area of the first bone against the size of the head.",
     ),
     "heads_not_bone": Entry(
-        _("shows femoral heads that are not bone: a child's hip, or no hip at all"),
+        _("shows {landmarks:word} that are not bone: a child's {joint:word}, or no {joint:word} at all"),
         _("leave it out: the model was made for adults"),
-        note="Femoral heads of cartilage.",
+        note="Heads of cartilage.",
     ),
     "shown_swapped": Entry(
         _("looks like a film of {regions:or} only with black and white swapped"),

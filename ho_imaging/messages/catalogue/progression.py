@@ -130,7 +130,7 @@ ENTRIES: dict[str, Entry] = {
         note="Why images cannot be compared.",
     ),
     "apart.turned": Entry(
-        _("the femur is turned by {turn_deg:.0f} degrees more on one film: the pose differs"),
+        _("a bone is turned by {turn_deg:.0f} degrees more on one film: the pose differs"),
         note="Why images cannot be compared.",
     ),
     "apart.no_scale": Entry(

@@ -78,7 +78,7 @@ ENTRIES: dict[str, Entry] = {
         note="Grade and score come from different images.",
     ),
     "grade_given": Entry(
-        _("{system:word} {grade:word}."),
+        _("{title:word} {grade:word}."),
         note="The grade by a system.",
     ),
     "not_this_region": Entry(
@@ -160,6 +160,26 @@ ENTRIES: dict[str, Entry] = {
     "graded_by": Entry(
         _("Graded by {reader}."),
         note="A reader gave the grade.",
+    ),
+    "meaning.no_bone": Entry(
+        _("no ectopic bone"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.islands": Entry(
+        _("islands of bone in the soft tissue"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.wide_gap": Entry(
+        _("bone spurs, at least 1 cm between opposing surfaces"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.narrow_gap": Entry(
+        _("bone spurs, less than 1 cm between opposing surfaces"),
+        note="Meaning of a grade.",
+    ),
+    "meaning.ankylosis": Entry(
+        _("apparent bony ankylosis"),
+        note="Meaning of a grade.",
     ),
     "share.of_grade": Entry(
         _("{grade:word} {share:%}"),

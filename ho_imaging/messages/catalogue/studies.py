@@ -41,15 +41,22 @@ ENTRIES: dict[str, Entry] = {
         note="A part of the study did not come; the caller accepts that.",
     ),
     "sides_by_place": Entry(
-        _("{source} says {side:word}, but the film shows both hips: each side is graded where it lies."),
+        _("{source} says {side:word}, but the film shows the joints of both sides: each side is graded where it lies."),
         note="The header names one side of an image of both.",
     ),
     "mm_from_heads": Entry(
-        _("Millimetres are scaled from the femoral heads ({diameter_mm:g} mm assumed): take them as +- 8 %."),
-        note="No pixel spacing can be believed; the femoral heads are the scale.",
+        _(
+            "Millimetres are scaled from the {landmarks:word} ({diameter_mm:g} mm assumed): "
+            "take them as +- {percent:g} %."
+        ),
+        note="No pixel spacing can be believed; the heads of the joints are the scale.",
+    ),
+    "no_spacing": Entry(
+        _("No believable spacing: sizes are in pixels only."),
+        note="No millimetres, and nothing in the image to scale by.",
     ),
     "no_mm": Entry(
-        _("No believable spacing and no femoral head to scale by: sizes are in pixels only."),
+        _("No believable spacing and no {landmark:word} to scale by: sizes are in pixels only."),
         note="No millimetres.",
     ),
     "dicom_objects_missing": Entry(

@@ -13,6 +13,8 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
+from ho_imaging.regions import bone_codes
+from ho_imaging.severity.systems import grade_scale
 from ho_imaging.vocabulary import Structure
 
 __all__ = [
@@ -100,28 +102,20 @@ PIXELS = _standard("{pixels}", "UCUM", "pixels")
 SIDES = {side: _standard(value, "SCT", meaning) for side, (value, meaning) in SIDE_CODES.items()}
 SITES = {region: _standard(value, "SCT", meaning) for region, (value, meaning) in SITE_CODES.items()}
 STRUCTURES = {  # category (CID 7150) and type (CID 7304, 7151)
-    Structure.PELVIS: (ANATOMICAL_STRUCTURE, _standard("118645006", "SCT", "Bone structure of pelvis")),
-    Structure.FEMUR: (ANATOMICAL_STRUCTURE, _standard("71341001", "SCT", "Femur")),
-    Structure.FEMORAL_HEAD: (ANATOMICAL_STRUCTURE, _standard("2812003", "SCT", "Head of Femur")),
-    Structure.IMPLANT: (PHYSICAL_OBJECT, _standard("53350007", "SCT", "Prosthesis")),
-}
-
-_SYSTEM_PREFIX = {
-    "brooker": "BRK",
-    "della_valle": "DV",
-    "schmidt_hackenbrock": "SHB",
-    "walter_reed": "WR",
-    "hastings_graham": "HG",
-    "biplanar": "BP",
-}
+    structure: (ANATOMICAL_STRUCTURE, _standard(value, "SCT", meaning))
+    for structure, (value, meaning) in bone_codes().items()
+} | {Structure.IMPLANT: (PHYSICAL_OBJECT, _standard("53350007", "SCT", "Prosthesis"))}
 
 
 def system_code(system: str, title: str) -> CodedConcept:
-    """Code of a grading system."""
-    return _private(_SYSTEM_PREFIX.get(system, system[:12].upper()), title[:64])
+    """Return the code of a grading system."""
+    scale = grade_scale(system)
+    return _private(system[:12].upper() if scale is None else scale.code, title[:64])
 
 
 def grade_code(system: str, title: str, grade: str) -> CodedConcept:
-    """Code of one grade of a system: at most 16 characters, as Code Value asks (PS3.5 6.2, SH)."""
+    """Return the code of one grade of a system: at most 16 characters, as Code Value asks (PS3.5 6.2, SH)."""
     words = re.sub(r"[^A-Za-z0-9]+", "_", grade).strip("_").upper()
-    return _private(f"{_SYSTEM_PREFIX.get(system, system[:8].upper())}-{words}"[:16], f"{title} {grade}"[:64])
+    scale = grade_scale(system)
+    prefix = system[:8].upper() if scale is None else scale.code
+    return _private(f"{prefix}-{words}"[:16], f"{title} {grade}"[:64])

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ho_imaging.errors import UsageError
 from ho_imaging.messages import Language, Message, Value, languages, load_language
-from ho_imaging.messages.words import BASIS_MEANINGS, BROOKER_MEANINGS
+from ho_imaging.messages.words import BASIS_MEANINGS
 from ho_imaging.outputs.report.drawing import Drawing, draw_film, jpeg_uri
 from ho_imaging.outputs.report.material import Material
 from ho_imaging.progression.schema import IntervalResult, SideIntervalResult
@@ -28,6 +28,7 @@ from ho_imaging.results.schema import (
     StudyResult,
     SystemGradeResult,
 )
+from ho_imaging.severity.systems import grade_scales
 from ho_imaging.vocabulary import Side, SpacingBasis
 
 __all__ = ["check_language", "report_html"]
@@ -125,7 +126,7 @@ def report_html(material: Material, language: str = "en") -> str:
         sides=_sides(result, numbers),
         bases=_bases(result),
         basis_meanings=BASIS_MEANINGS,
-        brooker_meanings=BROOKER_MEANINGS,
+        grade_meanings={scale.name: scale.meanings for scale in grade_scales()},
         basis_of={image.sop_instance_uid: image.measured_basis for image in result.images},
         comparison=material.comparison,
         intervals=() if material.comparison is None else _intervals(material.comparison.result),

@@ -14,7 +14,8 @@ export const make = (tag, props = {}, ...children) => {
 };
 
 export const words = (name) => String(name).replaceAll("_", " ");
-const TITLES = { brooker: "Brooker", walter_reed: "Walter Reed", hastings_graham: "Hastings-Graham" };
+const TITLES = {};
+export const nameSystems = (titles) => Object.assign(TITLES, titles ?? {});
 export const systemTitle = (name) => TITLES[name] ?? words(name);
 
 export function button(host, command, text, props = {}) {

@@ -6,7 +6,7 @@ import { Film, inflated } from "./film.js";
 import { draggedWindow } from "./tones.js";
 import { commandOf, keyOf } from "./keys.js";
 import { DRAWING, Pane } from "./pane.js";
-import { button, choices, dialog, findingRow, helpDialog, make, measureRow, sideCard, systemTitle, words } from "./panel.js";
+import { button, choices, dialog, findingRow, helpDialog, make, measureRow, nameSystems, sideCard, systemTitle, words } from "./panel.js";
 
 const PATIENCE_MS = 2500;
 const IDLE_MS = 60000;
@@ -202,6 +202,7 @@ class Review {
 
   takeStudy(study) {
     this.study = study;
+    nameSystems(study.system_titles);
     this.title.textContent = `Reader ${study.reader}${study.model ? `  ·  model ${study.model}` : ""}`;
     this.title.title = `Study ${study.study_uid}\nDecisions are kept in ${study.store}`;
     this.research.title = study.research_use;

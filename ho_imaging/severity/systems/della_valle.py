@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
+from ho_imaging.severity.grade import Category
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.hip import why_no_hip_from_the_front
 from ho_imaging.severity.systems.system import Measured, Rule, System, at_least_a_centimetre, long_axis_mm
@@ -37,9 +38,12 @@ def _rule(view: SideView) -> Rule:
 DELLA_VALLE = System(
     name="della_valle",
     title="Della Valle class",
+    short="Della Valle",
     citation="Della Valle et al., J Arthroplasty 2002;17:870",
     confirmed=True,
     grades=("A", "B", "C"),
+    categories={"A": Category.NONE, "B": Category.MILD, "C": Category.SEVERE},
+    code="DV",
     refuses=why_no_hip_from_the_front,
     rule=_rule,
     uncovered=Message("lengths_without_mm"),

@@ -8,33 +8,33 @@ carry a mark.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
+from ho_imaging.severity.grade import Category
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.hip import why_no_hip_from_the_front
 from ho_imaging.severity.systems.system import Measured, Rule, System, at_least_a_centimetre, long_axis_mm
+from ho_imaging.vocabulary import Structure
 
 __all__ = ["SCHMIDT_HACKENBROCK", "trochanter_tip_row"]
 
 
-@lru_cache(maxsize=2)
 def trochanter_tip_row(view: SideView) -> float | None:
-    """Row of the greater trochanter's tip on the prepared grid: the highest femur lateral of the head."""
+    """Return the row of the greater trochanter's tip on the prepared grid: the highest femur lateral of the head."""
     if view.joint is None:
         return None
     grid = view.film.prepared.grid
     row, column = grid.points_to_prepared(np.array([view.joint.center_px]))[0]
     radius = view.joint.radius_px / grid.column_scale
-    columns = np.arange(view.femur.shape[1])
-    shaft = view.femur[min(int(row + 2.0 * radius), view.femur.shape[0] - 1) :].sum(axis=0)
+    femur = view.bones[Structure.FEMUR]
+    columns = np.arange(femur.shape[1])
+    shaft = femur[min(int(row + 2.0 * radius), femur.shape[0] - 1) :].sum(axis=0)
     if not shaft.any():
         return None
     lateral = 1.0 if float((shaft * columns).sum() / shaft.sum()) >= column else -1.0
-    outside = view.femur[:, lateral * (columns - column) > 1.15 * radius].any(axis=1)
+    outside = femur[:, lateral * (columns - column) > 1.15 * radius].any(axis=1)
     return float(np.argmax(outside)) if outside.any() else None
 
 
@@ -65,7 +65,7 @@ def _rule(view: SideView) -> Rule:
         place = "II" if above and below else "III" if above else "I"
         if arrangement.bridged:
             return f"{place} C"
-        if any(on_pelvis for _, on_pelvis, _ in arrangement.pieces):
+        if any(piece.on_first for piece in arrangement.pieces):
             return None
         lengths = [long_axis_mm(view, index, measured) for index in arrangement.nodules]
         if any(length is None for length in lengths):
@@ -76,12 +76,20 @@ def _rule(view: SideView) -> Rule:
     return grade
 
 
+_PLACES = ("I", "II", "III")
+_WORDS = {"A": Category.MILD, "B": Category.MODERATE, "C": Category.SEVERE}
+
 SCHMIDT_HACKENBROCK = System(
     name="schmidt_hackenbrock",
     title="Schmidt-Hackenbrock region and grade",
+    short="Schmidt-Hackenbrock",
     citation="Schmidt and Hackenbrock, Arch Orthop Trauma Surg 1994;113:339",
     confirmed=False,
-    grades=("0", *(f"{place} {letter}" for letter in "ABC" for place in ("I", "II", "III"))),
+    grades=("0", *(f"{place} {letter}" for letter in _WORDS for place in _PLACES)),
+    categories={"0": Category.NONE} | {f"{place} {letter}": _WORDS[letter] for letter in _WORDS for place in _PLACES},
+    code="SHB",
+    no_bone="0",
+    bridged=frozenset(f"{place} C" for place in _PLACES),
     refuses=_refuses,
     rule=_rule,
     uncovered=Message("pelvis_spurs_uncovered"),

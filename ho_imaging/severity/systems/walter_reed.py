@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.messages import Message
 from ho_imaging.severity.film import SideView
+from ho_imaging.severity.grade import Category
 from ho_imaging.severity.layout import Arrangement
 from ho_imaging.severity.systems.system import Measured, Rule, System
 from ho_imaging.vocabulary import Region, Structure
@@ -23,9 +24,18 @@ _LEAST_WIDTH_PX = 20
 
 
 def involved_share(body: NDArray[np.bool_], bone: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give the share of a limb's width that bone takes up at the worst level, and the share of its length.
+    """Return the share of a limb's width that bone takes up at the worst level, and the share of its length.
 
-    ``body`` and ``bone``: bool, (rows, columns). Levels run across the limb's long axis, which is that of its outline.
+    Parameters
+    ----------
+    body, bone
+        bool, (rows, columns).
+
+    Returns
+    -------
+    tuple of float
+        Shares of width and length. Levels run across the limb's long axis, which is that of its outline.
+
     """
     cells = np.argwhere(body).astype(np.float64)
     if len(cells) < _LEAST_WIDTH_PX**2:
@@ -74,9 +84,15 @@ def _rule(view: SideView) -> Rule:
 WALTER_REED = System(
     name="walter_reed",
     title="Walter Reed grade of a residual limb",
+    short="Walter Reed",
     citation="Potter et al., J Bone Joint Surg Am 2007;89:476",
     confirmed=False,
     grades=("none", "mild", "moderate", "severe"),
+    # The grades are words already and stand as they are.
+    categories={word.value: word for word in Category},
+    code="WR",
+    no_bone="none",
+    score_raises=False,
     refuses=_refuses,
     rule=_rule,
 )

@@ -1,0 +1,60 @@
+"""The systems there are, and which of them leads where."""
+
+from __future__ import annotations
+
+from ho_imaging.regions import all_plans, plan_of
+from ho_imaging.severity.systems.biplanar import BIPLANAR
+from ho_imaging.severity.systems.brooker import BROOKER
+from ho_imaging.severity.systems.della_valle import DELLA_VALLE
+from ho_imaging.severity.systems.hastings_graham import HASTINGS_GRAHAM
+from ho_imaging.severity.systems.schmidt_hackenbrock import SCHMIDT_HACKENBROCK
+from ho_imaging.severity.systems.system import GradeScale, System
+from ho_imaging.severity.systems.walter_reed import WALTER_REED
+from ho_imaging.vocabulary import Region
+
+__all__ = ["SYSTEMS", "all_systems", "grade_orders", "grade_scale", "grade_scales", "leading_system", "system_named"]
+
+SYSTEMS: tuple[System, ...] = (BROOKER, DELLA_VALLE, SCHMIDT_HACKENBROCK, WALTER_REED, HASTINGS_GRAHAM)
+"""Systems that grade one side of one film, in the order in which results list them; to add one, name it here."""
+
+
+def all_systems() -> tuple[System, ...]:
+    """Return the systems that grade one side of one film."""
+    return SYSTEMS
+
+
+def system_named(name: str) -> System | None:
+    """Return the system of a name, or ``None``."""
+    return next((system for system in SYSTEMS if system.name == name), None)
+
+
+def grade_scales() -> tuple[GradeScale, ...]:
+    """Return every system, those that grade from several views among them."""
+    return (*SYSTEMS, BIPLANAR)
+
+
+def grade_scale(name: str) -> GradeScale | None:
+    """Return the grades of the system of a name, or ``None``."""
+    return next((scale for scale in grade_scales() if scale.name == name), None)
+
+
+def leading_system(region: Region) -> System:
+    """Return the system whose grade stands for a film of a region, as its plan names it.
+
+    Raises
+    ------
+    LookupError
+        If the plan names a system that is not here.
+
+    """
+    plan = plan_of(region)
+    system = system_named(plan.leading_system)
+    if system is None:
+        raise LookupError(f"the plan of {plan.name} names {plan.leading_system!r}, which is no grading system here")
+    return system
+
+
+def grade_orders() -> tuple[tuple[str, ...], ...]:
+    """Return the grades that readers give, from none to worst: those of each system that leads in a region."""
+    leading = dict.fromkeys(plan.leading_system for plan in all_plans())
+    return tuple(system.grades for system in SYSTEMS if system.name in leading)
