@@ -1,4 +1,4 @@
-"""Which film each row of a table of labels is of."""
+"""Matching of the rows of a table of labels to films."""
 
 from __future__ import annotations
 

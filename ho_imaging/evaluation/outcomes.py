@@ -1,4 +1,4 @@
-"""What the program made of each labelled film, beside its label."""
+"""Outcome of each labelled film, beside its label."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class FilmOutcome:
 
     @property
     def boxes_hit(self) -> int:
-        """How many of its boxes an outline hits."""
+        """Number of its boxes that an outline hits."""
         return len({number for outline in self.outlines for number in outline.hits})
 
     @property

@@ -84,7 +84,7 @@ _HIPS_AND_LEGS = (
     Region.OTHER,
     Region.UNKNOWN,
 )
-"""What a model reads that does not say so."""
+"""Input of a model whose description does not state it."""
 
 
 class _Strict(BaseModel):
@@ -150,7 +150,7 @@ class Model:
 
     @property
     def identity(self) -> ModelIdentity:
-        """What results say about the weights."""
+        """Identity of the weights, for results."""
         described = self.description.identity
         return described if self.site is None else replace(described, site=self.site.identity)
 

@@ -39,7 +39,7 @@ _WRITTEN = Message("folder_of_results")
 _EVENT = "event "
 
 _Stated = tuple[bool, str, str, str]
-"""Whether the exposure's event is stated; body part, view and side, empty where they are not."""
+"""True if the exposure's event is stated; body part, view and side, empty where they are not stated."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found: every input ends either in a study or among the rejected.
+    """Result of a search: every input ends either in a study or among the rejected.
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def _stated(image: _Candidate) -> _Stated:
 
 
 def _may_be_one(raw: _Stated, film: _Stated) -> bool:
-    """Whether images of which none shares its event with another may be of one exposure: neither denies the other."""
+    """Return True if images without a shared event may be of one exposure: neither contradicts the other."""
     return not (raw[0] and film[0]) and all(
         not one or not other or one == other for one, other in zip(raw[1:], film[1:], strict=True)
     )

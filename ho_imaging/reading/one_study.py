@@ -1,4 +1,4 @@
-"""What images must have in common to be graded as one study, by their headers alone."""
+"""Check by headers alone that images belong to one study."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from ho_imaging.reading.uid import usable_uid
 __all__ = ["FilmHeader", "by_study", "copies", "doubts", "film_headers", "one_patient", "why_not_one"]
 
 Label = str | Message
-"""How an image is named to its user: a path, or a message with its number."""
+"""Name of an image for its user: a path, or a message with its number."""
 
 _HEAD_BYTES = 256
 
 
 @dataclass(frozen=True)
 class FilmHeader:
-    """What a header says of the study an image belongs to; ``None`` for what it does not say.
+    """An image's statements on its study; ``None`` where the header states nothing.
 
     ``label``: how the image is named to its user, a path, or its number and UID. ``size``: bytes of the file or of the
     pixel data, to tell a copy that was cut off.

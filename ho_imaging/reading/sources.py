@@ -1,4 +1,4 @@
-"""What a caller may give as an image, brought to the few forms that reading knows."""
+"""Sources of images that a caller may pass, converted to the few forms that reading takes."""
 
 from __future__ import annotations
 

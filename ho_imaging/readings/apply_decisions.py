@@ -89,7 +89,7 @@ def confirmed_sides(commit: Decision) -> tuple[str, ...]:
 
 
 def as_numbered_now(result: StudyResult, decisions: Sequence[Decision], decision: Decision) -> Decision:
-    """Give one of a reader's decisions with the id that its nodule has now, where the result still has it."""
+    """Return a reader's decision with the present id of its nodule, if the result still has the nodule."""
     if decision.target is None or _is_added(decision.target):
         return decision
     name = _present(result, decisions).finding(decision)
@@ -101,7 +101,7 @@ def _present(result: StudyResult, decisions: Sequence[Decision]) -> Present:
 
 
 def _to_review(result: StudyResult, active: Sequence[Decision], present: Present) -> dict[str, ReviewedFinding]:
-    """Give what decisions are applied to: the findings, and outlines drawn in place of findings that are gone."""
+    """Return the nodules to apply decisions to: findings, and outlines that readers drew on findings now gone."""
     findings = {
         found.id: ReviewedFinding(
             id=found.id,
@@ -134,7 +134,7 @@ def _image(result: StudyResult, uid: str) -> ImageResult | None:
 
 
 def _outlived(decisions: Sequence[Decision]) -> dict[str, Decision]:
-    """Give the first reshaping of each of the model's nodules, by the id its outline has once the nodule is gone."""
+    """Return the first reshaping of each of the model's nodules, by the id its outline has once the nodule is gone."""
     found: dict[str, Decision] = {}
     for decision in decisions:
         if decision.action == "reshape" and not _is_added(str(decision.target)):
@@ -143,7 +143,7 @@ def _outlived(decisions: Sequence[Decision]) -> dict[str, Decision]:
 
 
 def _own_id(decision: Decision) -> str:
-    """Give the id that an outline drawn on a finding has without it: the same however often the study is analysed."""
+    """Return the id of an outline whose finding is gone: the same in every analysis of the study."""
     return f"R-{nodule_key(decision)[:6]}"
 
 
@@ -174,7 +174,7 @@ def _applied(
 
 
 def _name_now(decision: Decision, present: Present, outlived: Mapping[str, Decision]) -> str:
-    """Give the id under which the nodule of a decision is reviewed now, if it is."""
+    """Return the present id of a decision's nodule."""
     target = str(decision.target)
     if _is_added(target):
         # The finding may be back, under the weights of then.

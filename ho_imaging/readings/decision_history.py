@@ -26,12 +26,12 @@ def active_decisions(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def undoable(decisions: Sequence[Decision]) -> Decision | None:
-    """Give what undo takes back next: the last decision that still holds."""
+    """Return the decision that undo takes back next: the last one that holds."""
     return next((d for d in reversed(active_decisions(decisions)) if d.action not in _NEVER_UNDONE), None)
 
 
 def redoable(decisions: Sequence[Decision]) -> Decision | None:
-    """Give what redo brings back next: the last one undone since anything new was decided."""
+    """Return the decision that redo brings back next: the last one undone since the last new decision."""
     by_id = {decision.id: decision for decision in decisions}
     waiting: list[Decision] = []
     for decision in decisions:
@@ -46,7 +46,7 @@ def redoable(decisions: Sequence[Decision]) -> Decision | None:
 
 
 def until_commit(decisions: Sequence[Decision]) -> list[Decision]:
-    """Give what a reader decided up to the first commitment: what a blinded reader thought before seeing the model."""
+    """Return the decisions up to the first commitment: those a blinded reader made before seeing the model."""
     for number, decision in enumerate(decisions, start=1):
         if decision.action == "commit":
             return list(decisions[:number])
@@ -54,7 +54,7 @@ def until_commit(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def was_blinded(decisions: Sequence[Decision]) -> bool:
-    """Whether a study was first opened with the model's result hidden."""
+    """Return True if a study was first opened with the model's result hidden."""
     opened = next((decision for decision in decisions if decision.action == "open"), None)
     return opened is not None and opened.value.get("blinded") is True
 

@@ -22,7 +22,7 @@ MIMICS = (
     "calcified_fibroid", "stone", "seeds", "stent", "gonad_shield", "contrast_medium", "staples",
     "clips", "electrode", "zip", "button", "tubing", "other",
 )  # fmt: skip
-"""What looks like ectopic bone and is not: the kinds the simulation draws, and any other."""
+"""Mimics, structures that look like ectopic bone: the kinds that the simulation draws, and any other."""
 
 _MOST_POINTS = 100_000
 
@@ -108,7 +108,7 @@ def _point(value: JsonValue) -> tuple[float, float]:
 
 
 def outline_of(decision: Decision) -> Outline:
-    """Give the outline of a ``reshape`` or ``add``; raises ``ValueError`` if there is none."""
+    """Return the outline of a ``reshape`` or ``add``; raise ``ValueError`` if there is none."""
     rings = decision.value.get("outline_xy_px")
     if not isinstance(rings, list) or not rings:
         raise ValueError("there is no outline")

@@ -23,7 +23,7 @@ _SUFFIXES = {".json", ".geojson"}
 
 @dataclass(frozen=True)
 class ImportedReadings:
-    """What was imported.
+    """Summary of an import.
 
     ``partly_read``: studies of which the files name some films only; what was drawn is kept, the reading is not
     committed.

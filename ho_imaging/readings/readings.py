@@ -61,12 +61,12 @@ class Nodule:
     long_axis_mm: float | None
     density_ratio: float | None = None
     repeat: bool = False
-    """Whether a better film of the study shows it, too."""
+    """True if a better film of the study shows it, too."""
 
 
 @dataclass(frozen=True)
 class NotBone:
-    """What the model found and the reader took away; ``mimic``: what it is, where the reader said so."""
+    """A finding that the reader rejected; ``mimic``: the kind of structure, if the reader named it."""
 
     id: str
     image_uid: str

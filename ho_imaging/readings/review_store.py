@@ -45,7 +45,7 @@ class ReviewStore:
         self.folder = Path(folder)
 
     def path(self, study_uid: str, reader: str) -> Path:
-        """Give the file of one reader's decisions on one study."""
+        """Return the file of one reader's decisions on one study."""
         return self.folder / folder_name(study_uid) / f"{_reader_file(reader)}.jsonl"
 
     def check_writable(self, study_uid: str, reader: str) -> None:

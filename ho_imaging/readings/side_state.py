@@ -1,4 +1,4 @@
-"""What a reader made of each side: which nodules changed, and where the grade and the nodules contradict each other."""
+"""State of each side after a reading: changed nodules, and contradictions between grade and nodules."""
 
 from __future__ import annotations
 

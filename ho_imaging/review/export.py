@@ -48,7 +48,7 @@ CONFIG_FILE, SUMMARY_FILE = "adapt.toml", "export.json"
 
 @dataclass
 class ExportSummary:
-    """What was exported; ``left_out`` says of each film, study or reading that was not, why."""
+    """Summary of an export; ``left_out``: why each film, study or reading was not exported."""
 
     studies: int = 0
     films: Counter[str] = field(default_factory=Counter)
@@ -60,7 +60,7 @@ class ExportSummary:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as JSON-able data."""
+        """Return it as JSON-able data."""
         return {**asdict(self), "films": dict(self.films)}
 
 

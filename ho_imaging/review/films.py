@@ -35,7 +35,7 @@ _VOI = (
     "WindowCenter", "WindowWidth", "VOILUTSequence", "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )  # fmt: skip
-"""Where a window may be stated."""
+"""Tags in which a window may be stated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def strips(pixels: FilmPixels) -> Iterator[tuple[int, int, bytes]]:
 
 
 class FilmSource:
-    """Where the films of a study are: in memory, where the result says, or in folders that were named instead.
+    """Source of a study's films: memory, the paths in the result, or folders that were named instead.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is reviewed: a study in a batch's output folder, one result, or an analysis in memory."""
+"""The study to review: from a batch's output folder, one result file, or an analysis in memory."""
 
 from __future__ import annotations
 

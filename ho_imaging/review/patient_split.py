@@ -13,7 +13,7 @@ __all__ = ["patient_key", "split_of"]
 
 
 def split_of(key: str, *, val_share: float, test_share: float) -> Split:
-    """Give the split of a patient: always the same for the same key, however many others there are."""
+    """Return the split of a patient: always the same for the same key, however many other patients there are."""
     drawn = int.from_bytes(hashlib.sha256(f"split\0{key}".encode("utf-8", "surrogateescape")).digest()[:8], "big")
     share = drawn / 2**64
     return "test" if share < test_share else "val" if share < test_share + val_share else "train"

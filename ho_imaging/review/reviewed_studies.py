@@ -35,7 +35,7 @@ def reviewed_studies(
     readers: Sequence[str] | None = None,
     left_out: dict[str, str] | None = None,
 ) -> Iterator[Reviewed]:
-    """Give the studies of a batch's output folder that are committed, each with the readings that count.
+    """Yield the committed studies of a batch's output folder, each with the readings that count.
 
     ``readers``: only these; the store's plan names the adjudicator. A reading that was committed for another result
     than the present one does not count; it is logged, and ``left_out`` is told of it.

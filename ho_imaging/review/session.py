@@ -77,15 +77,27 @@ class ReviewSession:
         both = [] if previous is None else [*previous.patients(), *study.patients()]
         self._about_patients = one_patient(both, allow_other=allow_other_patient)
         self.study = study
-        self.reader = reader
-        self.store = store
-        self.blinded = blinded
         self.previous = previous
         self._kept = KeptDecisions(study, reader, store, blinded=blinded)
         self._overlays = {"current": Overlays(study)} | ({"previous": Overlays(previous)} if previous else {})
         self._regrader = Regrader(study.result, analysis=study.analysis, folder=study.folder)
         self._opened = False
         self._pixels: dict[tuple[str, str], FilmPixels] = {}
+
+    @property
+    def reader(self) -> str:
+        """Name or code of the reader."""
+        return self._kept.reader
+
+    @property
+    def store(self) -> ReviewStore:
+        """Store of the decisions."""
+        return self._kept.store
+
+    @property
+    def blinded(self) -> bool:
+        """True if the model's findings and grades are hidden until the reader has committed."""
+        return self._kept.blinded
 
     @property
     def decisions(self) -> list[Decision]:

@@ -65,7 +65,7 @@ class ReviewWidget(anywidget.AnyWidget):
 
     @property
     def decisions(self) -> list[Decision]:
-        """What the reader has decided so far; all of it is kept already."""
+        """The reader's decisions so far; all of them are on disk."""
         return self.session.decisions
 
     @property

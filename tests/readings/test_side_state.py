@@ -39,7 +39,7 @@ F1 = (slice(95, 151), slice(20, 41))
 def place(hips, tmp_path):
     """Keep a study as a batch does; ``bones``: whether the outlines of bones are kept with it."""
 
-    def make(*nodules, bones=True, **film):
+    def make(*nodules, bones=True, blinded=False, **film):
         prediction = hips(*nodules, **film)
         anatomy = read_anatomy(prediction)
         reading = FilmReading(prediction.prepared, anatomy, find_nodules(prediction, anatomy))
@@ -58,7 +58,7 @@ def place(hips, tmp_path):
             kept = bone_outlines(reading, result.model.sha256)
             StudyFolder(folder).bone_outlines(UID).write_text(kept.to_json())
         study = ReviewInput(result, None, None, folder, tmp_path / "reviews")
-        return ReviewSession(study, "AB", ReviewStore(study.store))
+        return ReviewSession(study, "AB", ReviewStore(study.store), blinded=blinded)
 
     return make
 
@@ -160,8 +160,7 @@ def test_a_grade_above_none_without_any_nodule_is_asked_about(place):
 
 
 def test_a_blinded_reader_is_asked_about_own_nodules_only(place):
-    session = place(F1)
-    session.blinded = True
+    session = place(F1, blinded=True)
     decide(session, "regrade", value={"side": "right", "to": "II"})
     state = decide(session, "regrade", value={"side": "left", "to": "0"})
     assert state["contradictions"] == []  # who grades blinded need not outline

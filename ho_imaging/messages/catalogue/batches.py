@@ -1,4 +1,4 @@
-"""How studies of a batch end without a result."""
+"""Messages on studies of a batch that end without a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader should know about an image: quality flags."""
+"""Messages of image quality flags."""
 
 from __future__ import annotations
 

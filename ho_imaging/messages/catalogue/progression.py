@@ -1,4 +1,4 @@
-"""What changed between two studies, and why that cannot be told."""
+"""Messages on changes between two studies, and on failed comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a grade rests on, and why there is none."""
+"""Messages on the evidence of a grade, and on missing grades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a study, and what its reader must know first."""
+"""Messages on the outcome of a study, and the warnings its reader must know first."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _MOST_NAME = 200
 
 @dataclass(frozen=True)
 class Patient:
-    """What a clinical reader needs to know whose films these are; shown on request only.
+    """The patient and the examination, for a clinical reader; shown on request only.
 
     ``several``: the films name different patients.
     """
@@ -62,7 +62,7 @@ class ComparisonMaterial:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What one report is made of. ``films`` and ``bones``: by SOP Instance UID, those that are at hand.
+    """Content of one report. ``films`` and ``bones``: by SOP Instance UID, those that are at hand.
 
     ``reviews``: what readers made of the result, one entry a reader.
     """
