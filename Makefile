@@ -36,7 +36,7 @@ demo: $(VENV)/.core
 	@echo "What to try next, after  . $(BIN)/activate" >&2
 	@echo "  your own images:       ho-imaging analyze FOLDER --out results --overlays" >&2
 	@echo "  a report to print:     ho-imaging report demo_out" >&2
-	@echo "  two visits compared:   ho-imaging compare sample_data/02_islands.dcm sample_data/06_both_sides.dcm --allow-other-patient" >&2
+	@echo "  two visits compared:   ho-imaging compare BASELINE FOLLOWUP --out growth" >&2
 	@echo "  every command:         ho-imaging help" >&2
 
 test: $(VENV)/.dev

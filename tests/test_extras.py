@@ -42,6 +42,14 @@ def cluster():
     import_module("ho_imaging.batch.cluster").Cluster("tcp://localhost:1", None, "default")
 
 
+def plot_result():
+    import_module("ho_imaging.outputs.matplotlib_plot")._new_axes()
+
+
+def frame():
+    import_module("ho_imaging.results.frames").to_dataframe(None, "sides")
+
+
 def deidentify():
     import_module("ho_imaging.reading.deidentify").deidentify(Dataset(), b"k" * 32)
 
@@ -69,6 +77,8 @@ def panel():
         ("matplotlib", "evaluate", bland_altman),
         ("xraydb", "simulate", simulate),
         ("distributed", "dask", cluster),
+        ("matplotlib", "evaluate", plot_result),
+        ("pandas", "pandas", frame),
         ("dicomanonymizer", "share", deidentify),
         ("pycocotools", "exchange", coco),
         ("openvino", "fast", openvino),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import UsageError
+from ho_imaging.extras import missing_extra
 from ho_imaging.outputs.label_mask import gap_xy, image_of, rings_xy
 from ho_imaging.reading import Radiograph, read_radiograph
 from ho_imaging.results.analysis import StudyAnalysis
@@ -125,7 +126,5 @@ def _new_axes() -> Axes:
     try:
         from matplotlib import pyplot  # noqa: PLC0415  (optional, and slow to import)
     except ImportError as error:
-        raise UsageError(
-            "plots need the package matplotlib", remedy='install it with: pip install "ho-imaging[evaluate]"'
-        ) from error
+        raise missing_extra(error, "evaluate", "a plot") from error
     return pyplot.subplots(figsize=(8, 8), layout="constrained")[1]

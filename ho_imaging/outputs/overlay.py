@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.film_picture import FilmView, film_picture
+from ho_imaging.outputs.label_places import Box, Named, place_labels
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.results.schema import RESEARCH_USE, FindingResult, ImageResult, SideResult, StudyResult
+from ho_imaging.results.schema import RESEARCH_USE, EvidenceResult, FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = ["draw_overlay"]
@@ -25,6 +28,7 @@ _PANEL = (16, 16, 20)
 """Orange, sky blue and white keep apart for every common kind of colour vision (after Okabe and Ito)."""
 
 _MARGIN = 14
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _SIDE_NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
 
 
@@ -61,10 +65,10 @@ def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint
     for side in sides:
         evidence = side.evidence
         if evidence.gap_ends_xy_px is not None and evidence.sop_instance_uid == uid:
-            _draw_gap(draw, view, evidence.gap_ends_xy_px, evidence.gap_mm, font, line)
-    _draw_labels(draw, view, findings, font, canvas.size)
-    _draw_scale_bar(draw, image, view, font, canvas.size)
-    _draw_sides(draw, image, font, canvas.size)
+            _draw_gap(draw, view, evidence.gap_ends_xy_px, line)
+    blocked = [*_draw_scale_bar(draw, image, view, font, canvas.size), *_draw_sides(draw, image, font, canvas.size)]
+    gaps = [side.evidence for side in sides if side.evidence.sop_instance_uid == uid]
+    _draw_labels(draw, _labels(draw, view, findings, gaps, font), font, canvas.size, blocked)
     return np.asarray(_with_panel(canvas, image, findings, sides, size), dtype=np.uint8)
 
 
@@ -90,70 +94,106 @@ def _dashes(
 
 
 def _draw_gap(
-    draw: ImageDraw.ImageDraw,
-    view: FilmView,
-    ends: tuple[tuple[float, float], tuple[float, float]],
-    length_mm: float | None,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    line: int,
+    draw: ImageDraw.ImageDraw, view: FilmView, ends: tuple[tuple[float, float], tuple[float, float]], line: int
 ) -> None:
     a, b = view.xy(ends[0]), view.xy(ends[1])
     draw.line([a, b], fill=_GAP, width=line)
     for x, y in (a, b):
         draw.ellipse([x - 2 * line, y - 2 * line, x + 2 * line, y + 2 * line], outline=_GAP, width=line)
-    label = "gap" if length_mm is None else f"gap {length_mm:.1f} mm"
-    _text(draw, (max(a[0], b[0]) + 3 * line, 0.5 * (a[1] + b[1])), label, font, _GAP)
 
 
 def _text(
     draw: ImageDraw.ImageDraw,
     at: tuple[float, float],
     text: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: _Font,
     colour: tuple[int, int, int],
+    anchor: str = "la",
 ) -> None:
-    draw.text(at, text, font=font, fill=colour, stroke_width=2, stroke_fill=(0, 0, 0))
+    draw.text(at, text, font=font, fill=colour, stroke_width=2, stroke_fill=(0, 0, 0), anchor=anchor)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A label in two parts that cannot be read as one number: a name on a plate, and a length beside it."""
+
+    name: str
+    length: str
+    named: Named
+    colour: tuple[int, int, int]
+
+
+def _labels(
+    draw: ImageDraw.ImageDraw,
+    view: FilmView,
+    findings: Sequence[FindingResult],
+    gaps: Sequence[EvidenceResult],
+    font: _Font,
+) -> list[_Label]:
+    """Return the labels of nodules and gaps."""
+    labels = []
+    for finding in findings:
+        rings = [[view.xy(point) for point in contour] for contour in finding.contours_xy_px]
+        if rings:
+            length = "" if finding.long_axis_mm is None else f"{finding.long_axis_mm:.0f} mm"
+            labels.append(_label(draw, finding.id, length, rings, _OUTLINE, font))
+    for evidence in gaps:
+        if evidence.gap_ends_xy_px is not None:
+            length = "" if evidence.gap_mm is None else f"{evidence.gap_mm:.1f} mm"
+            ends = [view.xy(end) for end in evidence.gap_ends_xy_px]
+            labels.append(_label(draw, "gap", length, [ends], _GAP, font))
+    return labels
+
+
+def _label(
+    draw: ImageDraw.ImageDraw,
+    name: str,
+    length: str,
+    rings: list[list[tuple[float, float]]],
+    colour: tuple[int, int, int],
+    font: _Font,
+) -> _Label:
+    size = _size(font)
+    width = draw.textlength(name, font=font) + 0.5 * size
+    width += 0.5 * size + draw.textlength(length, font=font) if length else 0.0
+    return _Label(name, length, Named(rings, width, 1.35 * size), colour)
 
 
 def _draw_labels(
-    draw: ImageDraw.ImageDraw,
-    view: FilmView,
-    findings: tuple[FindingResult, ...],
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    size: tuple[int, int],
+    draw: ImageDraw.ImageDraw, labels: Sequence[_Label], font: _Font, size: tuple[int, int], blocked: Sequence[Box]
 ) -> None:
-    """Put each label beside its nodule, on the side with more room, and move labels apart."""
-    taken: list[tuple[float, float, float, float]] = []
-    for finding in findings:
-        points = np.array([view.xy(point) for contour in finding.contours_xy_px for point in contour])
-        length = f" {finding.long_axis_mm:.0f} mm" if finding.long_axis_mm is not None else ""
-        text = f"{finding.id}{length}"
-        width, height = draw.textlength(text, font=font), 1.25 * getattr(font, "size", 14)
-        x, y = view.xy(finding.centroid_xy_px)
-        to_right = x < 0.5 * size[0]
-        edge = float(points[:, 0].max()) + 12 if to_right else float(points[:, 0].min()) - 12 - width
-        left = float(np.clip(edge, 2, size[0] - width - 2))
-        top = float(np.clip(y - 0.5 * height, 2, size[1] - height - 2))
-        while any(left < r and left + width > x0 and top < b and top + height > t for x0, t, r, b in taken):
-            top += height
-            if top > size[1] - height - 2:
-                break
-        taken.append((left, top, left + width, top + height))
-        near = (left, top + 0.5 * height) if to_right else (left + width, top + 0.5 * height)
-        anchor = points[int(np.argmin(np.hypot(points[:, 0] - near[0], points[:, 1] - near[1])))]
-        draw.line([near, (float(anchor[0]), float(anchor[1]))], fill=_OUTLINE, width=1)
-        _text(draw, (left, top), text, font, _OUTLINE)
+    """Draw each label near its nodule or gap, with a line to it."""
+    px = _size(font)
+    boxes = place_labels([label.named for label in labels], size, gap=0.5 * px, blocked=blocked)
+    for label, box in zip(labels, boxes, strict=True):
+        points = np.array([point for ring in label.named.rings for point in ring])
+        middle = (0.5 * (box.left + box.right), 0.5 * (box.top + box.bottom))
+        x, y = points[int(np.argmin(np.hypot(points[:, 0] - middle[0], points[:, 1] - middle[1])))]
+        draw.line([box.nearest_to(float(x), float(y)), (float(x), float(y))], fill=label.colour, width=1)
+        plate = box.left + draw.textlength(label.name, font=font) + 0.5 * px
+        draw.rounded_rectangle([box.left, box.top, plate, box.bottom], radius=0.25 * px, fill=label.colour)
+        draw.text((box.left + 0.25 * px, middle[1]), label.name, font=font, fill=(0, 0, 0), anchor="lm")
+        if label.length:
+            at = (plate + 0.5 * px, middle[1])
+            draw.text(
+                at, label.length, font=font, fill=label.colour, stroke_width=2, stroke_fill=(0, 0, 0), anchor="lm"
+            )
+
+
+def _size(font: _Font) -> float:
+    return float(getattr(font, "size", 14))
 
 
 def _draw_scale_bar(
     draw: ImageDraw.ImageDraw,
     image: ImageResult,
     view: FilmView,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: _Font,
     size: tuple[int, int],
-) -> None:
+) -> list[Box]:
+    """Draw a bar of 50 mm where there are millimetres; return what it covers."""
     if image.measured_spacing_mm is None:
-        return
+        return []
     per_mm = view.column_scale / image.measured_spacing_mm[1]
     length = 50.0 * per_mm
     x, y = _MARGIN, size[1] - _MARGIN
@@ -161,21 +201,23 @@ def _draw_scale_bar(
     for k in range(6):
         draw.line([(x + k * 10 * per_mm, y - 6), (x + k * 10 * per_mm, y)], fill=_TEXT, width=2)
     height = 1.6 * getattr(font, "size", 14)
-    _text(draw, (x, y - 6 - height), f"50 mm ({SpacingBasis(image.measured_basis).value})", font, _TEXT)
+    text = f"50 mm ({SpacingBasis(image.measured_basis).value})"
+    _text(draw, (x, y - 6 - height), text, font, _TEXT)
+    return [Box(x, y - 6 - height, x + max(length, draw.textlength(text, font=font)), y + 2)]
 
 
-def _draw_sides(
-    draw: ImageDraw.ImageDraw,
-    image: ImageResult,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    size: tuple[int, int],
-) -> None:
+def _draw_sides(draw: ImageDraw.ImageDraw, image: ImageResult, font: _Font, size: tuple[int, int]) -> list[Box]:
+    """Name the sides in the upper corners; return what the names cover."""
     sides = [Side(side) for side in image.sides]
     if {Side.LEFT, Side.RIGHT} <= set(sides):
-        _text(draw, (_MARGIN, _MARGIN), sides[0].value[0].upper(), font, _TEXT)
-        _text(draw, (size[0] - 2.5 * _MARGIN, _MARGIN), sides[1].value[0].upper(), font, _TEXT)
-    elif sides:
-        _text(draw, (_MARGIN, _MARGIN), _SIDE_NAMES[sides[0]], font, _TEXT)
+        names = [(_MARGIN, sides[0].value[0].upper()), (size[0] - 2.5 * _MARGIN, sides[1].value[0].upper())]
+    else:
+        names = [(_MARGIN, _SIDE_NAMES[side]) for side in sides[:1]]
+    covered = []
+    for left, name in names:
+        _text(draw, (left, _MARGIN), name, font, _TEXT)
+        covered.append(Box(left, _MARGIN, left + draw.textlength(name, font=font), _MARGIN + 1.35 * _size(font)))
+    return covered
 
 
 def _with_panel(
@@ -191,7 +233,7 @@ def _with_panel(
         ImageFont.load_default(round(0.85 * size)),
     )
     width = max(420, round(26 * size))
-    lines: list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]] = []
+    lines: list[tuple[str, _Font, tuple[int, int, int]]] = []
     per_line = max(20, int(width / (0.52 * size)))
     for side in sides:
         lines += _side_lines(side, heading, body, small, per_line)
@@ -223,15 +265,15 @@ def _with_panel(
 
 def _side_lines(
     side: SideResult,
-    heading: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    body: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    small: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    heading: _Font,
+    body: _Font,
+    small: _Font,
     per_line: int,
-) -> list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]]:
+) -> list[tuple[str, _Font, tuple[int, int, int]]]:
     grade = "not graded" if side.grade is None else f"{side.system.capitalize()} {side.grade}"
     if side.alternatives and side.grade is not None:
         grade += f" (or {' or '.join(side.alternatives)})"
-    lines: list[tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont, tuple[int, int, int]]] = [
+    lines: list[tuple[str, _Font, tuple[int, int, int]]] = [
         (f"{_SIDE_NAMES[Side(side.side)]}: {grade}", heading, _TEXT)
     ]
     if side.score is not None:

@@ -25,6 +25,8 @@ from ho_imaging.messages import Message
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
     from ho_imaging.reading.radiograph import Radiograph
     from ho_imaging.results.analysis import StudyAnalysis
     from ho_imaging.results.folder import StudyFolder
@@ -80,6 +82,8 @@ class Source:
         The study's folder, which holds what was kept beside the result, or ``None``.
     problems
         Takes a message for each thing that could not be written, without patient data.
+    earlier
+        DICOM reports of an earlier result of the study, which a new one replaces.
 
     """
 
@@ -87,6 +91,7 @@ class Source:
     analysis: StudyAnalysis | None = None
     folder: StudyFolder | None = None
     problems: list[Message] = field(default_factory=list, compare=False)
+    earlier: tuple[Dataset, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def name(self) -> str:

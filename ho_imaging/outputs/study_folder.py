@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ho_imaging.errors import HOImagingError, WriteError
 from ho_imaging.files.atomic import write_text
@@ -13,6 +14,9 @@ from ho_imaging.outputs.registry import Chosen, Per, Source, choose
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.results.folder import StudyFolder
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 __all__ = ["write_output", "write_study"]
 
@@ -50,13 +54,14 @@ def write_study(analysis: StudyAnalysis, folder: Path, outputs: Sequence[str] = 
     except OSError as error:
         raise WriteError(f"cannot be made: {error.strerror}", path=folder, remedy="check space and rights") from error
     chosen = [choose(text) for text in dict.fromkeys((*outputs, "thumbnail"))]
+    earlier = _earlier_reports(chosen, folder)
     _delete(place.of_the_result(), folder)
     for uid, film in analysis.films.items():
         outlines = bone_outlines(film.reading, film.prediction.model.sha256)
         write_text(place.bone_outlines(uid), outlines.to_json())
     # DICOM objects first: what cannot be written of them is said in the result, which the others show.
     for one in sorted(chosen, key=lambda one: one.output.name != "dicom"):
-        source = Source(analysis.result, analysis, place)
+        source = Source(analysis.result, analysis, place, earlier=earlier)
         write_output(one, source, folder)
         analysis = analysis.with_warnings(source.problems)
     # The result comes last: where it is, the rest is.
@@ -92,6 +97,16 @@ def write_output(chosen: Chosen, source: Source, folder: Path) -> None:
         logger.debug("trace", exc_info=True)
     logger.warning("study %s: output %s was not written: %s", source.result.study_uid, chosen.output.name, why)
     source.problems.append(Message("output_not_written", output=chosen.output.name, reason=why))
+
+
+def _earlier_reports(chosen: Sequence[Chosen], folder: Path) -> tuple[Dataset, ...]:
+    """Return the DICOM reports of the result that goes, where new ones are asked for."""
+    paths = [one.output.path_in(folder) for one in chosen if one.output.name == "dicom"]
+    if not any(path.is_dir() for path in paths):
+        return ()
+    from ho_imaging.outputs.dicom.predecessors import kept_reports  # noqa: PLC0415  (loads highdicom)
+
+    return tuple(report for path in paths for report in kept_reports(path))
 
 
 def _delete(paths: Iterable[Path], folder: Path) -> None:

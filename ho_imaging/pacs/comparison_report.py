@@ -20,7 +20,7 @@ from pydicom.sr.codedict import codes
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.dicom.headers import without_unsound
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
 from ho_imaging.progression.schema import IntervalResult, ProgressionResult, SideIntervalResult
 
 __all__ = ["comparison_report"]
@@ -76,7 +76,7 @@ def comparison_report(result: ProgressionResult, sources: Sequence[Dataset]) -> 
             is_complete=False,
             is_final=False,
             is_verified=False,
-            series_description="HO imaging: change since the last study (research)",
+            series_description=series_words("change since last", maker),
         )
         take_over(made, sound[0], maker)
     return made

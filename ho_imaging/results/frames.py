@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ho_imaging.errors import UsageError
+from ho_imaging.extras import missing_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +38,7 @@ def to_dataframe(result: StudyResult, table: TableName) -> pd.DataFrame:
     try:
         import pandas as pd  # noqa: PLC0415  (optional, and slow to import)
     except ImportError as error:
-        raise UsageError(
-            "data frames need the package pandas", remedy='install it with: pip install "ho-imaging[pandas]"'
-        ) from error
+        raise missing_extra(error, "pandas", "a data frame") from error
     columns, rows = _findings(result) if table == "findings" else _sides(result)
     return pd.DataFrame(rows, columns=["study_uid", *columns])
 

@@ -59,10 +59,6 @@ def reading_objects(
             made += [] if segmentation is None else [segmentation]
     done = {image.sop_instance_uid for image in result.images if image.status == Status.DONE}
     made.append(structured_report(reviewed, {uid: opened[uid] for uid in opened if uid in done}, maker))
-    counts: dict[str, int] = {}
-    for item in made:
-        series = str(item.SeriesInstanceUID)
-        item.InstanceNumber = counts[series] = counts.get(series, 0) + 1
     return made
 
 

@@ -74,8 +74,8 @@ def test_an_unknown_word_is_answered_with_those_there_are(batch, capsys, option,
 
 
 def test_the_same_in_python():
-    with pytest.raises(UsageError, match=r"'AP' is no view .*cross_table_lateral"):
-        Analyzer(view="AP")
+    with pytest.raises(UsageError, match=r"'nose' is no view .*cross_table_lateral"):
+        Analyzer(view="nose")
 
 
 def test_help_loads_nothing_heavy():

@@ -20,6 +20,8 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from skimage.draw import polygon
+from skimage.morphology import dilation, erosion
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.batch.work import Job, Settings, work
@@ -485,7 +487,7 @@ def test_the_same_film_and_model_give_the_same_objects(analysed, monkeypatch):
 
 def told(item):
     """What a written object tells, as others would compare it: all but its own name, its number and the clock's."""
-    own = {"SOPInstanceUID", "DimensionOrganizationUID", "InstanceNumber"}
+    own = {"SOPInstanceUID", "SeriesInstanceUID", "DimensionOrganizationUID", "SeriesDescription"}
     back = written(item)
     assert back.file_meta.MediaStorageSOPInstanceUID == back.SOPInstanceUID
     found = []
@@ -517,7 +519,8 @@ def test_a_late_film_gives_other_names_to_what_tells_something_else_and_to_nothi
     renamed = {kind for (kind, film), item in before.items() if item.SOPInstanceUID != later[kind, film].SOPInstanceUID}
     for place, item in before.items():
         assert (told(item) == told(later[place])) == (place[0] not in renamed), place
-        assert item.SeriesInstanceUID == later[place].SeriesInstanceUID, place
+        is_same = item.SOPInstanceUID == later[place].SOPInstanceUID
+        assert (item.SeriesInstanceUID == later[place].SeriesInstanceUID) == is_same, place
     # Each side is graded on one film, so the picture lists another film's grade; a film before it renumbers nodules.
     assert {"SR", "OT"} <= renamed
     assert ("SEG HO_NODULES" in renamed) == (comes == "before")
@@ -534,7 +537,6 @@ def test_a_corrected_side_is_told_under_other_names(fake_network):
     assert {kind for kind, _ in left} == {"SEG HO_NODULES", "PR HO_FINDINGS", "OT", "SR"}
     for place, item in left.items():
         assert item.SOPInstanceUID != right[place].SOPInstanceUID, place
-        assert item.SeriesInstanceUID == right[place].SeriesInstanceUID, place
 
 
 def test_neither_the_hour_nor_the_place_nor_a_corrected_name_is_in_an_objects_name(analysed, tmp_path):
@@ -804,8 +806,8 @@ def test_two_views_of_one_study_keep_apart(analysed, tmp_path):
         film = films[number // 5] if item.Modality != "SR" else None
         expected = {f.SOPInstanceUID for f in films} if film is None else {film.SOPInstanceUID}
         assert referred == expected, item.Modality
-    numbers = [(str(item.SeriesInstanceUID), int(item.InstanceNumber)) for item in made]
-    assert len(set(numbers)) == len(numbers)
+    assert len({str(item.SeriesInstanceUID) for item in made}) == len(made)
+    assert {int(item.InstanceNumber) for item in made} == {1}
 
 
 def test_every_group_of_the_report_lies_on_its_film(analysed):
@@ -829,7 +831,7 @@ def test_frames_state_the_spacing_they_were_measured_with(analysed):
     analysis = analysed(source)
     shared = written(to_dicom(analysis)[0]).SharedFunctionalGroupsSequence[0]
     assert list(shared.PixelMeasuresSequence[0].PixelSpacing) == list(analysis.result.images[0].measured_spacing_mm)
-    assert "PlanePositionSequence" not in shared
+    assert shared.PixelMeasuresSequence[0].PixelSpacingCalibrationType == "FIDUCIAL"
 
 
 PARTS = (
@@ -869,8 +871,157 @@ def test_every_object_holds_every_contour_of_a_nodule(analysed):
     assert sorted(len(line) - 1 for line in closed) == [3, 4, 4, 4]
 
 
+def test_outlines_of_a_report_hold_the_pixels_of_the_segmentation(analysed):
+    """Holes as well: each is what the other is, to the pixel."""
+    source = make_source()
+    result = analysed(source).result
+    nodule = result.findings[0].model_copy(update={"contours_xy_px": PARTS[:3], "area_px": 2500.0})
+    for changed in (result, result.model_copy(update={"findings": (nodule,)})):
+        made = by_modality(to_dicom(changed, [source]))
+        (group,) = hd.sr.srread(to_file(made["SR"][0])).content.get_planar_roi_measurement_groups()
+        # Pixel centres lie between DICOM's whole numbers.
+        outline = np.asarray(group.roi.value) - 0.5
+        rings = np.zeros((ROWS, COLUMNS), np.uint8)
+        rings[polygon(outline[:, 1], outline[:, 0], rings.shape)] = 1  # by the even-odd rule
+        mask = np.squeeze(pydicom.pixels.pixel_array(made["SEG"][0])).astype(np.uint8)
+        eroded, grown = erosion(mask, np.ones((3, 3))), dilation(mask, np.ones((3, 3)))
+        assert np.array_equal(np.clip(rings, eroded, grown), rings)
+        assert np.array_equal(rings[eroded == grown], mask[eroded == grown])
+        assert enclosed(outline) == pytest.approx(changed.findings[0].area_px, rel=0.002)
+
+
+def enclosed(points):
+    x, y = points.T
+    return abs(0.5 * (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
+
+
+BASES = {
+    "calibrated": ({"PixelSpacing": [0.5, 0.5], "PixelSpacingCalibrationType": "GEOMETRY"}, "GEOMETRY"),
+    "detector": ({"EstimatedRadiographicMagnificationFactor": 1.25}, "GEOMETRY"),
+}
+
+
+@pytest.mark.parametrize(("changes", "kind"), BASES.values(), ids=BASES)
+def test_every_object_says_what_its_millimetres_rest_on(analysed, changes, kind, tmp_path):
+    source = make_source(**changes)
+    analysis = analysed(source)
+    (image,) = analysis.result.images
+    made = by_modality(to_dicom(analysis))
+    measures = made["SEG"][0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    words = measures.PixelSpacingCalibrationDescription
+    assert measures.PixelSpacingCalibrationType == kind
+    assert len(words) <= 64
+    assert ("1.25" in words) == (kind == "GEOMETRY" and image.measured_basis == "detector")
+    assert words in made["OT"][0].DerivationDescription
+    (area,) = made["PR"][0].DisplayedAreaSelectionSequence
+    assert area.PresentationPixelSpacing == measures.PixelSpacing
+    assert "PresentationPixelAspectRatio" not in area
+    said = [
+        t.UnformattedTextValue for a in made["PR"][0].GraphicAnnotationSequence for t in a.get("TextObjectSequence", [])
+    ]
+    assert f"Sizes: {words}" in said
+    content = hd.sr.srread(to_file(made["SR"][0])).content
+    groups = [*content.get_planar_roi_measurement_groups(), *content.get_image_measurement_groups()]
+    assert len(groups) == 3
+    for group in groups:
+        assert group.method == codes.BASES[image.measured_basis]
+        assert group.method.meaning == words
+    for name in ("SEG", "PR", "OT", "SR"):
+        assert not errors_of(made[name][0], tmp_path / f"{name}.dcm")
+
+
+def test_the_words_of_a_side_stand_over_it_with_its_grade(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    result = analysed(source).result
+    report = by_modality(to_dicom(result, [source]))["SR"][0]
+    items = [item for element in report.iterall() if element.keyword == "ContentSequence" for item in element.value]
+    counts = [item for item in items if item.get("ConceptNameCodeSequence", [Dataset()])[0].get("CodeValue") == "COUNT"]
+    for side, count in zip(result.severity.sides, counts, strict=True):
+        words = count.ConceptNameCodeSequence[0].CodeMeaning
+        assert words.startswith(side.side.capitalize())
+        assert f" {side.grade}, research." in words
+        (place,) = [e.value for e in count.iterall() if e.keyword == "GraphicData"]
+        assert {result.images[0].side_at(x - 0.5) for x in place[0::2]} == {side.side}
+        # A viewer writes to the right of the line.
+        from_left = place[0] - (0.0 if side.side == result.images[0].sides[0] else COLUMNS / 2)
+        assert from_left < 0.1 * COLUMNS
+
+
 def to_file(item):
     buffer = io.BytesIO()
     pydicom.dcmwrite(buffer, item, enforce_file_format=True)
     buffer.seek(0)
     return buffer
+
+
+def test_a_new_report_names_the_one_that_it_replaces(analysed):
+    """A late film, the same again, and the film taken back."""
+    first, late = make_source(PixelSpacing=[0.5, 0.5]), make_source(CR, PixelSpacing=[0.25, 0.25])
+
+    def named(report):
+        return [str(e.value) for item in report.get("PredecessorDocumentsSequence", []) for e in item.iterall()
+                if e.keyword == "ReferencedSOPInstanceUID"]  # fmt: skip
+
+    one = to_dicom(analysed(first), created=datetime(2025, 1, 1, 9, 30))
+    two = to_dicom(analysed(first, late), previous=one, created=datetime(2025, 1, 1, 11, 5))
+    assert not named(one[-1])
+    assert named(two[-1]) == [one[-1].SOPInstanceUID]
+    assert one[-1].SeriesDescription == "HO imaging: report, 2025-01-01 09:30 (research)"
+    assert two[-1].SeriesDescription == "HO imaging: report, 2025-01-01 11:05 (research)"
+    assert (two[-1].CompletionFlag, two[-1].VerificationFlag) == ("PARTIAL", "UNVERIFIED")
+    again = to_dicom(analysed(first, late), previous=two)
+    assert again[-1].SOPInstanceUID == two[-1].SOPInstanceUID
+    assert named(again[-1]) == named(two[-1])
+    assert not named(to_dicom(analysed(first), previous=two)[-1])  # it came before
+
+
+def test_a_study_that_is_analysed_again_keeps_the_chain_of_its_reports(analysed, tmp_path):
+    from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
+
+    films = [make_source(PixelSpacing=[0.5, 0.5]), make_source(CR, PixelSpacing=[0.25, 0.25])]
+    reports = []
+    for number in (1, 2):
+        write_study(analysed(*films[:number]), tmp_path / "study", ["dicom"])
+        (path,) = (tmp_path / "study").rglob("sr-*.dcm")
+        reports.append(pydicom.dcmread(path))
+    (study,) = reports[1].PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == reports[0].SOPInstanceUID
+    assert series.SeriesInstanceUID == reports[0].SeriesInstanceUID != reports[1].SeriesInstanceUID
+    assert not errors_of(reports[1], tmp_path / "report.dcm")
+
+
+def ordered():
+    """Attributes of patient and order, with what every object has to state of each."""
+    issuer = Dataset()
+    issuer.LocalNamespaceEntityID = "Hospital"
+    request = Dataset()
+    request.RequestedProcedureID, request.ScheduledProcedureStepID = "RP1", "SP1"
+    request.RequestedProcedureDescription, request.AccessionNumber = "Pelvis AP", "A1"
+    return {
+        "PatientID": "P1", "IssuerOfPatientID": "Ward", "TypeOfPatientID": "TEXT", "AccessionNumber": "A1",
+        "IssuerOfAccessionNumberSequence": [issuer], "StudyID": "S1", "StudyDescription": "Pelvis",
+        "RequestAttributesSequence": [request],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("absent", [*ordered(), None])
+def test_patient_and_order_are_in_all_objects_alike(analysed, absent, tmp_path):
+    given = ordered()
+    source = make_source(PixelSpacing=[0.5, 0.5], **given)
+    if absent is not None:
+        del source[absent], given[absent]
+    made = to_dicom(analysed(source), probability=True, anatomy=True)
+    assert [item.Modality for item in made] == ["SEG", "SEG", "SEG", "PR", "OT", "SR"]
+    request = given.pop("RequestAttributesSequence", None)
+    for number, item in enumerate(made):
+        for keyword, value in given.items():
+            assert item[keyword].value == value, (item.Modality, keyword)
+        assert not item.get(absent or "")
+        is_report = item.Modality == "SR"
+        stated = item.get("ReferencedRequestSequence" if is_report else "RequestAttributesSequence")
+        assert bool(stated) == bool(request)
+        if request:
+            assert stated[0].RequestedProcedureID == "RP1"
+            assert stated[0].RequestedProcedureDescription == "Pelvis AP"
+        assert not errors_of(item, tmp_path / f"{number}.dcm")

@@ -7,7 +7,9 @@ from highdicom.sc import SCImage
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ho_imaging.outputs.dicom.identity import Maker, compress_runs, take_over
+from ho_imaging.outputs.dicom.basis import basis_words
+from ho_imaging.outputs.dicom.identity import Maker, compress_runs, series_words, take_over
+from ho_imaging.results.schema import ImageResult
 
 __all__ = ["secondary_capture"]
 
@@ -15,7 +17,7 @@ SERIES_NUMBER = 8804
 _NOT_STATED = ("L", "F")
 
 
-def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker) -> SCImage:
+def secondary_capture(source: Dataset, image: ImageResult, overlay: NDArray[np.uint8], maker: Maker) -> SCImage:
     """Wrap a picture with findings, uint8 (rows, columns, 3) RGB, as an image of the source's study.
 
     Marked as derived, with its source named; the picture itself says that it is for research only.
@@ -42,14 +44,16 @@ def secondary_capture(source: Dataset, overlay: NDArray[np.uint8], maker: Maker)
         study_date=source.get("StudyDate") or None,
         study_time=source.get("StudyTime") or None,
         referring_physician_name=source.get("ReferringPhysicianName"),
-        series_description="HO imaging: picture (research)",
+        series_description=series_words("picture", maker),
     )
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.ConversionType = "WSD"
     made.PatientOrientation = stated if len(stated) == 2 else []
     made.Laterality = source.get("Laterality") or ""
     made.BurnedInAnnotation = "YES"
-    made.DerivationDescription = "Film with outlines, measures and grade by ho_imaging. Research use only"
+    made.DerivationDescription = (
+        f"Film with outlines, measures and grade by ho_imaging. Sizes: {basis_words(image)}. Research use only"
+    )
     reference = Dataset()
     reference.ReferencedSOPClassUID = source.SOPClassUID
     reference.ReferencedSOPInstanceUID = source.SOPInstanceUID

@@ -15,12 +15,13 @@ from highdicom.sr import CodedConcept
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
 from ho_imaging.regions import bone_codes
 from ho_imaging.severity.systems import grade_scale
-from ho_imaging.vocabulary import Structure
+from ho_imaging.vocabulary import SpacingBasis, Structure
 
 __all__ = [
     "ALGORITHM_FAMILY",
     "ANATOMICAL_STRUCTURE",
     "AREA",
+    "BASES",
     "BURDEN",
     "CERTAINTY",
     "CODING_SCHEME",
@@ -48,6 +49,7 @@ __all__ = [
     "SITES",
     "STRUCTURES",
     "grade_code",
+    "named",
     "system_code",
 ]
 
@@ -72,6 +74,15 @@ GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outsid
 DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
 GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
 NOT_GRADED = _private("NOT-GRADED", "Cannot be graded on this film")
+
+BASES = {
+    SpacingBasis.CALIBRATED: _private("MM-CALIBRATED", "calibrated pixel spacing of the film"),
+    SpacingBasis.DETECTOR: _private("MM-DETECTOR", "pixel pitch at the detector"),
+    SpacingBasis.ANATOMICAL: _private("MM-ANATOMICAL", "scaled to femoral heads of usual size"),
+    SpacingBasis.ASSUMED: _private("MM-ASSUMED", "assumed spacing, reliability not known"),
+    SpacingBasis.NONE: _private("MM-NONE", "no believable spacing, sizes in pixels"),
+}
+"""What the millimetres of a group of measures rest on: its method."""
 
 LESION = _standard("52988006", "SCT", "Lesion")  # CID 7151
 MORPHOLOGICALLY_ABNORMAL = _standard("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150
@@ -105,6 +116,11 @@ STRUCTURES = {  # category (CID 7150) and type (CID 7304, 7151)
     structure: (ANATOMICAL_STRUCTURE, _standard(value, "SCT", meaning))
     for structure, (value, meaning) in bone_codes().items()
 } | {Structure.IMPLANT: (PHYSICAL_OBJECT, _standard("53350007", "SCT", "Prosthesis"))}
+
+
+def named(code: CodedConcept, meaning: str) -> CodedConcept:
+    """Return a code with words of its own beside it, at most 64 characters (PS3.3 8.3); it stays the same code."""
+    return CodedConcept(value=code.value, scheme_designator=code.scheme_designator, meaning=meaning[:64])
 
 
 def system_code(system: str, title: str) -> CodedConcept:

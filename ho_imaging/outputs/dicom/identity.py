@@ -18,14 +18,17 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, RLELossless
 
 from ho_imaging.outputs.dicom.greys import GREY_KEYWORDS
+from ho_imaging.outputs.dicom.requests import state_requests
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.results.schema import FindingResult, ModelResult, SoftwareResult
 
-__all__ = ["Maker", "Observer", "as_reference", "compress_runs", "stable_uid", "take_over"]
+__all__ = ["Maker", "Observer", "as_reference", "compress_runs", "series_words", "stable_uid", "take_over"]
 
 _TAKEN_OVER = (
     # Patient and study attributes that highdicom leaves out (PS3.3 C.7.1, C.7.2): what a PACS matches and shows.
     "IssuerOfPatientID",
+    "IssuerOfPatientIDQualifiersSequence",
+    "TypeOfPatientID",
     "OtherPatientIDsSequence",
     "PatientSpeciesDescription",
     "PatientAge",
@@ -62,7 +65,16 @@ _WORDS = (
     "IssuerOfPatientID",
 )
 
-_NOT_SAID = {*_TAKEN_OVER, *_WORDS, "SpecificCharacterSet", "DimensionOrganizationUID"}
+_NOT_SAID = {
+    *_TAKEN_OVER,
+    *_WORDS,
+    "SpecificCharacterSet",
+    "DimensionOrganizationUID",
+    "SeriesDescription",
+    "PredecessorDocumentsSequence",
+    "RequestAttributesSequence",
+    "ReferencedRequestSequence",
+}
 _TIMES = {"DA", "DT", "TM"}
 _PATIENT_GROUP = 0x0010
 
@@ -120,6 +132,15 @@ def stable_uid(*parts: str) -> UID:
     return UID(f"2.25.{int.from_bytes(digest, 'big')}")
 
 
+def series_words(what: str, maker: Maker) -> str:
+    """Return a series description that tells versions of one object apart by when they were made.
+
+    At most 64 characters (PS3.5 6.2, LO), with what an object is in at most 24.
+    """
+    reviewed = "" if maker.observer is None else ", reviewed"
+    return f"HO imaging{reviewed}: {what}, {maker.created:%Y-%m-%d %H:%M} (research)"
+
+
 def as_reference(source: Dataset) -> Dataset:
     """Give a source's header in the form highdicom takes, without what a projection cannot lend to its derivations.
 
@@ -144,6 +165,7 @@ def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
     for keyword in _TAKEN_OVER:
         if keyword in source and keyword not in made:
             made[keyword] = source[keyword]
+    state_requests(made, source)
     charset = source.get("SpecificCharacterSet")
     is_ours = maker.observer is None or maker.observer.name.isascii()
     if charset is None and is_ours and _is_ascii(made):
@@ -168,7 +190,10 @@ def _settle(made: Dataset, maker: Maker) -> None:
     # An archive may keep the first object under a UID, so what says something else needs another (PS3.5 9).
     made.SOPInstanceUID = stable_uid(str(made.SOPInstanceUID), _digest(made))
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    # Of one series OHIF opens one segmentation, and no outline where there are two versions of a report.
+    made.SeriesInstanceUID = stable_uid("series", str(made.SOPInstanceUID))
     stamp = maker.created
+    made.SeriesDate, made.SeriesTime = stamp.strftime("%Y%m%d"), stamp.strftime("%H%M%S")
     made.InstanceCreationDate, made.InstanceCreationTime = stamp.strftime("%Y%m%d"), stamp.strftime("%H%M%S")
     for element in made.iterall():
         if element.keyword in {"ContentDate", "DateOfSecondaryCapture"}:

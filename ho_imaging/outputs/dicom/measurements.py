@@ -30,7 +30,8 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as standard
 
 from ho_imaging.outputs.dicom import codes
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.outputs.dicom.basis import basis_code
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
 from ho_imaging.outputs.dicom.masks import one_outline, to_image_coordinates, within
 from ho_imaging.outputs.dicom.segmentation import tracking
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
@@ -108,9 +109,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         is_complete=observer is not None,
         is_final=False,
         is_verified=False,
-        series_description="HO imaging: measurements and grades (research)"
-        if observer is None
-        else "HO imaging, reviewed: measurements and grades (research)",
+        series_description=series_words("report", maker),
         coding_schemes=[codes.CODING_SCHEME],
     )
     missing = None if result.completeness is None else "; ".join(map(str, result.completeness.reasons))
@@ -157,6 +156,7 @@ def _nodule(
         ),
         finding_type=codes.HETEROTOPIC_OSSIFICATION,
         finding_category=codes.MORPHOLOGICALLY_ABNORMAL,
+        method=basis_code(image),
         finding_sites=_site(Region(image.region), Side(finding.side)),
         algorithm_id=None if drawn else algorithm,
         measurements=measures,
@@ -175,20 +175,25 @@ def _side(
     image, source = images.get(rests_on), sources.get(rests_on)
     here = [finding for finding in counted if finding.side == side.side]
     # A viewer that draws what a report measures (OHIF) fails on a group that lies nowhere on its film.
-    where = None if source is None or image is None else _inferred_from(_part_of_film(side, image, source), source)
-    measures = [Measurement(name=codes.COUNT, value=len(here), unit=codes.NODULES, referenced_coordinates=where)]
+    where = None if source is None or image is None else _inferred_from(_edge_of_side(side, image, source), source)
+    word, graded_as = Side(side.side).value.capitalize(), _grade_words(side)
+    count = codes.named(codes.COUNT, f"{word}, {graded_as}, research. {codes.COUNT.meaning}")
+    measures = [Measurement(name=count, value=len(here), unit=codes.NODULES, referenced_coordinates=where)]
     if side.score is not None:
-        measures.append(Measurement(name=codes.BURDEN, value=side.score, unit=codes.SCORE_POINTS))
+        burden = codes.named(codes.BURDEN, f"{word}: {_lower(codes.BURDEN)}")
+        measures.append(Measurement(name=burden, value=side.score, unit=codes.SCORE_POINTS))
     if side.evidence.gap_mm is not None:
         ends = side.evidence.gap_ends_xy_px
         line = None if source is None or ends is None else _inferred_from(np.asarray(ends, dtype=np.float64), source)
         gap_mm = side.evidence.gap_mm
-        measures.append(Measurement(name=codes.GAP, value=gap_mm, unit=codes.MM, referenced_coordinates=line))
+        gap = codes.named(codes.GAP, f"{word}: least gap of opposing bones outside the joint")
+        measures.append(Measurement(name=gap, value=gap_mm, unit=codes.MM, referenced_coordinates=line))
     graded = [system for system in side.systems if system.grade is not None]
     leading = next((system for system in graded if system.system == side.system), None)
     if leading is not None and leading.grade in leading.probabilities:
         chance = round(100.0 * leading.probabilities[leading.grade], 1)
-        measures.append(Measurement(name=codes.GRADE_PROBABILITY, value=chance, unit=codes.PERCENT))
+        probability = codes.named(codes.GRADE_PROBABILITY, f"{word}: probability of {graded_as}")
+        measures.append(Measurement(name=probability, value=chance, unit=codes.PERCENT))
     words = [
         QualitativeEvaluation(
             name=codes.system_code(system.system, system.title),
@@ -207,6 +212,7 @@ def _side(
         source_images=None if source is None else [SourceImageForMeasurementGroup.from_source_image(source)],
         tracking_identifier=TrackingIdentifier(uid=maker.uid("side", name, *sorted(sources)), identifier=name),
         finding_type=codes.HETEROTOPIC_OSSIFICATION,
+        method=None if image is None else basis_code(image),
         finding_sites=_site(region, Side(side.side)),
         algorithm_id=None if maker.observer is not None and side.side in maker.observer.regraded else algorithm,
         measurements=measures,
@@ -214,12 +220,28 @@ def _side(
     )
 
 
-def _part_of_film(side: SideResult, image: ImageResult, source: Dataset) -> NDArray[np.float64]:
-    """Frame (5, 2) in (x, y) around the film, or around the side's half of a film of both sides."""
-    share = float(source.Columns) / max(1, len(image.sides))
-    place = image.sides.index(side.side) if side.side in image.sides else 0
-    top, bottom, left, right = -0.5, float(source.Rows) - 0.5, place * share - 0.5, (place + 1) * share - 0.5
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]])
+def _grade_words(side: SideResult) -> str:
+    """Return the grade as viewers show it that list numbers alone (OHIF), in at most 30 characters."""
+    title = next((system.title for system in side.systems if system.system == side.system), side.system)
+    return f"{title[:20].strip()} {side.grade}"[:30] if side.grade is not None else "not graded"
+
+
+def _lower(code: CodedConcept) -> str:
+    words = str(code.meaning)
+    return words[0].lower() + words[1:]
+
+
+def _edge_of_side(side: SideResult, image: ImageResult, source: Dataset) -> NDArray[np.float64]:
+    """Return a line (2, 2) in (x, y) down the left edge of a side's part of the film, from its top to a quarter of it.
+
+    Viewers write to the right of what was measured, so the words stand over the side that they are of.
+    """
+    columns, rows = float(source.Columns), float(source.Rows)
+    left = 0.0
+    if len(image.sides) == 2 and side.side == image.sides[1]:
+        left = 0.5 * columns if image.sides_meet_x_px is None else image.sides_meet_x_px
+    x = min(left + 0.01 * columns, columns - 1.0)
+    return np.array([[x, 0.02 * rows], [x, 0.25 * rows]])
 
 
 def _inferred_from(points_xy_px: NDArray[np.float64], source: Dataset) -> list[CoordinatesForMeasurement]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage
 
 from ho_imaging.errors import UsageError
 from ho_imaging.messages import Message
@@ -20,6 +21,7 @@ from ho_imaging.outputs.dicom.capture import secondary_capture
 from ho_imaging.outputs.dicom.headers import without_unsound
 from ho_imaging.outputs.dicom.identity import Maker
 from ho_imaging.outputs.dicom.measurements import structured_report
+from ho_imaging.outputs.dicom.predecessors import name_predecessors
 from ho_imaging.outputs.dicom.presentation import presentation_state
 from ho_imaging.outputs.dicom.segmentation import (
     anatomy_segmentation,
@@ -58,6 +60,7 @@ def study_objects(
     *,
     created: datetime | None = None,
     problems: list[Message] | None = None,
+    previous: Iterable[Dataset] = (),
 ) -> list[Dataset]:
     """Make the DICOM objects of a result: segmentations, a report, presentation states and secondary captures.
 
@@ -65,8 +68,9 @@ def study_objects(
     same costs no other one. Each is said in ``problems``, a message without patient data, and in the log.
 
     ``sources`` and ``pictures`` go by SOP Instance UID. A study none of whose films was analysed gives no objects, and
-    a film without nodules no segmentation. All belong to the source's patient and study; the same input, weights and
-    program give the same UIDs.
+    a film without nodules no segmentation. ``previous`` are objects of an earlier result of the study: the report names
+    the reports among them as its predecessors. All belong to the source's patient and study; the same input, weights
+    and program give the same UIDs.
 
     Raises
     ------
@@ -87,7 +91,10 @@ def study_objects(
             given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
             _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
         writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker))
-        _number(writing.made)
+        earlier = list(previous)
+        for item in writing.made:
+            if item.SOPClassUID == ComprehensiveSRStorage:
+                name_predecessors(item, earlier)
     return writing.made
 
 
@@ -190,7 +197,7 @@ def _film_objects(
         writing.add("anatomy", uid, lambda: anatomy_segmentation(source, image, given.masks, maker))
     writing.add("presentation_state", uid, lambda: presentation_state(source, image, findings, here, maker))
     if overlay is not None:
-        writing.add("picture", uid, lambda: secondary_capture(source, overlay, maker))
+        writing.add("picture", uid, lambda: secondary_capture(source, image, overlay, maker))
 
 
 def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
@@ -212,12 +219,3 @@ def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
                 raise UsageError(f"film {uid} states no {keyword}", remedy="have the header corrected, or use the JSON")
         if stated_whole(source, "NumberOfFrames", 1) > 1:
             raise UsageError(f"film {uid} is one of several frames", remedy="split it into single-frame objects first")
-
-
-def _number(made: list[Dataset]) -> None:
-    """Assign numbers from 1 to the instances of each series."""
-    counts: dict[str, int] = {}
-    for item in made:
-        series = str(item.SeriesInstanceUID)
-        counts[series] = counts.get(series, 0) + 1
-        item.InstanceNumber = counts[series]

@@ -47,7 +47,9 @@ def _made(source: Source, *, probability: bool, anatomy: bool) -> list[Dataset]:
 
     study = source.result if source.analysis is None else source.analysis
     try:
-        return to_dicom(study, probability=probability, anatomy=anatomy, problems=source.problems)
+        return to_dicom(
+            study, probability=probability, anatomy=anatomy, problems=source.problems, previous=source.earlier
+        )
     except HOImagingError as error:
         why = error.message
     except Exception as error:  # whatever a header does to a library must not cost the result

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from skimage.measure import approximate_polygon
 
+from ho_imaging.outputs.dicom.basis import basis_words, state_presentation_spacing
 from ho_imaging.outputs.dicom.greys import state_greys
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
 from ho_imaging.outputs.dicom.masks import to_image_coordinates, within
 from ho_imaging.reading.decode import photometric_of
 from ho_imaging.reading.values import stated_whole
@@ -67,7 +68,7 @@ def presentation_state(
             referenced_images=[source],
             graphic_layer=grades,
             graphic_objects=_gaps(sides, source) or None,
-            text_objects=_summary(sides),
+            text_objects=_summary(sides, image),
         )
     ]
     if findings:
@@ -90,10 +91,11 @@ def presentation_state(
         content_creator_name="ho_imaging^",
         graphic_annotations=annotations,
         graphic_layers=[outlines, grades],
-        series_description="HO imaging: annotations (research)",
+        series_description=series_words("annotations", maker),
         **maker.equipment(),
     )
     state_greys(made, source, image)
+    state_presentation_spacing(made, image, source)
     made.Laterality = source.get("Laterality") or ""
     made.PresentationCreationDate = maker.created.strftime("%Y%m%d")
     made.PresentationCreationTime = maker.created.strftime("%H%M%S")
@@ -142,7 +144,7 @@ def _label(finding: FindingResult, source: Dataset) -> TextObject:
     )
 
 
-def _summary(sides: Sequence[SideResult]) -> list[TextObject]:
+def _summary(sides: Sequence[SideResult], image: ImageResult) -> list[TextObject]:
     """Grade of each side and the banner, one below the other at the film's top."""
     lines = []
     for side in sides:
@@ -151,7 +153,7 @@ def _summary(sides: Sequence[SideResult]) -> list[TextObject]:
             word += f" (or {' or '.join(side.alternatives)})"
         score = "" if side.score is None else f", burden {side.score:.1f} of 100"
         lines.append(f"{_SIDE_WORDS[Side(side.side)]}: {word}{score}")
-    lines.append("Research use only")
+    lines += [f"Sizes: {basis_words(image)}", "Research use only"]
     return [
         TextObject(
             text_value=text,

@@ -23,7 +23,8 @@ from pydicom.valuerep import DS
 
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.dicom import codes
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, stable_uid, take_over
+from ho_imaging.outputs.dicom.basis import state_calibration
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, series_words, stable_uid, take_over
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
@@ -31,6 +32,7 @@ from ho_imaging.vocabulary import Region, Side, Structure
 __all__ = ["anatomy_segmentation", "nodule_segmentation", "probability_segmentation", "tracking"]
 
 SERIES_NUMBER = 8801
+_SERIES_WORDS = {"nodules": "suspected HO", "probability": "probability of HO", "anatomy": "bones and implants"}
 _HO_COLOUR_LAB = (78.0, 24.0, 76.0)
 _ANATOMY_COLOURS_LAB = {
     Structure.PELVIS: (70.0, -10.0, -30.0),
@@ -194,10 +196,6 @@ def _parameters(model: ModelResult) -> dict[str, str]:
     return found
 
 
-def _series_words(words: str, maker: Maker) -> str:
-    return f"HO imaging: {words} (research)" if maker.observer is None else f"HO imaging, reviewed: {words} (research)"
-
-
 def _cielab(lab: tuple[float, float, float]) -> list[int]:
     """Encode CIELab as PS3.3 C.10.7.1.1 does: L of 0 to 100 and a, b of -128 to 127 onto 0 to 65535."""
     return [round(lab[0] * 655.35), *(round((value + 128.0) * 257.0) for value in lab[1:])]
@@ -229,32 +227,38 @@ def _segmentation(
         content_label=label,
         content_description=words,
         content_creator_name="ho_imaging^" if maker.observer is None else maker.observer.name,
-        series_description=_series_words(words.partition(",")[0], maker),
+        series_description=series_words(_SERIES_WORDS[kind], maker),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         omit_empty_frames=True,
         **maker.equipment(),
     )
     # Required of an image without a plane in the patient, and empty where the source does not say (PS3.3 C.7.6.1).
     made.PatientOrientation = source.get("PatientOrientation") or []
-    _state_plane(made, image)
+    _state_plane(made, image, source)
     take_over(made, source, maker)
     if fractional:
         compress_runs(made)  # bytes shrink a hundredfold; the bits of a binary frame cannot be run-length coded
     return made
 
 
-def _state_plane(made: Segmentation, image: ImageResult) -> None:
-    """State spacing and axes of the frames, without which OHIF ends with an empty page (tried with 3.12).
+def _state_plane(made: Segmentation, image: ImageResult, source: Dataset) -> None:
+    """State spacing, axes and place of the frames, without which viewers do not open a segmentation.
 
-    An addition to the IOD (a Standard Extended SOP Class, PS3.2): there is still no frame of reference and no position.
-    The axes are those that viewers give a film, which states none (what faces left and foot is in Patient Orientation);
-    a projection has no thickness, and 1 mm stands for one. Without a believable spacing nothing is added.
+    An addition to what the IOD asks of an image without a frame of reference (PS3.3 A.51.5), tried with OHIF 3.12 (axes
+    and spacing) and with dcmqi 1.5, which 3D Slicer reads by (place). The axes are those that viewers give a film,
+    which states none (what faces left and foot is in Patient Orientation). The place is that of every film, its first
+    pixel at the origin. A projection has no thickness, and 1 mm stands for one. Without a believable spacing nothing is
+    added.
     """
     if image.measured_spacing_mm is None:
         return
-    measures, axes = Dataset(), Dataset()
+    measures, axes, place = Dataset(), Dataset(), Dataset()
     measures.PixelSpacing = [DS(size_mm, auto_format=True) for size_mm in image.measured_spacing_mm]
     measures.SliceThickness = 1
+    state_calibration(measures, image, source)
     axes.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    place.ImagePositionPatient = [0, 0, 0]
     (shared,) = made.SharedFunctionalGroupsSequence
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [axes]
+    for frame in made.PerFrameFunctionalGroupsSequence:  # dcmqi does not look for it among the shared ones
+        frame.PlanePositionSequence = [deepcopy(place)]

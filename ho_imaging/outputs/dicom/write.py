@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from os import PathLike
 
 from pydicom.dataset import Dataset
@@ -26,6 +27,8 @@ def to_dicom(
     probability: bool = False,
     anatomy: bool = False,
     problems: list[Message] | None = None,
+    previous: Iterable[Dataset] = (),
+    created: datetime | None = None,
 ) -> list[Dataset]:
     """Return a study's DICOM objects: a segmentation and a presentation state a film, a report, a picture a film.
 
@@ -44,6 +47,10 @@ def to_dicom(
         Add bones and implants as a segmentation. Needs an analysis.
     problems
         Is given a sentence for each thing that could not be written.
+    previous
+        Objects of an earlier result of the study: the report names the reports among them as its predecessors.
+    created
+        When the objects were made, in local time; by default now.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def to_dicom(
     if isinstance(study, StudyResult):
         datasets = read_sources(study, sources, header_only=False)
         pictures = {uid: FilmPictures(overlay=draw_overlay(read, study)) for uid, read in _radiographs(study, datasets)}
-        return study_objects(study, datasets, pictures, problems=problems)
+        return study_objects(study, datasets, pictures, problems=problems, previous=previous, created=created)
     result = study.result
     given = sources
     if given is None and set(study.films) <= set(study.datasets):
@@ -70,7 +77,9 @@ def to_dicom(
         uid: film_pictures(film.prediction, film.reading, result, probability=probability, anatomy=anatomy)
         for uid, film in study.films.items()
     }
-    return study_objects(result, read_sources(result, given), pictures, problems=problems)
+    return study_objects(
+        result, read_sources(result, given), pictures, problems=problems, previous=previous, created=created
+    )
 
 
 def _radiographs(result: StudyResult, datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, Radiograph]]:

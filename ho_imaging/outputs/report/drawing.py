@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.outputs.film_picture import FilmView, film_picture
+from ho_imaging.outputs.label_places import Box, Named, place_labels
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.results.bone_outlines import DRAWN, BoneOutlines
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult
@@ -115,6 +116,18 @@ def draw_film(
         ("nodule", nodule_text(finding), finding.contours_xy_px) for finding in findings
     ]
     named += [("reader", text, rings) for text, rings in drawn.items()]
+    named = [(layer, text, rings) for layer, text, rings in named if any(rings)]
+    gaps = [
+        (gap_text(side), (side.evidence.gap_ends_xy_px,))
+        for side in sides
+        if side.evidence.gap_ends_xy_px is not None and side.evidence.sop_instance_uid == image.sop_instance_uid
+    ]
+    scale_bar = _scale_bar(image, view, height, text_px)
+    texts = [*((text, rings) for _, text, rings in named), *gaps]
+    to_place = [_named(text, rings, xy, text_px) for text, rings in texts]
+    blocked = _corners(width, text_px)
+    blocked += [Box(0.0, scale_bar.y - 2.0 * text_px, scale_bar.x + scale_bar.length, height)] if scale_bar else []
+    places = place_labels(to_place, (width, height), gap=0.5 * text_px, blocked=blocked)
     return Drawing(
         uri=jpeg_uri(picture),
         width=width,
@@ -132,13 +145,15 @@ def draw_film(
             if rings and structure in DRAWN
         ),
         readers=tuple(Outline("reader", _path(rings, xy)) for rings in drawn.values()),
-        labels=_labels(named, view, (width, height), text_px),
-        gaps=tuple(
-            _gap(side.evidence.gap_ends_xy_px, gap_text(side), view, text_px, width)
-            for side in sides
-            if side.evidence.gap_ends_xy_px is not None and side.evidence.sop_instance_uid == image.sop_instance_uid
+        labels=tuple(
+            _label(layer, text, one.rings, place, text_px)
+            for (layer, text, _), one, place in zip(named, to_place, places, strict=False)
         ),
-        scale_bar=_scale_bar(image, view, height, text_px),
+        gaps=tuple(
+            _gap(one.rings, text, place, text_px)
+            for (text, _), one, place in zip(gaps, to_place[len(named) :], places[len(named) :], strict=True)
+        ),
+        scale_bar=scale_bar,
     )
 
 
@@ -159,16 +174,6 @@ def _path(rings: Rings, xy: XY, *, closed: bool = True) -> str:
     return "".join(parts)
 
 
-def _gap(
-    ends: tuple[tuple[float, float], tuple[float, float]], text: str, view: FilmView, text_px: float, width: int
-) -> Gap:
-    (x1, y1), (x2, y2) = view.xy(ends[0]), view.xy(ends[1])
-    length = len(text) * _CHARACTER_WIDTH * text_px
-    right = max(x1, x2) + 0.6 * text_px
-    label_x = right if right + length < width else max(4.0, min(x1, x2) - 0.6 * text_px - length)
-    return Gap(text, *(round(v, 1) for v in (x1, y1, x2, y2, label_x, 0.5 * (y1 + y2) + 0.35 * text_px)))
-
-
 def _scale_bar(image: ImageResult, view: FilmView, height: int, text_px: float) -> ScaleBar | None:
     if image.measured_spacing_mm is None:
         return None
@@ -177,34 +182,27 @@ def _scale_bar(image: ImageResult, view: FilmView, height: int, text_px: float) 
     return ScaleBar(round(left, 1), round(top, 1), round(5 * cm, 1), tuple(round(left + k * cm, 1) for k in range(6)))
 
 
-def _labels(
-    named: Sequence[tuple[str, str, Rings]],
-    view: FilmView,
-    size: tuple[int, int],
-    text_px: float,
-) -> tuple[Label, ...]:
-    """Put each label (layer, text, outline) beside its outline, on the side with more room, and move labels apart."""
-    labels: list[Label] = []
-    taken: list[tuple[float, float, float, float]] = []
-    row = 1.25 * text_px
-    for layer, text, rings in named:
-        points = np.array([view.xy(point) for ring in rings for point in ring])
-        if not len(points):
-            continue
-        width = len(text) * _CHARACTER_WIDTH * text_px
-        x, y = 0.5 * (points.min(axis=0) + points.max(axis=0))
-        to_right = x < 0.5 * size[0]
-        edge = float(points[:, 0].max()) + text_px if to_right else float(points[:, 0].min()) - text_px - width
-        left = float(np.clip(edge, 2.0, max(2.0, size[0] - width - 2.0)))
-        top = float(np.clip(y - 0.5 * row, 2.0, size[1] - row - 2.0))
-        while any(left < r and left + width > x0 and top < b and top + row > t for x0, t, r, b in taken):
-            top += row
-            if top > size[1] - row - 2.0:
-                break
-        taken.append((left, top, left + width, top + row))
-        near = (left - 0.3 * text_px, top + 0.5 * row) if to_right else (left + width, top + 0.5 * row)
-        anchor = points[int(np.argmin(np.hypot(points[:, 0] - near[0], points[:, 1] - near[1])))]
-        numbers = (left, top + 0.8 * row, *near, float(anchor[0]), float(anchor[1]))
-        x_text, y_text, from_x, from_y, to_x, to_y = (round(v, 1) for v in numbers)
-        labels.append(Label(layer, text, x_text, y_text, from_x, from_y, to_x, to_y))
-    return tuple(labels)
+def _corners(width: int, text_px: float) -> list[Box]:
+    """Return the upper corners, where the sides are named."""
+    return [Box(0.0, 0.0, 4.0 * text_px, 1.8 * text_px), Box(width - 2.0 * text_px, 0.0, width, 1.8 * text_px)]
+
+
+def _label(layer: str, text: str, rings: Sequence[Sequence[tuple[float, float]]], box: Box, text_px: float) -> Label:
+    """Write a text into its box, with a line to the nearest point of what it names."""
+    points = np.array([point for ring in rings for point in ring])
+    x, y = 0.5 * (box.left + box.right), 0.5 * (box.top + box.bottom)
+    anchor = points[int(np.argmin(np.hypot(points[:, 0] - x, points[:, 1] - y)))]
+    to = float(anchor[0]), float(anchor[1])
+    numbers = (box.left, box.top + text_px, *box.nearest_to(*to), *to)
+    x_text, y_text, from_x, from_y, to_x, to_y = (round(v, 1) for v in numbers)
+    return Label(layer, text, x_text, y_text, from_x, from_y, to_x, to_y)
+
+
+def _gap(rings: Sequence[Sequence[tuple[float, float]]], text: str, box: Box, text_px: float) -> Gap:
+    ((x1, y1), (x2, y2)), *_ = rings
+    return Gap(text, *(round(v, 1) for v in (x1, y1, x2, y2, box.left, box.top + text_px)))
+
+
+def _named(text: str, rings: Rings, xy: XY, text_px: float) -> Named:
+    on_picture = [[xy(point) for point in ring] for ring in rings]
+    return Named(on_picture, len(text) * _CHARACTER_WIDTH * text_px, 1.25 * text_px)
