@@ -1,4 +1,4 @@
-"""Messages on images that an archive did not send."""
+"""Images that an archive did not send."""
 
 from __future__ import annotations
 

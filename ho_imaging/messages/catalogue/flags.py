@@ -1,4 +1,4 @@
-"""Messages of image quality flags."""
+"""Image quality flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages on changes between two studies, and on failed comparisons."""
+"""Changes between two studies, and failed comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages on the evidence of a grade, and on missing grades."""
+"""Evidence of a grade, and missing grades."""
 
 from __future__ import annotations
 

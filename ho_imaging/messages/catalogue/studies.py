@@ -1,4 +1,4 @@
-"""Messages on the outcome of a study, and the warnings its reader must know first."""
+"""Outcome of a study, and the warnings that its reader must know first."""
 
 from __future__ import annotations
 
