@@ -37,7 +37,8 @@ from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.export import export_reviews
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.vendor import Look
 from ho_imaging.statistics.detection import sensitivity_at
 from ho_imaging.statistics.roc import auroc
