@@ -282,7 +282,7 @@ def _measure(
 
 
 class Surroundings:
-    """What every nodule of a film is measured against; it is measured with the first nodule, and once.
+    """Surroundings that every nodule of a film is measured against: measured once, with the first one.
 
     Parameters
     ----------
@@ -303,7 +303,7 @@ class Surroundings:
 
     @cached_property
     def density(self) -> DensityScale:
-        """How bright cortex is."""
+        """Brightness of cortex."""
         return DensityScale(self._prepared.pixels, self._anatomy, self._prepared.valid)
 
 

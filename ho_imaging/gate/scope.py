@@ -36,7 +36,7 @@ _CHECK_REGION = Message("advice.check_region")
 
 @dataclass(frozen=True)
 class ScopeReading:
-    """What the gate decided by; ``reason`` is ``None`` for a film in scope."""
+    """The decision of the gate; ``reason`` is ``None`` for a film in scope."""
 
     reason: Message | None
     scope_probability: float | None

@@ -36,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "anatomy": _("anatomy"),
     "presentation_state": _("presentation state"),
     "picture": _("picture"),
+    "key_objects": _("key object selection"),
     "report": _("report"),
     # how an input ended
     "done": _("analysed"),

@@ -31,7 +31,7 @@ from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.network.site import Site
 from ho_imaging.preparing.contract import PreparationContract
-from ho_imaging.regions import is_read, plan_of, regions_of
+from ho_imaging.regions import UNSTATED, is_read, plan_of, regions_of
 from ho_imaging.vocabulary import Region, Structure
 
 if TYPE_CHECKING:
@@ -74,17 +74,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
-_HIPS_AND_LEGS = (
-    Region.PELVIS,
-    Region.HIP,
-    Region.THIGH,
-    Region.KNEE,
-    Region.RESIDUAL_LIMB,
-    Region.EXTREMITY,
-    Region.OTHER,
-    Region.UNKNOWN,
-)
-"""Input of a model whose description does not state it."""
+_UNSTATED_REGIONS = regions_of(UNSTATED.structures)
+"""Regions that a model reads whose description states none."""
 
 
 class _Strict(BaseModel):
@@ -108,7 +99,7 @@ class ModelDescription(_Strict):
     architecture: Architecture
     preparation: PreparationContract
     structures: Annotated[tuple[Structure, ...], Field(min_length=1)]
-    regions: Annotated[tuple[Region, ...], Field(min_length=1)] = _HIPS_AND_LEGS
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)] = _UNSTATED_REGIONS
     thresholds: dict[Structure, Annotated[float, Field(gt=0.0, lt=1.0)]]
     calibration: dict[Structure, Calibration]
     scope_threshold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -294,7 +285,7 @@ def save_model(
         architecture=net.architecture,
         preparation=preparation or PreparationContract(),
         structures=structures,
-        regions=regions_of(structures) or _HIPS_AND_LEGS,
+        regions=regions_of(structures) or _UNSTATED_REGIONS,
         thresholds=dict.fromkeys(structures, 0.5) | dict(thresholds or {}),
         calibration={s: Calibration() for s in structures} | dict(calibration or {}),
         scope_threshold=scope_threshold,

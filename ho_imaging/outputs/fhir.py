@@ -11,6 +11,7 @@ from skimage.measure import approximate_polygon
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
+from ho_imaging.outputs.tracking import nodule_uid
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import FindingResult, SideResult, StudyResult
@@ -19,11 +20,13 @@ from ho_imaging.vocabulary import Region, Side, Status
 __all__ = ["to_fhir"]
 
 PRIVATE_CODES = "urn:ho-imaging:codes"
+DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 SNOMED, LOINC, UCUM = "http://snomed.info/sct", "http://loinc.org", "http://unitsofmeasure.org"
 _RADIOGRAPH = {"system": LOINC, "code": "43468-8", "display": "XR Unspecified body region Views"}
 _ANY_STUDY = {"system": LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
 """Of a study that was not analysed nobody has said that it is a radiograph."""
 
+_IMAGING = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "imaging"}]}
 _LATERALITY = {"system": SNOMED, "code": "272741003", "display": "Laterality"}
 _STUDY_FIELD = {"R4": "imagingStudy", "R5": "study"}
 """What DiagnosticReport calls the reference to its study."""
@@ -62,7 +65,7 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal
         raise UsageError("the subject is no reference to a patient", remedy="give one such as Patient/42")
     about = {} if subject is None else {"subject": {"reference": subject}}
     done = result.status == Status.DONE
-    common: dict[str, Any] = {"status": "preliminary", "resourceType": "Observation", **about}
+    common: dict[str, Any] = {"status": "preliminary", "resourceType": "Observation", "category": [_IMAGING], **about}
     study = _study(result)
     if result.model is not None:
         words = [
@@ -75,7 +78,8 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal
     regions = {image.sop_instance_uid: Region(image.region) for image in result.images}
     sides = () if result.severity is None else result.severity.sides
     observations = [_of_side(side, regions) for side in sides]
-    observations += [_of_nodule(finding, regions) for finding in result.findings]
+    bases = {image.sop_instance_uid: image.measured_basis for image in result.images}
+    observations += [_of_nodule(finding, regions, bases.get(finding.sop_instance_uid)) for finding in result.findings]
     entries = []
     for number, observation in enumerate(observations):
         made = common | {"derivedFrom": [study]} | observation
@@ -141,7 +145,7 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
     )
 
 
-def _of_nodule(finding: FindingResult, regions: dict[str, Region]) -> dict[str, Any]:
+def _of_nodule(finding: FindingResult, regions: dict[str, Region], basis: str | None) -> dict[str, Any]:
     components = [_measure("confidence", "Confidence", round(100.0 * finding.confidence, 1), "%")]
     for code, text, value, unit in (
         ("area", "Area", finding.area_mm2, "mm2"),
@@ -156,7 +160,7 @@ def _of_nodule(finding: FindingResult, regions: dict[str, Region]) -> dict[str, 
         for contour in finding.contours_xy_px
         if len(contour) >= 3
     ]
-    return _observation(
+    made = _observation(
         _private("ho-nodule", "Suspected heterotopic ossification"),
         {"valueString": finding.id},
         components,
@@ -164,6 +168,22 @@ def _of_nodule(finding: FindingResult, regions: dict[str, Region]) -> dict[str, 
         Side(finding.side),
         f"On film {finding.sop_instance_uid}",
     )
+    made["identifier"] = _tracking(finding)
+    if basis is not None:
+        made["method"] = _private(f"mm-{basis}", f"Basis of millimetres: {basis}")
+    return made
+
+
+def _tracking(finding: FindingResult) -> list[dict[str, Any]]:
+    """Return the tracking identifier and UID of the nodule's group in the DICOM report (TID 4108)."""
+    codes = (("112039", "Tracking Identifier"), ("112040", "Tracking Unique Identifier"))
+    named, unique = (
+        {"coding": [{"system": DICOM, "code": code, "display": display}], "text": display} for code, display in codes
+    )
+    return [
+        {"type": named, "value": f"HO {finding.id}"},
+        {"type": unique, "system": "urn:dicom:uid", "value": f"urn:oid:{nodule_uid(finding)}"},
+    ]
 
 
 def _observation(

@@ -108,9 +108,8 @@ def _text(
     text: str,
     font: _Font,
     colour: tuple[int, int, int],
-    anchor: str = "la",
 ) -> None:
-    draw.text(at, text, font=font, fill=colour, stroke_width=2, stroke_fill=(0, 0, 0), anchor=anchor)
+    draw.text(at, text, font=font, fill=colour, stroke_width=2, stroke_fill=(0, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -171,13 +170,11 @@ def _draw_labels(
         x, y = points[int(np.argmin(np.hypot(points[:, 0] - middle[0], points[:, 1] - middle[1])))]
         draw.line([box.nearest_to(float(x), float(y)), (float(x), float(y))], fill=label.colour, width=1)
         plate = box.left + draw.textlength(label.name, font=font) + 0.5 * px
+        # On black and without a stroke: a stroke hides the point of 4.5.
+        draw.rounded_rectangle([box.left, box.top, box.right, box.bottom], radius=0.25 * px, fill=(0, 0, 0))
         draw.rounded_rectangle([box.left, box.top, plate, box.bottom], radius=0.25 * px, fill=label.colour)
         draw.text((box.left + 0.25 * px, middle[1]), label.name, font=font, fill=(0, 0, 0), anchor="lm")
-        if label.length:
-            at = (plate + 0.5 * px, middle[1])
-            draw.text(
-                at, label.length, font=font, fill=label.colour, stroke_width=2, stroke_fill=(0, 0, 0), anchor="lm"
-            )
+        draw.text((plate + 0.25 * px, middle[1]), label.length, font=font, fill=label.colour, anchor="lm")
 
 
 def _size(font: _Font) -> float:

@@ -115,7 +115,7 @@ class Analysing:
             return
         self.not_written = None
         status, reason = outcome.status, None if outcome.reason is None else str(outcome.reason)
-        objects = [] if status != "done" else self._objects(uid)
+        objects = [] if status not in {"done", "refused"} else self._objects(uid)
         if status == "done" and not objects:
             # Nobody would ever see the result.
             status, reason = "failed", " ".join(outcome.problems) or "no DICOM objects were made of its result"

@@ -6,12 +6,14 @@ of bones and sites, and the grading system that leads. `findings`, `gate`, `seve
 plans and hold no constants of one joint. ``docs/add-a-joint.md`` says how to add one.
 """
 
+from ho_imaging.regions.hip import UNSTATED
 from ho_imaging.regions.plan import COMMON, Bone, Code, Landmark, Pair, RegionPlan, ScopeLimits, Socket
 from ho_imaging.regions.table import PLANS, all_plans, bone_codes, is_read, plan_of, read_regions, regions_of
 
 __all__ = [
     "COMMON",
     "PLANS",
+    "UNSTATED",
     "Bone",
     "Code",
     "Landmark",

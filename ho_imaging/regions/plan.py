@@ -81,7 +81,7 @@ class Landmark:
 
 @dataclass(frozen=True)
 class Socket:
-    """What lies about a landmark that sits in its socket, in shares of the upper and lower half of a ring about it.
+    """Surroundings of a landmark that sits in its socket, in shares of the upper and lower half of a ring about it.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Socket:
 
 @dataclass(frozen=True)
 class Pair:
-    """How adults' joints tell themselves from children's on films that may show both sides; and that there is an up.
+    """Proportions that tell adults' joints from children's on films that may show both sides and have an upright.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class ScopeLimits:
-    """What a film must show to be read.
+    """Requirements that a film must meet to be read.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ _MOST_DENSITY = 1.5
 
 
 class NoduleSize(NamedTuple):
-    """What the burden takes of one nodule: area and long axis in one unit of length, and its density ratio."""
+    """Measures of one nodule that the burden takes: area and long axis in one unit of length, and its density ratio."""
 
     area: float
     long_axis: float
@@ -34,7 +34,7 @@ class NoduleSize(NamedTuple):
 
 @dataclass(frozen=True)
 class BurdenParts:
-    """What the score is made of, all relative to the joint's own size.
+    """Parts of the score, all relative to the joint's own size.
 
     ``area``: total area over the area of the landmark. ``extent``: longest axis over the landmark's diameter.
     ``count``: number of nodules. ``mineral``: total of each nodule's area times its density ratio, over the area of the

@@ -22,7 +22,7 @@ _WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 
 
 class Cause(StrEnum):
-    """What set ossification off, as clinicians name it."""
+    """Cause of ossification, as clinicians name it."""
 
     TRAUMA = "trauma"
     ARTHROPLASTY = "arthroplasty"
@@ -34,7 +34,7 @@ class Cause(StrEnum):
 
 
 class Prophylaxis(StrEnum):
-    """What was given against it."""
+    """Treatment given against it."""
 
     NONE = "none"
     NSAID = "nsaid"

@@ -27,7 +27,7 @@ class FilmReading:
     anatomy: Anatomy
     findings: tuple[Finding, ...]
     possible: tuple[Finding, ...] = ()
-    """What may be ectopic bone but is not reported as such: below the operating threshold, or on a film too coarse."""
+    """Possible ectopic bone that is not reported as such: below the operating threshold, or on a film too coarse."""
     highest: Mapping[Side, float] = field(default_factory=dict)
     """Of each side, the highest operating threshold at which something would be outlined there."""
     quality: FilmQuality | None = None

@@ -82,7 +82,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What a choice of nodules amounts to.
+    """Result of a choice of nodules.
 
     ``gap_px``: shortest way between the opposing bones, ossified, with at least one end on ectopic bone, ``None``
     without a spur or with none in reach; ``gap_between``: its two ends, a nodule's index or a bone.

@@ -36,7 +36,7 @@ _OUTLINE_SD_PX = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What may be true of a side, the same for every grading system.
+    """Possible truths of a side, the same for every grading system.
 
     ``drawn``: arrangements with their lengths. ``empty``: how many further draws hold no nodule, and so no length.
     """

@@ -136,7 +136,7 @@ def _grade(
         grade = rule(arrangement, measured)
         if grade is not None:
             probabilities = grade_probabilities(draws, rule, system.grades)
-            statement = Message("grade_given", system=system.name, title=system.title, grade=grade)
+            statement = Message("grade_given", system=system.title, grade=grade)
             possible = None if with_all is None else rule(*with_all)
     if possible == grade:
         possible = None

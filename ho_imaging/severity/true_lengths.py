@@ -12,7 +12,7 @@ __all__ = ["TrueLengths", "true_lengths"]
 
 @dataclass(frozen=True)
 class TrueLengths:
-    """What a measured length has to be multiplied by to be true, and how far that is off (one standard deviation)."""
+    """Factor from a measured length to the true one, and the standard deviation of that factor."""
 
     factor: float
     sd: float

@@ -9,8 +9,6 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from ho_imaging import Analyzer
 from ho_imaging.findings.outline import filled
@@ -18,25 +16,6 @@ from ho_imaging.outputs import to_dicom
 from ho_imaging.results.points import rows_columns
 
 ROWS, COLUMNS = 700, 860
-
-
-@pytest.fixture
-def film():
-    """A computed radiograph with a calibrated spacing."""
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    made.StudyInstanceUID, made.SeriesInstanceUID, made.Modality = generate_uid(), generate_uid(), "CR"
-    made.PatientName, made.PatientID, made.BodyPartExamined, made.ViewPosition = "Doe^Jane", "P1", "PELVIS", "AP"
-    made.Rows, made.Columns, made.BitsAllocated, made.BitsStored, made.HighBit = ROWS, COLUMNS, 16, 12, 11
-    made.SamplesPerPixel, made.PixelRepresentation, made.PhotometricInterpretation = 1, 0, "MONOCHROME2"
-    made.ImagerPixelSpacing = [0.5, 0.5]  # the only one that SimpleITK takes of a computed radiograph
-    made.PixelSpacing, made.PixelSpacingCalibrationType = [0.5, 0.5], "FIDUCIAL"
-    made.PixelSpacingCalibrationDescription = "ball"
-    made.PixelData = np.random.default_rng(0).integers(500, 3500, (ROWS, COLUMNS)).astype("<u2").tobytes()
-    return made
 
 
 @pytest.fixture

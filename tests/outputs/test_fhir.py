@@ -10,7 +10,7 @@ from fhir.resources.R4B.bundle import Bundle
 from PIL import Image
 
 from ho_imaging import Analyzer, UsageError
-from ho_imaging.outputs import to_fhir
+from ho_imaging.outputs import to_dicom, to_fhir
 from ho_imaging.results.schema import SoftwareResult, StudyResult
 
 BUNDLES = {"R4": Bundle, "R5": R5Bundle}
@@ -51,6 +51,17 @@ def test_a_bundle_is_valid_and_says_what_the_result_says(analyse, release):
     assert result.research_use in report.conclusion
     assert all(item.subject.reference == "Patient/42" for item in [report, *observations])
     assert all(item.status == "preliminary" for item in [report, *observations])
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_nodule_is_tracked_as_in_the_dicom_objects(fake_network, film, release):
+    study = Analyzer(region="pelvis", laterality="bilateral", view="ap").analyze_films([film])
+    (segment,) = to_dicom(study)[0].SegmentSequence
+    nodule = read(to_fhir(study.result, release=release), release).entry[-1].resource
+    assert [item.value for item in nodule.identifier] == [segment.TrackingID, f"urn:oid:{segment.TrackingUID}"]
+    assert [item.type.coding[0].code for item in nodule.identifier] == ["112039", "112040"]
+    assert nodule.category[0].coding[0].code == "imaging"
+    assert nodule.method.coding[0].code == "mm-calibrated"
 
 
 def test_the_same_result_gives_the_same_bundle(analyse):

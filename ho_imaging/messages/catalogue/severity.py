@@ -78,7 +78,7 @@ ENTRIES: dict[str, Entry] = {
         note="Grade and score come from different images.",
     ),
     "grade_given": Entry(
-        _("{title:word} {grade:word}."),
+        _("{system:word} {grade:word}."),
         note="The grade by a system.",
     ),
     "not_this_region": Entry(

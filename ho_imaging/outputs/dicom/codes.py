@@ -19,6 +19,7 @@ from ho_imaging.vocabulary import SpacingBasis, Structure
 
 __all__ = [
     "ALGORITHM_FAMILY",
+    "ANALYSIS",
     "ANATOMICAL_STRUCTURE",
     "AREA",
     "BASES",
@@ -36,6 +37,7 @@ __all__ = [
     "MM2",
     "MORPHOLOGICALLY_ABNORMAL",
     "NODULES",
+    "NOT_ANALYSED",
     "NOT_GRADED",
     "PERCENT",
     "PIXELS",
@@ -73,6 +75,8 @@ COUNT = _private("COUNT", "Number of nodules")
 GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outside the joint")
 DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
 GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
+ANALYSIS = _private("ANALYSIS", "Analysis for heterotopic ossification")
+NOT_ANALYSED = _private("NOT-ANALYSED", "Not analysed")
 NOT_GRADED = _private("NOT-GRADED", "Cannot be graded on this film")
 
 BASES = {

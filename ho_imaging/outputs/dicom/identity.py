@@ -19,6 +19,7 @@ from pydicom.uid import UID, RLELossless
 
 from ho_imaging.outputs.dicom.greys import GREY_KEYWORDS
 from ho_imaging.outputs.dicom.requests import state_requests
+from ho_imaging.outputs.tracking import stable_uid
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.results.schema import FindingResult, ModelResult, SoftwareResult
 
@@ -122,14 +123,6 @@ class Maker:
         reading = () if self.observer is None else ("reading", self.observer.name, self.observer.digest)
         site = () if self.model.site is None else ("site", self.model.site.sha256)
         return stable_uid(self.model.sha256, *site, self.software.version, *parts, *reading)
-
-
-def stable_uid(*parts: str) -> UID:
-    """Give a UID under 2.25 (PS3.5 B.2) made from a hash of the parts, shaped as a version 8 UUID (RFC 9562)."""
-    digest = bytearray(hashlib.sha256("\0".join(parts).encode()).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return UID(f"2.25.{int.from_bytes(digest, 'big')}")
 
 
 def series_words(what: str, maker: Maker) -> str:

@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage
 
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.messages import Message
 from ho_imaging.outputs.dicom.capture import secondary_capture
+from ho_imaging.outputs.dicom.document import pdf_document
 from ho_imaging.outputs.dicom.headers import without_unsound
 from ho_imaging.outputs.dicom.identity import Maker
+from ho_imaging.outputs.dicom.key_objects import key_objects
 from ho_imaging.outputs.dicom.measurements import structured_report
 from ho_imaging.outputs.dicom.predecessors import name_predecessors
 from ho_imaging.outputs.dicom.presentation import presentation_state
+from ho_imaging.outputs.dicom.refusal import refusal_report
 from ho_imaging.outputs.dicom.segmentation import (
     anatomy_segmentation,
     nodule_segmentation,
@@ -33,10 +36,10 @@ from ho_imaging.reading.one_study import film_headers, why_not_one
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.reading.values import stated_whole
-from ho_imaging.results.schema import ImageResult, StudyResult
+from ho_imaging.results.schema import ImageResult, ModelResult, StudyResult
 from ho_imaging.vocabulary import Status, Structure
 
-__all__ = ["FilmPictures", "read_sources", "study_objects"]
+__all__ = ["FilmPictures", "any_sources", "read_sources", "refusal_objects", "study_objects"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +64,12 @@ def study_objects(
     created: datetime | None = None,
     problems: list[Message] | None = None,
     previous: Iterable[Dataset] = (),
+    with_key_objects: bool = False,
+    document: tuple[str, bytes] | None = None,
 ) -> list[Dataset]:
     """Make the DICOM objects of a result: segmentations, a report, presentation states and secondary captures.
+
+    On request a selection of the films with findings, and ``document``: a page as HTML and as PDF.
 
     An attribute of a film that is missing or of wrong form is left empty, and an object that cannot be written all the
     same costs no other one. Each is said in ``problems``, a message without patient data, and in the log.
@@ -91,10 +98,37 @@ def study_objects(
             given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
             _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
         writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker))
+        if with_key_objects:
+            writing.add("key_objects", result.study_uid, lambda: key_objects(result, kept, maker))
+        if document is not None:
+            writing.add("report", result.study_uid, lambda: pdf_document(*document, kept, maker))
         earlier = list(previous)
         for item in writing.made:
             if item.SOPClassUID == ComprehensiveSRStorage:
                 name_predecessors(item, earlier)
+    return writing.made
+
+
+def refusal_objects(
+    result: StudyResult,
+    sources: Mapping[str, Dataset],
+    *,
+    created: datetime | None = None,
+    problems: list[Message] | None = None,
+) -> list[Dataset]:
+    """Make the report that no film of a study was analysed; none where no film is there that it could refer to.
+
+    ``sources``: all films of the study that are DICOM objects, however they ended, by SOP Instance UID.
+    """
+    if not sources or result.status == Status.DONE:
+        return []
+    model = result.model or ModelResult(name="none", version="none", sha256="none")
+    maker = Maker(model, result.software, created or datetime.now())
+    writing = _Writing([] if problems is None else problems)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        kept = {uid: writing.sound(source) for uid, source in sources.items()}
+        writing.add("report", result.study_uid, lambda: refusal_report(result, kept, maker))
     return writing.made
 
 
@@ -171,6 +205,31 @@ def read_sources(
         found[image.sop_instance_uid] = open_dataset(Path(image.path), header_only=header_only)
     _check(result, found)
     return found
+
+
+def any_sources(
+    result: StudyResult, given: Iterable[Dataset | str | PathLike[str]] | None = None
+) -> dict[str, Dataset]:
+    """Return the data sets of a result's films that objects can refer to, however each film ended.
+
+    Films that are no DICOM objects, cannot be read, state no UIDs or belong to another study or patient are left out:
+    then nothing refers to any, for objects belong to one patient.
+    """
+    items = [image.path for image in result.images if image.path is not None] if given is None else list(given)
+    opened: list[Dataset] = []
+    for item in items:
+        if isinstance(item, Dataset):
+            opened.append(item)
+        elif _is_dicom(Path(item)):
+            try:
+                opened.append(open_dataset(Path(item), header_only=True))
+            except HOImagingError as error:
+                logger.info("a film is not named in the report: %s", error.message)
+    stated = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+    opened = [item for item in opened if all(item.get(keyword) for keyword in stated)]
+    if why_not_one(film_headers(opened), result.study_uid if is_uid(result.study_uid) else None) is not None:
+        return {}
+    return {str(item.SOPInstanceUID): item for item in opened}
 
 
 def _is_dicom(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -12,19 +13,20 @@ from ho_imaging.files.atomic import writing
 from ho_imaging.files.output_names import DICOM_FOLDER
 from ho_imaging.messages import Message
 from ho_imaging.outputs.registry import Needs, Option, Output, Source
+from ho_imaging.vocabulary import Status
 
 __all__ = ["OUTPUT"]
 
 logger = logging.getLogger(__name__)
 
 
-def _write(source: Source, path: Path, *, probability: bool, anatomy: bool) -> None:
+def _write(source: Source, path: Path, *, report: bool, **options: bool) -> None:
     """Write the objects, each whole or not at all; those of an earlier run go.
 
     A study whose films no DICOM object can refer to (pictures, single frames of many, headers that are too far from the
     standard) gets none; a problem says so, and the result stands.
     """
-    made = _made(source, probability=probability, anatomy=anatomy)
+    made = _made(source, report=report, **options)
     if not made and not path.is_dir():
         return
     names = {f"{item.Modality.lower()}-{item.SOPInstanceUID}.dcm": item for item in made}
@@ -42,13 +44,21 @@ def _write(source: Source, path: Path, *, probability: bool, anatomy: bool) -> N
         raise WriteError(f"cannot be written: {error.strerror}", path=path, remedy="check space and rights") from error
 
 
-def _made(source: Source, *, probability: bool, anatomy: bool) -> list[Dataset]:
+def _made(source: Source, *, report: bool, **options: bool) -> list[Dataset]:
     from ho_imaging.outputs.dicom.write import to_dicom  # noqa: PLC0415  (loads highdicom)
 
     study = source.result if source.analysis is None else source.analysis
     try:
+        document = _printed(source) if report and source.result.status == Status.DONE else None
         return to_dicom(
-            study, probability=probability, anatomy=anatomy, problems=source.problems, previous=source.earlier
+            study,
+            probability=options["probability"],
+            anatomy=options["anatomy"],
+            refusals=options["refusals"],
+            key_objects=options["key-objects"],
+            document=document,
+            problems=source.problems,
+            previous=source.earlier,
         )
     except HOImagingError as error:
         why = error.message
@@ -61,6 +71,25 @@ def _made(source: Source, *, probability: bool, anatomy: bool) -> list[Dataset]:
     return []
 
 
+def _printed(source: Source) -> tuple[str, bytes] | None:
+    """Return the report as HTML and as PDF, without the patient's name; a problem says why there is none."""
+    from ho_imaging.outputs.report.material import material_of_analysis, material_of_result  # noqa: PLC0415
+    from ho_imaging.outputs.report.page import report_html  # noqa: PLC0415
+    from ho_imaging.outputs.report.pdf import write_pdf  # noqa: PLC0415
+
+    material = material_of_result(source.result) if source.analysis is None else material_of_analysis(source.analysis)
+    html = report_html(material, "en")
+    with tempfile.TemporaryDirectory(prefix="ho-imaging-") as scratch:
+        place = Path(scratch) / "report.pdf"
+        try:
+            write_pdf(html, place)
+        except HOImagingError as error:
+            logger.warning("study %s gets no report as PDF: %s", source.result.study_uid, error)
+            source.problems.append(Message("output_not_written", output="dicom:report", reason=error.message))
+            return None
+        return html, place.read_bytes()
+
+
 OUTPUT = Output(
     name="dicom",
     about="DICOM objects: segmentation, report, presentation state, secondary capture",
@@ -69,6 +98,9 @@ OUTPUT = Output(
     options={
         "probability": Option("the probability as a fractional segmentation, too", needs=Needs.ANALYSIS),
         "anatomy": Option("bones and implants, too", needs=Needs.ANALYSIS),
+        "refusals": Option("a report of a study that was refused or failed, which says why"),
+        "report": Option("the report as an Encapsulated PDF, too (needs Chromium)"),
+        "key-objects": Option("a Key Object Selection of the films with findings, too"),
     },
     place=DICOM_FOLDER,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
@@ -18,13 +17,14 @@ from highdicom.seg import (
 from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DS
 
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.dicom import codes
 from ho_imaging.outputs.dicom.basis import state_calibration
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, series_words, stable_uid, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, series_words, take_over
+from ho_imaging.outputs.tracking import nodule_uid
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
@@ -50,13 +50,9 @@ def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
     """
     observer = maker.observer
     if observer is not None and finding.id in observer.drawn:
-        return f"HO {finding.id} {observer.name}"[:64], str(_nodule_uid(finding, "drawn by", observer.name))
+        return f"HO {finding.id} {observer.name}"[:64], str(nodule_uid(finding, "drawn by", observer.name))
     outlined = finding if observer is None else observer.reshaped.get(finding.id, finding)
-    return f"HO {finding.id}"[:64], str(_nodule_uid(outlined))
-
-
-def _nodule_uid(finding: FindingResult, *more: str) -> UID:
-    return stable_uid("nodule", finding.sop_instance_uid, json.dumps(finding.contours_xy_px), *more)
+    return f"HO {finding.id}"[:64], str(nodule_uid(outlined))
 
 
 def nodule_segmentation(

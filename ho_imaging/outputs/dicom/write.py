@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from os import PathLike
+from typing import Any
 
 from pydicom.dataset import Dataset
 
 from ho_imaging.messages import Message
-from ho_imaging.outputs.dicom.objects import FilmPictures, read_sources, study_objects
+from ho_imaging.outputs.dicom.objects import (
+    FilmPictures,
+    any_sources,
+    read_sources,
+    refusal_objects,
+    study_objects,
+)
 from ho_imaging.outputs.dicom.pictures import film_pictures
 from ho_imaging.outputs.overlay import draw_overlay
 from ho_imaging.reading import Radiograph, read_radiograph
@@ -29,6 +36,9 @@ def to_dicom(
     problems: list[Message] | None = None,
     previous: Iterable[Dataset] = (),
     created: datetime | None = None,
+    refusals: bool = False,
+    key_objects: bool = False,
+    document: tuple[str, bytes] | None = None,
 ) -> list[Dataset]:
     """Return a study's DICOM objects: a segmentation and a presentation state a film, a report, a picture a film.
 
@@ -51,6 +61,12 @@ def to_dicom(
         Objects of an earlier result of the study: the report names the reports among them as its predecessors.
     created
         When the objects were made, in local time; by default now.
+    refusals
+        Of a study that was refused or failed, make a report that says so and why.
+    key_objects
+        Add a Key Object Selection of the films with findings.
+    document
+        Add a report for people as an Encapsulated PDF: the page as HTML, and printed.
 
     Returns
     -------
@@ -65,10 +81,24 @@ def to_dicom(
         If a film cannot be read.
 
     """
+    about = study if isinstance(study, StudyResult) else study.result
+    if about.status != Status.DONE:
+        if not refusals:
+            return []
+        held = [] if isinstance(study, StudyResult) else list(study.datasets.values())
+        found = any_sources(about, sources if sources is not None else held or None)
+        return refusal_objects(about, found, created=created, problems=problems)
+    more: dict[str, Any] = {
+        "problems": problems,
+        "previous": previous,
+        "created": created,
+        "with_key_objects": key_objects,
+        "document": document,
+    }
     if isinstance(study, StudyResult):
         datasets = read_sources(study, sources, header_only=False)
         pictures = {uid: FilmPictures(overlay=draw_overlay(read, study)) for uid, read in _radiographs(study, datasets)}
-        return study_objects(study, datasets, pictures, problems=problems, previous=previous, created=created)
+        return study_objects(study, datasets, pictures, **more)
     result = study.result
     given = sources
     if given is None and set(study.films) <= set(study.datasets):
@@ -77,9 +107,7 @@ def to_dicom(
         uid: film_pictures(film.prediction, film.reading, result, probability=probability, anatomy=anatomy)
         for uid, film in study.films.items()
     }
-    return study_objects(
-        result, read_sources(result, given), pictures, problems=problems, previous=previous, created=created
-    )
+    return study_objects(result, read_sources(result, given), pictures, **more)
 
 
 def _radiographs(result: StudyResult, datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, Radiograph]]:

@@ -1,0 +1,73 @@
+"""DICOM objects that are made on request: a refusal's report, key objects, the report as PDF."""
+
+import shutil
+import subprocess
+
+import pydicom
+import pytest
+
+from ho_imaging import Analyzer
+from ho_imaging.outputs import registry, to_dicom
+
+
+def analyse(region, film):
+    return Analyzer(region=region, laterality="bilateral", view="ap").analyze_films([film])
+
+
+def written(study, folder, **options):
+    registry.write(study, "dicom", folder, **options)
+    return {path.name.split("-")[0]: path for path in sorted(folder.glob("*.dcm"))}
+
+
+def errors_of(path):
+    checked = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
+    return [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
+
+
+def texts_of(item):
+    return [element.value for element in item.iterall() if element.keyword == "TextValue"]
+
+
+def test_a_refused_study_says_so_only_where_it_is_asked_for(fake_network, film, tmp_path):
+    study = analyse("chest", film)
+    assert study.result.status == "refused"
+    assert written(study, tmp_path / "without") == {}
+    paths = written(study, tmp_path / "with", refusals=True)
+    assert set(paths) == {"sr"}
+    report = pydicom.dcmread(paths["sr"])
+    assert report.PatientID == film.PatientID
+    assert report.StudyInstanceUID == film.StudyInstanceUID
+    texts = texts_of(report)
+    assert any(str(study.result.reason) in text for text in texts)
+    assert study.result.research_use in texts
+    assert not errors_of(paths["sr"])
+    (again,) = to_dicom(study, refusals=True)
+    assert again.SOPInstanceUID == report.SOPInstanceUID
+
+
+def test_key_objects_are_the_films_with_findings(fake_network, film, tmp_path):
+    paths = written(analyse("pelvis", film), tmp_path, **{"key-objects": True})
+    assert set(paths) == {"seg", "sr", "pr", "ot", "ko"}
+    selection = pydicom.dcmread(paths["ko"])
+    named = {e.value for e in selection.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+    assert named == {film.SOPInstanceUID}
+    assert not errors_of(paths["ko"])
+    fake_network.ho = False
+    assert "ko" not in written(analyse("pelvis", film), tmp_path, **{"key-objects": True})
+
+
+def test_a_report_as_pdf_is_an_object_of_the_study(fake_network, film, tmp_path):
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    study = analyse("pelvis", film)
+    paths = written(study, tmp_path, report=True)
+    document = pydicom.dcmread(paths["doc"])
+    assert document.EncapsulatedDocument.startswith(b"%PDF-")
+    assert document.EncapsulatedDocumentLength in {
+        len(document.EncapsulatedDocument),
+        len(document.EncapsulatedDocument) - 1,
+    }
+    assert document.PatientID == film.PatientID
+    assert document.SourceInstanceSequence[0].ReferencedSOPInstanceUID == film.SOPInstanceUID
+    assert not errors_of(paths["doc"])
+    assert written(study, tmp_path, report=True)["doc"] == paths["doc"]
