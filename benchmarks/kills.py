@@ -64,7 +64,8 @@ def make_films(folder: Path, count: int) -> None:
     from cr_film import as_dicom  # noqa: PLC0415  (beside this script)
 
     from ho_imaging.simulation.film import StoredForm, make_film  # noqa: PLC0415
-    from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene  # noqa: PLC0415
+    from ho_imaging.simulation.hip_plan import HipPlan  # noqa: PLC0415
+    from ho_imaging.simulation.hip_scene import sample_hip_scene  # noqa: PLC0415
     from ho_imaging.vocabulary import Region, View  # noqa: PLC0415
 
     films = []

@@ -35,7 +35,8 @@ from ho_imaging.preparing import prepare
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.simulation.contrast import contrast_to_noise
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.scene import VISIBLE_MM
 from ho_imaging.statistics.detection import match_lesions
 from ho_imaging.training.films import Film

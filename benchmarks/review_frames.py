@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "revie
 
 from review_page import ReviewPage, make_result, open_browser, write_batch, write_film
 
-from ho_imaging.readings.decisions import ReviewStore
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import open_study
 from ho_imaging.review.session import ReviewSession
 

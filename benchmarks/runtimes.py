@@ -28,7 +28,8 @@ from ho_imaging.preparing import prepare
 from ho_imaging.reading import read_radiograph
 from ho_imaging.simulation.dicom_writer import write_dx
 from ho_imaging.simulation.film import StoredForm, make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.vocabulary import Region, View
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]

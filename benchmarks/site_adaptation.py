@@ -27,15 +27,18 @@ from ho_imaging.evaluation.figures import figures, film_froc
 from ho_imaging.evaluation.truth import StudyTruth, read_truth
 from ho_imaging.findings.outline import filled, outlines
 from ho_imaging.network.model_store import find_model, read_description
-from ho_imaging.readings.decisions import MIMICS, Decision, ReviewStore
+from ho_imaging.readings.decision_values import MIMICS
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.grounds import grounds_of
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.review.export import export_reviews
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.vendor import Look
 from ho_imaging.statistics.detection import sensitivity_at
 from ho_imaging.statistics.roc import auroc

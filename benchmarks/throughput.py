@@ -38,7 +38,8 @@ from ho_imaging.reading import read_radiograph
 from ho_imaging.reading.decode import decode_frame
 from ho_imaging.simulation.dicom_writer import write_dx
 from ho_imaging.simulation.film import StoredForm, make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.vocabulary import Region, View
 
 ROWS, COLUMNS = 2000, 2500

@@ -70,12 +70,12 @@ class HOImagingError(Exception):
 
     @property
     def problem(self) -> str:
-        """What is wrong, in English."""
+        """The problem, in English."""
         return load_language("en").problem(self.message)
 
     @property
     def remedy(self) -> str:
-        """What can be done, in English; may be empty."""
+        """The remedy, in English; may be empty."""
         return load_language("en").remedy(self.message)
 
     @property

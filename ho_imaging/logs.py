@@ -39,7 +39,7 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 @dataclass(frozen=True)
 class LogSettings:
-    """How records are written to standard error: from which level on, as JSON lines, or as text with their time."""
+    """Format of records on standard error: least level, and JSON lines or text with time."""
 
     level: int = logging.INFO
     as_json: bool = False
@@ -134,7 +134,7 @@ def _trace(exc_info: _ExcInfo) -> str:
 
 
 _FIELDS = ("sender", "study", "film")
-"""What a record may say of itself beside its message; all of them titles, addresses and UIDs."""
+"""Extra fields of a record beside its message; all of them titles, addresses and UIDs."""
 
 
 class _Plain(logging.Formatter):

@@ -752,7 +752,7 @@ def _identity(source: PlainSource, number: int) -> tuple[str, str | None, str | 
         return text("SOPInstanceUID") or f"unknown.{number}", text("SeriesInstanceUID"), text("StudyInstanceUID"), None
     path = None if isinstance(source, bytes) else str(source)
     try:
-        from ho_imaging.reading.dicom import open_dataset  # noqa: PLC0415  (only for films that failed)
+        from ho_imaging.reading.open_dicom import open_dataset  # noqa: PLC0415  (only for films that failed)
 
         dataset = open_dataset(source if isinstance(source, bytes) else Path(source), header_only=True)
         uid, series, study, _ = _identity(dataset, number)

@@ -195,7 +195,7 @@ def _work(function: WorkFunction, job: Job, model: Mapping[str, bytes], trial: s
 
 
 def _model_here(name: str, shipped: Mapping[str, bytes]) -> str:
-    """Give the name of the model on this worker, or the folder the shipped files are put into."""
+    """Return the name of the model on this worker, or the folder of the shipped files."""
     from ho_imaging.network.model_store import DESCRIPTION_FILE, find_model  # noqa: PLC0415
 
     try:

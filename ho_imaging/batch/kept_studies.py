@@ -23,7 +23,7 @@ from ho_imaging.results.versions import not_read, read_kept
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
-    from ho_imaging.readings.decisions import ReviewedStudy
+    from ho_imaging.readings.reviewed_study import ReviewedStudy
 
 __all__ = ["KeptStudy", "kept_studies", "read_comparison", "reviews_of"]
 
@@ -48,7 +48,7 @@ class KeptStudy:
 
 
 def kept_studies(place: Path) -> Iterator[KeptStudy] | None:
-    """Give the studies kept at a place: a batch's folder, a study's folder in it, or a result file.
+    """Return the studies at a path: a batch's folder, a study's folder in it, or a result file.
 
     ``None`` for anything else, such as a folder of films. A result that cannot be read is given with its problem; a
     study that a batch gave up without a result is given with its reason from the ledger.
@@ -155,10 +155,11 @@ def _used(model: ModelResult) -> tuple[str, SiteResult | None]:
 
 
 def reviews_of(study: KeptStudy) -> Sequence[ReviewedStudy]:
-    """Give what readers made of a study of a batch, a reader each; what cannot be read is left out and logged."""
+    """Return each reader's review of a study of a batch; a review that cannot be read is left out and logged."""
     if study.batch is None or study.result is None or not OutputFolder(study.batch).reviews.is_dir():
         return ()
-    from ho_imaging.readings.decisions import ReviewStore, review_state  # noqa: PLC0415  (only where there are reviews)
+    from ho_imaging.readings.apply_decisions import review_state  # noqa: PLC0415  (only where there are reviews)
+    from ho_imaging.readings.review_store import ReviewStore  # noqa: PLC0415  (only where there are reviews)
 
     store = ReviewStore(OutputFolder(study.batch).reviews)
     try:

@@ -1,4 +1,4 @@
-"""What has become of every study of a batch, on disk and safe against being stopped at any moment.
+"""Ledger of a batch: the state of every study, on disk and safe against being stopped at any moment.
 
 SQLite in write-ahead mode: a transaction is there whole or not at all, whenever the process or the machine dies.
 """
@@ -152,7 +152,7 @@ class Ledger:
             db.execute("UPDATE runs SET finished = ?, about = ? WHERE run = ?", (_now(), json.dumps(about), self.run))
 
     def states(self) -> dict[str, StudyState]:
-        """Give every study's state."""
+        """Return every study's state."""
         rows = self._db.execute("SELECT study_uid, state, fingerprint, attempts, again FROM studies")
         return {uid: StudyState(state, print_, attempts, bool(again)) for uid, state, print_, attempts, again in rows}
 
@@ -257,17 +257,17 @@ class Ledger:
         return found
 
     def files(self) -> Iterator[tuple[str, list[str]]]:
-        """Give each study that stands and its files, as the last run that found it saw them."""
+        """Return each current study and its files, as the last run that found it saw them."""
         query = "SELECT study_uid, paths FROM files JOIN studies USING (study_uid) WHERE run > ?"
         for uid, paths in self._db.execute(query, (_LEFT_OUT,)):
             yield uid, [os.fsdecode(path) for path in paths.split(b"\0")]
 
     def left_out(self) -> set[str]:
-        """Give the studies that no longer stand: see `plan`."""
+        """Return the studies that are no longer current: see `plan`."""
         return {uid for (uid,) in self._db.execute("SELECT study_uid FROM studies WHERE run = ?", (_LEFT_OUT,))}
 
     def rows(self, *, since_run: int = _LEFT_OUT + 1) -> Iterator[dict[str, Any]]:
-        """Give what the tables say of each study that stands, one by one; on request only of what later runs found."""
+        """Yield the table rows of each current study; on request only of studies that later runs found."""
         query = (
             "SELECT study_uid, state, reason, finished, seconds, rows FROM studies WHERE run >= ? ORDER BY study_uid"
         )
@@ -287,7 +287,7 @@ class Ledger:
         return [(path, status, read_message(kept) or _NO_REASON) for path, status, kept in self._db.execute(query)]
 
     def about(self) -> dict[str, Any]:
-        """Give what was noted of the last run."""
+        """Return the notes on the last run."""
         found = self._db.execute("SELECT about FROM runs ORDER BY run DESC LIMIT 1").fetchone()
         return dict(json.loads(found[0])) if found else {}
 

@@ -1,4 +1,4 @@
-"""How a batch runs, and how far it has come."""
+"""Options and progress of a batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["BatchCounts", "BatchOptions", "OnStudy", "Progress"]
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch runs; none of it changes a result.
+    """Options of a run; none of them changes a result.
 
     ``workers``: processes, 0 for this one, ``None`` for as many as fit. ``retry_failed``: try failed studies again.
     ``again``: analyse every study again. ``since``: only studies with a file changed at or after this time (seconds
@@ -43,7 +43,7 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: studies ended so far in it, by status, and how many it has to do."""
+    """Progress of a run: studies ended so far, by status, and the total."""
 
     done: int
     refused: int
@@ -59,7 +59,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """How the inputs given ended, now or in an earlier run that this one went on from.
+    """Counts of the inputs by status, from this run or an earlier one that it resumed.
 
     ``rejected``: files that are no film of a study. ``analysed``: studies analysed now; the rest was done before.
     ``left``: studies put off by a limit. ``outputs_missing``: outputs, each of a study or of all of them, that could
@@ -78,7 +78,7 @@ class BatchCounts:
 
     @property
     def all_done(self) -> bool:
-        """Whether every input was analysed, and every output written."""
+        """True if every input was analysed, and every output written."""
         return self.refused == self.failed == self.incomplete == self.left == self.outputs_missing == 0
 
 

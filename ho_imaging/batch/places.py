@@ -1,4 +1,4 @@
-"""Where the files of several runs lie, so that they can be compared."""
+"""Places of the files of several runs, in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Places"]
 
 
 class Places:
-    """Where files lie, so that those of several runs can be compared: from any folder, by any link to a folder.
+    """Places of files that can be compared between runs: from any folder, by any link to a folder.
 
     Only folders are followed to where links lead; a link to a file is a place of its own, whatever it leads to.
     """
@@ -21,18 +21,18 @@ class Places:
         self._given = {self.of(path) for path in given} | {os.path.realpath(path) for path in given}
 
     def of(self, path: str | PathLike[str]) -> str:
-        """Give a file's place."""
+        """Return a file's place."""
         path = Path(path)
         if path.parent not in self._folders:
             self._folders[path.parent] = Path(os.path.realpath(path.parent))
         return str(self._folders[path.parent] / path.name)
 
     def was_looked_at(self, place: str) -> bool:
-        """Whether it is one of the paths given, or lies below one."""
+        """Return True if it is one of the given paths, or lies below one."""
         return any(str(path) in self._given for path in (Path(place), *Path(place).parents))
 
     def is_gone(self, place: str) -> bool:
-        """Whether the paths given held it and do no longer; of other paths, such as a share that is off, none is."""
+        """Return True if the file was below one of the given paths and no longer exists; no other file is gone."""
         if not self.was_looked_at(place):
             return False
         try:

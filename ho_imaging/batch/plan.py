@@ -1,4 +1,4 @@
-"""What a run has to do: studies to analyse, studies that stay as they are, and those whose files are gone."""
+"""Plan of a run: studies to analyse, studies that are up to date, and those whose files are gone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENDED = {"done", "refused", "failed"}
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does: ``queue`` to analyse, ``left`` put off by a limit, ``up_to_date`` that need no analysis."""
+    """Plan of a run: ``queue`` to analyse, ``left`` put off by a limit, ``up_to_date`` that need no analysis."""
 
     queue: Queue
     left: int
@@ -107,7 +107,7 @@ def plan(
 
 
 def _left_out(ledger: Ledger, discovery: Discovery, places: Places) -> list[str]:
-    """Give the studies of earlier runs that the tables must not show beside what is found now, and say so.
+    """Return the studies of earlier runs that the tables must not show beside those found now, and log them.
 
     These are studies whose files are gone from the paths given, and those of which a file is another study's now, or no
     film: anonymised or replaced in place, it would be counted twice. Studies of other paths stand, as do those whose
@@ -135,7 +135,7 @@ def _left_out(ledger: Ledger, discovery: Discovery, places: Places) -> list[str]
 
 
 def _is_written(result: Path) -> bool:
-    """Whether a result is there and not empty, as a machine that lost its power may leave it."""
+    """Return True if a result exists and is not empty, as a power failure may leave it."""
     try:
         return result.stat().st_size > 0
     except OSError:

@@ -34,10 +34,10 @@ _OUT_OF_MEMORY = 71
 """Exit status of a worker that could not get the memory it needed: EX_OSERR of ``sysexits.h``."""
 
 _DIED_TOGETHER_S = 0.5
-"""Who ends the worker together with the program ends the program within this time."""
+"""Time within which whoever ends a worker together with the program ends the program."""
 
 _READY, _LOADING, _LOADED = "ready", "loading", "loaded"
-"""What a worker says beside the outcomes of its studies."""
+"""Messages of a worker beside the outcomes of its studies."""
 
 
 def available_cores() -> int:

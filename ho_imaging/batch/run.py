@@ -116,7 +116,7 @@ def run_batch(
 
 
 def _is_empty_folder(item: Rejected) -> bool:
-    """Whether it is a folder that was looked into and held nothing; one that may not be looked into has failed."""
+    """Return True if it is a readable folder that held nothing; an unreadable one has failed."""
     return item.status is Status.REFUSED and item.path.is_dir()
 
 

@@ -97,7 +97,7 @@ def summarise(out_dir: Path) -> dict[str, Any]:
 
 
 def _study(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a study's row; one that never ended well has little to say."""
+    """Return a study's row; one that never ended well has few values."""
     if "study" in row:
         return dict(row["study"])
     uid = row["study_uid"]

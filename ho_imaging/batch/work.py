@@ -1,4 +1,4 @@
-"""What a worker does with one study: analyse it, write it, and say in plain data how it ended."""
+"""Work on one study: analyse it, write its results, and return its outcome as plain data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Settings:
-    """How every study of a batch is analysed, and what is written of it.
+    """Settings of a batch: analysis and outputs of every study.
 
     ``site`` is what its file holds, not where it lies: the same file elsewhere changes nothing. ``outputs``: those of
     `ho_imaging.outputs.names` beyond what every batch writes, each as NAME or NAME:OPTION:OPTION=VALUE.
@@ -77,7 +77,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a study ended.
+    """Outcome of a study.
 
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
@@ -99,11 +99,11 @@ class Outcome:
 WorkFunction = Callable[[Job], Outcome]
 
 Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[str]]
-"""What is done with a study that was analysed and written to a folder; returns sentences on what went wrong."""
+"""Function called after a study was analysed and written to a folder; returns messages on what went wrong."""
 
 
 def prepare_worker(threads: int) -> None:
-    """Give a worker process its share of the machine."""
+    """Set a worker process's share of the machine."""
     import cv2  # noqa: PLC0415  (libraries load in the worker, not before)
 
     cv2.setNumThreads(threads)

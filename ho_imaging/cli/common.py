@@ -64,7 +64,7 @@ def site_of(options: argparse.Namespace) -> Site | None:
 
 
 def is_page(out: Path | None) -> bool:
-    """Whether an output, if there is any, is named as one HTML file."""
+    """Return True if an output is given and named as one HTML file."""
     return out is not None and out.suffix.lower() in {".html", ".htm"}
 
 

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         write_cases(options.out, train=options.count, val=max(1, options.count // 5), seed=options.seed)
         sys.stdout.write(f"{options.out}\n")
         return 0
-    from ho_imaging.simulation.hip_scene import INJURED, WORN, HipPlan  # noqa: PLC0415
+    from ho_imaging.simulation.hip_plan import INJURED, WORN, HipPlan  # noqa: PLC0415
     from ho_imaging.simulation.limb_scene import LIMB_REGIONS, LimbPlan  # noqa: PLC0415
     from ho_imaging.simulation.ossification import Styles  # noqa: PLC0415
     from ho_imaging.simulation.studies import write_study  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""How well the program does on images whose answers somebody knows: validation on a site's own labelled images.
+"""Evaluation on images with known answers: validation on a site's own labelled images.
 
 Names load when they are first used.
 """

@@ -1,4 +1,4 @@
-"""Where the program and the labels differ, film by film, the surest error first."""
+"""Disagreements of the program with the labels, film by film, the surest error first."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _RATES = ("0.125", "0.25", "0.5", "1")
 
 
 def markdown_tables(figures: Mapping[str, Any]) -> str:
-    """Give the tables of `ho_imaging.evaluation.figures.figures`: summary, Brooker classes, groups, mimics."""
+    """Return the tables of `ho_imaging.evaluation.figures.figures`: summary, Brooker classes, groups, mimics."""
     classes = ([grade, *row] for grade, row in zip(BROOKER.grades, figures[BROOKER.name]["confusion"], strict=True))
     mimics = (
         [name, row["films"], _number(row["false_alarms_per_film"]), _number(row["reported_per_film"])]
@@ -42,7 +42,7 @@ def markdown_tables(figures: Mapping[str, Any]) -> str:
 
 
 def visibility_rows(figures: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    """Give a row for each least visibility, under `VISIBILITY_HEADER`."""
+    """Return a row for each least visibility, under `VISIBILITY_HEADER`."""
     return [
         (row["asked"], row["lesions"], row["films"], _number(row["cpm"]), _number(row["study_auroc"], 3),
          _number(row["dice_ho_mean"]))
@@ -51,7 +51,7 @@ def visibility_rows(figures: Mapping[str, Any]) -> list[tuple[object, ...]]:
 
 
 def group_rows(figures: Mapping[str, Any], digits: int = 2) -> list[tuple[object, ...]]:
-    """Give a row for each kind of nodule and film, under `GROUP_HEADER`."""
+    """Return a row for each kind of nodule and film, under `GROUP_HEADER`."""
     shares = ("sensitivity", "sensitivity_clear", "false_alarms_per_film", "dice_ho_median")
     return [
         (row["group"], row["films"] or "", row["lesions"], *(_number(row.get(key), digits) for key in shares))
@@ -60,7 +60,7 @@ def group_rows(figures: Mapping[str, Any], digits: int = 2) -> list[tuple[object
 
 
 def headline_rows(figures: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Give the figures that matter most, each with what it is, for the page and for a model card alike."""
+    """Return the figures that matter most, each with what it is, for the page and for a model card alike."""
     brooker, confidence, dice = figures[BROOKER.name], figures["finding_confidence"], figures["dice_median"]
     status = figures["films_by_status"]
     # Of reviewed nodules the length alone is known; the model cards of simulated films keep their words.

@@ -63,7 +63,7 @@ def film_froc(records: Sequence[FilmRecord], keep: Keep = _all) -> Froc:
 
 
 def figures(records: Sequence[FilmRecord], *, seed: int = 0) -> dict[str, Any]:
-    """Give every figure of an evaluation as JSON-able data.
+    """Return every figure of an evaluation as JSON-able data.
 
     A film that could not be evaluated counts as failed, and in nothing else.
     """
@@ -174,7 +174,7 @@ def _class_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
 
 
 def _finding_calibration(records: Sequence[FilmRecord]) -> dict[str, Any]:
-    """Whether findings are nodules as often as their confidence says."""
+    """Calibration of findings: their share of true nodules against their confidence."""
     pairs = [pair for record in records for pair in record.stated]
     if not pairs:
         return {"findings": 0, "ece": None, "mean_stated": None, "mean_true": None}
@@ -225,7 +225,7 @@ def _bootstrap(
 
 
 def _measure_error(records: Sequence[FilmRecord], true: str, found: str) -> dict[str, float | None]:
-    """Give the median of found over true, and of its distance from 1, over the nodules found by a finding."""
+    """Return the median of found over true, and of its distance from 1, over the nodules found by a finding."""
     ratios = [
         getattr(lesion, found) / getattr(lesion, true)
         for record in records

@@ -1,4 +1,4 @@
-"""How far growth that was read from films is from the truth, and the constants of the interval that fit it."""
+"""Error of growth measured on films, and the constants of the interval that fit it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _MOST_PROBLEMS = 100
 
 
 class HO(StrEnum):
-    """Whether a film shows heterotopic ossification, by its label."""
+    """Presence of heterotopic ossification on a film, by its label."""
 
     YES = "yes"
     NO = "no"
@@ -39,7 +39,7 @@ class HO(StrEnum):
 
 
 class Key(StrEnum):
-    """What a column names a film by."""
+    """Kind of name by which a column identifies a film."""
 
     FILM = "film"
     SOP_INSTANCE_UID = "sop_instance_uid"
@@ -77,7 +77,7 @@ _BOX = re.compile(rf"{_NUMBER}[-–]{_NUMBER}[-–]{_NUMBER}[-–]{_NUMBER}")
 
 @dataclass(frozen=True)
 class Box:
-    """Where a reader saw something, in percent of the picture: columns from ``x0`` to ``x1``, rows ``y0`` to ``y1``."""
+    """A reader's box, in percent of the picture: columns from ``x0`` to ``x1``, rows from ``y0`` to ``y1``."""
 
     x0: float
     y0: float

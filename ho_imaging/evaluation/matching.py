@@ -1,4 +1,4 @@
-"""Which film each row of a table of labels is of."""
+"""Matching of the rows of a table of labels to films."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class _Index:
     @cached_property
     def _accession(self) -> Mapping[str, set[int]]:
         """Accession numbers, which only headers hold: read when a row can be told by nothing else."""
-        from ho_imaging.reading.dicom import open_dataset  # noqa: PLC0415  (only where it is needed)
+        from ho_imaging.reading.open_dicom import open_dataset  # noqa: PLC0415  (only where it is needed)
 
         found = []
         for number, candidate in enumerate(self._candidates):

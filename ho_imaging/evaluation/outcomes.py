@@ -1,4 +1,4 @@
-"""What the program made of each labelled film, beside its label."""
+"""Outcome of each labelled film, beside its label."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
 from ho_imaging.messages import Message
-from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.results.folder import OutputFolder, read_result
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
@@ -87,7 +87,7 @@ class FilmOutcome:
 
     @property
     def boxes_hit(self) -> int:
-        """How many of its boxes an outline hits."""
+        """Number of its boxes that an outline hits."""
         return len({number for outline in self.outlines for number in outline.hits})
 
     @property

@@ -28,7 +28,7 @@ _REMEDY = "simulate or export it again"
 
 @dataclass(frozen=True, eq=False)
 class StudyTruth:
-    """What is true of one film.
+    """Truth of one film.
 
     ``nodules``: uint8 (rows, columns) on the film's grid, 0 or the number of a nodule in ``about_nodules`` from 1.
     ``masks``: bool, same shape, by name. ``about``: the whole of ``truth.json``.
@@ -41,17 +41,17 @@ class StudyTruth:
 
     @property
     def about_nodules(self) -> list[Mapping[str, Any]]:
-        """What is known of each nodule."""
+        """Facts on each nodule."""
         return list(self.about["truth"].get("nodules", ()))
 
     @property
     def sides(self) -> list[Mapping[str, Any]]:
-        """What is known of each side: ``side``, ``brooker``, ``gap_mm``."""
+        """Facts on each side: ``side``, ``brooker``, ``gap_mm``."""
         return list(self.about["truth"].get("sides", ()))
 
     @property
     def left_open(self) -> Mask:
-        """Where readers left open whether there is ectopic bone at all.
+        """Mask of the pixels on which readers left open if there is ectopic bone.
 
         Of a simulated nodule only the edge is open, and what lies behind metal: that there is one is known.
         """
@@ -60,12 +60,12 @@ class StudyTruth:
 
     @property
     def callers_word(self) -> dict[str, Any]:
-        """What the caller said of the film in place of its file, as `ho_imaging.Analyzer` takes it."""
+        """The caller's statements on the film in place of its file, as `ho_imaging.Analyzer` takes them."""
         return dict(self.about.get("caller", {}))
 
 
 def list_studies(folder: Path) -> list[Path]:
-    """Give the folders below ``folder`` that hold a film with its truth, in the order of their names."""
+    """Return the folders below ``folder`` that hold a film with its truth, in the order of their names."""
     found = sorted(path.parent.parent for path in folder.glob("*/truth/truth.json"))
     if not found:
         raise UsageError(

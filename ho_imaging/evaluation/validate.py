@@ -37,7 +37,7 @@ ANALYSIS = "analysis"
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation found: its figures, each film's outcome, and the page."""
+    """Result of a validation: its figures, each film's outcome, and the page."""
 
     figures: ValidationFigures
     films: tuple[FilmOutcome, ...]

@@ -54,7 +54,7 @@ class Bin(_Part):
 
 
 class Calibrated(_Part):
-    """Whether stated probabilities hold."""
+    """Calibration of the stated probabilities."""
 
     items: int = Field(description="Films or outlines that were compared.")
     mean_stated: float | None = Field(description="Mean stated probability.")

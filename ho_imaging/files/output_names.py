@@ -183,7 +183,7 @@ _PICTURES: dict[str, tuple[str, ...]] = {
         *(f"{plot}{PICTURE_SUFFIX}" for plot in ("roc", "decision_curve", "reliability")), PICTURES_FOLDER,
     ),
 }  # fmt: skip
-"""What of each kind of folder could be taken for films; the rest is no image, and is left out with it."""
+"""Files of each kind of folder that could be taken for films; the others are no images."""
 
 
 def written_names(names: Iterable[str]) -> frozenset[str]:

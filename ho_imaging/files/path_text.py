@@ -8,5 +8,5 @@ __all__ = ["path_text"]
 
 
 def path_text(path: str | PathLike[str]) -> str:
-    """Give a path as writable text; what is no text in it becomes question marks."""
+    """Return a path as writable text; bytes that are no text become question marks."""
     return str(path).encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What the program tells its users: codes with parameters, and their text in each language.
+"""Messages to users: codes with parameters, and their text in each language.
 
 A result, a log or a table holds a `Message`; whoever shows it makes text of it, in English with ``str``, in any
 language with `text`. Nothing reads a sentence back.

@@ -11,7 +11,7 @@ __all__ = ["Entry", "mark"]
 
 @dataclass(frozen=True)
 class Entry:
-    """What a code says in English, as a template (`ho_imaging.messages.template`).
+    """English text of a code, as a template (`ho_imaging.messages.template`).
 
     ``text``: what is the matter; without a full stop it is a reason or a part of a sentence. ``remedy``: what can be
     done, empty where nothing can. ``note``: what the code is for.

@@ -1,4 +1,4 @@
-"""How a language writes: its catalogue, its messages, numbers, dates and shares.
+"""A language: its catalogue, and its way to write messages, numbers, dates and shares.
 
 English is what the program speaks; every other language is a catalogue ``languages/CODE.po`` (GNU gettext), read as it
 stands. To add one: ``pybabel extract`` with ``languages/babel.cfg``, ``pybabel init -l CODE``, translate.

@@ -1,4 +1,4 @@
-"""What the program tells its users: a code with parameters. Text is made from it where it is shown."""
+"""Messages to users: a code with parameters. Text is made from it where it is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Union
 __all__ = ["Message", "Value"]
 
 Value = Union[str, int, float, bool, tuple[str, ...], "Message", tuple["Message", ...]]
-"""What a parameter may be. A message in a message is a part of its text, or what it is about."""
+"""Type of a parameter. A message in a message is a part of its text, or its subject."""
 
 _DIGITS = 4
 """Decimals of a parameter: text in every language and every output is made from the same number."""

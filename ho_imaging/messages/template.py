@@ -32,7 +32,7 @@ _DECIMALS = re.compile(r"(?P<sign>\+?)\.(?P<digits>\d)f")
 
 
 class Writer(Protocol):
-    """What a language has to write to fill a template."""
+    """Protocol of a language that fills templates."""
 
     def text(self, message: Message) -> str:
         """Write a message with what can be done."""

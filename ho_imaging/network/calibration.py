@@ -26,12 +26,12 @@ AS_IT_IS = Calibration()
 
 
 def calibrate(logit: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
-    """Give calibrated probabilities for logits."""
+    """Return calibrated probabilities for logits."""
     scaled = np.clip(logit / calibration.temperature + calibration.bias, -30.0, 30.0)
     return np.asarray(1.0 / (1.0 + np.exp(-scaled)), dtype=np.float32)
 
 
 def recalibrate(probability: float, calibration: Calibration) -> float:
-    """Give the calibrated probability for one probability, through its logit."""
+    """Return the calibrated probability for one probability, through its logit."""
     kept = min(max(probability, _LEAST), 1.0 - _LEAST)
     return float(1.0 / (1.0 + np.exp(-(np.log(kept / (1.0 - kept)) / calibration.temperature + calibration.bias))))

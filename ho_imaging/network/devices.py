@@ -1,4 +1,4 @@
-"""Where the network runs, and in which number format."""
+"""Device and number format of the network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def may_have_gpu() -> bool:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Give the torch device for a name; ``"auto"`` is CUDA, then MPS, then the CPU."""
+    """Return the torch device for a name; ``"auto"`` is CUDA, then MPS, then the CPU."""
     import torch  # noqa: PLC0415  (heavy)
 
     if name == "auto":
@@ -54,7 +54,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_dtype(device: torch.device, precision: Literal["auto", "float32", "bfloat16"] = "auto") -> torch.dtype:
-    """Give the number format: bfloat16 where the device computes it fast, float32 elsewhere."""
+    """Return the number format: bfloat16 where the device computes it fast, float32 elsewhere."""
     import torch  # noqa: PLC0415  (heavy)
 
     if precision == "auto":
@@ -64,7 +64,7 @@ def choose_dtype(device: torch.device, precision: Literal["auto", "float32", "bf
 
 
 def _cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 itself (AVX512-BF16, AMX); emulated, it is slower than float32."""
+    """Return True if the CPU multiplies bfloat16 itself (AVX512-BF16, AMX); emulated, it is slower than float32."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
     import torch  # noqa: PLC0415  (heavy)

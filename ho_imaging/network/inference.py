@@ -28,7 +28,7 @@ OVERLAP = 256
 def predict(
     model: Model, prepared: Prepared, *, max_pixels: int = DEFAULT_MAX_PIXELS, flip: bool = False
 ) -> Prediction:
-    """Give the calibrated probability map of every structure of a prepared film.
+    """Return the calibrated probability map of every structure of a prepared film.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def predict(
 def predict_logits(
     net: Network, pixels: NDArray[np.float32], valid: NDArray[np.bool_], *, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[NDArray[np.float32], float]:
-    """Give the raw logits of a film: (structures, rows, columns) float32, and the scope logit.
+    """Return the raw logits of a film: (structures, rows, columns) float32, and the scope logit.
 
     ``pixels`` is (rows, columns) float32 in [0, 1], ``valid`` bool of the same shape.
     """
@@ -116,7 +116,7 @@ def _run(net: Network, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) ->
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin along an axis: each overlaps the one before, and the last reaches the end."""
+    """Return the starts of tiles along an axis: each overlaps the one before, and the last reaches the end."""
     starts = [0]
     while starts[-1] + tile < length:
         starts.append(starts[-1] + tile - overlap)

@@ -75,7 +75,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _UNSTATED_REGIONS = regions_of(UNSTATED.structures)
-"""What a model reads that does not say so."""
+"""Regions that a model reads whose description states none."""
 
 
 class _Strict(BaseModel):
@@ -141,7 +141,7 @@ class Model:
 
     @property
     def identity(self) -> ModelIdentity:
-        """What results say about the weights."""
+        """Identity of the weights, for results."""
         described = self.description.identity
         return described if self.site is None else replace(described, site=self.site.identity)
 

@@ -1,4 +1,4 @@
-"""What the network hands on: a probability map per structure."""
+"""Prediction of the network: a probability map per structure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ModelIdentity", "Prediction", "SiteIdentity"]
 
 @dataclass(frozen=True)
 class SiteIdentity:
-    """Which site file was used: SHA-256 of the file, in hex, and its operating threshold of ectopic bone."""
+    """Identity of a site file: SHA-256 of the file, in hex, and its operating threshold of ectopic bone."""
 
     sha256: str
     threshold: float
@@ -25,7 +25,7 @@ class SiteIdentity:
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which weights made a prediction; ``sha256`` is of the weights file, in hex. ``site``: with which site file."""
+    """Identity of the weights of a prediction; ``sha256``: of the weights file, in hex. ``site``: of the site file."""
 
     name: str
     version: str

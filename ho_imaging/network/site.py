@@ -42,7 +42,7 @@ class SiteModel(_Strict):
 
 
 class SiteEvidence(_Strict):
-    """What the threshold rests on.
+    """Basis of the threshold.
 
     ``films``, ``positives``, ``negatives``: accepted films with a label, those labelled yes and no. Rates are shares of
     the accepted films labelled no on which something is outlined, with their Wilson intervals; sensitivities those of
@@ -84,7 +84,7 @@ class SiteFile(_Strict):
 
 @dataclass(frozen=True)
 class Site:
-    """What a site file changes in the analysis; two are equal if their files have the same content.
+    """Settings of a site file for the analysis; two are equal if their files have the same content.
 
     ``sha256``: of the file. ``path``: where it was read, for messages.
     """
@@ -100,7 +100,7 @@ class Site:
 
     @property
     def identity(self) -> SiteIdentity:
-        """What results say about the site file."""
+        """Identity of the site file, for results."""
         return SiteIdentity(self.sha256, self.threshold)
 
     @property

@@ -23,7 +23,7 @@ __all__ = ["Output", "UNet", "fold_batch_norm"]
 
 
 class Output(NamedTuple):
-    """What the network gives for a batch of films.
+    """Output of the network for a batch of films.
 
     ``structures``: logits, (batch, structures, rows, columns), at the film's resolution.
     ``scope``: logits, (batch,), above zero where the film is of the kind the model was made for.

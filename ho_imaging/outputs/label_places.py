@@ -39,7 +39,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Named:
-    """What a label names: ``rings`` of (x, y) in picture pixels; ``width`` and ``height`` of its label."""
+    """A named structure: ``rings`` of (x, y) in picture pixels; ``width`` and ``height`` of its label."""
 
     rings: Sequence[Sequence[tuple[float, float]]]
     width: float

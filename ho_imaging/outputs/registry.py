@@ -51,14 +51,14 @@ GROUP = "ho_imaging.outputs"
 
 
 class Per(StrEnum):
-    """Whether an output is of one study or of all studies of a batch together."""
+    """Scope of an output: one study, or all studies of a batch together."""
 
     STUDY = "study"
     BATCH = "batch"
 
 
 class Needs(StrEnum):
-    """What an output is made from: the result, the result and its films, or all that the analysis held in memory.
+    """Material of an output: the result, the result and its films, or all that the analysis held in memory.
 
     An output that needs the analysis cannot be made from a result that was kept.
     """

@@ -1,4 +1,4 @@
-"""What an operator has to know: each alarm by its code, from what is known of the service."""
+"""Alarms for the operator, each by its code, from the state of the service."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the alarms rest on.
+    """State of the service that alarms are derived from.
 
     ``stopped``: parts of the service that stopped by themselves. ``no_room``: why no film is taken. ``not_written``:
     why results cannot be written. ``longest_wait_s``: how long the study waits that waits for longest. ``silent_s``:

@@ -1,4 +1,4 @@
-"""Which answer belongs to which request of an association, on a loaded machine too.
+"""Assignment of answers to requests of an association, on a loaded machine too.
 
 pynetdicom reads answers from a queue that the association's own thread empties as well, when it is late in noticing
 that a request is on its way: that answer is dropped, and its request waits until it times out. And the request that

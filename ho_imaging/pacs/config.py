@@ -1,4 +1,4 @@
-"""What the service is told: a TOML file, checked before anything starts. Secrets come from files or the environment."""
+"""Configuration of the service: a TOML file, checked before the start. Secrets come from files or the environment."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _using(entry: str, file: Path) -> Iterator[None]:
 
 
 class Listen(_Strict):
-    """Where the service listens. On loopback unless told otherwise."""
+    """Address on which the service listens; loopback by default."""
 
     ae_title: AeTitle = "HO_IMAGING"
     host: str = "127.0.0.1"
@@ -155,7 +155,7 @@ class Listen(_Strict):
 
 
 class Accept(_Strict):
-    """Who may send, and how much.
+    """Permitted senders, and their limits.
 
     ``calling``: AE titles, empty for any. Sizes bound memory and disk: an instance over ``instance_mb`` ends its
     association, a study or spool over its limit is answered "out of resources" (PS3.4 B.2.3, A700), never dropped.
@@ -172,7 +172,7 @@ class Accept(_Strict):
 
 
 class Spooling(_Strict):
-    """Where studies wait, how long a study must be quiet to be whole, and how long what has ended is kept.
+    """Spool: folder, quiet time after which a study is complete, and retention of ended studies.
 
     ``reserve_mb`` of the disk are kept for the service's own notes and results, 0 for none.
     """
@@ -184,7 +184,7 @@ class Spooling(_Strict):
 
 
 class Analysis(_Strict):
-    """How studies are analysed and which objects go back; ``site``: a site file of ``ho-imaging validate``.
+    """Analysis of studies and objects to send back; ``site``: a site file of ``ho-imaging validate``.
 
     ``resent``: which ended studies are analysed anew when their films are sent again unchanged.
     """
@@ -240,7 +240,7 @@ class DicomwebDestination(_Strict):
 
 
 class Priors(_Strict):
-    """Where the patient's last study of the same side is looked for, to say what grew; nowhere without ``archive``.
+    """Archive to search for the patient's last study of the same side, to measure growth; none without ``archive``.
 
     ``archive``: name of a destination that is asked too, by C-FIND and C-GET or by DICOMweb; ``move_port``: by C-MOVE
     to this port of ours instead. Not more than ``years`` back, and not more than ``studies`` are looked into.

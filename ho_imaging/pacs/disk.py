@@ -62,7 +62,7 @@ class Reserve:
         return True
 
     def spend(self) -> bool:
-        """Give the reserve up; return True if there was one."""
+        """Release the reserve; return True if there was one."""
         if not self._file.exists():
             return False
         self._file.unlink()

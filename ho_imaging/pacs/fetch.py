@@ -51,7 +51,7 @@ class FetchError(HOImagingError, OSError):
 
 
 class Archive(Protocol):
-    """Where studies can be found, had and put back."""
+    """A source to find studies in, fetch them from and store results to."""
 
     def find(self, query: Mapping[str, str]) -> list[str]:
         """Study Instance UIDs of the studies that match: keywords of DICOM and values, with ``*`` and date ranges."""

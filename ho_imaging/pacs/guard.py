@@ -1,4 +1,4 @@
-"""What a peer may make the receiver hold: bytes of one PDU, time for one, and connections on which nothing is asked.
+"""Limits on a peer: bytes of one PDU, time for one, and connections without a request.
 
 pynetdicom reads a PDU as long as its header says (up to 4 GiB), waits for its end as long as the peer likes, and counts
 connections that never ask for an association as associations.

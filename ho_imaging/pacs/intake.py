@@ -1,4 +1,4 @@
-"""What an archive sends of a study that it was asked for, by C-GET or C-MOVE."""
+"""Receipt of the images of a requested study, by C-GET or C-MOVE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an archive says that a study holds, against what came of it."""
+"""Comparison of an archive's listing of a study with the objects received."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class StudyListed:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What came of a study: series and SOP Instance UID of each object, copies too, and what its archive said of it.
+    """Objects received of a study: series and SOP Instance UID of each, copies too, and its archive's listing.
 
     ``failed``, ``completed``: numbers of sub-operations by the last answer (PS3.7 9.1.3, 9.1.4), where there is one.
     ``said``: what else went wrong.

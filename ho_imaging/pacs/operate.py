@@ -1,4 +1,4 @@
-"""What an operator does with studies of a spool, beside the running service or without one.
+"""An operator's actions on studies of a spool, beside the running service or without one.
 
 Every action is one change of the ledger that the service takes up by itself. Files are deleted by the service alone;
 without one, whoever holds the spool does it.
@@ -17,13 +17,13 @@ from ho_imaging.pacs.ledger import Ledger
 __all__ = ["STATES", "Selection", "Study", "describe", "purge", "retry", "select", "send"]
 
 STATES = ("waiting", "analysing", "done", "refused", "failed", "leaving", "gone", "unsent", "given up")
-"""What a study can be asked for by. ``gone``: it left the spool and is remembered for what was lost of it. ``unsent``
+"""States by which studies are selected. ``gone``: it left the spool and is remembered for its losses. ``unsent``
 and ``given up`` are about its objects, and a study may be that beside its own state."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which studies are meant: all that agree with everything that is given.
+    """Selection of studies: all that match everything that is given.
 
     ``study_uids``, ``states``: any where empty. ``older_s``, ``newer_s``: seconds since something last changed.
     ``other_model_than``: weights; studies that were analysed with others, or by a version that did not note them.

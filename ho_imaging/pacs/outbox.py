@@ -1,4 +1,4 @@
-"""What destinations have yet to take, what they took and keep, and what was given up."""
+"""Outbox: objects that destinations have yet to take, those they took and keep, and those given up."""
 
 from __future__ import annotations
 

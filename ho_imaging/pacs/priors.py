@@ -1,4 +1,4 @@
-"""What grew since the last study: the patient's priors in an archive, compared with a study that has just been read."""
+"""Growth since the last study: the patient's priors in an archive, compared with a study that has just been read."""
 
 from __future__ import annotations
 

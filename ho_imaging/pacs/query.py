@@ -1,4 +1,4 @@
-"""What a query for studies may ask by: keys of the levels of patient and study alone (PS3.4 C.6.2.1)."""
+"""Keys of a query for studies: those of the levels of patient and study alone (PS3.4 C.6.2.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STUDY_KEYS = frozenset({
     "SOPClassesInStudy", "StudyDate", "StudyDescription", "StudyID", "StudyInstanceUID", "StudyTime",
     "TimezoneOffsetFromUTC",
 })  # fmt: skip
-"""What studies can be found by; an archive need not know all of them."""
+"""Keys to find studies by; an archive need not know all of them."""
 
 _INSTEAD = {
     "Modality": "ask by ModalitiesInStudy",

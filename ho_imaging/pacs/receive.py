@@ -258,7 +258,7 @@ class Receiver:
 
 @dataclass(frozen=True)
 class _Film:
-    """What the log says of a film; ``study`` is empty until it is known to be a UID."""
+    """Return the text of a film for the log; ``study`` is empty until it is known to be a UID."""
 
     instance: str
     study: str

@@ -1,4 +1,4 @@
-"""What leaves the spool: studies that ended long ago, those an operator purged, and delivered ones to make room."""
+"""Removal from the spool: studies that ended long ago, those an operator purged, and delivered ones to make room."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OVER = """
 state = 'leaving' OR (state = 'ended' AND changed < ? AND NOT EXISTS
 (SELECT 1 FROM outbox WHERE outbox.study_uid = studies.study_uid AND outbox.state = 'waiting'))
 """
-"""What a sweep deletes: studies that ended before a time with nothing to send, and what an earlier sweep left."""
+"""Studies that a sweep deletes: those ended before a time with nothing to send, and those an earlier sweep left."""
 
 _LEAVING_AGAIN_S = 60.0
 

@@ -1,4 +1,4 @@
-"""How the service waits for room on a full disk: delivered studies go first, then the reserve, then it waits."""
+"""Handling of a full disk: delivered studies go first, then the reserve, then the service waits."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _REPORTS = {
     "application/xml": "application/xml",
     "text/xml": "application/xml",
 }
-"""How archives name the report on what they stored, and how the client knows it."""
+"""Names by which archives report what they stored, and by which the client recognises the report."""
 
 _BUSY = (408, 429, 503, 504)
 _BUSY_TRIES, _BUSY_PAUSE_S = 4, 1.0

@@ -1,4 +1,4 @@
-"""What leaves the service: to each destination what is due, and the request to keep what it took."""
+"""Sending: results due to each destination, and the request for storage commitment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has been taken over and not yet given back, on disk: it survives the end of the process at any moment.
+"""Spool of studies received and not yet sent back, on disk: it survives the end of the process at any moment.
 
 An instance is on disk, and known, before its sender is told so. A study waits until it is quiet, is analysed, and its
 objects wait in the outbox of each destination until that has taken them.
@@ -27,11 +27,11 @@ __all__ = ["Added", "Spool", "check_folder"]
 logger = logging.getLogger(__name__)
 
 _LEDGER_BYTES = 2**20
-"""What the ledger needs at least to be opened."""
+"""Lowest version of SQLite that can open the ledger."""
 
 
 class Added(Enum):
-    """What became of an instance that was brought."""
+    """Outcome of a received instance."""
 
     NEW = "new"
     REPEATED = "repeated"

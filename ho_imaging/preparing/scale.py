@@ -1,4 +1,4 @@
-"""How large a cell of the prepared grid is: the one place that says what a length in cells is in millimetres."""
+"""Size of a cell of the prepared grid: the one place that converts lengths in cells to millimetres."""
 
 from __future__ import annotations
 

@@ -385,7 +385,7 @@ _SETTLED_BY = {
     "apart.little_bone": Message("settled.whole_joint"),
     "apart.size": Message("settled.spacing"),
 }
-"""What would settle a comparison, by the reason why it failed; a different pose explains itself."""
+"""Remedy for a failed comparison, by the reason why it failed; a different pose explains itself."""
 
 
 def _cannot_tell(side: Side, why: Message, grades: tuple[str | None, str | None]) -> SideIntervalResult:

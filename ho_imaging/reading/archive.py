@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from ho_imaging.errors import HOImagingError, ReadError, TooLargeError, WriteError
 from ho_imaging.messages import Message
-from ho_imaging.reading.dicom import MAX_FILE_BYTES
+from ho_imaging.reading.open_dicom import MAX_FILE_BYTES
 
 __all__ = ["MOST_BYTES", "MOST_MEMBERS", "Unpacked", "unpacked"]
 

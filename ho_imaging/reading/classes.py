@@ -1,4 +1,4 @@
-"""Which DICOM objects may hold a projection radiograph: one list for reading, fetching and receiving."""
+"""DICOM objects that may hold a projection radiograph: one list for reading, fetching and receiving."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _DENIED_AFTER = re.compile(
 
 
 def stated_cause(dataset: Dataset) -> Sourced[str] | None:
-    """Give the cause a file names, with the keyword it stands under; ``None`` where none, or one is denied or asked."""
+    """Return the cause a file names, with its keyword; ``None`` where none is named, or it is denied or in question."""
     for keyword in _KEYWORDS:
         text = str(dataset.get(keyword, "") or "").lower()[:2000]
         for cause, pattern in _CAUSES:

@@ -1,4 +1,4 @@
-"""How much of a study came, where its source says how much there is."""
+"""Completeness of a study, where its source states the number of images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Completeness", "StudyFilms"]
 
 @dataclass(frozen=True)
 class Completeness:
-    """What a study's source says of how much there is, and what is known to be missing.
+    """Completeness of a study: the number of images by its source, and those known to be missing.
 
     ``received``: images that came. ``expected``: images that there are, by the source's own count of what could be a
     film; ``None`` where it counts nothing. ``reasons``: a message for each thing that is missing, without patient

@@ -88,7 +88,7 @@ _PERHAPS_LOSSY = {JPEG2000, HTJ2K}
 
 
 class Codec(StrEnum):
-    """What compressed a film with loss."""
+    """A method of lossy compression."""
 
     NONE = "none"
     JPEG = "jpeg"
@@ -98,7 +98,7 @@ class Codec(StrEnum):
 
 
 class KnownFrom(StrEnum):
-    """How a film's compression is known."""
+    """Source of the knowledge about a film's compression."""
 
     CODESTREAM = "codestream"
     HEADER = "header"

@@ -1,4 +1,4 @@
-"""What a reader of a result is told about a film's lossy compression."""
+"""Image quality flags for lossy compression."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _SHUTTER_TOLERANCE = 0.01
 
 
 def looks_inverted(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | None) -> bool:
-    """Whether a film that should show bone bright shows it dark.
+    """Return True if a film that should show bone bright shows it dark.
 
     A body is thickest and boniest along its middle (spine, mediastinum, sacrum, a limb's shaft), and what lies beside
     it is air. So with bone bright the middle band is brighter than both its flanks and the film's left and right

@@ -197,7 +197,7 @@ def photometric_of(dataset: Dataset) -> str:
 
 
 def _is_coded(syntax: UID) -> bool:
-    """Whether a codec made numbers of the pixels; RLE keeps the stored cells with all their bits."""
+    """Return True if a codec decodes to pixel values; RLE keeps the stored cells with all their bits."""
     return bool(syntax.is_encapsulated) and syntax != RLELossless
 
 
@@ -245,7 +245,7 @@ def _complete(
 
 
 class _Codestream(NamedTuple):
-    """What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself."""
+    """Statements of a JPEG, JPEG-LS or JPEG 2000 codestream on itself."""
 
     rows: int
     columns: int
@@ -279,7 +279,7 @@ def _codestream(data: bytes) -> _Codestream | None:
 
 
 def _has_endless_box(data: bytes) -> bool:
-    """Whether a JP2 wrapper has a box without a length before its codestream, which pydicom would never get past."""
+    """Return True if a JP2 wrapper has a box without a length before its codestream: pydicom would never end."""
     if not data.startswith(JP2_SIGNATURE):
         return False
     position = 12
@@ -420,7 +420,7 @@ def _only_stored_bits(
 
 
 def _announces_overlays(dataset: Dataset) -> bool:
-    """Whether unused bits hold overlays (retired; PS3.3-2004 C.9.2, Overlay Bit Position above 0)."""
+    """Return True if unused bits hold overlays (retired; PS3.3-2004 C.9.2, Overlay Bit Position above 0)."""
     positions = (Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2))
     return any(tag in dataset and str(dataset[tag].value) not in {"None", "", "0"} for tag in positions)
 

@@ -29,7 +29,7 @@ KEY_BYTES = 32
 METHOD = "ho_imaging: PS3.15 Basic Profile with keyed pseudonyms"
 _BASIC_PROFILE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 _DUMMY_DATES = {"00010101", "000000.00", "00010101010101.000000+0000"}
-"""What the library writes for a time: no time is better than a wrong one."""
+"""Value that the library writes for a time: no time is better than a wrong one."""
 
 _CONTENT_SEQUENCE = (0x0040, 0xA730)
 _PATIENT_ID, _PATIENT_NAME = (0x0010, 0x0020), (0x0010, 0x0010)

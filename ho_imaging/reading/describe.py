@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Description(NamedTuple):
-    """What a film shows, with where each statement was read, and contradictions found on the way.
+    """Description of a film: each statement with the attribute it was read from, and contradictions between them.
 
     ``columns_run_to``: the side of the patient towards which columns count up, where Patient Orientation says so.
     """
@@ -168,10 +168,10 @@ _FILM_TEXTS = (
     "ViewName",
     "ImageComments",
 )
-"""What is written of one film, or of a series."""
+"""Attributes that describe one film or series."""
 
 _EXAM_TEXTS = ("PerformedProcedureStepDescription", "StudyDescription", "RequestedProcedureDescription")
-"""What is written of the whole examination: it may name a side or a view of which this film is not."""
+"""Attributes that describe the whole examination: they may name a side or view that is not this film's."""
 
 _TEXTS = _FILM_TEXTS + _EXAM_TEXTS
 
@@ -313,7 +313,7 @@ def _view(dataset: Dataset) -> Sourced[View]:
 
 
 def _names_one_view(text: str) -> bool:
-    """Whether a text names one view alone; "frog-leg lateral" is one."""
+    """Return True if a text names one view alone; "frog-leg lateral" is one."""
     spaced = text.replace("_", " ")
     named = {view for view, pattern in _VIEW_PATTERNS if pattern.search(spaced)}
     if named & {View.FROG_LEG, View.CROSS_TABLE_LATERAL}:

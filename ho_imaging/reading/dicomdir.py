@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from ho_imaging.errors import HOImagingError
-from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import is_dicomdir
+from ho_imaging.reading.open_dicom import open_dataset
 
 __all__ = ["images_listed"]
 

@@ -18,10 +18,13 @@ from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeE
 from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
-from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, drop_damaged, open_dataset
+from ho_imaging.reading.damaged_elements import drop_damaged
+from ho_imaging.reading.dicom import content_uid
 from ho_imaging.reading.dicomdir import images_listed
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, difference, patient_of
+from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
+from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.raster import raster_uid
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.uid import usable_uid
@@ -36,7 +39,7 @@ _WRITTEN = Message("folder_of_results")
 _EVENT = "event "
 
 _Stated = tuple[bool, str, str, str]
-"""Whether the exposure's event is stated; body part, view and side, empty where they are not."""
+"""True if the exposure's event is stated; body part, view and side, empty where they are not stated."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What was found: every input ends either in a study or among the rejected.
+    """Result of a search: every input ends either in a study or among the rejected.
 
     Parameters
     ----------
@@ -351,7 +354,7 @@ def _stated(image: _Candidate) -> _Stated:
 
 
 def _may_be_one(raw: _Stated, film: _Stated) -> bool:
-    """Whether images of which none shares its event with another may be of one exposure: neither denies the other."""
+    """Return True if images without a shared event may be of one exposure: neither contradicts the other."""
     return not (raw[0] and film[0]) and all(
         not one or not other or one == other for one, other in zip(raw[1:], film[1:], strict=True)
     )

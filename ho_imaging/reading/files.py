@@ -1,4 +1,4 @@
-"""What kind of file is this? By its first bytes, never by its name."""
+"""File types, detected from the content and never from the name."""
 
 from __future__ import annotations
 

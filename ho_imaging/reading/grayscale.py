@@ -222,7 +222,7 @@ def _possible(dataset: Dataset) -> tuple[int, int]:
 
 
 def _may_be_negative(dataset: Dataset) -> bool:
-    """Whether the Modality LUT can give negative values, whatever values occur: then a VOI LUT's input is signed."""
+    """Return True if the Modality LUT can give negative values, occurring or not: a VOI LUT's input is signed then."""
     possible = _possible(dataset)
     return float(_modality(dataset, np.array(possible, dtype=np.float64), possible, flags=[]).min()) < 0.0
 
@@ -392,7 +392,7 @@ def _choose(names: list[str], voi: int | str | None) -> int:
 
 
 def is_inverse(dataset: Dataset, flags: list[QualityFlag]) -> bool:
-    """Whether the VOI output is inverted: low values white.
+    """Return True if the VOI output is inverted: low values white.
 
     MONOCHROME1 and Presentation LUT Shape INVERSE are one statement (PS3.3 C.8.11.3.1), so together they invert once.
     Where they differ the shape counts: it is the later step of the pipeline and says directly how P-values come about

@@ -71,7 +71,7 @@ _PLACEHOLDERS = {
     "anon", "anonym", "anonymous", "anonymized", "anonymised", "deidentified", "na", "noid", "noname", "none", "null",
     "pseudonym", "unknown", "unbekannt", "inconnu", "desconocido", "x", "xx", "xxx", "xxxx",
 }  # fmt: skip
-"""What programs write where there is no value, without spaces and signs."""
+"""Words that programs write in place of a missing value, without spaces and signs."""
 
 _LETTERS = str.maketrans({"ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _DIGRAPHS = re.compile(r"([aou])e")
@@ -84,7 +84,7 @@ _LEAST_TYPED = 4
 
 @dataclass(frozen=True, repr=False)
 class Issuer:
-    """Who assigned a Patient ID, in the form in which it is compared; empty where it is not stated."""
+    """Issuer of a Patient ID, in the form in which it is compared; empty where it is not stated."""
 
     local: str = ""
     universal: str = ""
@@ -99,7 +99,7 @@ NO_ISSUER = Issuer()
 
 @dataclass(frozen=True, repr=False)
 class PatientIdentity:
-    """What an image states of its patient, in the form in which it is compared. Never shown and never written.
+    """The patient as an image states it, in the form in which it is compared. Never shown and never written.
 
     ``names``: of each group of the name all words, and those of given and middle name.
     """
@@ -287,7 +287,7 @@ def _date(text: str) -> date | None:
 
 
 class _Name(IntEnum):
-    """How alike two names are; of several comparisons the most alike counts."""
+    """Similarity of two names; of several comparisons the most similar counts."""
 
     SAME = 0
     NEAR = 1

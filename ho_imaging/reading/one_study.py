@@ -1,4 +1,4 @@
-"""What images must have in common to be graded as one study, by their headers alone."""
+"""Check by headers alone that images belong to one study."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, RefusedError, UsageError
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
-from ho_imaging.reading.dicom import MAX_FILE_BYTES, check_is_radiograph, content_uid, open_dataset
+from ho_imaging.reading.dicom import content_uid
 from ho_imaging.reading.discover import first_copies
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity, first_conflict, first_doubt, patient_of
+from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
+from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.raster import NO_HEADER, raster_uid
 from ho_imaging.reading.read import ImageRef
@@ -24,14 +26,14 @@ from ho_imaging.reading.uid import usable_uid
 __all__ = ["FilmHeader", "by_study", "copies", "doubts", "film_headers", "one_patient", "why_not_one"]
 
 Label = str | Message
-"""How an image is named to its user: a path, or a message with its number."""
+"""Name of an image for its user: a path, or a message with its number."""
 
 _HEAD_BYTES = 256
 
 
 @dataclass(frozen=True)
 class FilmHeader:
-    """What a header says of the study an image belongs to; ``None`` for what it does not say.
+    """An image's statements on its study; ``None`` where the header states nothing.
 
     ``label``: how the image is named to its user, a path, or its number and UID. ``size``: bytes of the file or of the
     pixel data, to tell a copy that was cut off.

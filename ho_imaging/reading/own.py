@@ -1,4 +1,4 @@
-"""How this program's own objects are told from films: a picture of findings must not be read as a radiograph."""
+"""Recognition of this program's own objects: a picture of findings must not be read as a radiograph."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ MODEL_NAME = "ho_imaging (research use only)"
 
 
 def is_own(dataset: Dataset) -> bool:
-    """Whether a data set says that this program made it."""
+    """Return True if a data set states that this program made it."""
     return bool(dataset.get("Manufacturer") == MANUFACTURER and dataset.get("ManufacturerModelName") == MODEL_NAME)

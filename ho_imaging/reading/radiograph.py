@@ -1,4 +1,4 @@
-"""What reading hands on: one film as it is meant to be seen, with millimetres and their basis."""
+"""A radiograph as it is meant to be displayed, with millimetres and their basis."""
 
 from __future__ import annotations
 

@@ -12,16 +12,12 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.messages import Message
+from ho_imaging.reading.damaged_elements import drop_damaged, without_damaged
 from ho_imaging.reading.decode import MAX_PIXELS
-from ho_imaging.reading.dicom import (
-    MAX_FILE_BYTES,
-    drop_damaged,
-    open_dataset,
-    radiograph_from_dataset,
-    without_damaged,
-)
+from ho_imaging.reading.dicom import radiograph_from_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import PatientIdentity
+from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View, to_word

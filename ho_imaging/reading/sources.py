@@ -1,4 +1,4 @@
-"""What a caller may give as an image, brought to the few forms that reading knows."""
+"""Sources of images that a caller may pass, converted to the few forms that reading takes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ReadError, TooLargeError, UsageError
-from ho_imaging.reading.dicom import MAX_FILE_BYTES
 from ho_imaging.reading.discover import StudyRef
 from ho_imaging.reading.files import is_dicomdir, is_zip
+from ho_imaging.reading.open_dicom import MAX_FILE_BYTES
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.read import ImageRef
 

@@ -1,4 +1,4 @@
-"""How pixel data is really coded, whatever transfer syntax the file states.
+"""The actual coding of pixel data, whatever transfer syntax the file states.
 
 Archives that change a file's transfer syntax without its pixel data, or the other way round, leave files that say one
 thing and hold another. The data tells by its own marks, so it is decoded as what it is and the film gets a flag: the
@@ -72,7 +72,7 @@ baseline (T.81 4.8), and 8 bits of either are read alike.
 
 
 class Coded(NamedTuple):
-    """What pixel data is: its syntax, and what it is where the file states another."""
+    """Actual coding of pixel data: its syntax, and the contradiction where the file states another."""
 
     syntax: UID
     instead: Message | None

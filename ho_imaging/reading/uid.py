@@ -1,4 +1,4 @@
-"""What a unique identifier may look like before it is believed, let alone made a file's name."""
+"""Unique identifiers: check of their form, and replacement of invalid ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 
 
 def is_uid(text: str) -> bool:
-    """Whether a text is made as a UID (PS3.5 9.1); leading zeros, which some devices write, are let pass."""
+    """Return True if a text has the form of a UID (PS3.5 9.1); leading zeros, which some devices write, are allowed."""
     return _UID.fullmatch(text) is not None and ".." not in text
 
 
@@ -21,5 +21,5 @@ def made_uid(data: bytes) -> str:
 
 
 def usable_uid(text: str) -> str:
-    """Give a UID as it stands; for what is none (it may be anything, a name too), one made from it, always the same."""
+    """Return a valid UID unchanged; replace an invalid one by a UID derived from its hash."""
     return text if not text or is_uid(text) else made_uid(b"not a UID: " + text.encode("utf-8", "surrogateescape"))

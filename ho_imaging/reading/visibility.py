@@ -1,4 +1,4 @@
-"""How much of a film a window leaves to be seen."""
+"""Visibility of a film through a window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_GREYS = 0.1
 """A film that is shown within less than this part of the range of greys shows a reader nothing."""
 
 _CLIPPED = 1.0 / 255.0
-"""What lies closer than this to black or white cannot be told from it on a display of 8 bits."""
+"""Least distance from black or white that is visible on a display of 8 bits."""
 
 _SIDE_PX = 128
 _CAP = 0.05

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ho_imaging.readings.agreement import Agreement, agreements
-    from ho_imaging.readings.decisions import Decision, ReviewStore
+    from ho_imaging.readings.decisions import Decision
     from ho_imaging.readings.grounds import grounds_of
     from ho_imaging.readings.plan import ReadingPlan, read_plan, write_plan
     from ho_imaging.readings.readings import Reading, model_reading, reader_reading
+    from ho_imaging.readings.review_store import ReviewStore
 
 __all__ = [
     "Agreement",
@@ -34,7 +35,7 @@ _HOME = {
     "Decision": "decisions",
     "Reading": "readings",
     "ReadingPlan": "plan",
-    "ReviewStore": "decisions",
+    "ReviewStore": "review_store",
     "agreements": "agreement",
     "grounds_of": "grounds",
     "model_reading": "readings",

@@ -1,4 +1,4 @@
-"""How well readers agree with each other and with the model: grades, outlines, measures, time.
+"""Agreement of readers with each other and with the model: grades, outlines, measures, time.
 
 Cohen's kappa (Cohen 1960) and its quadratic weighting (Cohen 1968) on the grades of sides; the Dice coefficient on
 outlines; bias and limits of agreement (Bland and Altman, Lancet 1986) on area, long axis and burden. Intervals are
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
 from ho_imaging.readings.compare import outline_dice
-from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.severity.systems import grade_orders
 from ho_imaging.statistics.agreement import kappa, quadratic_kappa
@@ -53,7 +53,7 @@ MEASURES: Mapping[str, Callable[[Reading], float | None]] = {
     "long_axis_mm": lambda reading: reading.long_axis_mm,
     "burden": lambda reading: reading.burden,
 }
-"""What two readings of a study are compared in, by name."""
+"""Measures in which two readings of a study are compared, by name."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class BlandAltman:
 
     @property
     def studies(self) -> int:
-        """How many studies were compared."""
+        """Number of studies compared."""
         return len(self.differences)
 
 
@@ -92,7 +92,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two readers agree on the studies that both have read.
+    """Agreement of two readers on the studies that both have read.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class Agreement:
     seconds: tuple[Summary, Summary]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as JSON-able data, ``None`` for NaN, without the single differences."""
+        """Return it as JSON-able data, with ``None`` for NaN and without the single differences."""
         found = asdict(self)
         for values in found["measures"].values():
             values["studies"] = len(values.pop("differences"))
@@ -209,7 +209,7 @@ def plot_bland_altman(compared: BlandAltman, *, title: str = "", unit: str = "",
 def committed_readings(
     folder: str | PathLike[str], *, store: str | PathLike[str] | None = None
 ) -> dict[str, dict[str, Reading]]:
-    """Give the committed readings of a batch's output folder by reader, then by study UID; `MODEL` is the model.
+    """Return the committed readings of a batch's output folder by reader, then by study UID; `MODEL` is the model.
 
     Of a blinded reading only what was decided before the model's result was shown counts. A reading that was committed
     for another result than the present one is left out and logged.

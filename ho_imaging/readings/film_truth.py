@@ -105,7 +105,7 @@ def _filled(outline: Outline, shape: tuple[int, int], to_grid: Callable[[Points]
 
 
 def _rim(mask: Mask) -> Mask:
-    """Give the pixel on either side of a mask's edge; a mask without an inside keeps its pixels."""
+    """Return the pixels on either side of a mask's edge; a mask without an inside keeps its pixels."""
     around = np.ones((3, 3), dtype=np.uint8)
     plain = mask.astype(np.uint8)
     inner = cv2.erode(plain, around, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0

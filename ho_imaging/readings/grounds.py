@@ -1,4 +1,4 @@
-"""What a decision was made of, and whether a result still has it.
+"""Grounds of a decision: what it was made on, and the check that a result still has it.
 
 Ids number a study's findings over all its films, so another film or other weights give the same id to another nodule.
 A decision therefore keeps a digest of what it was made of, its grounds, and is applied where the result has the same:
@@ -32,7 +32,7 @@ ON_A_NODULE = frozenset({"accept", "reject", "reclassify", "reshape"})
 
 
 def finding_grounds(finding: FindingResult) -> str:
-    """Give the digest of a finding: of its film and outline, whatever its number."""
+    """Return the digest of a finding: of its film and outline, whatever its number."""
     return _digest("finding", finding.sop_instance_uid, finding.contours_xy_px)
 
 
@@ -70,7 +70,7 @@ def grounds_of(
 
 
 def nodule_key(decision: Decision) -> str:
-    """Give what is the same for all decisions on one nodule, whether the result still has it or not."""
+    """Return a key that all decisions on one nodule share, whether the result still has the nodule or not."""
     if decision.grounds is not None:
         return decision.grounds
     return _digest("nodule", decision.image_uid, decision.target, _weights(decision.model))
@@ -78,7 +78,7 @@ def nodule_key(decision: Decision) -> str:
 
 @dataclass(frozen=True)
 class Present:
-    """What a result has, to hold decisions against.
+    """Contents of a result against which decisions are checked.
 
     ``films``: those that were analysed. ``ids``: of the findings, by their digest. ``counted_alike``: films on which
     decisions without a digest number the findings as the result does. ``blinded``: ids of decisions without a digest
@@ -109,7 +109,7 @@ class Present:
         )
 
     def finding(self, decision: Decision) -> str | None:
-        """Give the id that the finding a decision is on has now; ``None``: the result does not have it."""
+        """Return the present id of a decision's finding; ``None`` if the result does not have it."""
         if decision.grounds is None:
             alike = decision.image_uid in self.counted_alike and self._same_weights(decision)
             return decision.target if alike else None
@@ -119,7 +119,7 @@ class Present:
         return ids[0] if len(ids) == 1 else None
 
     def has_grade(self, decision: Decision, earlier: Sequence[Decision], *, complete: bool) -> bool:
-        """Whether a grade was given to what the result has on that side.
+        """Return True if the result has on that side what a grade was given for.
 
         ``earlier``: grades that stand already. ``complete``: whether everything before was found in the result.
         """
@@ -137,7 +137,7 @@ class Present:
         return complete and self._same_weights(decision) and same_system and decision.value.get("from") in before
 
     def is_what_was_committed(self, decision: Decision, *, complete: bool) -> bool:
-        """Whether a commitment was given to this result; ``complete``: whether all before it was found in it."""
+        """Return True if a commitment was made on this result; ``complete``: all decisions before it hold for it."""
         if decision.grounds is not None:
             return decision.grounds in {_study_grounds(self.result, blinded=blinded) for blinded in (False, True)}
         if not complete or decision.id in self.blinded:
@@ -151,7 +151,7 @@ class Present:
 
 
 def _counted_alike(result: StudyResult, decisions: Sequence[Decision]) -> frozenset[str]:
-    """Give the films whose findings decisions without a digest certainly number as the result does.
+    """Return the films whose findings are numbered in the result as in decisions without a digest.
 
     The films before it may have been others, so that its count began elsewhere. It began no later if its first number
     now was in use, no earlier if its last was or nothing can come before it; a number it does not have now shows that
@@ -201,5 +201,5 @@ def _weights(model: ModelResult | None) -> str | None:
 
 
 def _digest(*parts: object) -> str:
-    """Give the same 32 hexadecimal digits for the same parts, in every run."""
+    """Return 32 hexadecimal digits: the same for the same parts, in every run."""
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from ho_imaging.errors import ReadError, UsageError
-from ho_imaging.readings.decisions import Decision, ReviewStore, check_reader
+from ho_imaging.readings.decisions import Decision, check_reader
 from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.outline_files import DrawnFilm, outside, read_outline_file
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results, folder_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
@@ -22,7 +23,7 @@ _SUFFIXES = {".json", ".geojson"}
 
 @dataclass(frozen=True)
 class ImportedReadings:
-    """What was imported.
+    """Summary of an import.
 
     ``partly_read``: studies of which the files name some films only; what was drawn is kept, the reading is not
     committed.

@@ -1,4 +1,4 @@
-"""Who reads what: readers, how many read each study, who decides where they disagree, and whether they see the model.
+"""Plan of a reading: readers, readers a study, adjudicator, and blinding to the model.
 
 Kept as ``plan.json`` in the store of decisions, so that everybody who works on a batch keeps to the same plan.
 """
@@ -53,7 +53,7 @@ class ReadingPlan(BaseModel):
         return self
 
     def readers_of(self, study_uid: str) -> tuple[str, ...]:
-        """Give who reads a study: by its UID alone, evenly over many, whatever studies come later."""
+        """Return the readers of a study: chosen by its UID alone, evenly over many studies."""
         number = int.from_bytes(hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).digest()[:8], "big")
         teams = list(combinations(self.readers, self.readings_per_study))
         return teams[number % len(teams)]

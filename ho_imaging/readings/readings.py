@@ -15,15 +15,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from ho_imaging.findings.outline import extent
-from ho_imaging.readings.decisions import (
-    Decision,
-    ReviewedFinding,
-    ReviewedStudy,
-    review_state,
-    until_commit,
-    was_blinded,
-)
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decision_history import until_commit, was_blinded
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.outlines import Outline, outline_shape
+from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.regions import plan_of
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.severity.burden import NoduleSize, burden_of
@@ -65,12 +61,12 @@ class Nodule:
     long_axis_mm: float | None
     density_ratio: float | None = None
     repeat: bool = False
-    """Whether a better film of the study shows it, too."""
+    """True if a better film of the study shows it, too."""
 
 
 @dataclass(frozen=True)
 class NotBone:
-    """What the model found and the reader took away; ``mimic``: what it is, where the reader said so."""
+    """A finding that the reader rejected; ``mimic``: the kind of structure, if the reader named it."""
 
     id: str
     image_uid: str

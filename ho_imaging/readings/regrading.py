@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ho_imaging.errors import ReadError
-from ho_imaging.readings.decisions import ReviewedFinding, ReviewedStudy
+from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
 from ho_imaging.results.folder import StudyFolder

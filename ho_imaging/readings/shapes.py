@@ -104,7 +104,7 @@ def measured(outline: Outline, spacing_mm: tuple[float, float] | None) -> Measur
 
 
 def _area(outline: Outline | None, aspect: float) -> BaseGeometry:
-    """Give the area of closed rings, inside by the even-odd rule."""
+    """Return the area of closed rings, inside by the even-odd rule."""
     whole: BaseGeometry = MultiPolygon()
     for ring in outline or ():
         whole = whole.symmetric_difference(_surrounded([(x, y * aspect) for x, y in ring]))
@@ -112,13 +112,13 @@ def _area(outline: Outline | None, aspect: float) -> BaseGeometry:
 
 
 def _surrounded(ring: Sequence[tuple[float, float]]) -> BaseGeometry:
-    """Give all that a closed ring surrounds; where it crosses itself, on either side of the crossing."""
+    """Return the area inside a closed ring; if it crosses itself, on either side of the crossing."""
     polygon = Polygon(ring)
     return polygon if polygon.is_valid else unary_union(list(polygonize(unary_union(LinearRing(ring)))))
 
 
 def _rings(area: BaseGeometry, aspect: float) -> Outline:
-    """Give the rings of an area, largest part first, each part's outer ring before its holes."""
+    """Return the rings of an area, largest part first, each part's outer ring before its holes."""
     parts = [part for part in getattr(area, "geoms", [area]) if isinstance(part, Polygon)]
     parts = [part for part in parts if part.area >= _LEAST_AREA_PX * aspect]
     rings: list[tuple[tuple[float, float], ...]] = []

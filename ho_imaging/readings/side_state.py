@@ -1,4 +1,4 @@
-"""What a reader made of each side: which nodules changed, and where the grade and the nodules contradict each other."""
+"""State of each side after a reading: changed nodules, and contradictions between grade and nodules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ho_imaging.readings.decisions import ReviewedFinding, ReviewedStudy
+from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.severity.systems import grade_scales
 
 __all__ = ["Contradiction", "changes_on", "contradiction_text", "contradictions"]

@@ -50,7 +50,7 @@ _JOINT_DIGITS = 6
 _ANALYSE_AGAIN = "analyse the study again to have them"
 
 DRAWN = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD, Structure.IMPLANT)
-"""What pictures show; the body's outline is kept for grades of residual limbs."""
+"""Structures that pictures show; the body's outline is kept for grades of residual limbs."""
 
 _FROM_MASKS = (Structure.IMPLANT, Structure.BODY)
 
@@ -70,7 +70,7 @@ class KeptJoint(Part):
 
 
 class FilmGeometry(Part):
-    """What a grade needs besides outlines: the prepared grid, its scale, the joints, and which side lies where.
+    """Data of a film for its grade besides outlines: the prepared grid, its scale, the joints, and the sides.
 
     The network sees a film on a prepared grid: source row = row_offset_px + row_scale * prepared row, and likewise for
     columns.
@@ -95,7 +95,7 @@ class FilmGeometry(Part):
 
 
 class BoneOutlines(Part):
-    """What the network saw of bones and implants on one film."""
+    """Bones and implants on one film, as the network segmented them."""
 
     schema_version: Literal["2.0"] = Field(default=BONE_OUTLINES_VERSION, description="Version of this schema.")
     sop_instance_uid: str = Field(description="SOP Instance UID of the film.")

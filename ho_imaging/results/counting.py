@@ -1,4 +1,4 @@
-"""Which nodules of a study add up: a nodule that two projections show is not two, nor is its area twice as large."""
+"""Choice of the nodules of a study that add up: a nodule that two projections show counts once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["area_mm2", "counted_findings"]
 
 
 def counted_findings(result: StudyResult) -> tuple[FindingResult, ...]:
-    """Give of each side the nodules of one projection, each once.
+    """Return the nodules of one projection of each side, each once.
 
     Nodules are matched between films of one projection (``same_as``), never between projections. So the projection that
     the side's grade was read from counts where it shows any nodule, else the one that shows most.

@@ -1,4 +1,4 @@
-"""What a result tells its readers: a code and parameters, of which text is made in each language."""
+"""Messages of a result: codes and parameters, from which text is made in each language."""
 
 from __future__ import annotations
 

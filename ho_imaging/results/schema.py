@@ -89,7 +89,7 @@ class SiteResult(Part):
 
 
 class CompletenessResult(Part):
-    """How much of a study came from the archive it was fetched from, and what is known to be missing."""
+    """Completeness of a study fetched from an archive, and the images known to be missing."""
 
     complete: bool = Field(default=True, description="False where something is known to be missing.")
     received: int = Field(ge=0, description="Number of objects that came.")

@@ -1,4 +1,4 @@
-"""What all parts of the versioned schemas share: strict, frozen models and bounded numbers."""
+"""Common base of the versioned schemas: strict, frozen models and bounded numbers."""
 
 from __future__ import annotations
 

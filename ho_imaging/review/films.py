@@ -15,11 +15,12 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ReadError
 from ho_imaging.reading import Radiograph, discover, read_radiograph
-from ho_imaging.reading.dicom import drop_damaged, open_dataset
+from ho_imaging.reading.damaged_elements import drop_damaged
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.reading.one_study import film_headers
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import ImageResult
@@ -34,7 +35,7 @@ _VOI = (
     "WindowCenter", "WindowWidth", "VOILUTSequence", "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )  # fmt: skip
-"""Where a window may be stated."""
+"""Tags in which a window may be stated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +153,7 @@ def strips(pixels: FilmPixels) -> Iterator[tuple[int, int, bytes]]:
 
 
 class FilmSource:
-    """Where the films of a study are: in memory, where the result says, or in folders that were named instead.
+    """Source of a study's films: memory, the paths in the result, or folders that were named instead.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is reviewed: a study in a batch's output folder, one result, or an analysis in memory."""
+"""The study to review: from a batch's output folder, one result file, or an analysis in memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.folder import OutputFolder, StudyFolder, read_result
-from ho_imaging.results.schema import ImageResult, StudyResult
+from ho_imaging.results.schema import ImageResult, SideResult, StudyResult
 from ho_imaging.review.films import FilmSource
-from ho_imaging.vocabulary import Status
+from ho_imaging.severity.systems import leading_system
+from ho_imaging.vocabulary import Region, Side, Status
 
 __all__ = ["ReviewInput", "StudySource", "open_study"]
 
@@ -39,6 +40,30 @@ class ReviewInput:
     def images(self) -> tuple[ImageResult, ...]:
         """The films that were analysed."""
         return tuple(image for image in self.result.images if image.status == Status.DONE.value)
+
+    def image(self, uid: str) -> ImageResult:
+        """Return an analysed image by its SOP Instance UID; raise `UsageError` if the study has none such."""
+        for image in self.images:
+            if image.sop_instance_uid == uid:
+                return image
+        raise UsageError(f"the study has no film {uid}")
+
+    def sides(self) -> list[str]:
+        """Return the sides to grade: those the model graded, else those on the images, else both."""
+        severity = self.result.severity
+        if severity is not None and severity.sides:
+            return [str(side.side) for side in severity.sides]
+        shown = dict.fromkeys(str(side) for image in self.images for side in image.sides)
+        return list(shown) or [Side.RIGHT.value, Side.LEFT.value]
+
+    def model_side(self, side: str) -> SideResult | None:
+        """Return the model's result of a side, if there is one."""
+        severity = self.result.severity
+        return next((s for s in severity.sides if s.side == side), None) if severity is not None else None
+
+    def grading_system(self) -> str:
+        """Return the name of the leading grading system of the study's region."""
+        return leading_system(Region(self.images[0].region)).name
 
     def patients(self) -> list[tuple[str, PatientIdentity]]:
         """Return the patient of each film, and how the film is named to its reader."""

@@ -1,4 +1,4 @@
-"""How what is exported names its films, studies and readers: as they are, or by pseudonyms of a site's key."""
+"""Names of films, studies and readers in an export: as they are, or as pseudonyms by a site's key."""
 
 from __future__ import annotations
 

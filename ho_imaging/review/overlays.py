@@ -1,4 +1,4 @@
-"""What else can be laid over a film: outlines of bones and implants, and the map of ectopic bone."""
+"""Overlays of a film: outlines of bones and implants, and the probability map of ectopic bone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Overlays:
         self._again: dict[str, FilmAnalysis] = {}
 
     def anatomy(self, uid: str) -> dict[str, Rings]:
-        """Give outlines of pelvis, femur, femoral head and implant as rings of (x, y) in source pixels.
+        """Return outlines of pelvis, femur, femoral head and implant as rings of (x, y) in source pixels.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Overlays:
         return found
 
     def probability_png(self, uid: str) -> bytes:
-        """Give the map of ectopic bone over the whole film as a grey PNG, 255 being certain; it may be smaller.
+        """Return the map of ectopic bone over the whole film as a grey PNG, 255 being certain; it may be smaller.
 
         Raises
         ------

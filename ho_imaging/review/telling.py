@@ -1,4 +1,4 @@
-"""What the viewer is told of films, nodules and measures, in words a reader uses."""
+"""Films, nodules and measures in the words of the viewer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ho_imaging.readings.decisions import ReviewedFinding
+from ho_imaging.readings.reviewed_study import ReviewedFinding
 from ho_imaging.readings.shapes import measured
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult
 from ho_imaging.review.inputs import ReviewInput
@@ -67,7 +67,7 @@ def _basis_text(image: ImageResult) -> str:
 
 
 def length(image: ImageResult, start: list[float], end: list[float]) -> dict[str, Any]:
-    """Give the length between two points (x, y) in mm, or ``None``, and what it rests on."""
+    """Return the length between two points (x, y) in mm, or ``None``, and its basis."""
     spacing = image.measured_spacing_mm or image.spacing_mm
     across, down = float(end[0]) - float(start[0]), float(end[1]) - float(start[1])
     length_mm = None if spacing is None else round(float(np.hypot(across * spacing[1], down * spacing[0])), 2)
@@ -83,7 +83,7 @@ def measure_text(value: Mapping[str, Any]) -> str:
 
 
 def model_outline(finding: FindingResult) -> list[list[tuple[float, float]]]:
-    """Give a finding's outline as rings of (x, y)."""
+    """Return a finding's outline as rings of (x, y)."""
     return [list(contour) for contour in finding.contours_xy_px]
 
 
@@ -111,5 +111,5 @@ def gap_text(side: SideResult) -> str | None:
 
 
 def untouched(study: ReviewInput) -> list[dict[str, Any]]:
-    """Give a study's findings as the model left them."""
+    """Return a study's findings as the model left them."""
     return [{"id": f.id, "image_uid": f.sop_instance_uid, "outline": model_outline(f)} for f in study.result.findings]

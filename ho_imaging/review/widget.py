@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.extras import missing_extra
-from ho_imaging.readings.decisions import Decision, ReviewedStudy, ReviewStore, check_reader
+from ho_imaging.readings.decisions import Decision, check_reader
+from ho_imaging.readings.review_store import ReviewStore
+from ho_imaging.readings.reviewed_study import ReviewedStudy
 from ho_imaging.review.inputs import StudySource, open_study
 from ho_imaging.review.session import ReviewSession
 
@@ -63,7 +65,7 @@ class ReviewWidget(anywidget.AnyWidget):
 
     @property
     def decisions(self) -> list[Decision]:
-        """What the reader has decided so far; all of it is kept already."""
+        """The reader's decisions so far; all of them are on disk."""
         return self.session.decisions
 
     @property

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.rows import study_row
-from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.plan import ReadingPlan, read_plan
 from ho_imaging.readings.readings import Reading, model_reading, reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder, batch_results
 from ho_imaging.vocabulary import Status
 
@@ -63,7 +63,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reader is. ``median_seconds``: of a committed study, ``None`` before the first."""
+    """Progress of a reader. ``median_seconds``: of a committed study, ``None`` before the first."""
 
     unread: int
     open: int
@@ -88,7 +88,7 @@ class Worklist(Sequence[StudyRow]):
 
     @property
     def blinded(self) -> bool:
-        """Whether the model's opinion is hidden until the reader has committed."""
+        """True if the model's result is hidden until the reader has committed."""
         return self.plan is not None and self.plan.blinded
 
     @overload
@@ -318,7 +318,7 @@ _STYLE = (
 
 
 def _as_html(worklist: Worklist) -> str:
-    """Give the list as an HTML table; every word from a file is escaped."""
+    """Return the list as an HTML table; every word from a file is escaped."""
     progress = worklist.progress
     took = "" if progress.median_seconds is None else f", {progress.median_seconds:.0f} s a study"
     heading = (

@@ -19,7 +19,8 @@ from ho_imaging.files.atomic import write_text
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
 from ho_imaging.simulation.growth import Nodule, project_nodule
-from ho_imaging.simulation.hip_scene import Grown, HipPlan, Visit, sample_visit
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import Grown, Visit, sample_visit
 from ho_imaging.simulation.pose import PosedSkeleton, Stir
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import Scene

@@ -3,79 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.simulation.body import project_body, sample_habitus
-from ho_imaging.simulation.bones import (
-    BoneLayer,
-    femur_structure,
-    pelvis_structure,
-    project_bone,
-    sample_bone_quality,
-)
-from ho_imaging.simulation.fractures import Broken, break_femur, chip_pelvis
+from ho_imaging.simulation.body import Body, Habitus
 from ho_imaging.simulation.growth import Growth, Nodule, grow_about_hip, head_disc, regrade
-from ho_imaging.simulation.implants import IMPLANT_KINDS, Implant, implant_for, resect_head
-from ho_imaging.simulation.mimics import Mimic, sample_mimics, wear
-from ho_imaging.simulation.ossification import Styles
-from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir, pose_skeleton
+from ho_imaging.simulation.hip_person import Bones, Person, on_image, project_bones, project_trunk, sample_person
+from ho_imaging.simulation.hip_plan import Exposure, HipPlan, sample_exposure
+from ho_imaging.simulation.mimic_drawing import Mimic
+from ho_imaging.simulation.mimics import sample_mimics
+from ho_imaging.simulation.mimics_bony import wear
+from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
-from ho_imaging.simulation.shape_model import lumbar_spine, sample_skeleton
-from ho_imaging.vocabulary import Laterality, Region, Side, View
+from ho_imaging.vocabulary import Laterality, Region, Side
 
-__all__ = [
-    "INJURED",
-    "WORN",
-    "Grown",
-    "HipPlan",
-    "Visit",
-    "nodule_layer",
-    "nodule_truth",
-    "sample_hip_scene",
-    "sample_visit",
-]
+__all__ = ["Grown", "Visit", "nodule_layer", "nodule_truth", "sample_hip_scene", "sample_visit"]
+
 
 _MARROW_FAT = 0.55
 """Volume fraction of fat in adult marrow, yellow and red marrow mixed (ICRP 70)."""
-
-GRADES = ("0", "I", "II", "III", "IV")
-_GRADE_SHARE = (0.36, 0.24, 0.14, 0.14, 0.12)
-"""Probability of each planned class on a side of an image with heterotopic ossification."""
-
-
-INJURED, WORN = 0.6, 0.35
-"""Values of `HipPlan.injured` and `HipPlan.worn` for images with injuries and severe arthrosis."""
-
-
-@dataclass(frozen=True)
-class HipPlan:
-    """Constraints on a scene; ``None`` leaves a choice to chance.
-
-    ``grades``: Brooker class planned on the right and the left. ``view``: ``ap``, ``frog_leg`` or
-    ``cross_table_lateral`` (one hip). ``region``: ``pelvis`` (both hips) or ``hip`` (one). ``modes``: first and last
-    (exclusive) of the shape modes that vary.
-    """
-
-    grades: tuple[str, str] | None = None
-    view: View | None = None
-    region: Region | None = None
-    side: Side | None = None
-    pixel_mm: float = 0.6
-    modes: tuple[int, int] = (0, 25)
-    clutter: bool = True
-    abundance: float = 1.0
-    """Factor on the frequency of each kind of mimic, for training images."""
-    styles: Styles = Styles.USUAL
-    injured: float = 0.0
-    """Probability that a femur has a fresh fracture, and half of it that the pelvis has; a hip with metal has none. It
-    changes nothing else of the scene."""
-    worn: float = 0.0
-    """Probability that a hip has the outgrowths of severe arthrosis and long-standing tendon traction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +68,7 @@ def sample_hip_scene(seed: int, plan: HipPlan | None = None) -> Scene:
     return sample_visit(seed, plan)[0]
 
 
-def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
-    seed: int, plan: HipPlan | None = None, visit: Visit | None = None
-) -> tuple[Scene, Grown]:
+def sample_visit(seed: int, plan: HipPlan | None = None, visit: Visit | None = None) -> tuple[Scene, Grown]:
     """Sample a person at their first or, with ``visit``, a later study.
 
     Parameters
@@ -142,148 +90,91 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     """
     plan = plan or HipPlan()
     rng = np.random.default_rng(seed)
-    region = plan.region or Region(rng.choice([Region.PELVIS, Region.HIP], p=[0.62, 0.38]))
-    views = (View.AP, View.FROG_LEG, View.CROSS_TABLE_LATERAL)
-    view = plan.view or View(rng.choice(views, p=[0.82, 0.12, 0.06]))
-    lateral = view is View.CROSS_TABLE_LATERAL
-    region = Region.HIP if lateral else region
-    shown = plan.side or Side(rng.choice([Side.LEFT, Side.RIGHT]))
-    has_ho = bool(rng.random() < 0.72)
-    chosen = rng.choice(len(GRADES), 2, p=_GRADE_SHARE) if has_ho else np.zeros(2, dtype=int)
-    grades = plan.grades or (GRADES[int(chosen[0])], GRADES[int(chosen[1])])
-
-    joints = tuple(_sample_joint(rng) for _ in range(2))
-    skeleton = sample_skeleton(
-        rng, modes=slice(*plan.modes), head_shift_mm=(joints[0].head_shift_mm, joints[1].head_shift_mm)
-    )
-    distance = float(rng.uniform(1000.0, 1200.0))
-    magnification = float(np.clip(rng.normal(1.15, 0.04), 1.06, 1.30))
-    hip_plane = distance / magnification
-    camera, center = _frame(rng, region, None if lateral else shown, plan.pixel_mm, distance, hip_plane)
-    posed = pose_skeleton(
-        rng,
-        skeleton,
-        view=view.value,
-        hip_plane_y_mm=hip_plane,
-        center_mm=center,
-        shown=shown,
-        stir=None if visit is None else visit.stir,
-    )
-    quality = sample_bone_quality(rng)
-    sockets = (np.asarray(skeleton.head_left.center), np.asarray(skeleton.head_right.center))
-    pelvis_layer = project_bone(
-        camera, posed.pelvis, *pelvis_structure(skeleton.pelvis.vertices, *sockets, quality), rng, quality.texture
-    )
-    layers: dict[Side, BoneLayer] = {}
-    implants: list[tuple[Hip, Implant]] = []
-    neutral = {
-        Side.LEFT: (skeleton.femur_left, skeleton.head_left),
-        Side.RIGHT: (skeleton.femur_right, skeleton.head_right),
-    }
-    for hip in posed.hips:
-        femur, head = neutral[hip.side]
-        vertices = femur.vertices.copy()
-        if hip.side is Side.RIGHT:  # structure is defined on the left femur
-            vertices[:, 0] = 2.0 * head.center[0] - vertices[:, 0]
-        structure = femur_structure(vertices, np.asarray(head.center), quality)
-        implant = _sample_implant(rng, camera, hip) if plan.clutter else None
-        if implant is not None:
-            implants.append((hip, implant))
-        shown_femur = resect_head(hip.femur, hip) if implant is not None and implant.replaces_head else hip.femur
-        layers[hip.side] = project_bone(camera, shown_femur, *structure, rng, quality.texture)
-
-    # Injuries have a random generator of their own, so that a scene without them is unchanged.
+    # Injuries and wear have a random generator of their own, so that a scene without them is unchanged.
     fate = np.random.default_rng([seed, 7])
-    whole_pelvis, whole_femurs = pelvis_layer, dict(layers)
-    pelvis_layer, injuries = _injure(fate, camera, posed.hips, pelvis_layer, layers, implants, plan.injured)
-
-    other_bone = np.zeros(camera.shape, dtype=bool)
-    spine_layers = []
-    for vertebra in lumbar_spine(rng, skeleton):
-        placed = vertebra.moved(posed.place(vertebra.vertices))
-        count = len(placed.vertices)
-        structure = (np.full(count, 0.6 * quality.cortex), np.full(count, 0.13 * quality.spongiosa))
-        spine_layers.append(project_bone(camera, placed, *structure, rng, quality.texture))
-        other_bone |= spine_layers[-1].mask
-
-    middle_x = 0.5 * (posed.hips[0].head_center[0] + posed.hips[1].head_center[0])
-    habitus = sample_habitus(rng)
-    half_width = float(0.5 * np.ptp(posed.pelvis.vertices[:, 0]))
-    if lateral:
-        # Seen from the side, width and depth of a person are exchanged.
-        middle_x = float(posed.pelvis.vertices[:, 0].mean())
-        across, habitus = habitus.half_depth_mm, replace(habitus, half_depth_mm=rng.uniform(140.0, 180.0))
-        half_width = max(across - 30.0, 70.0)
-    crotch_z = float(posed.hips[0].head_center[2]) - rng.uniform(55.0, 80.0)
-    body = project_body(
-        camera,
-        rng,
-        habitus,
-        plane_y_mm=hip_plane,
-        pelvis_half_width_mm=half_width,
-        crotch_z_mm=crotch_z,
-        middle_x_mm=float(middle_x),
-        shafts=tuple(hip.shaft for hip in posed.hips if not lateral or hip.side is shown),
+    exposure = sample_exposure(rng, plan)
+    person = sample_person(rng, plan, exposure, None if visit is None else visit.stir)
+    bones = project_bones(rng, fate, plan, person)
+    body, habitus = project_trunk(rng, person, exposure)
+    growths = _grow(rng, plan, exposure, person, bones, body.mask, visit)
+    if visit is not None:
+        # All that follows is drawn as in the first study, however much was drawn while nodules grew.
+        rng.bit_generator.state = visit.first.chance
+    grown = Grown(person.posed, tuple((hip.side, growth) for hip, growth in growths), rng.bit_generator.state)
+    native = np.any([layer.mask for layer in bones.layers], axis=0)
+    hips = person.posed.hips
+    mimics = sample_mimics(rng, person.camera, hips, native, plan.abundance) if plan.clutter else []
+    mimics += [growth for hip in hips if fate.random() < plan.worn for growth in wear(fate, person.camera, hip)]
+    scene = Scene(
+        thickness_mm=_thickness(bones, growths, mimics, body),
+        masks=_masks(person, bones, growths, mimics, body.mask),
+        pixel_mm=plan.pixel_mm,
+        magnification=person.magnification,
+        region=exposure.region.value,
+        view=exposure.view.value,
+        laterality=Laterality.BILATERAL.value if exposure.region is Region.PELVIS else exposure.shown.value,
+        truth={"seed": seed, **_truth(person, bones, growths, mimics, habitus)},
+        nodules=[nodule_layer(nodule) for _, growth in growths for nodule in growth.nodules if nodule.mask.any()],
     )
-    hip_pixel_mm = plan.pixel_mm / magnification
-    growths: list[tuple[Hip, Growth]] = []
-    changed = None if visit is None else visit.nodules(visit.first, posed, camera)
-    for hip, grade in zip(posed.hips, grades, strict=True):
-        if changed is not None:
-            if hip.side in changed:
-                growths.append(
-                    (
-                        hip,
-                        regrade(
-                            changed[hip.side],
-                            camera,
-                            hip,
-                            whole_pelvis.mask,
-                            whole_femurs[hip.side].mask,
-                            hip_pixel_mm,
-                        ),
-                    )
-                )
-            continue
-        visible = _on_film(camera, hip) and (not lateral or hip.side is shown)
+    return scene, grown
+
+
+Growths = list[tuple[Hip, Growth]]
+
+
+def _grow(
+    rng: np.random.Generator,
+    plan: HipPlan,
+    exposure: Exposure,
+    person: Person,
+    bones: Bones,
+    body: NDArray[np.bool_],
+    visit: Visit | None,
+) -> Growths:
+    """Grow nodules about each hip on the image; at a later study, grade the nodules that ``visit`` changed."""
+    camera, posed, pelvis = person.camera, person.posed, bones.whole_pelvis.mask
+    if visit is not None:
+        changed = visit.nodules(visit.first, posed, camera)
+        return [
+            (hip, regrade(changed[hip.side], camera, hip, pelvis, bones.whole_femurs[hip.side].mask, person.pixel_mm))
+            for hip in posed.hips
+            if hip.side in changed
+        ]
+    growths: Growths = []
+    for hip, grade in zip(posed.hips, exposure.grades, strict=True):
+        visible = on_image(camera, hip) and exposure.shows(hip)
         growth = grow_about_hip(
             rng,
             camera,
             hip,
             posed.pelvis.vertices,
-            whole_pelvis.mask,
-            whole_femurs[hip.side].mask,
-            body.mask,
-            grade if visible and hip.side not in injuries else "0",
-            hip_pixel_mm,
+            pelvis,
+            bones.whole_femurs[hip.side].mask,
+            body,
+            grade if visible and hip.side not in bones.injuries else "0",
+            person.pixel_mm,
             plan.styles,
         )
         if visible:
             growths.append((hip, growth))
-    if visit is not None:
-        # All that follows is drawn as in the first study, however much was drawn while nodules grew.
-        rng.bit_generator.state = visit.first.chance
-    grown = Grown(posed, tuple((hip.side, growth) for hip, growth in growths), rng.bit_generator.state)
+    return growths
 
-    bones = [pelvis_layer, *layers.values(), *spine_layers]
-    mineral = sum((layer.mineral_mm for layer in bones), np.zeros(camera.shape, np.float32))
-    occupied = sum((layer.occupied_mm for layer in bones), np.zeros(camera.shape, np.float32))
-    marrow = np.maximum(occupied - mineral, 0.0)
-    ho_mask = np.zeros(camera.shape, dtype=bool)
-    ho_mineral = np.zeros(camera.shape, np.float32)
-    nodules_truth: list[dict[str, Any]] = []
-    layers_of_nodules: list[Layer] = []
-    for hip, growth in growths:
+
+def _ectopic_mineral(growths: Growths, shape: tuple[int, int]) -> NDArray[np.float32]:
+    mineral = np.zeros(shape, np.float32)
+    for _, growth in growths:
         for nodule in growth.nodules:
-            ho_mineral += nodule.mineral_mm
-            ho_mask |= nodule.mask
-            if nodule.mask.any():
-                layers_of_nodules.append(nodule_layer(nodule))
-                nodules_truth.append(nodule_truth(hip.side, nodule.kind, nodule.maturity, nodule, hip_pixel_mm))
-    mineral = mineral + ho_mineral
-    native = np.any([layer.mask for layer in bones], axis=0)
-    mimics = sample_mimics(rng, camera, posed.hips, native, plan.abundance) if plan.clutter else []
-    mimics += [outgrowth for hip in posed.hips if fate.random() < plan.worn for outgrowth in wear(fate, camera, hip)]
+            mineral += nodule.mineral_mm
+    return mineral
+
+
+def _thickness(bones: Bones, growths: Growths, mimics: list[Mimic], body: Body) -> dict[Material, NDArray[np.float32]]:
+    """Return mm of each material along each ray."""
+    shape = body.mask.shape
+    mineral = sum((layer.mineral_mm for layer in bones.layers), np.zeros(shape, np.float32))
+    occupied = sum((layer.occupied_mm for layer in bones.layers), np.zeros(shape, np.float32))
+    marrow = np.maximum(occupied - mineral, 0.0)
+    mineral = mineral + _ectopic_mineral(growths, (shape[0], shape[1]))
     for mimic in mimics:
         if mimic.material is Material.BONE:
             mineral = mineral + mimic.thickness_mm
@@ -292,50 +183,42 @@ def sample_visit(  # noqa: PLR0912, PLR0915  (the recipe in order)
     fat = (body.fat_mm + _MARROW_FAT * marrow).astype(np.float32)
     muscle = np.maximum(body.muscle_mm - bone - _MARROW_FAT * marrow, 0.0).astype(np.float32)
     thickness = {Material.FAT: fat, Material.MUSCLE: muscle, Material.BONE: bone}
-    foreign = [implant.thickness_mm for _, implant in implants]
+    foreign = [implant.thickness_mm for _, implant in bones.implants]
     foreign += [{mimic.material: mimic.thickness_mm} for mimic in mimics if mimic.material is not Material.BONE]
     for layer in foreign:
         for material, path in layer.items():
             thickness[material] = thickness[material] + path if material in thickness else path
-    masks = _masks(camera, posed.hips, pelvis_layer, layers, ho_mask, body.mask, [i for _, i in implants], mimics)
-    masks["other_bone"] = other_bone
-    loose = [injury.fragments for injury in injuries.values() if injury.fragments.any()]
-    if loose:
-        masks["mimic_fracture_fragment"] = np.any(loose, axis=0)
-    # The truth is open in a nodule's faint fringe and behind metal.
-    masks["ignore"] = ((ho_mineral > FRINGE_MM) & ~ho_mask) | (ho_mask & masks["implant"])
-    scene = Scene(
-        thickness_mm=thickness,
-        masks=masks,
-        pixel_mm=plan.pixel_mm,
-        magnification=magnification,
-        region=region.value,
-        view=view.value,
-        laterality=Laterality.BILATERAL.value if region is Region.PELVIS else shown.value,
-        truth={
-            "seed": seed,
-            "source_detector_mm": distance,
-            "nodules": nodules_truth,
-            "sides": [
-                {
-                    "side": hip.side.value,
-                    "brooker": growth.grade,
-                    "gap_mm": growth.gap_mm,
-                    "head_center_rc": [float(v) for v in camera.project(hip.head_center[None])[0]],
-                    "head_radius_mm": hip.head_radius_mm,
-                }
-                for hip, growth in growths
-            ],
-            "implants": [{"side": hip.side.value, "kind": implant.kind} for hip, implant in implants],
-            "mimics": sorted({mimic.kind for mimic in mimics} | ({"fracture_fragment"} if loose else set())),
-            "fractures": [{"side": side.value, "kind": injury.kind} for side, injury in injuries.items()],
-            "joints": {"left": joints[0].kind, "right": joints[1].kind},
-            "habitus": {"fat_mm": habitus.trunk_fat_mm, "bulk": habitus.bulk},
-            "bone_quality": {"cortex": quality.cortex, "spongiosa": quality.spongiosa},
-        },
-        nodules=layers_of_nodules,
-    )
-    return scene, grown
+    return thickness
+
+
+def _truth(person: Person, bones: Bones, growths: Growths, mimics: list[Mimic], habitus: Habitus) -> dict[str, Any]:
+    """Return the truth of a scene as plain data."""
+    kinds = {mimic.kind for mimic in mimics} | ({"fracture_fragment"} if bones.fragments() else set())
+    return {
+        "source_detector_mm": person.camera.source_detector_mm,
+        "nodules": [
+            nodule_truth(hip.side, nodule.kind, nodule.maturity, nodule, person.pixel_mm)
+            for hip, growth in growths
+            for nodule in growth.nodules
+            if nodule.mask.any()
+        ],
+        "sides": [
+            {
+                "side": hip.side.value,
+                "brooker": growth.grade,
+                "gap_mm": growth.gap_mm,
+                "head_center_rc": [float(v) for v in person.camera.project(hip.head_center[None])[0]],
+                "head_radius_mm": hip.head_radius_mm,
+            }
+            for hip, growth in growths
+        ],
+        "implants": [{"side": hip.side.value, "kind": implant.kind} for hip, implant in bones.implants],
+        "mimics": sorted(kinds),
+        "fractures": [{"side": side.value, "kind": injury.kind} for side, injury in bones.injuries.items()],
+        "joints": {"left": person.joints[0].kind, "right": person.joints[1].kind},
+        "habitus": {"fat_mm": habitus.trunk_fat_mm, "bulk": habitus.bulk},
+        "bone_quality": {"cortex": person.quality.cortex, "spongiosa": person.quality.spongiosa},
+    }
 
 
 def nodule_layer(nodule: Nodule) -> Layer:
@@ -359,113 +242,34 @@ def nodule_layer(nodule: Nodule) -> Layer:
     return Layer(top, left, patch, nodule.joined_to_pelvis or nodule.joined_to_femur)
 
 
-@dataclass(frozen=True)
-class _JointState:
-    """Condition of a hip joint: sound, worn (osteoarthritis) or dysplastic, and the displacement of the head."""
-
-    kind: str
-    head_shift_mm: tuple[float, float]
-
-
-def _sample_joint(rng: np.random.Generator) -> _JointState:
-    """Draw a joint: one in six has lost cartilage, one in thirty is dysplastic, its head displaced outward and up."""
-    chance = rng.random()
-    outward, upward = rng.uniform(0.0, 1.0, 2)
-    if chance < 0.17:
-        return _JointState("osteoarthritis", (float(outward - 0.5), float(0.5 + 1.8 * upward)))
-    if chance < 0.20:
-        return _JointState("dysplasia", (float(3.0 + 8.0 * outward), float(2.0 + 8.0 * upward)))
-    return _JointState("sound", (0.0, 0.0))
-
-
-def _sample_implant(rng: np.random.Generator, camera: Camera, hip: Hip) -> Implant | None:
-    """Draw an implant for one hip in five: most radiographs for heterotopic ossification are taken after surgery."""
-    if rng.random() > 0.22:
-        return None
-    kind = str(rng.choice(IMPLANT_KINDS, p=[0.36, 0.12, 0.12, 0.10, 0.10, 0.06, 0.08, 0.06]))
-    implant = implant_for(rng, camera, hip, kind)
-    return implant if implant.mask.any() else None
-
-
-def _injure(
-    rng: np.random.Generator,
-    camera: Camera,
-    hips: tuple[Hip, Hip],
-    pelvis: BoneLayer,
-    femurs: dict[Side, BoneLayer],
-    implants: list[tuple[Hip, Implant]],
-    chance: float,
-) -> tuple[BoneLayer, dict[Side, Broken]]:
-    """Break bones of the hips on the image; ``femurs`` is changed in place, the pelvis is returned."""
-    with_metal = {hip.side for hip, _ in implants}
-    injuries: dict[Side, Broken] = {}
-    for hip in hips:
-        if hip.side in with_metal or not _on_film(camera, hip):
-            continue
-        if rng.random() < chance:
-            broken = break_femur(rng, camera, hip, femurs[hip.side])
-            femurs[hip.side], injuries[hip.side] = broken.layer, broken
-        elif rng.random() < 0.5 * chance:
-            broken = chip_pelvis(rng, camera, hip, pelvis)
-            pelvis, injuries[hip.side] = broken.layer, broken
-    return pelvis, injuries
-
-
-def _frame(
-    rng: np.random.Generator, region: Region, shown: Side | None, pixel_mm: float, distance: float, hip_plane: float
-) -> tuple[Camera, tuple[float, float]]:
-    """Return the camera and the position of the hips: loosely centred, as on real radiographs."""
-    if region is Region.PELVIS:
-        height, width = rng.uniform(330.0, 400.0), rng.uniform(400.0, 440.0)
-        center = (float(rng.normal(0.0, 10.0)), float(rng.normal(-28.0, 22.0)))
-    else:
-        height, width = rng.uniform(270.0, 400.0), rng.uniform(200.0, 300.0)
-        # One hip is centred: the joint is about 88 mm from the midline, the patient's left at larger x.
-        side = {Side.LEFT: 1.0, Side.RIGHT: -1.0}.get(shown, 0.0) if shown is not None else 0.0
-        center = (-side * 88.0 + float(rng.normal(0.0, 16.0)), float(rng.normal(15.0, 28.0)))
-    shape = (round(height / pixel_mm), round(width / pixel_mm))
-    axis = (shape[0] / 2 + rng.normal(0.0, 12.0) / pixel_mm, shape[1] / 2 + rng.normal(0.0, 12.0) / pixel_mm)
-    to_axis = hip_plane / distance * pixel_mm
-    center = (
-        center[0] + (shape[1] / 2 - axis[1]) * to_axis,
-        center[1] - (shape[0] / 2 - axis[0]) * to_axis,
-    )
-    return Camera(shape, pixel_mm, distance, (float(axis[0]), float(axis[1]))), center
-
-
-def _on_film(camera: Camera, hip: Hip) -> bool:
-    """Return True if the joint is on the image with some margin."""
-    row, column = camera.project(hip.head_center[None])[0]
-    room = 1.1 * hip.head_radius_mm * camera.magnification(float(hip.head_center[1])) / camera.pixel_mm
-    return bool(room < row < camera.shape[0] - room and room < column < camera.shape[1] - room)
-
-
 def _masks(
-    camera: Camera,
-    hips: tuple[Hip, Hip],
-    pelvis: BoneLayer,
-    femurs: dict[Side, BoneLayer],
-    ho: NDArray[np.bool_],
-    body: NDArray[np.bool_],
-    implants: list[Implant],
-    mimics: list[Mimic],
+    person: Person, bones: Bones, growths: Growths, mimics: list[Mimic], body: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.bool_]]:
-    heads = {hip.side: head_disc(camera, hip) for hip in hips}
-    pelvis_mask, femur_mask = pelvis.mask.copy(), femurs[Side.LEFT].mask | femurs[Side.RIGHT].mask
+    """Return the mask of every structure, and of the pixels on which the truth is left open."""
+    camera = person.camera
+    heads = {hip.side: head_disc(camera, hip) for hip in person.posed.hips}
+    femurs = bones.femurs
+    pelvis_mask, femur_mask = bones.pelvis.mask.copy(), femurs[Side.LEFT].mask | femurs[Side.RIGHT].mask
     implant_mask = np.zeros(camera.shape, dtype=bool)
-    for implant in implants:
+    for _, implant in bones.implants:
         implant_mask |= implant.mask
-    by_kind: dict[str, NDArray[np.bool_]] = {}
+    ho = np.zeros(camera.shape, dtype=bool)
+    for _, growth in growths:
+        for nodule in growth.nodules:
+            ho |= nodule.mask
+    masks: dict[str, NDArray[np.bool_]] = {}
     for mimic in mimics:
         name = f"mimic_{mimic.kind}"
-        by_kind[name] = by_kind[name] | mimic.mask if name in by_kind else mimic.mask
+        masks[name] = masks[name] | mimic.mask if name in masks else mimic.mask
         # An osteophyte is part of its bone, which distinguishes it from ectopic bone.
         if mimic.bone == "pelvis":
             pelvis_mask |= mimic.mask
         elif mimic.bone == "femur":
             femur_mask |= mimic.mask
-    return {
-        **by_kind,
+    loose = bones.fragments()
+    if loose:
+        masks["mimic_fracture_fragment"] = np.any(loose, axis=0)
+    return masks | {
         "ho": ho,
         "pelvis": pelvis_mask,
         "femur": femur_mask,
@@ -476,6 +280,9 @@ def _masks(
         "femoral_head_right": heads[Side.RIGHT],
         "implant": implant_mask,
         "body": body,
+        "other_bone": np.any([np.zeros(camera.shape, dtype=bool), *(layer.mask for layer in bones.spine)], axis=0),
+        # The truth is open in a nodule's faint fringe and behind metal.
+        "ignore": ((_ectopic_mineral(growths, camera.shape) > FRINGE_MM) & ~ho) | (ho & implant_mask),
     }
 
 

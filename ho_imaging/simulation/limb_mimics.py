@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.simulation.limb import Limb
-from ho_imaging.simulation.mimics import Mimic, bead, healed_fracture, rails, sample_objects
+from ho_imaging.simulation.mimic_drawing import Mimic, bead, rails
+from ho_imaging.simulation.mimics import sample_objects
+from ho_imaging.simulation.mimics_bony import healed_fracture
 from ho_imaging.simulation.ossification import Styles, grow
 from ho_imaging.simulation.projection import Camera, path_through_volume
 from ho_imaging.simulation.scene import Material

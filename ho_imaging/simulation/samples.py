@@ -12,7 +12,8 @@ from pathlib import Path
 from ho_imaging.files.atomic import write_text
 from ho_imaging.simulation.dicom_writer import write_dx
 from ho_imaging.simulation.film import make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.vocabulary import Region, Side, View
 
 __all__ = ["SAMPLES", "write_samples"]

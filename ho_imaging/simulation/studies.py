@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ho_imaging.simulation.dicom_writer import write_dx, write_truth
 from ho_imaging.simulation.film import make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 
 __all__ = ["write_study"]

@@ -76,7 +76,7 @@ class DataConfig(_Strict):
     hard_share: Share = 0.0
     """Fraction of images that are cropped at hard examples, once there are any."""
     regrow: bool = True
-    """Give patients other nodules each time they are drawn; see `ho_imaging.training.regrowth`."""
+    """Draw new nodules for a patient each time it is drawn; see `ho_imaging.training.regrowth`."""
     rotation_deg: Annotated[float, Field(ge=0.0, le=45.0)] = 10.0
     scale_range: tuple[Positive, Positive] = (0.8, 1.25)
     flip_share: Share = 0.5

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ho_imaging.simulation.hip_scene import INJURED, WORN, HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import INJURED, WORN, HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.other_scene import sample_other_scene

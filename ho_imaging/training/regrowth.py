@@ -43,7 +43,7 @@ class Regrown(NamedTuple):
 
 
 def regrow(case: Case, donor: tuple[CaseInfo, Sequence[Layer]] | None, rng: np.random.Generator) -> Regrown:
-    """Give a patient other nodules.
+    """Replace a patient's nodules by others.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from ho_imaging.evaluation.evaluation_page import write_page
 from ho_imaging.evaluation.evaluation_tables import markdown_tables
 from ho_imaging.evaluation.figures import CLEAR, confusion, figures, film_froc
 from ho_imaging.evaluation.truth import list_studies, read_truth
-from ho_imaging.simulation.hip_scene import HipPlan
+from ho_imaging.simulation.hip_plan import HipPlan
 from ho_imaging.simulation.studies import write_study
 from ho_imaging.statistics.agreement import quadratic_kappa
 from ho_imaging.statistics.detection import sensitivity_at

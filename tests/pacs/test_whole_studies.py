@@ -29,7 +29,7 @@ from ho_imaging.pacs.listing import SeriesListed, StudyListed, Transfer, complet
 from ho_imaging.pacs.query import STUDY_KEYS, check_query
 from ho_imaging.pacs.send import send_datasets
 from ho_imaging.reading.classes import FILM_CLASSES, may_be_film
-from ho_imaging.reading.dicom import check_is_radiograph
+from ho_imaging.reading.projection_check import check_is_radiograph
 
 from .conftest import free_port, running, send, small_film
 from .test_odd_peers import Paging

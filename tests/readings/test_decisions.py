@@ -15,14 +15,11 @@ from pydantic import ValidationError
 
 from ho_imaging import simulation
 from ho_imaging.errors import ReadError, UsageError, WriteError
-from ho_imaging.readings.decisions import (
-    MIMICS,
-    Decision,
-    ReviewStore,
-    active_decisions,
-    review_state,
-    until_commit,
-)
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decision_history import active_decisions, until_commit
+from ho_imaging.readings.decision_values import MIMICS
+from ho_imaging.readings.decisions import Decision
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.schema import (
     EvidenceResult,
     FindingResult,
@@ -148,7 +145,8 @@ def test_a_whole_line_that_is_no_decision_is_named(tmp_path):
 
 def test_a_killed_writer_leaves_whole_lines(tmp_path):
     code = (
-        "import sys\nfrom ho_imaging.readings.decisions import *\nfrom pathlib import Path\n"
+        "from pathlib import Path\n"
+        "from ho_imaging.readings.decisions import Decision\nfrom ho_imaging.readings.review_store import ReviewStore\n"
         f"store = ReviewStore(Path({str(tmp_path)!r}))\n"
         "while True:\n"
         f"    d = Decision(reader='AB', study_uid={STUDY!r}, action='note', reason='x' * 500)\n"

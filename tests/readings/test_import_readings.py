@@ -8,10 +8,10 @@ import pytest
 from ho_imaging.cli import main
 from ho_imaging.errors import ReadError, UsageError, WriteError
 from ho_imaging.outputs import write
-from ho_imaging.readings.decisions import ReviewStore
 from ho_imaging.readings.import_readings import import_readings
 from ho_imaging.readings.outlines import outline_shape
 from ho_imaging.readings.readings import reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder
 from ho_imaging.results.schema import FindingResult, ImageResult, SoftwareResult, StudyResult
 from ho_imaging.vocabulary import Side, SpacingBasis, Status

@@ -12,11 +12,12 @@ import pytest
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.readings.agreement import agreement, agreements, bland_altman, plot_bland_altman
 from ho_imaging.readings.compare import disagreements, grade_distance, outline_dice
-from ho_imaging.readings.decisions import Decision, ReviewStore
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.film_truth import film_truth
 from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.plan import ReadingPlan, read_plan, write_plan
 from ho_imaging.readings.readings import MODEL, model_reading, reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.schema import (
     EvidenceResult,
     FindingResult,

@@ -12,8 +12,10 @@ import pytest
 from ho_imaging.findings import find_nodules, read_anatomy
 from ho_imaging.outputs.report.material import Material
 from ho_imaging.outputs.report.page import report_html
-from ho_imaging.readings.decisions import Decision, ReviewStore, review_state
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.readings import reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.readings.side_state import contradictions
 from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.results.build import finding_result, image_result, model_result, severity_result, study_result
@@ -37,7 +39,7 @@ F1 = (slice(95, 151), slice(20, 41))
 def place(hips, tmp_path):
     """Keep a study as a batch does; ``bones``: whether the outlines of bones are kept with it."""
 
-    def make(*nodules, bones=True, **film):
+    def make(*nodules, bones=True, blinded=False, **film):
         prediction = hips(*nodules, **film)
         anatomy = read_anatomy(prediction)
         reading = FilmReading(prediction.prepared, anatomy, find_nodules(prediction, anatomy))
@@ -56,7 +58,7 @@ def place(hips, tmp_path):
             kept = bone_outlines(reading, result.model.sha256)
             StudyFolder(folder).bone_outlines(UID).write_text(kept.to_json())
         study = ReviewInput(result, None, None, folder, tmp_path / "reviews")
-        return ReviewSession(study, "AB", ReviewStore(study.store))
+        return ReviewSession(study, "AB", ReviewStore(study.store), blinded=blinded)
 
     return make
 
@@ -158,8 +160,7 @@ def test_a_grade_above_none_without_any_nodule_is_asked_about(place):
 
 
 def test_a_blinded_reader_is_asked_about_own_nodules_only(place):
-    session = place(F1)
-    session.blinded = True
+    session = place(F1, blinded=True)
     decide(session, "regrade", value={"side": "right", "to": "II"})
     state = decide(session, "regrade", value={"side": "left", "to": "0"})
     assert state["contradictions"] == []  # who grades blinded need not outline

@@ -18,8 +18,9 @@ from ho_imaging.outputs.overlay import draw_overlay
 from ho_imaging.preparing.quality import FilmQuality
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading.compression import BlockGrid, Compression
-from ho_imaging.readings.decisions import Decision, ReviewStore
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.regrading import Regrader
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
 from ho_imaging.results.build import finding_result, image_result, severity_result, study_result
 from ho_imaging.results.folder import batch_results, read_result

@@ -169,9 +169,10 @@ def make_result(
     gap = ((0.6 * first.columns, 0.4 * first.rows), (0.6 * first.columns + 75.0, 0.4 * first.rows))
     empty = {"finding_ids": (), "joined_to": {"pelvis": (), "femur": ()}, "spacing_basis": "calibrated"}
     evidence = {
-        "right": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": "No ectopic bone.", "gap_px": None,
-                          "gap_mm": None, "gap_ends_xy_px": None},
-        "left": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": "Spurs leave 15.0 mm.",
+        "right": empty | {"sop_instance_uid": first.sop_instance_uid, "statement": {"code": "no_ectopic_bone"},
+                          "gap_px": None, "gap_mm": None, "gap_ends_xy_px": None},
+        "left": empty | {"sop_instance_uid": first.sop_instance_uid,
+                         "statement": {"code": "gap_wide", "parameters": {"gap_mm": 15.0}},
                          "gap_px": 75.0, "gap_mm": 15.0, "gap_ends_xy_px": gap},
     }  # fmt: skip
     sides = [

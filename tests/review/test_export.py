@@ -29,13 +29,17 @@ from ho_imaging.outputs.report.material import Material
 from ho_imaging.outputs.report.page import report_html
 from ho_imaging.outputs.study_folder import write_study
 from ho_imaging.reading import read_radiograph
-from ho_imaging.readings.decisions import Decision, ReviewStore, review_state
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.plan import ReadingPlan, write_plan
 from ho_imaging.readings.readings import reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.readings.reviewed_result import reviewed_result
 from ho_imaging.results.counting import counted_findings
 from ho_imaging.review.dicom import reading_objects
-from ho_imaging.review.export import export_reviews, reviewed_studies, split_of
+from ho_imaging.review.export import export_reviews
+from ho_imaging.review.patient_split import split_of
+from ho_imaging.review.reviewed_studies import reviewed_studies
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT
 from ho_imaging.training.config import load_config
 from ho_imaging.training.reviewed_films import list_films, read_film, read_film_info

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ho_imaging.readings.decisions import ReviewStore
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import open_study
 from ho_imaging.review.session import ReviewSession
 
@@ -274,7 +274,7 @@ def test_a_blinded_page_holds_nothing_of_the_model(reading):
         assert word not in page
     hands.keys("q", "\ue009\ue007")
     hands.until("review.state.committed")
-    assert "Spurs leave 15.0 mm." in hands.browser.find_element("tag name", "body").text
+    assert "Spurs leave 15.0 mm between" in hands.browser.find_element("tag name", "body").text
     assert [d.action for d in session.decisions] == ["open", "commit"]
 
 

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from ho_imaging.readings.decisions import ReviewStore
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import open_study
 from ho_imaging.review.session import ReviewSession
 

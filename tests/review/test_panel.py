@@ -9,9 +9,10 @@ import pytest
 from ho_imaging import Analyzer
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.study_folder import write_study
-from ho_imaging.readings.decisions import Decision, ReviewStore
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.plan import ReadingPlan, write_plan
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import read_result
 from ho_imaging.review.worklist import open_worklist
 

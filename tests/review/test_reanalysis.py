@@ -7,12 +7,14 @@ import pytest
 from review_page import make_result, write_batch
 
 from ho_imaging.readings.agreement import committed_readings
-from ho_imaging.readings.decisions import ReviewStore, outline_of, review_state
+from ho_imaging.readings.apply_decisions import review_state
+from ho_imaging.readings.decision_values import outline_of
 from ho_imaging.readings.readings import reader_reading
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import read_result
 from ho_imaging.results.schema import ModelResult
-from ho_imaging.review.export import reviewed_studies
 from ho_imaging.review.inputs import open_study
+from ho_imaging.review.reviewed_studies import reviewed_studies
 from ho_imaging.review.session import ReviewSession
 from ho_imaging.review.worklist import open_worklist
 

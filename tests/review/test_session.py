@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from ho_imaging.readings.decisions import ReviewStore, until_commit, was_blinded
+from ho_imaging.readings.decision_history import until_commit, was_blinded
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import open_study
 from ho_imaging.review.session import ReviewSession
 

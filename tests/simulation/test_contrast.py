@@ -5,7 +5,8 @@ import pytest
 
 from ho_imaging.simulation.contrast import contrast_to_noise
 from ho_imaging.simulation.film import make_film
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.vocabulary import Region, View
 
 

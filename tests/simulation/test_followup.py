@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ho_imaging.simulation.followup import sample_pair, write_pair
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.vocabulary import Region, View
 
 PLAN = HipPlan(grades=("I", "0"), view=View.AP, region=Region.PELVIS, pixel_mm=1.0)

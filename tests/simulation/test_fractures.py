@@ -5,7 +5,8 @@ import pytest
 
 from ho_imaging.simulation.bones import BoneLayer
 from ho_imaging.simulation.fractures import FEMUR_KINDS, break_femur, chip_pelvis
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.pose import Hip
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import Material

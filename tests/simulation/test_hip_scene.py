@@ -7,7 +7,8 @@ import pytest
 from skimage import measure
 
 from ho_imaging.simulation.growth import Nodule, measure_gap
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.ossification import Styles, grow
 from ho_imaging.simulation.other_scene import OTHER_KINDS, sample_other_scene
 from ho_imaging.simulation.scene import Material

@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ho_imaging.errors import ReadError
-from ho_imaging.simulation.hip_scene import HipPlan, sample_hip_scene
+from ho_imaging.simulation.hip_plan import HipPlan
+from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.scene import Material, Scene
 from ho_imaging.training.cases import (
     BITS,

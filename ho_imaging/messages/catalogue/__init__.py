@@ -31,4 +31,4 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = MappingProxyType(
 CATALOGUE: Mapping[str, Entry] = MappingProxyType(
     {code: entry for part in SECTIONS.values() for code, entry in part.items()}
 )
-"""What each code says."""
+"""Text of each code."""

@@ -1,4 +1,4 @@
-"""What did not come from an archive."""
+"""Images that an archive did not send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How studies of a batch end without a result."""
+"""Studies of a batch that end without a result."""
 
 from __future__ import annotations
 

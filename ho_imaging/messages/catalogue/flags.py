@@ -1,4 +1,4 @@
-"""What a reader should know about an image: quality flags."""
+"""Image quality flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed between two studies, and why that cannot be told."""
+"""Changes between two studies, and failed comparisons."""
 
 from __future__ import annotations
 

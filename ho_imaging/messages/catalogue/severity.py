@@ -1,4 +1,4 @@
-"""What a grade rests on, and why there is none."""
+"""Evidence of a grade, and missing grades."""
 
 from __future__ import annotations
 

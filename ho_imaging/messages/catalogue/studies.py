@@ -1,4 +1,4 @@
-"""What became of a study, and what its reader must know first."""
+"""Outcome of a study, and the warnings that its reader must know first."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ from ho_imaging.outputs.dicom.segmentation import (
     nodule_segmentation,
     probability_segmentation,
 )
-from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.one_study import film_headers, why_not_one
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.reading.values import stated_whole
 from ho_imaging.results.schema import ImageResult, ModelResult, StudyResult

@@ -40,7 +40,7 @@ LABEL = "heterotopic_ossification"
 """The class that nodules have in every format."""
 
 CORNER_ORIGIN = 0.5
-"""What is added to x and y for tools whose first pixel reaches from 0 to 1."""
+"""Offset added to x and y for tools whose first pixel reaches from 0 to 1."""
 
 _DIGITS = 3
 

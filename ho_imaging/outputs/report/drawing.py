@@ -158,7 +158,7 @@ def draw_film(
 
 
 def jpeg_uri(picture: NDArray[np.uint8]) -> str:
-    """Give a picture (grey, or RGB) as a ``data:`` URI; the same picture gives the same text."""
+    """Return a picture (grey, or RGB) as a ``data:`` URI; the same picture gives the same text."""
     ordered = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., ::-1])
     done, encoded = cv2.imencode(".jpg", ordered, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:  # pragma: no cover  (an 8-bit picture of bounded size always encodes)

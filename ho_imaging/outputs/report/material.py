@@ -18,8 +18,8 @@ from ho_imaging.outputs.report.model_card import ModelCard, card_of
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dates import date_acquired
-from ho_imaging.reading.dicom import open_dataset
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.values import read_date
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
 from ho_imaging.results.folder import StudyFolder
@@ -28,7 +28,7 @@ from ho_imaging.vocabulary import Side
 
 if TYPE_CHECKING:
     from ho_imaging.progression.studies import SideComparison
-    from ho_imaging.readings.decisions import ReviewedStudy
+    from ho_imaging.readings.reviewed_study import ReviewedStudy
     from ho_imaging.results.analysis import StudyAnalysis
 
 __all__ = ["ComparisonMaterial", "Material", "Patient", "find_films", "material_of_analysis", "material_of_result"]
@@ -40,7 +40,7 @@ _MOST_NAME = 200
 
 @dataclass(frozen=True)
 class Patient:
-    """What a clinical reader needs to know whose films these are; shown on request only.
+    """The patient and the examination, for a clinical reader; shown on request only.
 
     ``several``: the films name different patients.
     """
@@ -62,7 +62,7 @@ class ComparisonMaterial:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What one report is made of. ``films`` and ``bones``: by SOP Instance UID, those that are at hand.
+    """Content of one report. ``films`` and ``bones``: by SOP Instance UID, those that are at hand.
 
     ``reviews``: what readers made of the result, one entry a reader.
     """

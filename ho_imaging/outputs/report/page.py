@@ -80,7 +80,7 @@ class _ComparisonPicture:
 
 @dataclass(frozen=True)
 class _Review:
-    """What one reader made of the study, as the page shows it."""
+    """One reader's review of the study, as the page shows it."""
 
     reader: str
     committed: bool
@@ -91,7 +91,7 @@ class _Review:
     contradictions: tuple[tuple[str, str, tuple[str, ...], bool], ...]
     """Side, grade, nodules that stand beside a grade of none, and whether the reader confirmed both."""
     left_out: int
-    """How many decisions do not hold for this result, since the study was analysed again with another outcome."""
+    """Number of decisions that do not hold for this result, since the study was analysed again with another outcome."""
 
 
 def check_language(language: str) -> None:
@@ -342,7 +342,7 @@ def _bases(result: StudyResult) -> tuple[str, ...]:
 
 
 def _bases_to_say(side: SideIntervalResult) -> tuple[SpacingBasis, ...]:
-    """Give what the millimetres of two films rest on where a reader should know: where it differs, or is no spacing.
+    """Return the basis of the millimetres of two films where a reader should know: it differs, or is no spacing.
 
     One for both films, or the earlier film's and the later one's. Comparisons of before schema 1.1 do not know.
     """
@@ -355,7 +355,7 @@ def _bases_to_say(side: SideIntervalResult) -> tuple[SpacingBasis, ...]:
 
 
 def _intervals(comparison: Any) -> tuple[IntervalResult, ...]:
-    """Give the intervals, the newest first, and the whole time where there are several."""
+    """Return the intervals, the newest first, and the whole time where there are several."""
     intervals = tuple(reversed(comparison.intervals))
     return intervals if len(intervals) == 1 else (*intervals, comparison.overall)
 

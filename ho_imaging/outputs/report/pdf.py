@@ -18,7 +18,7 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )  # fmt: skip
-"""Where Chromium and its relatives are looked for, first to last: names on PATH, and where macOS keeps them."""
+"""Names and paths of Chromium and its relatives, in the order of the search: on PATH, and on macOS."""
 
 _LIMIT_S = 120.0
 
@@ -34,7 +34,7 @@ class PdfError(HOImagingError, RuntimeError):
 
 
 def find_browser(browser: str | os.PathLike[str] | None = None) -> Path:
-    """Give the browser to print with: the one named, else the first of `BROWSERS` that is there.
+    """Return the browser to print with: the one named, else the first of `BROWSERS` that exists.
 
     Raises
     ------

@@ -29,7 +29,8 @@ from ho_imaging.outputs.report import (
 from ho_imaging.outputs.report.model_card import parse_card
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.progression.schema import IntervalResult, NoduleChangeResult, ProgressionResult, SideIntervalResult
-from ho_imaging.readings.decisions import Decision, ReviewStore
+from ho_imaging.readings.decisions import Decision
+from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines
 from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import RESEARCH_USE, StudyResult
