@@ -20,6 +20,9 @@ def hidden(monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
         for name in ours:
             monkeypatch.delitem(sys.modules, name, raising=False)
+            parent, _, child = name.rpartition(".")
+            # "from parent import child" would find it there.
+            monkeypatch.delattr(sys.modules.get(parent, hide), child, raising=False)
 
     return hide
 

@@ -29,7 +29,7 @@ from ho_imaging.review.telling import (
     length,
     pixel_aspect,
 )
-from ho_imaging.review.viewer_messages import Message, film_messages, state_message, study_message
+from ho_imaging.review.viewer_messages import ViewerMessage, film_messages, state_message, study_message
 from ho_imaging.severity.systems import system_named
 
 __all__ = ["ReviewSession"]
@@ -114,7 +114,7 @@ class ReviewSession:
         """True while the model's findings and grades are hidden."""
         return self._kept.hidden
 
-    def handle(self, message: Mapping[str, Any]) -> Iterator[Message]:
+    def handle(self, message: Mapping[str, Any]) -> Iterator[ViewerMessage]:
         """Answer a message of the viewer; what goes wrong becomes an answer too."""
         view, ack = message.get("view"), message.get("seq")
         try:
@@ -122,13 +122,15 @@ class ReviewSession:
                 answer.content.update(view=view, ack=ack)
                 yield answer
         except HOImagingError as error:
-            yield Message(
+            yield ViewerMessage(
                 {"type": "problem", "view": view, "ack": ack, "text": str(error), "about": message.get("type")}
             )
         except (ValidationError, KeyError, TypeError, ValueError) as error:
             logger.debug("a message of the viewer", exc_info=True)
             text = f"this could not be understood ({type(error).__name__}); nothing was changed"
-            yield Message({"type": "problem", "view": view, "ack": ack, "text": text, "about": message.get("type")})
+            yield ViewerMessage(
+                {"type": "problem", "view": view, "ack": ack, "text": text, "about": message.get("type")}
+            )
 
     def close(self, seconds: float) -> None:
         """Note that the reader has stopped, after this many seconds at the film."""
@@ -136,7 +138,7 @@ class ReviewSession:
             self._opened = False
             self._kept.keep("close", value={"seconds": round(max(0.0, float(seconds)), 1)})
 
-    def _answers(self, message: Mapping[str, Any]) -> Iterator[Message]:
+    def _answers(self, message: Mapping[str, Any]) -> Iterator[ViewerMessage]:
         self._kept.catch_up()
         kind = message.get("type")
         if kind == "hello":
@@ -158,7 +160,7 @@ class ReviewSession:
         else:
             raise UsageError(f"the viewer asked for {kind!r}", remedy="restart the kernel and reload the page")
 
-    def _film(self, pane: str, uid: str) -> Iterator[Message]:
+    def _film(self, pane: str, uid: str) -> Iterator[ViewerMessage]:
         study = self._pane(pane)
         pixels = self._pixels.get((pane, uid))
         if pixels is None:
@@ -166,14 +168,14 @@ class ReviewSession:
             self._pixels = dict([*self._pixels.items()][-1:]) | {(pane, uid): pixels}
         yield from film_messages(pane, uid, pixels)
 
-    def _overlay(self, kind: str, pane: str, uid: str) -> Message:
+    def _overlay(self, kind: str, pane: str, uid: str) -> ViewerMessage:
         if self.hidden:
             raise UsageError(BLINDED)
         self._pane(pane).image(uid)
         about = {"type": kind, "pane": pane, "uid": uid}
         if kind == "anatomy":
-            return Message(about | {"outlines": self._overlays[pane].anatomy(uid)})
-        return Message(about, [self._overlays[pane].probability_png(uid)])
+            return ViewerMessage(about | {"outlines": self._overlays[pane].anatomy(uid)})
+        return ViewerMessage(about, [self._overlays[pane].probability_png(uid)])
 
     def _decide(self, message: Mapping[str, Any]) -> None:
         action, target = str(message["action"]), message.get("target")

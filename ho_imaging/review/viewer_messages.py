@@ -22,18 +22,18 @@ from ho_imaging.review.kept_decisions import KeptDecisions
 from ho_imaging.review.telling import film_about, gap_text, measure_text, model_outline, size_text, untouched
 from ho_imaging.severity.systems import SYSTEMS
 
-__all__ = ["Message", "film_messages", "state_message", "study_message"]
+__all__ = ["ViewerMessage", "film_messages", "state_message", "study_message"]
 
 
 @dataclass(frozen=True, eq=False)
-class Message:
+class ViewerMessage:
     """A message to the viewer: JSON, and bytes beside it."""
 
     content: dict[str, Any]
     buffers: list[bytes] = field(default_factory=list)
 
 
-def film_messages(pane: str, uid: str, pixels: FilmPixels) -> Iterator[Message]:
+def film_messages(pane: str, uid: str, pixels: FilmPixels) -> Iterator[ViewerMessage]:
     """Yield a film: how it is displayed, then its pixels in strips."""
     rows, columns = pixels.codes.shape
     about = {"pane": pane, "uid": uid}
@@ -45,12 +45,12 @@ def film_messages(pane: str, uid: str, pixels: FilmPixels) -> Iterator[Message]:
         "window": list(pixels.window),
         "curve": [round(float(value), 5) for value in pixels.curve],
     }
-    yield Message(head | about)
+    yield ViewerMessage(head | about)
     for first, count, data in strips(pixels):
-        yield Message({"type": "strip", "first": first, "rows": count} | about, [data])
+        yield ViewerMessage({"type": "strip", "first": first, "rows": count} | about, [data])
 
 
-def study_message(kept: KeptDecisions, previous: ReviewInput | None, patients: Sequence[object]) -> Message:
+def study_message(kept: KeptDecisions, previous: ReviewInput | None, patients: Sequence[object]) -> ViewerMessage:
     """Return all that does not change while a study is read; ``patients``: warnings about whose films these are."""
     result = kept.study.result
     content = {
@@ -68,10 +68,10 @@ def study_message(kept: KeptDecisions, previous: ReviewInput | None, patients: S
         "grades": {system.name: list(system.grades) for system in SYSTEMS},
         "system_titles": {system.name: system.short for system in SYSTEMS},
     }
-    return Message(content)
+    return ViewerMessage(content)
 
 
-def state_message(kept: KeptDecisions, previous: ReviewInput | None, regrader: Regrader) -> Message:
+def state_message(kept: KeptDecisions, previous: ReviewInput | None, regrader: Regrader) -> ViewerMessage:
     """Return all that holds now; nothing of the model's while it is hidden from the reader."""
     state = kept.state
     hidden = kept.hidden
@@ -98,7 +98,7 @@ def state_message(kept: KeptDecisions, previous: ReviewInput | None, regrader: R
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
         "previous_findings": [] if hidden or previous is None else untouched(previous),
     }  # fmt: skip
-    return Message(content)
+    return ViewerMessage(content)
 
 
 def _in_words(kept: KeptDecisions, decision: Decision) -> str:
