@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, WriteError
 from ho_imaging.files.atomic import writing
-from ho_imaging.files.output_names import DICOM_FOLDER
+from ho_imaging.files.output_names import DICOM_FOLDER, REPORT_PDF
 from ho_imaging.messages import Message
 from ho_imaging.outputs.registry import Needs, Option, Output, Source
 from ho_imaging.vocabulary import Status
@@ -80,7 +80,7 @@ def _printed(source: Source) -> tuple[str, bytes] | None:
     material = material_of_result(source.result) if source.analysis is None else material_of_analysis(source.analysis)
     html = report_html(material, "en")
     with tempfile.TemporaryDirectory(prefix="ho-imaging-") as scratch:
-        place = Path(scratch) / "report.pdf"
+        place = Path(scratch) / REPORT_PDF
         try:
             write_pdf(html, place)
         except HOImagingError as error:
