@@ -40,7 +40,7 @@ from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.scene import VISIBLE_MM
 from ho_imaging.statistics.detection import match_lesions
 from ho_imaging.training.films import Film
-from ho_imaging.training.laying_in import LaidIn, lay_in, soft_tissue
+from ho_imaging.training.laying_in import LaidIn, beside_joint, lay_in, soft_tissue
 from ho_imaging.vocabulary import Region, Structure, View
 
 FIRST_SEED = 700_000_000
@@ -83,14 +83,15 @@ def sample_nodules(pixel_mm: float, patients: int = PATIENTS) -> list[Image]:
 
 
 def where_to_lay(prediction: Prediction) -> Mask:
-    """Where a nodule may be laid: in soft tissue near what the network takes for a femur, off bone and bony rings."""
+    """Where a nodule may be laid: in soft tissue beside what the network takes for a hip, off bone and bony rings."""
     prepared = prediction.prepared
     femur = prediction.probabilities[Structure.FEMUR]
     shaft = ndimage.binary_opening(femur > 0.5, iterations=5)
     where = soft_tissue(prepared.pixels, prepared.valid, prepared.scale.cell_mm, shaft)
     pelvis = prediction.probabilities[Structure.PELVIS]
     in_ring = ndimage.binary_fill_holes(pelvis > BONE_PROBABILITY)
-    return np.asarray(where & ~in_ring & (pelvis + femur < BONE_PROBABILITY))
+    beside = beside_joint(shaft, ndimage.binary_opening(pelvis > 0.5, iterations=3), prepared.scale.cell_mm)
+    return np.asarray(where & ~in_ring & beside & (pelvis + femur < BONE_PROBABILITY))
 
 
 def main() -> None:

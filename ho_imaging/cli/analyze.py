@@ -179,8 +179,10 @@ def _line(outcome: Outcome, folder: Path) -> str:
     study = outcome.rows.get("study", {})
     line = {
         "study_uid": outcome.study_uid,
+        "path": study.get("path"),
         "status": outcome.status,
         **reason_cells(outcome.reason),
+        "side": study.get("side"),
         "grade": study.get("grade"),
         "score": study.get("score"),
         "category": study.get("category"),

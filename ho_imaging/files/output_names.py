@@ -33,6 +33,7 @@ __all__ = [
     "PAIRS_LINES",
     "PICTURES_FOLDER",
     "PICTURE_SUFFIX",
+    "PLAIN_SUFFIX",
     "PROBABILITY_SUFFIX",
     "REPORT",
     "REPORT_PDF",
@@ -59,6 +60,7 @@ BONE_OUTLINES_SUFFIX = ".bones.json"
 THUMBNAIL = "thumbnail.jpg"
 PROBABILITY_SUFFIX = ".ho.png"
 OVERLAY_SUFFIX = ".overlay.png"
+PLAIN_SUFFIX = ".plain.jpg"
 DICOM_FOLDER = "dicom"
 REPORT = "report.html"
 REPORT_PDF = "report.pdf"
@@ -119,6 +121,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         THUMBNAIL: "small picture for the worklist",
         f"FILM{PROBABILITY_SUFFIX}": "probability of ectopic bone, 0 to 255 (--outputs masks)",
         f"FILM{OVERLAY_SUFFIX}": "picture with outlines, measures and grade (--outputs overlays)",
+        f"FILM{PLAIN_SUFFIX}": "the same picture without outlines, which the worklist switches to (--outputs overlays)",
         f"{DICOM_FOLDER}/": "DICOM objects (--outputs dicom)",
         REPORT: "report (--outputs report, or ho-imaging report)",
         REPORT_PDF: "report (ho-imaging report --pdf)",
@@ -171,8 +174,8 @@ A ``result.json`` alone may be of any program, whose films in a folder ``dicom``
 _PICTURES: dict[str, tuple[str, ...]] = {
     BATCH: (STUDIES, OUTPUTS, REVIEWS),
     STUDY: (
-        THUMBNAIL, f"*{PROBABILITY_SUFFIX}", f"*{OVERLAY_SUFFIX}", DICOM_FOLDER, OUTPUTS, COMPARED,
-        f"*{BONE_OUTLINES_SUFFIX}",
+        THUMBNAIL, f"*{PROBABILITY_SUFFIX}", f"*{OVERLAY_SUFFIX}", f"*{PLAIN_SUFFIX}", DICOM_FOLDER, OUTPUTS,
+        COMPARED, f"*{BONE_OUTLINES_SUFFIX}",
     ),
     COMPARISON_FOLDER: (*(f"{side}{PICTURE_SUFFIX}" for side in ("right", "left", "unknown")), TREND),
     EVALUATION: tuple(f"{plot}{PICTURE_SUFFIX}" for plot in ("froc", "reliability")),

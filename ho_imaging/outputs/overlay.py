@@ -32,11 +32,12 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _SIDE_NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
 
 
-def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint8]:
+def draw_overlay(radiograph: Radiograph, result: StudyResult, *, outlines: bool = True) -> NDArray[np.uint8]:
     """Draw a film with what a study's result says of it.
 
     The film stands at the left at a bounded size, bone bright, in the window its maker chose, square in mm; a panel
-    at the right lists grade, score and evidence of each side and the nodules. Returns uint8 (rows, columns, 3), RGB.
+    at the right lists grade, score and evidence of each side and the nodules. ``outlines``: draw nodules, gaps
+    and their labels. Returns uint8 (rows, columns, 3), RGB.
 
     Raises
     ------
@@ -56,19 +57,20 @@ def draw_overlay(radiograph: Radiograph, result: StudyResult) -> NDArray[np.uint
     font = ImageFont.load_default(size)
     draw = ImageDraw.Draw(canvas)
     line = max(2, round(canvas.height / 700))
-    for finding in findings:
-        for contour in finding.contours_xy_px:
-            points = [view.xy(point) for point in contour]
-            draw.line([*points, points[0]], fill=_OUTLINE, width=line, joint="curve")
-        axis = [view.xy(point) for point in finding.long_axis_ends_xy_px]
-        _dashes(draw, axis[0], axis[1], _AXIS, max(1, line // 2))
-    for side in sides:
-        evidence = side.evidence
-        if evidence.gap_ends_xy_px is not None and evidence.sop_instance_uid == uid:
-            _draw_gap(draw, view, evidence.gap_ends_xy_px, line)
     blocked = [*_draw_scale_bar(draw, image, view, font, canvas.size), *_draw_sides(draw, image, font, canvas.size)]
-    gaps = [side.evidence for side in sides if side.evidence.sop_instance_uid == uid]
-    _draw_labels(draw, _labels(draw, view, findings, gaps, font), font, canvas.size, blocked)
+    if outlines:
+        for finding in findings:
+            for contour in finding.contours_xy_px:
+                points = [view.xy(point) for point in contour]
+                draw.line([*points, points[0]], fill=_OUTLINE, width=line, joint="curve")
+            axis = [view.xy(point) for point in finding.long_axis_ends_xy_px]
+            _dashes(draw, axis[0], axis[1], _AXIS, max(1, line // 2))
+        for side in sides:
+            evidence = side.evidence
+            if evidence.gap_ends_xy_px is not None and evidence.sop_instance_uid == uid:
+                _draw_gap(draw, view, evidence.gap_ends_xy_px, line)
+        gaps = [side.evidence for side in sides if side.evidence.sop_instance_uid == uid]
+        _draw_labels(draw, _labels(draw, view, findings, gaps, font), font, canvas.size, blocked)
     return np.asarray(_with_panel(canvas, image, findings, sides, size), dtype=np.uint8)
 
 

@@ -33,7 +33,10 @@ def _write_overlays(source: Source, path: Path) -> None:
 
     path.mkdir(parents=True, exist_ok=True)
     for radiograph in source.radiographs():
-        write_png(StudyFolder(path).overlay(radiograph.sop_instance_uid), draw_overlay(radiograph, source.result))
+        folder, uid = StudyFolder(path), radiograph.sop_instance_uid
+        write_png(folder.overlay(uid), draw_overlay(radiograph, source.result))
+        plain = draw_overlay(radiograph, source.result, outlines=False)[..., ::-1]
+        write_bytes(folder.plain(uid), cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
 
 
 def _write_thumbnail(source: Source, path: Path) -> None:

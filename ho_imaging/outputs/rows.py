@@ -29,10 +29,12 @@ __all__ = [
 
 STUDY_COLUMNS: dict[str, str] = {
     "study_uid": "string",
+    "path": "string",
     "folder": "string",
     "status": "string",
     "reason": "string",
     "reason_code": "string",
+    "side": "string",
     "system": "string",
     "grade": "string",
     "alternatives": "string",
@@ -53,7 +55,10 @@ STUDY_COLUMNS: dict[str, str] = {
     "model_sha256": "string",
     "site_sha256": "string",
 }
-"""Columns of ``studies`` with their Arrow types."""
+"""Columns of ``studies`` with their Arrow types.
+
+``path``: the first file of the study as the user gave it; ``side``: the side of the patient that the grade is of.
+"""
 
 FINDING_COLUMNS: dict[str, str] = {
     "study_uid": "string",
@@ -181,9 +186,11 @@ def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
     lengths = [finding.long_axis_mm for finding in counted if finding.long_axis_mm is not None]
     return {
         "study_uid": result.study_uid,
+        "path": next((image.path for image in result.images if image.path is not None), None),
         "folder": folder,
         "status": str(result.status),
         **reason_cells(result.reason),
+        "side": None if worst is None else str(worst.side),
         "system": None if study is None else study.system,
         "grade": None if study is None else study.grade,
         "alternatives": None if worst is None else " ".join(worst.alternatives),

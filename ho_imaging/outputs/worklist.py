@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.files.atomic import write_text
-from ho_imaging.files.output_names import REPORT, RESULT, STUDIES, THUMBNAIL
+from ho_imaging.files.output_names import OVERLAY_SUFFIX, PLAIN_SUFFIX, REPORT, RESULT, STUDIES, THUMBNAIL
 from ho_imaging.results.folder import OutputFolder, StudyFolder
 from ho_imaging.results.schema import RESEARCH_USE
 
@@ -17,9 +17,11 @@ __all__ = ["write_page"]
 
 _SHOWN = (
     "study_uid",
+    "path",
     "folder",
     "status",
     "reason",
+    "side",
     "system",
     "grade",
     "alternatives",
@@ -41,12 +43,15 @@ def write_page(out_dir: Path, studies: Sequence[dict[str, Any]]) -> None:
         row = {name: study.get(name) for name in _SHOWN}
         row["thumbnail"] = folder.thumbnail.is_file()
         row["report"] = folder.report.is_file()
-        row["overlays"] = [path.name for path in folder.overlays()]
+        overlays = [path.name for path in folder.overlays()]
+        row["overlays"] = overlays
+        stems = [name.removesuffix(OVERLAY_SUFFIX) for name in overlays]
+        row["plain"] = [f"{stem}{PLAIN_SUFFIX}" for stem in stems if (folder.path / f"{stem}{PLAIN_SUFFIX}").is_file()]
         rows.append(row)
     # A closing tag in a value from a file must not end the script.
     data = json.dumps(rows, ensure_ascii=True).replace("<", "\\u003c")
     values = {"NOTE": html.escape(RESEARCH_USE), "STUDIES": STUDIES, "THUMBNAIL": THUMBNAIL, "RESULT": RESULT,
-              "REPORT": REPORT, "DATA": data}  # fmt: skip
+              "REPORT": REPORT, "OVERLAY": OVERLAY_SUFFIX, "PLAIN": PLAIN_SUFFIX, "DATA": data}  # fmt: skip
     page = _PAGE
     for name, value in values.items():  # the data last: it may hold anything
         page = page.replace(f"@{name}@", value)
@@ -54,55 +59,101 @@ def write_page(out_dir: Path, studies: Sequence[dict[str, Any]]) -> None:
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Heterotopic ossification: worklist</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Heterotopic ossification: worklist</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file: data:; style-src
  'unsafe-inline'; script-src 'unsafe-inline'">
 <style>
-body{font:15px/1.45 system-ui,sans-serif;margin:0;background:#14161a;color:#e8e8e8}
-header{position:sticky;top:0;background:#14161a;padding:14px 20px;border-bottom:1px solid #333}
-h1{font-size:18px;margin:0 0 6px}.note{color:#ffb000;font-size:13px;margin:0 0 10px}
-input,select,button{font:inherit;background:#22262d;color:inherit;border:1px solid #444}
+:root{color-scheme:light dark;--ink:#16191d;--paper:#fff;--soft:#454c55;--line:#cdd3da;--field:#f2f4f6;--link:#0b4f9c;
+--note:#7a3d00;--severe:#a3260b;--moderate:#7a4d00;--mild:#2f6b12}
+@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#14161a;--soft:#b0b6be;--line:#333940;--field:#22262d;
+--link:#9ecbff;--note:#ffb000;--severe:#ff8a65;--moderate:#ffd54f;--mild:#aed581}}
+*{box-sizing:border-box}
+body{font:15px/1.45 system-ui,sans-serif;margin:0;background:var(--paper);color:var(--ink)}
+header{position:sticky;top:0;z-index:1;background:var(--paper);padding:12px 16px;border-bottom:1px solid var(--line)}
+h1{font-size:18px;margin:0 0 4px}.note{color:var(--note);font-size:13px;margin:0 0 8px}
+.tools{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center}
+.tools label{display:flex;gap:6px;align-items:center}
+input,select,button{font:inherit;background:var(--field);color:inherit;border:1px solid var(--soft)}
 input,select,button{border-radius:4px;padding:4px 8px}
+#find{width:24ch;max-width:100%}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:6px 10px;border-bottom:1px solid #2a2e35}
-th button{border:0;background:none;padding:0;color:#9ecbff;cursor:pointer}img{height:84px;display:block}
-td.uid{font-size:12px;color:#aaa;max-width:22ch;overflow-wrap:anywhere}.severe{color:#ff8a65}.moderate{color:#ffd54f}
-.mild{color:#aed581}a{color:#9ecbff}.reason{color:#aaa}
+th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--line)}
+th button,td button{border:0;background:none;padding:0;color:var(--link);cursor:pointer}
+td img{height:84px;display:block}
+td.uid{font-size:12px;color:var(--soft);max-width:24ch;overflow-wrap:anywhere}
+td.file{min-width:16ch;max-width:30ch;overflow-wrap:anywhere}
+.severe{color:var(--severe)}.moderate{color:var(--moderate)}.mild{color:var(--mild)}
+a{color:var(--link)}.reason{color:var(--soft)}
+:focus-visible{outline:3px solid var(--link);outline-offset:2px}
+dialog{width:min(1400px,96vw);max-height:96vh;border:1px solid var(--soft);border-radius:8px;padding:12px 16px;
+background:var(--paper);color:var(--ink)}
+dialog::backdrop{background:#000a}
+#picture{display:block;max-width:100%;max-height:78vh;margin:8px auto;background:#000}
+.bar{display:flex;flex-wrap:wrap;gap:6px 16px;align-items:center}.bar h2{font-size:16px;margin:0;overflow-wrap:anywhere}
+#close{margin-left:auto}
+@media(max-width:760px){
+header{position:static}
+thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+table,tbody,tr,td{display:block}
+tr{padding:10px 12px;border-bottom:1px solid var(--line);overflow:hidden}
+td,td.uid,td.file{border:0;padding:1px 0;max-width:none}
+td:empty{display:none}
+td.film{float:left;padding-right:12px}
+td[data-name]::before{content:attr(data-name) ": ";color:var(--soft)}
+#sort-label{display:flex}
+}
+@media(min-width:761px){.tools #sort-label{display:none}}
 </style></head><body>
 <header><h1>Heterotopic ossification: worklist</h1><p class="note">@NOTE@</p>
-<label>Find <input id="find" type="search" placeholder="UID, region, reason"></label>
+<div class="tools">
+<label>Find <input id="find" type="search" placeholder="file, UID, region, reason"></label>
 <label>Status <select id="status"><option value="">all</option><option>done</option><option>refused</option>
 <option>failed</option></select></label>
 <label>Severity <select id="category"><option value="">all</option><option>severe</option><option>moderate</option>
 <option>mild</option><option>none</option></select></label>
+<label>Side <select id="side"><option value="">all</option><option>right</option><option>left</option>
+<option>unknown</option></select></label>
 <label>Uncertain only <input id="unsure" type="checkbox"></label>
+<label id="sort-label">Sort by <select id="sort"></select></label>
 <button id="less" aria-label="previous page">&larr;</button> <span id="count" aria-live="polite"></span>
-<button id="more" aria-label="next page">&rarr;</button></header>
+<button id="more" aria-label="next page">&rarr;</button></div></header>
 <table><thead><tr id="head"></tr></thead><tbody id="rows"></tbody></table>
+<dialog id="viewer" aria-labelledby="shown"><div class="bar"><h2 id="shown"></h2>
+<label><input id="outlines" type="checkbox" checked> Outlines</label>
+<label id="films-label">Film <select id="films"></select></label>
+<a id="report">Report</a> <a id="result">Result</a> <button id="close">Close</button></div>
+<p id="missing" class="reason"></p><img id="picture" alt=""></dialog>
 <script id="data" type="application/json">@DATA@</script>
 <script>
 "use strict";
 const studies = JSON.parse(document.getElementById("data").textContent);
 const words = {severe: 4, moderate: 3, mild: 2, none: 1};
-const columns = [["film", null], ["severity", r => words[r.category] || 0], ["grade", r => r.grade || ""],
-  ["certainty", r => r.certainty ?? 2], ["score", r => r.score ?? -1], ["nodules", r => r.findings ?? -1],
-  ["area mm\\u00b2", r => r.area_mm2 ?? -1], ["longest mm", r => r.longest_mm ?? -1], ["region", r => r.region || ""],
-  ["status", r => r.status], ["study", r => r.study_uid]];
+const columns = [["film", null], ["file", r => r.path || ""], ["severity", r => words[r.category] || 0],
+  ["side", r => r.side || ""], ["grade", r => r.grade || ""], ["certainty", r => r.certainty ?? 2],
+  ["score", r => r.score ?? -1], ["nodules", r => r.findings ?? -1], ["area mm\\u00b2", r => r.area_mm2 ?? -1],
+  ["longest mm", r => r.longest_mm ?? -1], ["region", r => r.region || ""], ["status", r => r.status],
+  ["study", r => r.study_uid]];
 const worst = r => (words[r.category] || 0) * 1000 + (r.score ?? 0);
 let key = worst, down = true, page = 0;
 const size = 200, by = id => document.getElementById(id);
+by("sort").append(new Option("worst first", ""));
+const sortBy = of => { down = key === of ? !down : true; key = of; page = 0; show(); };
 columns.forEach(([name, of]) => {
+  if (of) by("sort").append(new Option(name, name));
   const th = document.createElement("th");
   if (of) {
     const button = document.createElement("button");
     button.textContent = name;
-    button.onclick = () => { down = key === of ? !down : true; key = of; page = 0; show(); };
+    button.onclick = () => sortBy(of);
     th.append(button);
   } else th.textContent = name;
   by("head").append(th);
 });
 function cell(row, text, className) {
-  const td = document.createElement("td");
+  const td = document.createElement("td"), name = columns[row.cells.length][0];
+  if (row.cells.length > 1) td.dataset.name = name;
   if (className) td.className = className;
   td.append(text ?? "");
   row.append(td);
@@ -114,11 +165,36 @@ function link(href, what) {
   a.append(what);
   return a;
 }
+let viewed = null;
+function open(r, folder) {
+  viewed = [r, folder];
+  by("shown").textContent = [(r.path || r.study_uid).split(/[\\/\\\\]/).pop(), r.side,
+    r.grade && r.system + " " + r.grade].filter(Boolean).join(", ");
+  by("films").replaceChildren(...r.overlays.map((name, n) => new Option(n + 1, name)));
+  by("films-label").hidden = r.overlays.length < 2;
+  by("report").hidden = !r.report;
+  by("report").href = folder + "@REPORT@";
+  by("result").href = folder + "@RESULT@";
+  draw();
+  by("viewer").showModal();
+}
+function draw() {
+  const [r, folder] = viewed, overlay = by("films").value, plain = overlay.replace(/@OVERLAY@$/, "@PLAIN@");
+  const both = overlay && r.plain.includes(plain);
+  by("outlines").disabled = !both;
+  by("missing").textContent = overlay ? ""
+    : "For the large picture run ho-imaging analyze again with --outputs overlays.";
+  const name = overlay ? (both && !by("outlines").checked ? plain : overlay) : "@THUMBNAIL@";
+  by("picture").src = folder + encodeURIComponent(name);
+  by("picture").alt = "film of study " + r.study_uid;
+}
 function show() {
-  const wanted = by("find").value.toLowerCase(), status = by("status").value, category = by("category").value;
+  const wanted = by("find").value.toLowerCase(), status = by("status").value,
+    category = by("category").value, side = by("side").value;
   const found = studies.filter(r => (!status || r.status === status) && (!category || r.category === category)
+    && (!side || r.side === side)
     && (!by("unsure").checked || r.alternatives)
-    && (!wanted || [r.study_uid, r.region, r.reason].join(" ").toLowerCase().includes(wanted)));
+    && (!wanted || [r.path, r.study_uid, r.region, r.reason].join(" ").toLowerCase().includes(wanted)));
   found.sort((a, b) => { const x = key(a), y = key(b); return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1); });
   page = Math.max(0, Math.min(page, Math.ceil(found.length / size) - 1));
   by("rows").replaceChildren();
@@ -126,12 +202,16 @@ function show() {
     const row = document.createElement("tr"), folder = "@STUDIES@/" + encodeURIComponent(r.folder) + "/";
     let film = "";
     if (r.thumbnail) {
-      film = document.createElement("img");
-      film.loading = "lazy"; film.alt = "film of study " + r.study_uid; film.src = folder + "@THUMBNAIL@";
-      if (r.overlays.length) film = link(folder + encodeURIComponent(r.overlays[0]), film);
+      film = document.createElement("button");
+      const img = document.createElement("img");
+      img.loading = "lazy"; img.alt = "open film of study " + r.study_uid; img.src = folder + "@THUMBNAIL@";
+      film.append(img);
+      film.onclick = () => open(r, folder);
     }
-    cell(row, film);
+    cell(row, film, "film");
+    cell(row, (r.path || "").split(/[\\/\\\\]/).pop(), "file").title = r.path || "";
     cell(row, r.category, r.category);
+    cell(row, r.side);
     cell(row, r.grade ? r.system + " " + r.grade + (r.alternatives ? " (or " + r.alternatives + ")" : "") : "");
     cell(row, r.certainty == null ? "" : Math.round(100 * r.certainty) + " %");
     cell(row, r.score == null ? "" : r.score.toFixed(0));
@@ -147,8 +227,15 @@ function show() {
   by("count").textContent = found.length + " of " + studies.length + " studies, page " + (page + 1) + " of "
     + Math.max(1, Math.ceil(found.length / size));
 }
-for (const id of ["find", "status", "category", "unsure"])
+for (const id of ["find", "status", "category", "side", "unsure"])
   by(id).oninput = by(id).onchange = () => { page = 0; show(); };
+by("sort").onchange = () => {
+  const chosen = columns.find(([name]) => name === by("sort").value);
+  key = null;  // so that a choice always sorts in one direction
+  sortBy(chosen ? chosen[1] : worst);
+};
+by("outlines").onchange = by("films").onchange = draw;
+by("close").onclick = () => by("viewer").close();
 by("more").onclick = () => { page += 1; show(); };
 by("less").onclick = () => { page -= 1; show(); };
 show();

@@ -104,6 +104,10 @@ class StudyFolder:
         """Return the pictures with outlines that are there, in the order of their names."""
         return sorted(self.path.glob(f"*{names.OVERLAY_SUFFIX}"))
 
+    def plain(self, film_uid: str) -> Path:
+        """Return the path of a film's picture without outlines."""
+        return self.path / f"{folder_name(film_uid)}{names.PLAIN_SUFFIX}"
+
     def bone_outlines(self, film_uid: str) -> Path:
         """Return the path of a film's outlines of bones."""
         return self.path / f"{folder_name(film_uid)}{names.BONE_OUTLINES_SUFFIX}"
@@ -112,7 +116,7 @@ class StudyFolder:
         """Return the files that are there, show the result and would be wrong beside another."""
         patterns = (
             f"*{names.BONE_OUTLINES_SUFFIX}", f"*{names.PROBABILITY_SUFFIX}", f"*{names.OVERLAY_SUFFIX}",
-            names.THUMBNAIL, names.REPORT, names.REPORT_PDF, f"{names.DICOM_FOLDER}/*.dcm",
+            f"*{names.PLAIN_SUFFIX}", names.THUMBNAIL, names.REPORT, names.REPORT_PDF, f"{names.DICOM_FOLDER}/*.dcm",
             f"{names.OUTPUTS}/**/*", f"{names.COMPARED}/*",
         )  # fmt: skip
         found = [path for pattern in patterns for path in self.path.glob(pattern)]

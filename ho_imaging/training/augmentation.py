@@ -103,7 +103,7 @@ def cut_crop(film: Film, plan: CropPlan, bend: Bend | None = None) -> Film:
     return Film(np.where(valid, pixels, np.float32(0.0)), valid, np.asarray(bits, dtype=BITS))
 
 
-def change_picture(film: Film, rng: np.random.Generator) -> Film:
+def change_picture(film: Film, rng: np.random.Generator, *, travelled_share: float = 0.5) -> Film:
     """Degrade a crop at random: tone, sharpness, noise, objects, letters, covers, compression and collimation.
 
     Parameters
@@ -112,6 +112,8 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         The crop with its truth.
     rng
         Random generator.
+    travelled_share
+        Fraction of crops that are scaled, compressed and scaled back, see `travelled`.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def change_picture(film: Film, rng: np.random.Generator) -> Film:
         pixels = _letters(pixels, rng)
     if rng.random() < 0.12:
         pixels, bits = _cover(pixels, bits, rng)
-    if rng.random() < 0.5:
+    if rng.random() < travelled_share:
         pixels = travelled(np.where(valid, pixels, np.float32(0.0)), rng)
     if rng.random() < 0.15:
         valid = valid & _collimation(valid.shape, rng)

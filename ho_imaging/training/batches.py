@@ -154,7 +154,7 @@ class StepBatches(Dataset[Batch]):
                 scale = from_film.pixel_mm / pixel_mm
                 plan = self._plan(film, from_film.places, size, rng, always=from_film.hard, scale=scale)
                 bend = bent(size, pixel_mm, rng) if rng.random() < data.bend_share else None
-                crops.append(change_picture(cut_crop(film, plan, bend), rng))
+                crops.append(change_picture(cut_crop(film, plan, bend), rng, travelled_share=data.travelled_share))
                 drawn.append(from_film)
         return self._collate(crops, drawn, pixel_mm)
 
@@ -198,7 +198,7 @@ class StepBatches(Dataset[Batch]):
         return Drawn(self._make_film(case, rng), case.info.pixel_mm, case.info.scope, True, places, spot is not None)
 
     def _draw_film(self, rng: np.random.Generator) -> Drawn:
-        info, film = read_film(self._films[int(rng.integers(len(self._films)))])
+        info, film, may_lie = read_film(self._films[int(rng.integers(len(self._films)))])
         share = self._config.data.lay_in_share
         shows_ho = bool((film.bits >> MASK_BITS[Structure.HO] & 1).any())
         # Nodules are inserted only where the model is meant to find them, not into hands or chests.
@@ -208,6 +208,8 @@ class StepBatches(Dataset[Batch]):
         scale = donor.pixel_mm / info.pixel_mm
         nodules = [turned(layer.mineral_mm, rng, scale=scale) for layer in donated if not layer.fixed]
         where = soft_tissue(film.pixels, film.valid, info.pixel_mm)
+        if may_lie is not None:
+            where &= may_lie
         blur_px = float(rng.uniform(*LAID_IN_BLUR_PX))
         laid = lay_in(film, nodules, where, int(rng.integers(1, 4)), rng, blur_px=blur_px)
         return Drawn(laid.film, info.pixel_mm, info.scope, anatomy=False, places=laid.places)

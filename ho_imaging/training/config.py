@@ -82,6 +82,8 @@ class DataConfig(_Strict):
     flip_share: Share = 0.5
     bend_share: Share = 0.5
     """Fraction of crops with an elastic displacement, for other bone shapes."""
+    travelled_share: Share = 0.5
+    """Fraction of crops that are scaled, compressed and scaled back, as images are on their way."""
 
 
 class OptimiserConfig(_Strict):

@@ -21,7 +21,7 @@ from ho_imaging.training.films import Film
 from ho_imaging.training.regrowth import Place
 from ho_imaging.vocabulary import Structure
 
-__all__ = ["LaidIn", "lay_in", "soft_tissue"]
+__all__ = ["LaidIn", "beside_joint", "lay_in", "soft_tissue"]
 
 FAINTEST_TONE, PLAINEST_TONE = 0.02, 0.4
 """Range of the tone that the thicker parts of a nodule add to the image, in [0, 1]."""
@@ -31,6 +31,9 @@ SEEN_TONE, TRACE_TONE = 0.008, 0.002
 
 NEAR_MM = 45.0
 """Largest distance of nodules from bone; farther away, something that looks like one is a stone or a fibroid."""
+
+BESIDE_JOINT_MM = 60.0
+"""Ectopic bone of a hip lies no further from the femur."""
 
 TRIES = 60
 
@@ -77,6 +80,39 @@ def soft_tissue(pixels: Image, valid: Mask, pixel_mm: float, bone: Mask | None =
         return empty
     near = ndimage.distance_transform_edt(~bone) * pixel_mm < NEAR_MM
     return np.asarray(ndimage.binary_opening((smooth > low) & (smooth < high) & valid & ~bone & near, iterations=3))
+
+
+def beside_joint(femur: Mask, pelvis: Mask, pixel_mm: float) -> Mask:
+    """Return where ectopic bone of a hip may lie: near the femur, and not in the cavity of the pelvis.
+
+    What looks like bone in there is something else: a phlebolith, a stone, contents of the bowel.
+
+    Parameters
+    ----------
+    femur, pelvis
+        The bones of an upright frontal film of one or both hips, bool (rows, columns).
+    pixel_mm
+        Side of a pixel in mm.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool (rows, columns), without the bones themselves; empty where one of them is missing.
+
+    """
+    if not femur.any() or not pelvis.any():
+        return np.zeros(femur.shape, dtype=bool)
+    columns = np.arange(femur.shape[1])
+    middle = float(np.argwhere(pelvis)[:, 1].mean())
+    left, right = (int((femur & at[None, :]).sum()) for at in (columns < middle, columns >= middle))
+    if min(left, right) < 0.1 * max(left, right):
+        middle = np.inf if left > right else -np.inf
+    # Bone of the pelvis further out in the same row: the pixel is inside the ring.
+    from_left = np.logical_or.accumulate(pelvis, axis=1)
+    from_right = np.logical_or.accumulate(pelvis[:, ::-1], axis=1)[:, ::-1]
+    inside = np.where(columns[None, :] < middle, from_left, from_right)
+    near = ndimage.distance_transform_edt(~femur) * pixel_mm < BESIDE_JOINT_MM
+    return np.asarray(near & ~inside & ~femur)
 
 
 def lay_in(

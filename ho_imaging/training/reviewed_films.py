@@ -1,9 +1,9 @@
 """Reviewed radiographs on disk: a site's images, prepared for the network, with the nodules outlined by readers.
 
 Each ``film_*.safetensors`` file holds ``pixels`` uint16 (rows, columns), the normalised image of `Prepared` times
-65535; ``bits`` uint16 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; and `ReviewedInfo`
-as JSON. Unlike a case such an image is not exposed anew, only augmented. Readers review only ectopic bone, so the
-anatomy of these images is not used in training.
+65535; ``bits`` uint16 of the same shape, the masks of `ho_imaging.training.cases`; ``valid`` uint8; ``may_lie`` uint8,
+where it is known where ectopic bone may lie; and `ReviewedInfo` as JSON. Unlike a case such an image is not exposed
+anew, only augmented. Readers review only ectopic bone, so the anatomy of these images is not used in training.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ class ReviewedFilm(NamedTuple):
 
     info: ReviewedInfo
     film: Film
+    may_lie: NDArray[np.bool_] | None = None
+    """Where simulated nodules may be laid in, (rows, columns); ``None`` where nobody knows."""
 
 
 def write_film(path: Path, reviewed: ReviewedFilm) -> None:
@@ -76,6 +78,8 @@ def write_film(path: Path, reviewed: ReviewedFilm) -> None:
         "bits": np.ascontiguousarray(film.bits & _MEANT_BITS, dtype=BITS),
         "valid": np.ascontiguousarray(film.valid, dtype=np.uint8),
     }
+    if reviewed.may_lie is not None:
+        tensors["may_lie"] = np.ascontiguousarray(reviewed.may_lie, dtype=np.uint8)
     about = reviewed.info.model_dump(mode="json") | {"masks_version": MASKS_VERSION}
     write_bytes(path, save(tensors, metadata={"film": json.dumps(about)}))
 
@@ -107,13 +111,15 @@ def read_film(path: Path) -> ReviewedFilm:
                 raise _wrong(path, f"has masks of shape {shape}")
             pixels, kept, valid = (file.get_tensor(name) for name in ("pixels", "bits", "valid"))
             bits = read_bits(kept, file.metadata()["film"], path)
+            may_lie = file.get_tensor("may_lie") if "may_lie" in file.keys() else None  # noqa: SIM118  (no mapping)
     except (OSError, SafetensorError) as error:
         if isinstance(error, ReadError):
             raise
         raise _wrong(path, f"is not a reviewed film: {error}") from error
-    if (pixels.dtype, valid.dtype) != (np.uint16, np.uint8) or not pixels.shape == bits.shape == valid.shape:
+    shapes = {part.shape for part in (pixels, bits, valid, *([] if may_lie is None else [may_lie]))}
+    if (pixels.dtype, valid.dtype) != (np.uint16, np.uint8) or len(shapes) != 1:
         raise _wrong(path, "holds arrays of different shapes or types")
-    return ReviewedFilm(info, _film(pixels, bits, valid))
+    return ReviewedFilm(info, _film(pixels, bits, valid), None if may_lie is None else may_lie > 0)
 
 
 def read_film_info(path: Path) -> ReviewedInfo:

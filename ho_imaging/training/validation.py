@@ -89,7 +89,7 @@ def make_validation_films(
         films.append(ValidationFilm(case.info, on_grid(made, case.info.pixel_mm, pixel_mm), pixel_mm))
     if films_dir is not None:
         for path in spread(list_films(films_dir, "val"), count):
-            info, film = read_film(path)
+            info, film, _ = read_film(path)
             films.append(ValidationFilm(info, on_grid(film, info.pixel_mm, pixel_mm), pixel_mm))
     if not films:
         raise UsageError("holds no validation cases", path=folder, remedy='simulate cases with split "val"')

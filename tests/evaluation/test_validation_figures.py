@@ -41,8 +41,8 @@ FILMS = [
     film("no", HO.NO, 0.2),
     film("no too", HO.NO, 0.1),
     film("unsure", HO.UNSURE, 0.95, [outline(0.95, 0)], boxes=1),
-    film("yes refused", HO.YES, status="refused", reason=Message("head_too_small", squares=44)),
-    film("no refused", HO.NO, status="refused", reason=Message("head_too_small", squares=51)),
+    film("yes refused", HO.YES, status="refused", reason=Message("head_too_small", squares=44, bone="pelvis")),
+    film("no refused", HO.NO, status="refused", reason=Message("head_too_small", squares=51, bone="pelvis")),
     film("no failed", HO.NO, status="failed", reason=Message("file_empty")),
 ]
 

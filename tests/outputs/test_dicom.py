@@ -35,6 +35,7 @@ from ho_imaging.outputs.dicom.presentation import presentation_state
 from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.results.build import image_result
 from ho_imaging.results.schema import ModelResult, SoftwareResult, StudyResult
+from ho_imaging.severity.systems import grade_scales
 from ho_imaging.vocabulary import Status, Structure
 
 ROWS, COLUMNS = 700, 860
@@ -742,12 +743,13 @@ def test_every_code_is_documented_with_its_source(analysed):
             for item in value if isinstance(value, tuple) else [value]:
                 if isinstance(item, CodedConcept):
                     listed.add((item.scheme_designator, item.value))
-    listed |= {("99HOIMG", prefix) for prefix in codes._SYSTEM_PREFIX.values()}
+    systems = {scale.code for scale in grade_scales()}
+    listed |= {("99HOIMG", system) for system in systems}
     assert listed <= standard | private
     assert private <= listed
     made = to_dicom(analysed(make_source(PixelSpacing=[0.5, 0.5])), probability=True, anatomy=True)
     used = {code for item in made for code in codes_in(item)}
-    grades = {code for code in used if code[0] == "99HOIMG" and code[1].split("-")[0] in codes._SYSTEM_PREFIX.values()}
+    grades = {code for code in used if code[0] == "99HOIMG" and code[1].split("-")[0] in systems}
     assert used - grades <= standard | private
 
 

@@ -16,7 +16,8 @@ def finding(name, film, area, *, side="right", same_as=None):
 
 def study(findings, *sides, **views):
     images = [
-        SimpleNamespace(sop_instance_uid=film, view=view, status="done", region="hip") for film, view in views.items()
+        SimpleNamespace(sop_instance_uid=film, view=view, status="done", region="hip", path=f"in/{film}.png")
+        for film, view in views.items()
     ]
     worst = max(sides, key=lambda side: side.score or 0.0, default=None)
     severity = SimpleNamespace(sides=sides, study=worst)
@@ -70,3 +71,4 @@ def test_of_two_sides_of_one_grade_the_row_tells_of_the_worse():
     worse = side("left", "a", score=65.0, certainty=0.4, alternatives=("III",))
     row = study_row(study([], mild, worse, a="ap"), "x")
     assert (row["score"], row["certainty"], row["alternatives"]) == (65.0, 0.4, "III")
+    assert (row["path"], row["side"]) == ("in/a.png", "left")

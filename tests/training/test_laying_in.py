@@ -14,7 +14,7 @@ from ho_imaging.training.batches import StepBatches
 from ho_imaging.training.cases import IGNORE_BIT, write_case
 from ho_imaging.training.config import load_config
 from ho_imaging.training.films import Film
-from ho_imaging.training.laying_in import NEAR_MM, SEEN_TONE, lay_in, soft_tissue
+from ho_imaging.training.laying_in import NEAR_MM, SEEN_TONE, beside_joint, lay_in, soft_tissue
 from ho_imaging.training.reviewed_films import ReviewedFilm, ReviewedInfo, list_films, write_film
 
 ROWS, COLUMNS = 200, 300
@@ -107,3 +107,21 @@ def test_a_sites_films_without_ectopic_bone_get_some(toy_config, toy_cases, toy_
         shown[share] = float((bits & 1).flatten(1).any(1).float().mean())
     assert shown[0.0] == 0.0
     assert shown[1.0] > 0.3
+
+
+def test_nodules_lie_beside_the_femur_and_not_in_the_cavity_of_the_pelvis():
+    # A ring of two halves with a femur outside of each, at 1 mm a pixel.
+    pelvis, femur = np.zeros((200, 300), dtype=bool), np.zeros((200, 300), dtype=bool)
+    pelvis[40:120, 70:90] = pelvis[40:120, 210:230] = True
+    femur[90:200, 40:55] = femur[90:200, 245:260] = True
+    both = beside_joint(femur, pelvis, 1.0)
+    assert both[100, 30]  # beside the shaft
+    assert both[100, 62]  # between femur and pelvis
+    assert both[100, 280]
+    assert both[160, 75]  # below the ring there is no cavity
+    assert not both[60:120, 95:205].any()
+    assert not (both & femur).any()
+    one = beside_joint(femur & (np.arange(300) < 150), pelvis & (np.arange(300) < 150), 1.0)
+    assert one[100, 30]
+    assert not one[100, 95:].any()
+    assert not beside_joint(femur, np.zeros_like(pelvis), 1.0).any()
