@@ -217,4 +217,4 @@ def check_address(address: str) -> None:
     """Raise `UsageError` for what is no address of a scheduler."""
     scheme, _, rest = address.partition("://")
     if scheme not in {"tcp", "tls"} or not rest:
-        raise UsageError(f"--dask {address!r} is no scheduler's address", remedy="write tcp://HOST:PORT")
+        raise UsageError(f"--dask {address!r} is not the address of a scheduler", remedy="write tcp://HOST:PORT")

@@ -37,7 +37,7 @@ def read_context_table(path: str | PathLike[str]) -> dict[str, StudyContext]:
             f"cannot be read: {error.strerror}", path=path, remedy="give a CSV that may be read"
         ) from error
     except UnicodeDecodeError as error:
-        raise UsageError("is no text in UTF-8", path=path, remedy="give a CSV in UTF-8") from error
+        raise UsageError("is not UTF-8 text", path=path, remedy="give a CSV in UTF-8") from error
     reader = csv.DictReader(text.splitlines())
     columns = [name.strip() for name in reader.fieldnames or ()]
     if "study_uid" not in columns or not set(columns) <= set(COLUMNS):

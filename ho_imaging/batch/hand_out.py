@@ -102,7 +102,9 @@ def work_through(
                 note(job, outcome)
     except KeyboardInterrupt:
         ended = sum(counts.values())
-        raise KeyboardInterrupt(f"interrupted after {ended} of {total} studies; the same command goes on") from None
+        raise KeyboardInterrupt(
+            f"interrupted after {ended} of {total} studies; run the same command again to resume"
+        ) from None
     return Progress(**counts, total=total, seconds=time.monotonic() - started)
 
 

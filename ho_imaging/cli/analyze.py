@@ -24,7 +24,8 @@ from ho_imaging.outputs.registry import names
 from ho_imaging.vocabulary import Laterality, spell_side
 
 if TYPE_CHECKING:
-    from ho_imaging.batch import Outcome, Progress
+    from ho_imaging.batch import BatchOptions, Outcome, Progress, Settings
+    from ho_imaging.batch.options import BatchCounts
 
 __all__ = ["add_arguments", "run"]
 
@@ -86,38 +87,11 @@ def run(options: argparse.Namespace) -> int:
     as_json = wants_json(options)
     if not options.quiet:
         say(f"Looking for radiographs in {', '.join(options.paths)}. Results go to {options.out}.")
-    from ho_imaging.batch import BatchOptions, Settings, run_batch  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.batch import run_batch  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.batch.context_table import read_context_table  # noqa: PLC0415
-    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
     contexts = None if options.context is None else read_context_table(options.context)
-    settings = Settings(
-        model=str(options.model),
-        device=options.device,
-        region=options.region,
-        view=options.view,
-        laterality=options.laterality,
-        spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
-        site=site_of(options),
-        outputs=_chosen(options.outputs),
-    )
-    # Checks words and numbers before the first film.
-    Analyzer(
-        settings.model,
-        region=settings.region,
-        view=settings.view,
-        laterality=settings.laterality,
-        spacing_mm=settings.spacing_mm,
-    )
-    batch = BatchOptions(
-        workers=options.workers,
-        retry_failed=options.retry_failed,
-        again=options.again,
-        since=_seconds(options.since),
-        limit=options.limit,
-        shard=_shard(options.shard),
-        dask=_scheduler(options.dask),
-    )
+    settings, batch = _settings(options), _batch_options(options)
     progress_line = ProgressLine(quiet=options.quiet)
 
     def on_study(outcome: Outcome, folder: Path, progress: Progress) -> None:
@@ -142,15 +116,59 @@ def run(options: argparse.Namespace) -> int:
         line = {"path": str(item.path), "status": item.status.value, **reason_cells(item.reason)}
         progress_line.write(json.dumps(line) if as_json else f"{item.path}: {item.status.value}: {item.reason}")
     if not options.quiet:
-        before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
-        note = f" ({before} from earlier runs)" if before > 0 else ""
-        note += f", {counts.left} left for later" if counts.left else ""
-        say(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}")
-        if not as_json:
-            from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415  (heavy imports wait)
-
-            say(f"Open {OutputFolder(options.out).worklist} in a browser: the worklist of these studies.")
+        _say_counts(counts, options.out, as_json=as_json)
     return 0 if counts.all_done else 1
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return the settings of the analysis; words and numbers are checked before the first film."""
+    from ho_imaging.batch import Settings  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
+
+    settings = Settings(
+        model=str(options.model),
+        device=options.device,
+        region=options.region,
+        view=options.view,
+        laterality=options.laterality,
+        spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
+        site=site_of(options),
+        outputs=_chosen(options.outputs),
+    )
+    Analyzer(
+        settings.model,
+        region=settings.region,
+        view=settings.view,
+        laterality=settings.laterality,
+        spacing_mm=settings.spacing_mm,
+    )
+    return settings
+
+
+def _batch_options(options: argparse.Namespace) -> BatchOptions:
+    from ho_imaging.batch import BatchOptions  # noqa: PLC0415  (heavy imports wait)
+
+    return BatchOptions(
+        workers=options.workers,
+        retry_failed=options.retry_failed,
+        again=options.again,
+        since=_seconds(options.since),
+        limit=options.limit,
+        shard=_shard(options.shard),
+        dask=_scheduler(options.dask),
+    )
+
+
+def _say_counts(counts: BatchCounts, out: Path, *, as_json: bool) -> None:
+    """Tell how many studies ended in which way, and the place of the worklist."""
+    before = counts.done + counts.refused + counts.failed - len(counts.rejected) - counts.analysed
+    note = f" ({before} from earlier runs)" if before > 0 else ""
+    note += f", {counts.left} left for later" if counts.left else ""
+    say(f"{counts.done} done, {counts.refused} refused, {counts.failed} failed{note}")
+    if not as_json:
+        from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415  (heavy imports wait)
+
+        say(f"Open {OutputFolder(out).worklist} in a browser: the worklist of these studies.")
 
 
 def _line(outcome: Outcome, folder: Path) -> str:
@@ -196,7 +214,7 @@ def _seconds(text: str | None) -> float | None:
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError as error:
-        raise UsageError(f"--since {text!r} is no date", remedy="write YYYY-MM-DD or YYYY-MM-DDTHH:MM") from error
+        raise UsageError(f"--since {text!r} is not a date", remedy="write YYYY-MM-DD or YYYY-MM-DDTHH:MM") from error
 
 
 def _scheduler(address: str | None) -> str | None:
@@ -212,5 +230,5 @@ def _shard(text: str | None) -> tuple[int, int] | None:
         return None
     first, _, second = text.partition("/")
     if not (first.isdigit() and second.isdigit() and 1 <= int(first) <= int(second)):
-        raise UsageError(f"--shard {text!r} is no part", remedy="write I/N with I from 1 to N")
+        raise UsageError(f"--shard {text!r} is not a part", remedy="write I/N with I from 1 to N")
     return int(first), int(second)

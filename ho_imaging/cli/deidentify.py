@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_argument(parser, "ho_deidentified", "folder for the de-identified files")
     parser.add_argument(
         "--key", required=True, type=Path, metavar="FILE",
-        help="the site's key, made where there is none; it stays at the site",
+        help="the site's key, created if missing; it stays at the site",
     )  # fmt: skip
     parser.add_argument(
         "--burned-in", action="store_true", help="also films whose header says that text is burned into the picture"

@@ -181,5 +181,5 @@ def _say(line: dict[str, Any]) -> None:
 def _age(text: str) -> float:
     found = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age: write for example 90m, 12h or 3d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age: write for example 90m, 12h or 3d")
     return int(found[1]) * _UNITS[found[2]]

@@ -86,7 +86,7 @@ def _checked(pixels: object) -> NDArray[np.generic]:
     if min(rows, columns) < LEAST_SIDE_PX:
         raise UsageError(f"is only {rows} x {columns} pixels", remedy="give the full image")
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise UsageError("pixels hold values that are no numbers (NaN or infinity)", remedy="replace them")
+        raise UsageError("pixels hold NaN or infinity", remedy="replace them")
     if pixels.dtype.itemsize <= 4:
         return pixels.astype(np.float32) if pixels.dtype == np.float16 else pixels
     # What spans more than 32 bits can hold is scaled before it is made float32.

@@ -60,7 +60,7 @@ def site_key(path: Path) -> bytes:
             f"cannot be used: {error.strerror}", path=path, remedy="check the path and its rights"
         ) from error
     if len(key) != KEY_BYTES:
-        raise UsageError("is no key", path=path, remedy=f"give a file of {KEY_BYTES} random bytes, or a new name")
+        raise UsageError("is not a key", path=path, remedy=f"give a file of {KEY_BYTES} random bytes, or a new name")
     return key
 
 

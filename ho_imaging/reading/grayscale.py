@@ -160,7 +160,7 @@ def window_values(values: Values, center: float, width: float, function: str = "
     if function == "LINEAR_EXACT":
         return np.asarray(np.clip((values - center) / width + 0.5, 0.0, 1.0))
     if function != "LINEAR":
-        raise ValueError(f"{function!r} is no VOI LUT function")
+        raise ValueError(f"{function!r} is not a VOI LUT function")
     if width == 1:
         return np.where(values > center - 0.5, 1.0, 0.0)
     return np.asarray(np.clip((values - (center - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0))

@@ -154,7 +154,7 @@ def bland_altman(first: Sequence[float], second: Sequence[float]) -> BlandAltman
 
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if one.shape != other.shape or one.ndim != 1:
-        raise UsageError(f"{one.shape} and {other.shape} values are no pairs", remedy="give two series of one length")
+        raise UsageError(f"{one.shape} and {other.shape} values are not pairs", remedy="give two series of one length")
     differences = one - other
     n = len(differences)
     nan = (math.nan, math.nan)

@@ -29,7 +29,7 @@ _MOST_POINTS = 100_000
 
 def _check_mimic(decision: Decision) -> None:
     if decision.value.get("mimic") not in MIMICS:
-        raise ValueError(f"mimic is none of {', '.join(MIMICS)}")
+        raise ValueError(f"mimic is not one of {', '.join(MIMICS)}")
 
 
 def _check_outline(decision: Decision) -> None:
@@ -43,7 +43,7 @@ def _check_grade(decision: Decision) -> None:
     if not isinstance(value.get("system"), str) or not isinstance(value.get("to"), str):
         raise ValueError("a grade needs a system and a class")
     if not isinstance(value.get("from"), str | None):
-        raise ValueError("the class before is no text")
+        raise ValueError("the class before is not text")
     if not (decision.reason or "").strip():
         raise ValueError("a grade is changed with a reason")
 
@@ -53,7 +53,7 @@ def _check_measure(decision: Decision) -> None:
     _point(decision.value.get("to_xy_px"))
     length_mm = decision.value.get("length_mm")
     if length_mm is not None and not _is_number(length_mm):
-        raise ValueError("length_mm is no number")
+        raise ValueError("length_mm is not a number")
     if not isinstance(decision.value.get("basis"), str):
         raise ValueError("a measure needs its basis")
 
@@ -66,21 +66,21 @@ def _check_undo(decision: Decision) -> None:
 def _check_close(decision: Decision) -> None:
     seconds = decision.value.get("seconds")
     if not _is_number(seconds) or float(seconds) < 0:  # type: ignore[arg-type]  # checked just before
-        raise ValueError("seconds is no duration")
+        raise ValueError("seconds is not a duration")
 
 
 def _check_commit(decision: Decision) -> None:
     confirmed = decision.value.get("confirmed", [])
     if not isinstance(confirmed, list):
-        raise ValueError("what was confirmed is no list")
+        raise ValueError("confirmed is not a list")
     for item in confirmed:
         if not isinstance(item, dict) or set(item) != {"side", "grade", "nodules"}:
-            raise ValueError("what was confirmed names no side, grade and nodules")
+            raise ValueError("an item of confirmed lacks side, grade or nodules")
         nodules = item["nodules"]
         if not (isinstance(item["side"], str) and isinstance(item["grade"], str) and isinstance(nodules, list)):
-            raise ValueError("what was confirmed names no side, grade and nodules")
+            raise ValueError("an item of confirmed lacks side, grade or nodules")
         if not all(isinstance(name, str) for name in nodules):
-            raise ValueError("a nodule that was confirmed is no text")
+            raise ValueError("the id of a confirmed nodule is not text")
 
 
 VALUE_CHECKS: dict[str, Callable[[Decision], None]] = {
@@ -94,7 +94,7 @@ VALUE_CHECKS: dict[str, Callable[[Decision], None]] = {
     "redo": _check_undo,
     "close": _check_close,
 }
-"""Each raises ``ValueError`` where a value does not say what its action needs."""
+"""Checks by action; each raises ``ValueError`` where a value lacks what its action needs."""
 
 
 def _is_number(value: JsonValue) -> bool:

@@ -109,7 +109,7 @@ def _parsed(path: Path) -> Any:
             raise
         raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check path and rights") from error
     except (ValueError, RecursionError) as error:
-        raise ReadError("is no JSON", path=path, remedy=_REMEDY) from error
+        raise ReadError("is not JSON", path=path, remedy=_REMEDY) from error
 
 
 def _coco(data: Any, path: Path, labels: Sequence[str]) -> list[DrawnFilm]:
@@ -187,7 +187,7 @@ def _labelme_shape(item: Any) -> BaseGeometry:
     data = np.frombuffer(base64.b64decode(item["mask"], validate=True), dtype=np.uint8)
     mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
     if mask is None:
-        raise ValueError("its mask is no picture")
+        raise ValueError("its mask is not an image")
     left, top = points.min(axis=0)
     return affinity.translate(_of_mask(mask > 0), float(left), float(top))
 
@@ -223,7 +223,7 @@ def _polygon(outer: NDArray[np.float64], *holes: NDArray[np.float64]) -> shapely
         if len(ring) < 3 or ring.ndim != 2:
             raise ValueError("has fewer than three points")
         if not np.isfinite(ring).all():
-            raise ValueError("has a point that is no number")
+            raise ValueError("has a point that is not a number")
     polygon = shapely.Polygon(outer, holes)
     if not polygon.is_valid:
         raise ValueError("crosses itself")

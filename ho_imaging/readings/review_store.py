@@ -61,13 +61,13 @@ class ReviewStore:
         try:
             place = next(place for place in (path, *path.absolute().parents) if place.exists())
             if place != path and not place.is_dir():
-                why = f"{place} is no folder"
+                why = f"{place} is not a folder"
             elif not os.access(place, os.W_OK if place == path else os.W_OK | os.X_OK):
                 why = f"you may not write to {place}"
             else:
                 return
         except OSError as error:
-            why = error.strerror or "its folder cannot be looked at"
+            why = error.strerror or "its folder cannot be read"
         raise WriteError(
             f"decisions cannot be kept: {why}", path=path, remedy="check your rights to it, or give store=FOLDER"
         )
@@ -202,7 +202,7 @@ def _decisions(path: Path) -> Iterator[Decision]:
             problem = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in problem["loc"])
             raise ReadError(
-                f"line {number} is no decision: {where} {problem['msg']}".replace("  ", " "),
+                f"line {number} is not a decision: {where} {problem['msg']}".replace("  ", " "),
                 path=path,
                 remedy="read it with the version that wrote it, or move the line out of the file",
             ) from error

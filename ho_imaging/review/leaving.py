@@ -56,7 +56,7 @@ class Leaving:
             header = pydicom.dcmread(path, specific_tags=["BurnedInAnnotation", "PixelData"], defer_size=1024)
         except (OSError, pydicom.errors.InvalidDicomError) as error:
             if isinstance(error, pydicom.errors.InvalidDicomError):
-                raise UsageError("is no DICOM film and cannot be de-identified", path=path) from error
+                raise UsageError("is not a DICOM image and cannot be de-identified", path=path) from error
             raise ReadError(f"cannot be read: {error.strerror}", path=path) from error
         warning = burned_in_warning(header)
         if str(header.get("BurnedInAnnotation", "")).upper() == "YES" and not self.burned_in:

@@ -127,7 +127,7 @@ class ReviewSession:
             )
         except (ValidationError, KeyError, TypeError, ValueError) as error:
             logger.debug("a message of the viewer", exc_info=True)
-            text = f"this could not be understood ({type(error).__name__}); nothing was changed"
+            text = f"invalid message ({type(error).__name__}); nothing was changed"
             yield ViewerMessage(
                 {"type": "problem", "view": view, "ack": ack, "text": text, "about": message.get("type")}
             )
@@ -182,11 +182,11 @@ class ReviewSession:
         value, reason = dict(message.get("value") or {}), message.get("reason")
         image_uid = message.get("image_uid")
         if reason is not None and not isinstance(reason, str):
-            raise UsageError("the reason is no text")
+            raise UsageError("the reason is not text")
         if action == "note" and not (reason or "").strip():
             raise UsageError("the note is empty")
         if action not in {"accept", "reject", "reclassify", "regrade", "measure", "note", "commit"}:
-            raise UsageError(f"{action!r} is nothing a reader decides")
+            raise UsageError(f"unknown action {action!r}")
         if target is not None:
             image_uid = self._kept.finding(str(target)).image_uid
         if action == "measure":

@@ -238,7 +238,9 @@ def open_worklist(
     plan = plan if plan is not None else read_plan(kept.folder)
     if plan is not None and reader not in {*plan.readers, plan.adjudicator}:
         raise UsageError(
-            f"{reader!r} is no reader of this plan", path=kept.folder, remedy="use a reader's or the adjudicator's name"
+            f"{reader!r} is not a reader of this plan",
+            path=kept.folder,
+            remedy="use a reader's or the adjudicator's name",
         )
     rows = []
     for study_folder, result in batch_results(place):

@@ -58,7 +58,7 @@ class ReviewedFilm(NamedTuple):
     info: ReviewedInfo
     film: Film
     may_lie: NDArray[np.bool_] | None = None
-    """Where simulated nodules may be laid in, (rows, columns); ``None`` where nobody knows."""
+    """Mask of the pixels where simulated nodules may be laid in, (rows, columns); ``None`` if unknown."""
 
 
 def write_film(path: Path, reviewed: ReviewedFilm) -> None:

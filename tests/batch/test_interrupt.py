@@ -80,7 +80,7 @@ def test_an_interrupt_is_said_and_the_same_command_goes_on(films, tmp_path, impo
         _, talk = process.communicate(timeout=300)
     assert process.returncode == 130, talk
     assert "Traceback" not in talk, talk
-    said = re.search(r"WARNING interrupted after (\d+) of 12 studies; the same command goes on", talk)
+    said = re.search(r"WARNING interrupted after (\d+) of 12 studies; run the same command again to resume", talk)
     assert said, talk
     with sqlite3.connect(out / "ledger.sqlite") as db:
         (done,) = db.execute("SELECT count(*) FROM studies WHERE state = 'refused'").fetchone()

@@ -138,7 +138,7 @@ def test_a_whole_line_that_is_no_decision_is_named(tmp_path):
     path = store.path(STUDY, "AB")
     later = json.loads(path.read_text()) | {"colour": "red"}
     path.write_text(path.read_text() + json.dumps(later) + "\n")
-    with pytest.raises(ReadError, match=r"AB\.jsonl: line 2 is no decision: colour") as caught:
+    with pytest.raises(ReadError, match=r"AB\.jsonl: line 2 is not a decision: colour") as caught:
         store.read(STUDY, "AB")
     assert "version that wrote it" in str(caught.value)
 
@@ -170,7 +170,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"action": "reclassify", "value": {"mimic": "ghost"}}, "mimic is none"),
+        ({"action": "reclassify", "value": {"mimic": "ghost"}}, "mimic is not one"),
         ({"action": "add", "value": {}}, "no outline"),
         ({"action": "add", "value": {"outline_xy_px": [[[0, 0], [1, 1]]]}}, "fewer than three"),
         ({"action": "add", "value": {"outline_xy_px": [[[0, 0], [1, 1], [0, float("nan")]]]}}, "finite number"),
@@ -285,7 +285,7 @@ def test_readers_are_not_mixed(result):
 
 def test_every_mimic_that_is_simulated_can_be_named():
     drawn = set()
-    for path in Path(simulation.__file__).parent.glob("*mimics.py"):
+    for path in Path(simulation.__file__).parent.glob("*mimics*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Mimic" and call.args:
                 drawn |= {a.value for a in call.args[:1] if isinstance(a, ast.Constant)}

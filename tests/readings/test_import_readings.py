@@ -126,8 +126,8 @@ def feature(geometry):
 
 
 WRONG = {
-    "no json": ("{", "is no JSON"),
-    "deep": ("[" * 100_000, "is no JSON"),
+    "no json": ("{", "is not JSON"),
+    "deep": ("[" * 100_000, "is not JSON"),
     "something else": ({"a": 1}, "is neither COCO nor LabelMe nor GeoJSON"),
     "crossing": (labelme(points=[[0, 0], [9, 9], [9, 0], [0, 9]]), "shape 2 crosses itself"),
     "two points": (labelme(points=[[0, 0], [9, 9]]), "shape 2 has fewer than three points"),

@@ -109,7 +109,7 @@ def test_a_film_leaves_as_the_network_saw_it_with_what_the_reader_held_for_true(
     summary = export_reviews(batch.folder, batch.out, val_share=0.0)
     assert (summary.studies, dict(summary.films), summary.not_bone, summary.left_out) == (1, {"train": 1}, 1, {})
     (path,) = list_films(batch.out / "films")
-    info, film = read_film(path)
+    info, film, _ = read_film(path)
     (given,) = analysis.films.values()
     prepared = given.reading.prepared
     np.testing.assert_allclose(film.pixels, prepared.pixels, atol=1 / 65535)

@@ -35,5 +35,5 @@ def test_a_folder_that_may_not_be_written_is_said_at_once(batch, monkeypatch, tm
 
 def test_a_store_that_is_a_file_is_said_at_once(batch, tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(WriteError, match="is no folder"):
+    with pytest.raises(WriteError, match="is not a folder"):
         review(batch, reader="AB", store=tmp_path / "file")
