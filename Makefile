@@ -53,7 +53,7 @@ check: $(VENV)/.dev
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
-	@echo "Open this page in a browser:  $(CURDIR)/site/index.html" >&2
+	@echo "Open this page in a browser:  $(CURDIR)/site/index.html  (for its search: python -m http.server -d site)" >&2
 
 clean:
 	rm -rf $(VENV) demo_out site

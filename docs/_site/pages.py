@@ -23,7 +23,9 @@ _ROOT = Path(__file__).parents[2]
 _PACKAGES = ("reading", "results", "outputs", "progression", "severity", "readings", "review", "statistics", "batch")
 """Packages whose public names are documented beside those of ``ho_imaging`` itself."""
 
-_SHIM = "assets/iframe-worker.js"
+_SHIM = re.compile(r'<script src="?https://unpkg\.com/iframe-worker/shim"?></script>')
+"""What the theme would fetch so that the search works from disk too; served by any web server it works without."""
+
 _FETCHED = re.compile(
     r'<(?:script|img|iframe)[^>]* src="?(https?:[^" >]+)|<link[^>]* rel="?stylesheet"?[^>]* href="?(http[^" >]+)'
 )
@@ -50,7 +52,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/schema.md": schemas(),
         "reference/architecture.md": architecture(),
     }
-    pages[_SHIM] = Path(__file__).with_name("iframe-worker.js").read_text()
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -62,11 +63,10 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Take the one script that the theme would fetch from elsewhere from the site itself; fail if there is another."""
+    """Leave out the one script that the theme would fetch from elsewhere; fail if there is another."""
     site = Path(config.site_dir)
     for path in site.rglob("*.html"):
-        up = "../" * (len(path.relative_to(site).parts) - 1)
-        text = path.read_text().replace('"https://unpkg.com/iframe-worker/shim"', f'"{up}{_SHIM}"')
+        text = _SHIM.sub("", path.read_text())
         path.write_text(text)
         if fetched := _FETCHED.findall(text):
             raise RuntimeError(f"{path}: the page fetches {fetched[0]}: the site must be readable without a network")
