@@ -222,7 +222,7 @@ class TestArray:
             (np.zeros((2, 100, 100)), UsageError, "shape (rows, columns)"),
             (np.zeros((100, 100, 3)), UsageError, "shape (rows, columns)"),
             (np.zeros((10, 100)), UsageError, "only 10 x 100"),
-            (np.full((100, 100), np.nan), UsageError, "no numbers"),
+            (np.full((100, 100), np.nan), UsageError, "NaN"),
             (np.array([-1e308, 1e308] * 5000).reshape(100, 100), UsageError, "span more"),
             (np.broadcast_to(np.uint8(0), (1 << 20, 1 << 20)), TooLargeError, "above the limit"),
         ],

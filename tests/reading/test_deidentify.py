@@ -102,7 +102,7 @@ def test_a_key_is_made_for_this_user_alone_and_kept(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
     assert site_key(path) == key
     path.write_bytes(b"short")
-    with pytest.raises(UsageError, match="no key"):
+    with pytest.raises(UsageError, match="is not a key"):
         site_key(path)
 
 

@@ -449,7 +449,7 @@ def test_studies_on_which_readers_disagree_go_to_the_adjudicator(batch):
     assert (row.study_uid, row.disagreements) == ("1.2.2", ("left: II or III",))
     Reader("J", kinds["1.2.2"], store).grades("left", "III").commits()
     assert open_worklist(folder, "J").progress.committed == 1
-    with pytest.raises(UsageError, match="no reader of this plan"):
+    with pytest.raises(UsageError, match="is not a reader of this plan"):
         open_worklist(folder, "D")
 
 

@@ -186,7 +186,7 @@ def test_the_report_agrees_with_what_was_drawn_and_confirmed(place):
 def test_decisions_of_before_have_no_confirmation():
     old = Decision(reader="AB", study_uid="1.2.3", action="commit")
     assert old.value == {}
-    with pytest.raises(ValueError, match="names no side"):
+    with pytest.raises(ValueError, match="lacks side"):
         Decision(reader="AB", study_uid="1.2.3", action="commit", value={"confirmed": ["left"]})
 
 
