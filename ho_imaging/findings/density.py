@@ -1,4 +1,4 @@
-"""How dense ectopic bone looks against the patient's own cortex, on the same film."""
+"""Density of ectopic bone against the patient's own cortex, on the same film."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What findings hands on: nodules with their measures, and the anatomy they are graded against.
+"""Output of findings: nodules with their measures, and the anatomy they are graded against.
 
 Points and contours are (row, column) in source pixels, pixel centres at whole numbers. Every ``*_mm`` is ``None``
 when the film has no believable spacing.

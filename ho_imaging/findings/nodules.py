@@ -43,7 +43,7 @@ _PEAK_STEP = 1e-4
 _MOST_GROWN_PX = 5.0
 
 POSSIBLE_LEVEL = 0.2
-"""What reaches this but not the operating threshold is not reported, but counts in the probability of a grade."""
+"""A probability from here to the operating threshold is not reported, but counts in the probability of a grade."""
 
 _TOUCH_PX = 1.5
 """Bone closer than this on the prepared grid is touched: neighbours, also across a corner."""
@@ -331,7 +331,7 @@ def _wider(probability: NDArray[np.float32], level: float) -> _Wider:
 
 
 def _framed(box: tuple[slice, ...]) -> tuple[slice, slice]:
-    """A box with a row and a column more on each side."""
+    """Return a box with a row and a column more on each side."""
     rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in box)
     return rows, columns
 

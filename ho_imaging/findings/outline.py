@@ -27,7 +27,7 @@ class Extent(NamedTuple):
 
 
 def outlines(level_map: NDArray[np.float32], level: float) -> list[Points]:
-    """Closed outlines (n, 2) (row, column) where a map crosses ``level``; outer ones and holes, longest first.
+    """Return closed outlines (n, 2) (row, column) where a map crosses ``level``; outer and holes, longest first.
 
     The map is framed with zeros, so outlines at the border close. Points lie between pixel centres by linear
     interpolation.

@@ -29,7 +29,7 @@ _ANY_STUDY = {"system": LOINC, "code": "18748-4", "display": "Diagnostic imaging
 _IMAGING = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "imaging"}]}
 _LATERALITY = {"system": SNOMED, "code": "272741003", "display": "Laterality"}
 _STUDY_FIELD = {"R4": "imagingStudy", "R5": "study"}
-"""What DiagnosticReport calls the reference to its study."""
+"""Name of DiagnosticReport's reference to its study."""
 
 _PATIENT = re.compile(
     r"((https?://[^\s]+/)?Patient/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?"

@@ -1,4 +1,4 @@
-"""What is known of each joint and region: one frozen `RegionPlan` each, and the table of them.
+"""Plans of joints and regions: one frozen `RegionPlan` each, and the table of them.
 
 Everything that differs from joint to joint stands in a plan: the structures a network must outline, the two bones
 whose gap is measured, the landmark that millimetres and sides come from, what a film must show to be read, the codes

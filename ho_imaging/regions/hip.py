@@ -94,4 +94,4 @@ UNSTATED = replace(
     scope=replace(_SCOPE, shows=(Region.HIP, Region.PELVIS, Region.THIGH), is_definite=False, needs_joint=True),
     site=None,
 )
-"""Where no region is known the picture decides, by the rules of hips."""
+"""Plan of a film of no known region: the picture decides, by the rules of hips."""

@@ -1,4 +1,4 @@
-"""Which plan holds for a film of a region."""
+"""Lookup of the plan of a region."""
 
 from __future__ import annotations
 

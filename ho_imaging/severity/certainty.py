@@ -1,4 +1,4 @@
-"""Which nodules a grade may rest on: those that touch bone only if the model is sure of them."""
+"""Nodules that a grade may rest on: those that touch bone only if the model is sure of them."""
 
 from __future__ import annotations
 

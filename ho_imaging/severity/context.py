@@ -1,4 +1,4 @@
-"""What is known of the patient besides the film: why ectopic bone might have grown, and since when.
+"""Clinical context of a study: why ectopic bone might have grown, and since when.
 
 Facts are taken as they are given; nothing here changes a grade.
 """

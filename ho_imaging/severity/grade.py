@@ -1,4 +1,4 @@
-"""What severity hands on: a grade with its evidence per side, and one for the study."""
+"""Output of severity: a grade with its evidence per side, and one for the study."""
 
 from __future__ import annotations
 

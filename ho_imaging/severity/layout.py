@@ -1,4 +1,4 @@
-"""Where the nodules of a side lie to each other and to the bones: all that a grading system needs to know.
+"""Layout of the nodules of a side to each other and to the bones: all that a grading system needs to know.
 
 Distances are exact ones between sub-pixel outlines, measured once; a grade, and the grades that the uncertainty of the
 outlines allows, are then looked up in small tables.
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 SURER, AS_REPORTED, LESS_SURE = OUTLINES = (0, 1, 2)
-"""Which of a nodule's outlines is meant, as in `Finding.levels`."""
+"""One of a nodule's outlines, as in `Finding.levels`."""
 
 TOUCH_PX = 0.5
 """Outlines no further apart touch: less than half a prepared pixel cannot be seen."""
@@ -109,7 +109,7 @@ class Arrangement:
 
 
 NO_NODULE = Arrangement((), None, None)
-"""What is left where no nodule is one."""
+"""Layout without any nodule."""
 
 
 def lay_out_side(view: SideView) -> dict[int, Layout]:

@@ -1,4 +1,4 @@
-"""How likely each grade is, given what is uncertain: whether a nodule is one, where its outline lies, and the scale.
+"""Probability of each grade, given what is uncertain: whether a nodule is one, where its outline lies, and the scale.
 
 Each draw takes one of three outlines for all nodules, lets each nodule be there with its own probability, and draws the
 scale and the gap's error. The draws are the same on every call, so the same film gives the same numbers.

@@ -1,4 +1,4 @@
-"""Which findings of a study are the same nodule, seen again on another film of the same projection."""
+"""Findings of a study that are the same nodule, seen again on another film of the same projection."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ BASES_WORST_TO_BEST = (
     SpacingBasis.DETECTOR,
     SpacingBasis.CALIBRATED,
 )
-"""What millimetres rest on, from worst to best."""
+"""Bases of millimetres, from worst to best."""
 
 
 def grade_study(films: Sequence[FilmReading]) -> Severity:

@@ -1,4 +1,4 @@
-"""How lengths measured on a film relate to true ones in the patient."""
+"""True lengths in the patient from lengths measured on a film."""
 
 from __future__ import annotations
 

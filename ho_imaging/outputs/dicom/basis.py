@@ -1,4 +1,4 @@
-"""What the millimetres of an object rest on, in the words that all objects of a study share."""
+"""Basis of the millimetres of an object, in the words that all objects of a study share."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ BASES = {
     SpacingBasis.ASSUMED: _private("MM-ASSUMED", "assumed spacing, reliability not known"),
     SpacingBasis.NONE: _private("MM-NONE", "no believable spacing, sizes in pixels"),
 }
-"""What the millimetres of a group of measures rest on: its method."""
+"""Basis of the millimetres of a group of measures, as its method."""
 
 LESION = _standard("52988006", "SCT", "Lesion")  # CID 7151
 MORPHOLOGICALLY_ABNORMAL = _standard("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150

@@ -1,4 +1,4 @@
-"""How a presentation state says that its film is shown: as reading showed it (PS3.3 C.11.1, C.11.8, C.11.6)."""
+"""Grey values in a presentation state: the film is shown as reading showed it (PS3.3 C.11.1, C.11.8, C.11.6)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GREY_KEYWORDS = frozenset(
         "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction", "PresentationLUTShape",
     }
 )  # fmt: skip
-"""What a presentation state says anew, so that a wrong form in the film's header cannot get into it."""
+"""Attributes that a presentation state states anew, so that a wrong form in the film's header cannot get into it."""
 
 _HIDING = frozenset({WINDOW_CLIPS, "window_misses"})
 _BITS = 16

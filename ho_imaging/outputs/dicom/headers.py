@@ -82,7 +82,7 @@ def _is_sex(value: object) -> bool:
 
 
 def _numbers(value: object) -> list[float] | None:
-    """Give the numbers that a value holds, one or several; ``None`` where one is none."""
+    """Return the numbers that a value holds, one or several; ``None`` where one is none."""
     try:
         return [float(str(one)) for one in (value if isinstance(value, list | MultiValue) else (value,))]
     except ValueError:
@@ -105,7 +105,7 @@ _REQUIRED = {
 """Of type 2 in Patient and General Study (PS3.3 C.7.1.1, C.7.2.1): there, if only empty."""
 
 _ASKED_FOR: dict[str, object] = {"Modality": "OT", "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
-"""What highdicom asks of a source and no object takes over; as reading takes a film that does not state it."""
+"""Values that highdicom requires of a source and no object takes over, as for a film that does not state them."""
 
 _CHECKS: dict[str, Callable[[object], bool]] = {
     "PatientName": _is_one,

@@ -107,7 +107,7 @@ class Maker:
     observer: Observer | None = None
 
     def equipment(self) -> dict[str, Any]:
-        """Give the arguments every highdicom object asks for."""
+        """Return the arguments that every highdicom object requires."""
         return {
             "manufacturer": MANUFACTURER,
             "manufacturer_model_name": MODEL_NAME,
@@ -135,7 +135,7 @@ def series_words(what: str, maker: Maker) -> str:
 
 
 def as_reference(source: Dataset) -> Dataset:
-    """Give a source's header in the form highdicom takes, without what a projection cannot lend to its derivations.
+    """Return a source's header in the form highdicom takes, without what a projection cannot lend to its derivations.
 
     A frame of reference without positions says nothing, spacing at the detector is not that of a plane in the patient,
     and several character sets are declared afterwards, by `take_over`.
@@ -150,7 +150,7 @@ def as_reference(source: Dataset) -> Dataset:
 
 
 def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:
-    """Give an object its source's character set, the patient and study attributes that came without, and its own UID.
+    """Set an object's character set, the patient and study attributes it lacks and its own UID, from its source.
 
     Our own text is ASCII, which every DICOM character set holds, so names stay as they were written; a reader's name
     may not be. To be called when all that an object says is in it and its pixels are not compressed yet.
@@ -207,7 +207,7 @@ def _digest(made: Dataset) -> str:
 
 
 def _said(dataset: Dataset) -> Iterator[bytes]:
-    """Give what an object says, part by part: not when it was made, and not whose study it is of.
+    """Return the content of an object, part by part: not when it was made, and not whose study it is of.
 
     An archive that corrects a patient or an order does so in every object of the study, under the names they have.
     """

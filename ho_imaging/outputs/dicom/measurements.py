@@ -255,7 +255,7 @@ def _inferred_from(points_xy_px: NDArray[np.float64], source: Dataset) -> list[C
 
 
 def _measure(name: CodedConcept, value_mm: float | None, unit: CodedConcept, value_px: float) -> Measurement:
-    """Give a measure in millimetres where there are any, else in pixels."""
+    """Return a measure in millimetres where there are any, else in pixels."""
     if value_mm is not None:
         return Measurement(name=name, value=value_mm, unit=unit)
     return Measurement(name=name, value=value_px, unit=codes.PIXELS)

@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class FilmPictures:
-    """What a result in numbers does not hold of a film, on the source grid; what is missing is left out.
+    """Pictures of a film beyond its result in numbers, on the source grid; what is missing is left out.
 
     ``probability``: float32 (rows, columns); ``masks``: bool, same shape; ``overlay``: uint8 RGB of any size.
     """
@@ -172,7 +172,7 @@ class _Writing:
 def read_sources(
     result: StudyResult, given: Iterable[Dataset | str | PathLike[str]] | None = None, *, header_only: bool = True
 ) -> dict[str, Dataset]:
-    """Give the data sets of a result's analysed films: those given, else the files it was made from.
+    """Return the data sets of a result's analysed films: those given, else the files it was made from.
 
     ``header_only``: leave out the pixels, which only drawing the films anew needs.
 

@@ -1,4 +1,4 @@
-"""What a film's DICOM objects show beyond the numbers, on the source grid."""
+"""Pictures of a film for its DICOM objects, on the source grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which earlier report a report replaces (Predecessor Documents Sequence, PS3.3 C.17.2)."""
+"""Earlier reports that a report replaces (Predecessor Documents Sequence, PS3.3 C.17.2)."""
 
 from __future__ import annotations
 

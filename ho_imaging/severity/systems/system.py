@@ -48,7 +48,7 @@ Rule = Callable[[Arrangement, Measured], str | None]
 """An arrangement of nodules to a grade; ``None`` where the definition does not cover it."""
 
 Explains = Callable[[SideView, Arrangement, Gap | None, SystemGrade], Message]
-"""What a grade rests on."""
+"""Evidence of a grade."""
 
 
 @dataclass(frozen=True)
