@@ -16,20 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import HOImagingError, ModelError, OutOfScopeError, ReadError, RefusedError
-from ho_imaging.findings import find_nodules, find_possible_nodules, highest_probabilities, read_anatomy
-from ho_imaging.findings.nodules import Surroundings
-from ho_imaging.findings.resolution import only_possible, resolution_flags, why_too_coarse
-from ho_imaging.gate import check_anatomy, check_attributes, check_region
+from ho_imaging.errors import HOImagingError, ModelError, ReadError, RefusedError
+from ho_imaging.findings.resolution import why_too_coarse
+from ho_imaging.gate import check_attributes
 from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
-from ho_imaging.preparing import prepare
-from ho_imaging.preparing.quality import film_quality
+from ho_imaging.pipeline.film_warnings import film_warnings, with_doubts
+from ho_imaging.pipeline.look import look_at
+from ho_imaging.pipeline.not_done import not_done, rejected_input
 from ho_imaging.reading import Radiograph, Rejected, StudyRef, discover, read_radiograph
 from ho_imaging.reading.archive import unpacked
 from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
-from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
 from ho_imaging.reading.read import ImageRef, check_spacing, with_callers_words
 from ho_imaging.reading.sources import (
@@ -41,10 +39,8 @@ from ho_imaging.reading.sources import (
     plain_source,
     several,
 )
-from ho_imaging.reading.uid import usable_uid
 from ho_imaging.results.analysis import FilmAnalysis, StudyAnalysis
 from ho_imaging.results.build import (
-    failed_image,
     finding_result,
     image_result,
     model_result,
@@ -57,26 +53,17 @@ from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.severity import FilmReading, StudyContext, grade_study, same_nodules
 from ho_imaging.severity.context import context_from_words
 from ho_imaging.stopwatch import stage
-from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Status, View, to_word
+from ho_imaging.vocabulary import Laterality, Region, Side, Status, View, to_word
 
 if TYPE_CHECKING:
-    from ho_imaging.findings import Anatomy
     from ho_imaging.network.model_store import Model
-    from ho_imaging.network.prediction import Prediction
-    from ho_imaging.preparing import Prepared
 
-__all__ = ["LOADING", "Analyzer", "FilmAnalysis", "StudyAnalysis", "analyze", "analyze_all", "analyze_array"]
+__all__ = ["LOADING", "Analyzer"]
 
 logger = logging.getLogger(__name__)
 
 LOADING = "load model"
 """The stage in which the model and the libraries it needs are loaded, once."""
-
-_RESCALE_TOLERANCE = 0.12
-"""A film without spacing is looked at again when its femoral heads say that its size was wrong by more than this."""
-
-_MOST_RESCALES = 2
-_UNSETTLED = 0.25
 
 
 class Analyzer:
@@ -257,7 +244,7 @@ class Analyzer:
             results = [moved(self.analyze_films(study, context=context).result, names) for study in studies]
         rejected = [item for item in found.rejected if not item.stray]
         return results + [
-            self._rejected(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
+            rejected_input(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
             for item in [*failed, *rejected]
         ]
 
@@ -399,14 +386,14 @@ class Analyzer:
         left_out = copies(headers)
         for number, source in enumerate(images):
             if number in left_out:
-                ended.append(self._not_done(source, number, None, Status.REFUSED, RefusedError(left_out[number]))[0])
+                ended.append(not_done(source, number, None, Status.REFUSED, RefusedError(left_out[number]))[0])
                 continue
             image, film, uid = self._film(source, number)
             ended.append(image)
             study_uid = study_uid or uid
             if film is not None:
                 films.append(film)
-                warnings += _warnings(film)
+                warnings += film_warnings(film)
         films = _with_study_wide_ids(films)
         readings = [film.reading for film in films]
         with stage("severity"):
@@ -442,7 +429,7 @@ class Analyzer:
         error: HOImagingError,
     ) -> StudyAnalysis:
         """End all images of a study alike, without looking at them."""
-        ended = [self._not_done(source, number, None, status, error) for number, source in enumerate(sources)]
+        ended = [not_done(source, number, None, status, error) for number, source in enumerate(sources)]
         uid = study_uid or next((study for _, _, study in ended if study is not None), "unknown")
         result = study_result(uid, [image for image, _, _ in ended], [], None, None, [], completeness=completeness)
         return StudyAnalysis(result.model_copy(update={"reason": message_result(error.message)}), None, {})
@@ -454,17 +441,17 @@ class Analyzer:
             with stage("read"):
                 radiograph = self._worded(source) if isinstance(source, Radiograph) else self._read(source)
             check_attributes(radiograph)
-            film, scope_probability = self._look(radiograph)
+            film, scope_probability = look_at(self.model, radiograph)
         except RefusedError as error:
-            return self._not_done(source, number, radiograph, Status.REFUSED, _with_doubts(error, radiograph))
+            return not_done(source, number, radiograph, Status.REFUSED, with_doubts(error, radiograph))
         except ReadError as error:
-            return self._not_done(source, number, radiograph, Status.FAILED, error)
+            return not_done(source, number, radiograph, Status.FAILED, error)
         except HOImagingError:
             raise
         except Exception as error:  # whatever one film does to a library must not cost the others
             logger.debug("film %d", number, exc_info=True)
             wrapped = ReadError(Message("internal_error", kind=type(error).__name__))
-            return self._not_done(source, number, radiograph, Status.FAILED, wrapped)
+            return not_done(source, number, radiograph, Status.FAILED, wrapped)
         image = image_result(
             film.reading.prepared.radiograph,
             status=Status.DONE,
@@ -495,237 +482,6 @@ class Analyzer:
             never_clipped=True,
         )
 
-    def _look(self, radiograph: Radiograph) -> tuple[FilmAnalysis, float | None]:
-        """Prepare, predict, find, check showing and scope; without spacing, look again at the size the joints tell."""
-        model = self.model
-        from ho_imaging.gate.showing import shown_wrongly  # noqa: PLC0415  (torch loads only when it is needed)
-        from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
-        from ho_imaging.network.quality_correction import lowered, shift_of, weigh_quality  # noqa: PLC0415  (likewise)
-
-        check_region(radiograph, model.description.regions, model.description.name)
-        contract = model.description.preparation
-
-        def look(source_pixel_mm: float | None) -> tuple[Prepared, Prediction, Anatomy]:
-            with stage("prepare"):
-                prepared = prepare(radiograph, contract, source_pixel_mm=source_pixel_mm)
-            with stage("network"):
-                prediction = predict(model, prepared)
-            with stage("findings"):
-                return prepared, prediction, read_anatomy(prediction)
-
-        prepared, prediction, anatomy = look(None)
-        for _ in range(_MOST_RESCALES):
-            if not prepared.scale.is_assumed or anatomy.scale.is_assumed:
-                break
-            wrong_by = anatomy.scale.cell_mm / prepared.scale.cell_mm
-            if abs(wrong_by - 1.0) <= _RESCALE_TOLERANCE or not 0.2 < wrong_by < 5.0:
-                break
-            prepared, prediction, anatomy = look(wrong_by * contract.pixel_mm / prepared.grid.column_scale)
-        if anatomy.scale.basis is SpacingBasis.ANATOMICAL:
-            # A scale that the heads did not settle on is none.
-            off = anatomy.scale.cell_mm / prepared.scale.cell_mm
-            if abs(off - 1.0) > _UNSETTLED:
-                anatomy = replace(anatomy, scale=prepared.scale)
-        with stage("network"):
-            showing = shown_wrongly(model, prediction, anatomy)
-        if showing is not None:
-            raise OutOfScopeError(showing, path=radiograph.path)
-        scope = check_anatomy(prediction, anatomy, model.description.scope_threshold)
-        if scope.reason is not None:
-            raise OutOfScopeError(scope.reason, path=radiograph.path)
-        with stage("findings"):
-            quality = film_quality(prepared, anatomy.scale.measured_mm)
-            correction = model.description.quality_correction
-            prediction = weigh_quality(prediction, quality, correction)
-            around = Surroundings(prediction, anatomy)
-            findings, possible = only_possible(
-                find_nodules(prediction, anatomy, around), find_possible_nodules(prediction, anatomy, around), quality
-            )
-            shift = shift_of(quality, contract.pixel_mm, correction)
-            highest = {side: lowered(p, shift) for side, p in highest_probabilities(prediction, anatomy).items()}
-        reading = FilmReading(prepared, anatomy, findings, possible, highest, quality)
-        return FilmAnalysis(prediction, reading), scope.scope_probability
-
-    def _not_done(
-        self,
-        source: PlainSource,
-        number: int,
-        radiograph: Radiograph | None,
-        status: Status,
-        error: HOImagingError,
-    ) -> tuple[ImageResult, None, str | None]:
-        reason = error.message
-        logger.info("%s: %s: %s", error.path or f"film {number}", status.value, reason)
-        if radiograph is not None:
-            return image_result(radiograph, status=status, reason=reason), None, radiograph.study_uid
-        uid, series, study, path = _identity(source, number)
-        image = failed_image(sop_instance_uid=uid, series_uid=series, path=path, status=status, reason=reason)
-        return image, None, study
-
-    def _rejected(self, path: str, status: Status, reason: Message) -> StudyResult:
-        from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415  (only for inputs in no study)
-
-        uid = raster_uid(path.encode("utf-8", "surrogateescape"), "input")
-        image = failed_image(sop_instance_uid=uid, series_uid=None, path=path, status=status, reason=reason)
-        return study_result(uid, [image], [], None, None, [])
-
-
-def analyze(
-    source: ImageSource,
-    *,
-    model: str | PathLike[str] = "default",
-    device: str = "auto",
-    region: Region | str | None = None,
-    view: View | str | None = None,
-    laterality: Laterality | Side | str | None = None,
-    spacing_mm: tuple[float, float] | None = None,
-    site: str | PathLike[str] | None = None,
-    context: StudyContext | None = None,
-) -> StudyResult:
-    """Analyse one image. For more than one call keep an `Analyzer`: it loads the model once.
-
-    Parameters
-    ----------
-    source
-        A path, the bytes of a file, a file open for reading bytes, or a pydicom data set.
-    model, device, region, view, laterality, spacing_mm, site
-        As `Analyzer` takes them.
-    context
-        Clinical facts, kept with the result.
-
-    Returns
-    -------
-    StudyResult
-        The result of a study of this one image. Nothing about an image raises: status and reason say what became of it.
-
-    Raises
-    ------
-    ReadError
-        If a path does not exist.
-    ModelError
-        If the model cannot be loaded.
-    UsageError
-        If an argument means nothing, or the source is a folder, a DICOMDIR or a zip archive: see `analyze_all`.
-    TypeError
-        If it is no image: an array goes to `analyze_array`, a list to `analyze_all`.
-
-    Examples
-    --------
-    >>> import ho_imaging
-    >>> result = ho_imaging.analyze("film.dcm", region="hip", laterality="R")  # doctest: +SKIP
-
-    """
-    analyzer = Analyzer(
-        model, device=device, region=region, view=view, laterality=laterality, spacing_mm=spacing_mm, site=site
-    )
-    return analyzer.analyze(source, context=context)
-
-
-def analyze_all(
-    sources: ImageSource | Iterable[ImageSource],
-    *,
-    model: str | PathLike[str] = "default",
-    device: str = "auto",
-    region: Region | str | None = None,
-    view: View | str | None = None,
-    laterality: Laterality | Side | str | None = None,
-    spacing_mm: tuple[float, float] | None = None,
-    site: str | PathLike[str] | None = None,
-    context: StudyContext | None = None,
-) -> list[StudyResult]:
-    """Analyse a folder, a DICOMDIR, a zip archive, or several images, study by study.
-
-    For very many studies, or to resume, use `ho_imaging.batch.run_batch`.
-
-    Parameters
-    ----------
-    sources
-        A folder, a DICOMDIR, a zip archive or an image (see `analyze`), or several of these.
-    model, device, region, view, laterality, spacing_mm, site
-        As `Analyzer` takes them.
-    context
-        Clinical facts, kept with each result.
-
-    Returns
-    -------
-    list of StudyResult
-        One result a study, by Study Instance UID, and one for every input that is in no study.
-
-    Raises
-    ------
-    ReadError
-        If a path does not exist, or an archive cannot be unpacked.
-    ModelError
-        If the model cannot be loaded.
-    UsageError
-        If an argument means nothing.
-    TypeError
-        If a source is no image.
-
-    """
-    analyzer = Analyzer(
-        model, device=device, region=region, view=view, laterality=laterality, spacing_mm=spacing_mm, site=site
-    )
-    return analyzer.analyze_all(sources, context=context)
-
-
-def analyze_array(
-    pixels: NDArray[np.generic],
-    *,
-    spacing_mm: tuple[float, float] | None = None,
-    region: Region | str | None = None,
-    view: View | str | None = None,
-    laterality: Laterality | Side | str | None = None,
-    bone_is_bright: bool = True,
-    model: str | PathLike[str] = "default",
-    device: str = "auto",
-    site: str | PathLike[str] | None = None,
-    context: StudyContext | None = None,
-) -> StudyResult:
-    """Analyse an array of grey values.
-
-    Parameters
-    ----------
-    pixels
-        Shape (rows, columns), whole numbers or finite floating point numbers, row 0 at the top.
-    spacing_mm
-        Height and width of a pixel in mm; without, there are no millimetres but those that the femoral heads tell.
-    region, view, laterality
-        What the image shows; a side may be R, L, B or ``both``.
-    bone_is_bright
-        False for values in which bone is dark, as they are in MONOCHROME1.
-    model, device, site
-        As `Analyzer` takes them.
-    context
-        Clinical facts, kept with the result.
-
-    Returns
-    -------
-    StudyResult
-        The result of a study of this one image. The same array has the same UIDs.
-
-    Raises
-    ------
-    TypeError
-        If it is no array of numbers.
-    UsageError
-        If it is not a grey image of rows and columns, or an argument means nothing.
-    TooLargeError
-        If it has more than 150 million pixels, or would be longer than 1.5 m by ``spacing_mm``.
-    ModelError
-        If the model cannot be loaded.
-
-    """
-    return Analyzer(model, device=device, site=site).analyze_array(
-        pixels,
-        spacing_mm=spacing_mm,
-        region=region,
-        view=view,
-        laterality=laterality,
-        bone_is_bright=bone_is_bright,
-        context=context,
-    )
-
 
 def _why_not_graded(
     headers: Sequence[FilmHeader], study_uid: str | None, completeness: Completeness | None
@@ -737,32 +493,6 @@ def _why_not_graded(
     if completeness is None or completeness.complete:
         return None
     return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
-
-
-def _identity(source: PlainSource, number: int) -> tuple[str, str | None, str | None, str | None]:
-    """SOP instance, series and study UID and path of a film that could not be read, as far as they are known."""
-    if isinstance(source, ImageRef | Radiograph):
-        path = None if source.path is None else str(source.path)
-        return source.sop_instance_uid, source.series_uid, source.study_uid, path
-    if isinstance(source, Dataset):
-
-        def text(keyword: str) -> str | None:
-            return usable_uid(str(source.get(keyword, "") or "").strip()) or None
-
-        return text("SOPInstanceUID") or f"unknown.{number}", text("SeriesInstanceUID"), text("StudyInstanceUID"), None
-    path = None if isinstance(source, bytes) else str(source)
-    try:
-        from ho_imaging.reading.open_dicom import open_dataset  # noqa: PLC0415  (only for films that failed)
-
-        dataset = open_dataset(source if isinstance(source, bytes) else Path(source), header_only=True)
-        uid, series, study, _ = _identity(dataset, number)
-        return uid, series, study, path
-    except HOImagingError:
-        from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415
-
-        key = source if isinstance(source, bytes) else str(source).encode("utf-8", "surrogateescape")
-        uid = raster_uid(key, "input")
-        return uid, None, uid, path
 
 
 def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
@@ -783,65 +513,3 @@ def _stated_context(readings: Sequence[FilmReading]) -> StudyContext | None:
         if stated is not None:
             return context_from_words(stated.value, source=stated.source)
     return None
-
-
-_GREYS_IN_DOUBT = {
-    WINDOW_CLIPS: Message("advice.window"),
-    "window_misses": Message("advice.window"),
-    "window_invalid": Message("advice.window"),
-    "voi_lut_invalid": Message("advice.voi_lut"),
-    "modality_lut_invalid": Message("advice.modality_lut"),
-    "rescale_invalid": Message("advice.rescale"),
-    "photometric_invalid": Message("advice.photometric"),
-    "polarity_statements_disagree": Message("advice.photometric"),
-    "transfer_syntax_wrong": Message("advice.transfer_syntax"),
-    "bits_stored_wrong": Message("advice.bits_stored"),
-    "pixel_description_invalid": Message("advice.pixel_description"),
-}
-"""Quality flags that say that greys may not be what was meant, with what can be done."""
-
-
-def _with_doubts(error: RefusedError, radiograph: Radiograph | None) -> RefusedError:
-    """Name what makes the greys of a refused film doubtful: the film may be one of a hip all the same."""
-    doubts = [flag for flag in radiograph.quality if flag.code in _GREYS_IN_DOUBT] if radiograph is not None else []
-    if not doubts:
-        return error
-    about = Message(
-        "greys_in_doubt",
-        doubts=tuple(dict.fromkeys(flag.message for flag in doubts)),
-        advice=tuple(dict.fromkeys(_GREYS_IN_DOUBT[flag.code] for flag in doubts)),
-    )
-    return type(error)(error.message.with_also(about), path=error.path)
-
-
-_SERIOUS = {
-    *_GREYS_IN_DOUBT,
-    "polarity_contradicts_pixels",
-    "laterality_conflict",
-    "orientation_unusual",
-    "spacing_implausible",
-}
-
-
-def _warnings(film: FilmAnalysis) -> list[Message]:
-    """Return what a reader of the study must know first; the full list of flags stands with each film."""
-    radiograph = film.reading.prepared.radiograph
-    found = [flag.message for flag in radiograph.quality if flag.code in _SERIOUS]
-    found += [flag.message for flag in resolution_flags(film.reading.quality)]
-    stated = radiograph.laterality
-    anatomy = film.reading.anatomy
-    landmark = anatomy.plan.landmark
-    if anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
-        found.append(Message("sides_by_place", source=stated.source, side=stated.value))
-    if anatomy.scale.basis is SpacingBasis.ANATOMICAL and landmark is not None:
-        found.append(
-            Message(
-                "mm_from_heads",
-                landmarks=landmark.words,
-                diameter_mm=landmark.diameter_mm,
-                percent=100.0 * landmark.scale_sd,
-            )
-        )
-    elif anatomy.scale.is_assumed:
-        found.append(Message("no_spacing") if landmark is None else Message("no_mm", landmark=landmark.structure))
-    return found
