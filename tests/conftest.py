@@ -4,7 +4,9 @@ import importlib
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +20,9 @@ from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.regions import read_regions
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
+
+# Tools that come as wheels (dciodvfy) lie beside Python, also where its environment is not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def make_radiograph(
