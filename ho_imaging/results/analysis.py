@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ho_imaging.messages import Message
 from ho_imaging.results.messages import message_result
 from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.short_forms import call_output
 from ho_imaging.results.summary import html_table
 
 if TYPE_CHECKING:
@@ -75,3 +76,8 @@ class StudyAnalysis:
             return self
         added = (message_result(warning) for warning in warnings)
         return replace(self, result=self.result.model_copy(update={"warnings": (*self.result.warnings, *added)}))
+
+    def to_dicom(self, **options: Any) -> list[Dataset]:
+        """Return the study's DICOM objects; short for ``ho_imaging.outputs.to_dicom(analysis, ...)``."""
+        made: list[Dataset] = call_output("to_dicom", self, **options)
+        return made

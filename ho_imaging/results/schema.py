@@ -24,11 +24,16 @@ from ho_imaging.results.schema_severity import (
     StudySeverityResult,
     SystemGradeResult,
 )
+from ho_imaging.results.short_forms import call_output
 from ho_imaging.results.summary import html_table, summary_parts
 from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
     import pandas as pd
+    from pydicom.dataset import Dataset
 
 __all__ = [
     "RESEARCH_USE",
@@ -176,6 +181,16 @@ class StudyResult(Part):
 
         """
         return self.model_dump_json(indent=indent) + "\n"
+
+    def to_dicom(self, sources: Iterable[Dataset | str | PathLike[str]] | None = None, **options: Any) -> list[Dataset]:
+        """Return the study's DICOM objects; short for ``ho_imaging.outputs.to_dicom(result, sources, ...)``."""
+        made: list[Dataset] = call_output("to_dicom", self, sources, **options)
+        return made
+
+    def to_fhir(self, **options: Any) -> dict[str, Any]:
+        """Return a FHIR Bundle; short for ``ho_imaging.outputs.to_fhir(result, ...)``."""
+        bundle: dict[str, Any] = call_output("to_fhir", self, **options)
+        return bundle
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StudyResult:

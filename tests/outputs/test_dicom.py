@@ -27,7 +27,7 @@ from ho_imaging import Analyzer, UsageError
 from ho_imaging.batch.work import Job, Settings, work
 from ho_imaging.findings.outline import filled
 from ho_imaging.network import inference
-from ho_imaging.outputs import to_dicom
+from ho_imaging.outputs import to_dicom, to_fhir
 from ho_imaging.outputs.dicom import codes, study_objects
 from ho_imaging.outputs.dicom.headers import without_unsound
 from ho_imaging.outputs.dicom.identity import Maker, stable_uid
@@ -1027,3 +1027,12 @@ def test_patient_and_order_are_in_all_objects_alike(analysed, absent, tmp_path):
             assert stated[0].RequestedProcedureID == "RP1"
             assert stated[0].RequestedProcedureDescription == "Pelvis AP"
         assert not errors_of(item, tmp_path / f"{number}.dcm")
+
+
+def test_the_short_form_makes_the_same_objects(analysed):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    analysis = analysed(source)
+    made = {item.SOPInstanceUID for item in to_dicom(analysis)}
+    assert {item.SOPInstanceUID for item in analysis.to_dicom()} == made
+    assert {item.SOPInstanceUID for item in analysis.result.to_dicom([source])} == made
+    assert analysis.result.to_fhir(subject="Patient/1") == to_fhir(analysis.result, subject="Patient/1")
