@@ -1,4 +1,4 @@
-"""What callers give as images: each kind works, or an error says what to give."""
+"""Kinds of images that callers give: each works, or an error says what to give."""
 
 import io
 import re

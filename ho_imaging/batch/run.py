@@ -140,7 +140,7 @@ def _pause(ledger: Ledger, out_dir: Path) -> None:
 
 
 def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
-    """Say nothing of what lies in the output folder and is no film, where that is below the input."""
+    """Leave out what lies in the output folder and is no film, where that is below the input."""
     # Not Path.resolve, which ends at a link that leads to itself.
     own = os.path.realpath(out_dir)
     kept = tuple(item for item in discovery.rejected if not Path(os.path.realpath(item.path)).is_relative_to(own))

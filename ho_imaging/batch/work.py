@@ -198,7 +198,7 @@ def outputs_of_studies(settings: Settings) -> tuple[str, ...]:
 
 
 def _stopped(error: HOImagingError) -> Message:
-    """Say why results cannot be written, with the path."""
+    """Return why results cannot be written, with the path."""
     return Message("unclassified", problem=str(error), remedy="")
 
 

@@ -80,7 +80,7 @@ def _shows(anatomy: Anatomy) -> tuple[Region, ...]:
 
 
 def _how_turned(quarters: int, regions: tuple[Region, ...]) -> Message:
-    """Say by how many quarters against the clock a film has to be turned."""
+    """Return by how many counter-clockwise quarter turns a film comes upright."""
     if quarters == _UPSIDE_DOWN:
         return Message("shown_upside_down", regions=regions)
     return (

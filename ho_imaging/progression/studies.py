@@ -306,7 +306,7 @@ def _interval(
 
 
 def _ended(earlier: StudyAnalysis, later: StudyAnalysis) -> Message:
-    """Say which of two studies was not analysed, or that they have no side in common."""
+    """Return which of two studies was not analysed, or that they have no side in common."""
     before, after = earlier.result, later.result
     ended = []
     if before.status != Status.DONE and before.reason is not None:

@@ -10,7 +10,7 @@ __all__ = ["in_words", "left_out_text"]
 
 
 def in_words(decision: Decision) -> str:
-    """Say in a few words what was decided."""
+    """Return in a few words what was decided."""
     value = decision.value
     if decision.action == "regrade":
         return f"{value['side']} graded {value['to']}"
@@ -20,7 +20,7 @@ def in_words(decision: Decision) -> str:
 
 
 def left_out_text(left_out: Sequence[Decision]) -> str | None:
-    """Say which decisions do not hold for a result; ``None`` where all do."""
+    """Return which decisions do not hold for a result; ``None`` where all do."""
     if not left_out:
         return None
     said = dict.fromkeys(in_words(decision) for decision in left_out if decision.action != "commit")

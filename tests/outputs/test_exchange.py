@@ -133,7 +133,7 @@ LABELME = {
         },
     },
 }
-"""What LabelMe 5.4 reads of its own files: the keys of ``LabelFile.load``."""
+"""Keys that LabelMe 5.4 reads of its own files: those of ``LabelFile.load``."""
 
 
 def test_labelme_has_shapes_of_its_own_form(result, tmp_path):

@@ -48,7 +48,7 @@ def fields(kind):
 
 
 def pairs(about):
-    """Whether a field holds pairs of numbers, at any depth."""
+    """Return True if a field holds pairs of numbers, at any depth."""
     if isinstance(about, dict):
         return about.get("minItems") == about.get("maxItems") == 2 or any(pairs(part) for part in about.values())
     return isinstance(about, list) and any(pairs(part) for part in about)

@@ -1,4 +1,4 @@
-"""What a result shows of itself: a line, a small table, data frames; nothing of the patient."""
+"""Views of a result: a line, a small table, data frames; nothing of the patient."""
 
 import json
 import sys

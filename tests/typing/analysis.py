@@ -1,4 +1,4 @@
-"""What a type checker sees of the calls a user makes; read by type checkers and never run."""
+"""Types of the calls a user makes, as a type checker sees them; read by type checkers and never run."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""What a type checker sees of a result; read by type checkers and never run."""
+"""Types of a result as a type checker sees them; read by type checkers and never run."""
 
 from typing import assert_type
 
