@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ho_imaging.errors import WriteError
@@ -53,7 +53,8 @@ def writing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         why = error.strerror or type(error).__name__
         raise WriteError(f"cannot be written: {why}", path=path, remedy="check space and rights") from error
     finally:
-        part.unlink(missing_ok=True)  # half of it, on a full disk
+        with suppress(OSError):  # what failed is said already
+            part.unlink()  # half of it, on a full disk
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:

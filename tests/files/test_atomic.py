@@ -46,3 +46,9 @@ def test_no_other_module_renames_a_file_into_place():
         texts = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
         assert not [value for value in texts if isinstance(value, str) and value.endswith(PART_SUFFIX)], path
         assert "os.replace(" not in text, path
+
+
+def test_a_folder_that_is_a_file_is_a_write_error(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(WriteError, match="Not a directory"):
+        write_text(tmp_path / "file" / "result.json", "{}")
