@@ -78,7 +78,7 @@ class Review {
     this.model.off("msg:custom", this.onMessage);
     clearInterval(this.watch);
     clearTimeout(this.aheadTimer);
-    this.holder?.disconnect();
+    this.holder.disconnect();
     for (const pane of Object.values(this.panes)) pane.dispose();
     this.films.clear();
     this.root.remove();
@@ -144,17 +144,21 @@ class Review {
     this.fillPane();
   }
 
-  // As high as the pane of the page that it is in, so that nothing has to be scrolled to.
+  // As high as the pane of the page that it is in, so that nothing has to be scrolled to. A notebook may put the viewer
+  // into its page only later, and then it is laid out anew.
   fillPane() {
     const given = this.model.get("height_px");
-    const pane = this.root.closest(PANES);
+    let watched = null;
     const fill = () => {
-      this.root.style.height = given || !pane ? `${given || 760}px` : `${pane.clientHeight - (pane.classList.contains("ho-fill") ? 0 : 24)}px`;
+      const pane = given ? null : this.root.closest(PANES);
+      if (pane && pane !== watched) this.holder.observe(pane);
+      watched = pane;
+      if (pane?.clientHeight === 0) return;
+      this.root.style.height = pane ? `${pane.clientHeight - (pane.classList.contains("ho-fill") ? 0 : 24)}px` : `${given || 760}px`;
     };
-    fill();
-    if (given || !pane) return;
     this.holder = new ResizeObserver(fill);
-    this.holder.observe(pane);
+    this.holder.observe(this.root);
+    fill();
   }
 
   // The keys are the viewer's from the start, unless somebody types elsewhere.
