@@ -208,6 +208,7 @@ def report(rows: list[dict[str, float]], took: float, look_s: float, page: list[
     waits = [row["waited"] / 1000 for row in rows]
     return {
         "studies": len(rows),
+        "study_by_study": [f"{row['keys']} keys, {row['waited'] / 1000:.2f} s" for row in rows],
         "keys_a_study": told(keys) | {"share_of_at_most_6": round(sum(k <= 6 for k in keys) / len(keys), 3)},
         "strokes_a_study": told([row["strokes"] for row in rows]),
         "waiting_s_a_study": told(waits) | {"share_under_1": round(sum(w < 1.0 for w in waits) / len(waits), 3)},

@@ -64,7 +64,8 @@ class ReadingRoom:
         self._finished = {uid for uid, row in self._rows.items() if row.state == "committed"}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-study")
         self._ahead: dict[str, Future[_Prepared]] = {}
-        self._unprepared = {session.study.result.study_uid}
+        if worklist is not None:
+            self._thread.submit(session.prepare)  # while the browser starts
 
     def handle(self, message: Mapping[str, Any]) -> Iterator[ViewerMessage]:
         """Answer a message of the viewer; what goes wrong becomes an answer too."""
@@ -146,7 +147,6 @@ class ReadingRoom:
             session = open_session(
                 self._worklist.folder, study=uid, reader=reader, blinded=blinded, store=store, films=self._films
             )
-            self._unprepared.add(uid)
         self._sessions[uid] = session
         return session
 
@@ -184,9 +184,6 @@ class ReadingRoom:
 
     def _next_film(self, here: str) -> Iterator[ViewerMessage]:
         """Send the first film of the study that comes next, once it is ready; else say that it is not."""
-        if here in self._unprepared:
-            self._unprepared.discard(here)
-            self._thread.submit(self._session(here).prepare)
         uid = next(iter(self._waiting(here)), None)
         if uid is None or self._worklist is None:
             yield ViewerMessage({"type": "ahead", "study_uid": here, "state": "none"})
@@ -209,9 +206,10 @@ class ReadingRoom:
             raise UsageError("there is no list")
         study = open_study(self._worklist.folder, uid, films=self._films)
         first = study.images[0].sop_instance_uid
+        film = tuple(film_messages("current", first, study.films.pixels(first)))
         regrader = regrader_of(study)
-        regrader.prepare()
-        return _Prepared(study, tuple(film_messages("current", first, study.films.pixels(first))), regrader)
+        self._thread.submit(regrader.prepare)  # after what the viewer waits for
+        return _Prepared(study, film, regrader)
 
 
 def open_room(
