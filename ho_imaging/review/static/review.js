@@ -219,7 +219,7 @@ class Review {
     this.busy.hidden = worst !== "busy";
     if (worst === "lost") this.alarm();
     else if (worst === "busy") {
-      this.busy.textContent = this.unsaved() ? "The kernel is busy: your last step is kept when it gets to it. Go on looking." : "The kernel is busy.";
+      this.busy.textContent = this.unsaved() ? "Busy: your last step is kept when its turn comes. Go on looking." : "Busy: this may take a moment.";
     }
   }
 
@@ -231,8 +231,8 @@ class Review {
     const lost = this.unsaved();
     this.busy.hidden = true;
     this.banner.textContent = lost
-      ? "NOT SAVED: the kernel has ended or lost your last step. What was kept before is safe. Run the cell, or the command, again and repeat the last step."
-      : "The kernel does not answer. Run the cell, or the command, again: everything kept is there.";
+      ? "NOT SAVED: the program has ended or lost your last step. What was kept before is safe. Run the cell, or the command, again and repeat the last step."
+      : "The program does not answer. Run the cell, or the command, again: everything kept is there.";
     this.banner.hidden = false;
     this.banner.dataset.lost = String(lost);
     if (lost) this.saved.textContent = "NOT SAVED";
