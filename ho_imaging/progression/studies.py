@@ -56,6 +56,7 @@ class SideComparison:
     later: SideView
     registration: Registration
     change: SideChange
+    grade_rose: bool
     verdict: Verdict
     statement: Message
 
@@ -380,7 +381,7 @@ def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[Sid
             if best is None or registration.residual_mm < best.registration.residual_mm:
                 change = find_changes(before, after, registration)
                 rose = _rose(_grades(earlier, side), _grades(later, side))
-                best = SideComparison(before, after, registration, change, *verdict_of(change, grade_rose=rose))
+                best = SideComparison(before, after, registration, change, rose, *verdict_of(change, grade_rose=rose))
     return best, reasons[-1] if reasons else Message("apart.no_film")
 
 
