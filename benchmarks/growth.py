@@ -45,7 +45,7 @@ def stand_in(job: Job) -> Outcome:
     place = OutputFolder(Path(job.out_dir)).study(uid)
     place.path.mkdir(parents=True, exist_ok=True)
     write_text(place.result, result.to_json())
-    return Outcome(uid, "done", None, rows=kept_rows(result, place.path.name))
+    return Outcome(uid, "done", None, rows=kept_rows(result, place.path.name, job.identifiers))
 
 
 def measure(template: Path, count: int, workers: int) -> dict[str, float]:

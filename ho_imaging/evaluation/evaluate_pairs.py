@@ -131,13 +131,15 @@ def _sides(comparison: Comparison, pair: Path) -> tuple[SideRecord, ...]:
         found.append(
             SideRecord(
                 side=side.value,
-                verdict=compared.verdict.value,
                 true_mm2=(round(true[0], 2), round(true[1], 2)),
                 whole=_rounded(areas.whole),
                 shared=_rounded(areas.shared),
-                doubtful=round(areas.doubtful, 2),
-                single=round(areas.single, 2),
+                faint=round(areas.faint, 2),
+                outside=round(areas.outside, 2),
                 matched=round(areas.matched, 2),
+                blur=round(areas.blur, 4),
+                unlike=round(areas.unlike, 4),
+                held_back=compared.grade_rose or compared.change.appeared,
             )
         )
     return tuple(found)
@@ -177,7 +179,7 @@ def pair_figures(records: list[PairRecord]) -> dict[str, Any]:
         "unchanged_beyond_1.96_sd": round(sum(z > 1.96 for z in errors) / len(errors), 4) if errors else None,
         "unchanged_median_relative_change": changes[len(changes) // 2] if changes else None,
         "median_residual_mm": residuals[len(residuals) // 2] if residuals else None,
-        "growth": growth_figures([side for record in records for side in record.sides]),
+        "growth": growth_figures([record.sides for record in records]),
     }
 
 

@@ -42,6 +42,9 @@ _HIGHEST_LEVEL = 0.95
 _PEAK_STEP = 1e-4
 _MOST_GROWN_PX = 5.0
 
+CORE_LEVEL, FRINGE_LEVEL = 0.8, 0.2
+"""The map is steep at the edge of a nodule that reaches the one where it reaches the other."""
+
 POSSIBLE_LEVEL = 0.2
 """A probability from here to the operating threshold is not reported, but counts in the probability of a grade."""
 
@@ -215,7 +218,11 @@ def _find(
     if not chosen:
         return []
     wider = _wider(probability, _LESS_SURE * level)
-    found = [_measure(prediction, anatomy, mask, box, level, surroundings, wider) for mask, box in chosen]
+    steepness = _steepness(probability)
+    found = [
+        steepness.noted(_measure(prediction, anatomy, mask, box, level, surroundings, wider), box)
+        for mask, box in chosen
+    ]
     found.sort(key=lambda f: (-round(f.confidence, 4), f.centroid_px))
     return found
 
@@ -328,6 +335,26 @@ class _Wider:
 def _wider(probability: NDArray[np.float32], level: float) -> _Wider:
     _, labels = _parts(probability, level)
     return _Wider(level, labels, ndimage.find_objects(labels))
+
+
+@dataclass(frozen=True, eq=False)
+class _Steepness:
+    """The parts of the map above `FRINGE_LEVEL`, and the cells of each that reach it and `CORE_LEVEL`."""
+
+    labels: NDArray[np.int32]
+    core: NDArray[np.int64]
+    fringe: NDArray[np.int64]
+
+    def noted(self, finding: Finding, box: tuple[slice, ...]) -> Finding:
+        parts = np.unique(self.labels[box][finding.mask[box]])
+        parts = parts[parts > 0]
+        return replace(finding, core_cells=int(self.core[parts].sum()), fringe_cells=int(self.fringe[parts].sum()))
+
+
+def _steepness(probability: NDArray[np.float32]) -> _Steepness:
+    count, labels = _parts(probability, FRINGE_LEVEL)
+    core = np.bincount(labels[probability >= CORE_LEVEL], minlength=count)
+    return _Steepness(labels, core, np.bincount(labels.ravel(), minlength=count))
 
 
 def _framed(box: tuple[slice, ...]) -> tuple[slice, slice]:

@@ -14,7 +14,16 @@ from scipy.sparse.csgraph import connected_components
 from ho_imaging.findings.density import clarity
 from ho_imaging.messages import Message
 from ho_imaging.progression.comparable import Seen, area_mm2, placed, recalled, shared_ground
-from ho_imaging.progression.growth import Areas, Doubt, Growth, doubt_of, growth_of
+from ho_imaging.progression.growth import (
+    LEAST_MM2,
+    Areas,
+    Doubt,
+    Growth,
+    Verdict,
+    doubt_of,
+    growth_of,
+    verdict_on,
+)
 from ho_imaging.progression.register import Registration
 from ho_imaging.severity.film import SideView
 
@@ -33,15 +42,6 @@ class NoduleCourse(StrEnum):
     """Too faint on one of the images to tell."""
     OUTSIDE = "outside"
     """Mostly outside the field of one of the images."""
-
-
-class Verdict(StrEnum):
-    """Verdict on the spread of ectopic bone."""
-
-    SPREADING = "spreading"
-    STABLE = "stable"
-    REGRESSING = "regressing"
-    CANNOT_TELL = "cannot tell"
 
 
 _MATCH_MM = 2.0
@@ -103,6 +103,11 @@ class SideChange:
         return growth_of(self.areas)
 
     @property
+    def appeared(self) -> bool:
+        """True if a nodule is on the later image only."""
+        return any(not n.earlier_ids and n.course is not NoduleCourse.OUTSIDE for n in self.nodules)
+
+    @property
     def change_sd_mm2(self) -> float | None:
         """Standard error of the change of the compared area, such that 1.96 times it is half the interval."""
         growth = self.growth
@@ -134,11 +139,14 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
     contrast_apart = _contrast_apart(earlier, later)
     exposure_share = _CONTRAST_SD_SHARE * contrast_apart
     changes = []
+    edges = _Edges()
     for old, new in _together(before, after, _MATCH_MM + registration.residual_mm):
         certain_old = [item for item in old if item.finding in earlier.findings]
         certain_new = [item for item in new if item.finding in later.findings]
         if not (certain_old or certain_new):
             continue
+        edges.add(0, old, certain_old, _cell_mm2(earlier))
+        edges.add(1, new, certain_new, _cell_mm2(later) * registration.scale**2)
         faint = (len(old) > 0 and not certain_old) or (len(new) > 0 and not certain_new)
         missing_from = None if old and new else later if old else earlier
         unclear = missing_from is not None and not _is_clear(missing_from)
@@ -156,10 +164,42 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
         changes.append(change)
     counted = [change for change in changes if _counts(change)]
     totals = sum(change.earlier_mm2 for change in counted), sum(change.later_mm2 for change in counted)
-    return SideChange(tuple(changes), *totals, _areas(earlier, later, registration.scale, changes), contrast_apart)
+    areas_of_side = _areas(earlier, later, registration.scale, changes, edges)
+    return SideChange(tuple(changes), *totals, areas_of_side, contrast_apart)
 
 
-def _areas(earlier: SideView, later: SideView, scale: float, changes: Sequence[NoduleChange]) -> Areas:
+class _Edges:
+    """How steep the network's map is at the edges of nodules on each image, and how far their outlines agree."""
+
+    def __init__(self) -> None:
+        self._core, self._fringe = [0.0, 0.0], [0.0, 0.0]
+        self._shapes: tuple[list[shapely.Geometry], list[shapely.Geometry]] = ([], [])
+
+    def add(self, image: int, seen: Sequence[Seen], certain: Sequence[Seen], cell_mm2: float) -> None:
+        """Add nodules of one image, 0 or 1, whose cells have an area in mm² of the earlier image."""
+        self._core[image] += cell_mm2 * sum(item.finding.core_cells for item in seen)
+        self._fringe[image] += cell_mm2 * sum(item.finding.fringe_cells for item in seen)
+        self._shapes[image].extend(item.shape for item in certain)
+
+    @property
+    def blur(self) -> float:
+        """The larger logarithm of the area above the lower level over that above the upper one, see `Areas`."""
+        pairs = zip(self._fringe, self._core, strict=True)
+        return max(float(np.log((fringe + LEAST_MM2) / (core + LEAST_MM2))) for fringe, core in pairs)
+
+    @property
+    def unlike(self) -> float:
+        """The share of the outlined area that is outlined on one image only."""
+        first, second = (shapely.union_all(shapes) for shapes in self._shapes)
+        total = float(shapely.area(first) + shapely.area(second))
+        return float(shapely.area(shapely.symmetric_difference(first, second))) / total if total else 0.0
+
+
+def _cell_mm2(view: SideView) -> float:
+    return (view.film.anatomy.scale.measured_mm or 1.0) ** 2
+
+
+def _areas(earlier: SideView, later: SideView, scale: float, changes: Sequence[NoduleChange], edges: _Edges) -> Areas:
     def total(*courses: NoduleCourse) -> float:
         return sum(change.earlier_mm2 + change.later_mm2 for change in changes if change.course in courses)
 
@@ -170,9 +210,11 @@ def _areas(earlier: SideView, later: SideView, scale: float, changes: Sequence[N
             scale**2 * sum(finding.area_mm2 or 0.0 for finding in later.findings),
         ),
         shared=(sum(change.earlier_mm2 for change in counted), sum(change.later_mm2 for change in counted)),
-        doubtful=total(NoduleCourse.UNCERTAIN, NoduleCourse.OUTSIDE),
-        single=total(NoduleCourse.NEW, NoduleCourse.GONE),
+        faint=total(NoduleCourse.UNCERTAIN),
+        outside=total(NoduleCourse.OUTSIDE),
         matched=total(NoduleCourse.GROWN, NoduleCourse.STABLE, NoduleCourse.SHRUNK),
+        blur=edges.blur,
+        unlike=edges.unlike,
     )
 
 
@@ -203,16 +245,14 @@ def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict
 
     """
     growth = change.growth
-    appeared = [n for n in change.nodules if not n.earlier_ids and n.course is not NoduleCourse.OUTSIDE]
+    verdict = verdict_on(growth, held_back=grade_rose or change.appeared)
     if growth is None:
-        return Verdict.CANNOT_TELL, _counted(change).with_also(_SETTLED_BY[doubt_of(change.areas) or Doubt.FAINT])
+        return verdict, _counted(change).with_also(_SETTLED_BY[doubt_of(change.areas) or Doubt.FAINT])
     said = Message("nothing_on_either") if change.areas.nothing else _counted(change).with_also(_in_words(growth))
-    if growth.grown:
-        return Verdict.SPREADING, said
-    if grade_rose or appeared:
-        return Verdict.CANNOT_TELL, said.with_also(Message("grade_rose") if grade_rose else Message("nodule_appeared"))
-    if growth.shrunk or growth.within_margin:
-        return Verdict.REGRESSING if growth.shrunk else Verdict.STABLE, said
+    if verdict is not Verdict.CANNOT_TELL:
+        return verdict, said
+    if grade_rose or change.appeared:
+        return verdict, said.with_also(Message("grade_rose") if grade_rose else Message("nodule_appeared"))
     least_mm2 = growth.change_mm2[2] - growth.change_mm2[0]
     exposed_apart = change.contrast_apart > _ALIKE
     settles = (
@@ -220,7 +260,7 @@ def verdict_of(change: SideChange, *, grade_rose: bool = False) -> tuple[Verdict
         if exposed_apart
         else Message("settled.later", least_mm2=least_mm2)
     )
-    return Verdict.CANNOT_TELL, said.with_also(settles)
+    return verdict, said.with_also(settles)
 
 
 _SETTLED_BY = {

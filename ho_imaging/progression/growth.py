@@ -2,7 +2,8 @@
 
 Growth is the later area over the earlier area. It is estimated twice: from all outlines, and from what both images show
 clear of native bone. The estimate is their mean with fitted weights; its interval is as wide as the estimates' errors
-on simulated pairs of visits with known growth.
+on simulated pairs of visits with known growth: the wider, the less steep the edge of the network's map is on either
+image, and the more the areas changed.
 """
 
 from __future__ import annotations
@@ -20,11 +21,23 @@ __all__ = [
     "Constants",
     "Doubt",
     "Growth",
+    "Verdict",
     "doubt_of",
     "estimate",
     "growth_of",
     "spread_of",
+    "verdict_on",
 ]
+
+
+class Verdict(StrEnum):
+    """Verdict on the spread of ectopic bone."""
+
+    SPREADING = "spreading"
+    STABLE = "stable"
+    REGRESSING = "regressing"
+    CANNOT_TELL = "cannot tell"
+
 
 MARGIN_SHARE, MARGIN_MM2 = 0.2, 20.0
 """Margin of a verdict: less growth than a fifth of the earlier area, or than 20 mm², counts as none."""
@@ -33,10 +46,16 @@ LEAST_MM2 = 20.0
 """Added to every area before the ratio, so that a nodule of a few mm² does not grow a hundredfold."""
 
 _MOST_DOUBTFUL_SHARE = 0.2
-"""Growth is not estimated if more than this fraction of the area is too faint, outside, or on one image only."""
+"""Growth is not estimated if more than this fraction of the area is outside the field of one image."""
 
 _MOST_APART = 0.4
 """Largest difference between the two logarithms of growth; beyond it an outline is wrong."""
+
+_ALIKE, _ALIKE_REACH = 0.02, 0.05
+"""Outlines that differ by less than this share of their area are of one exposure, whose errors are the same and cancel:
+half the interval is then no wider than the second number. Two exposures of one person differ by 0.058 and more
+(simulated pairs).
+"""
 
 
 @dataclass(frozen=True)
@@ -44,22 +63,24 @@ class Constants:
     """Constants of the estimate and its interval, on the logarithm of growth.
 
     ``whole``: weight of the estimate from all outlines; that from bone-free regions has the rest. ``share``: error
-    independent of size. ``small``: error at 100 mm², falling with the root of the area. ``apart``: error per unit of
-    difference between the two estimates. ``reach``: multiple of the resulting spread that contains 95 % of errors.
+    that all sides have. ``blur``: error per unit of `Areas.blur`. ``change``: error per unit of the growth estimated.
+    ``reach``: multiple of the resulting spread that contains 95 % of errors. ``size``: error of the size of the earlier
+    area, on its logarithm, with which the change in mm² contains 95 %.
     """
 
     whole: float
     share: float
-    small: float
-    apart: float
+    blur: float
+    change: float
     reach: float
+    size: float
 
 
-CONSTANTS = Constants(whole=0.273, share=0.099, small=0.076, apart=0.073, reach=3.90)
-"""Fitted to 51 sides of 82 simulated pairs (seeds from 810000000, hip 0.9.0); see docs/progression.md.
+CONSTANTS = Constants(whole=0.244, share=0.046, blur=0.359, change=0.208, reach=2.423, size=0.3)
+"""Fitted to 127 sides of 232 simulated pairs (hip 0.11.0); docs/progression.md has the commands and the figures.
 
 ``ho-imaging evaluate --pairs`` measures coverage and reports the constants that fit its own pairs: after training other
-weights, run it on new seeds and copy its ``fitted`` here. The errors have long tails, hence a reach above 1.96.
+weights, run it and copy ``growth.fitted`` here.
 """
 
 
@@ -76,15 +97,19 @@ class Areas:
     """Earlier and later areas of a side, in mm² of the earlier image.
 
     ``whole``: of all reported nodules. ``shared``: of those that count, where both images show them clear of bone.
-    ``doubtful``: too faint or outside on one image, sum of both images. ``single``: certain, on one image only.
-    ``matched``: seen on both.
+    ``faint``: too faint on one image, sum of both images; ``outside``: outside the field of one. ``matched``: seen on
+    both. ``blur``: logarithm of the area where the network's map reaches 0.2 over that where it reaches 0.8, of the
+    image with the larger one. ``unlike``: share of the outlined area that is outlined on one image only, after
+    registration.
     """
 
     whole: tuple[float, float]
     shared: tuple[float, float]
-    doubtful: float
-    single: float
+    faint: float
+    outside: float
     matched: float
+    blur: float
+    unlike: float
 
     @property
     def nothing(self) -> bool:
@@ -94,19 +119,25 @@ class Areas:
 
 @dataclass(frozen=True)
 class Growth:
-    """Later area over earlier area with its 95 % interval, also as a change in mm² of the earlier image."""
+    """Later area over earlier area with its 95 % interval, also as a change in mm² of the earlier image.
+
+    ``size``: factor by which the true earlier area may differ from the measured one.
+    """
 
     ratio: float
     low: float
     high: float
     earlier_mm2: float
+    size: float = 1.0
 
     @property
     def change_mm2(self) -> tuple[float, float, float]:
         """Change in mm² and the limits of its 95 % interval."""
         base = self.earlier_mm2 + LEAST_MM2
-        change, low, high = (base * (ratio - 1.0) for ratio in (self.ratio, self.low, self.high))
-        return change, low, high
+        low, high = base * (self.low - 1.0), base * (self.high - 1.0)
+        low *= self.size if low < 0.0 else 1.0 / self.size
+        high *= self.size if high > 0.0 else 1.0 / self.size
+        return base * (self.ratio - 1.0), low, high
 
     @property
     def margin_mm2(self) -> float:
@@ -145,12 +176,13 @@ def doubt_of(areas: Areas) -> Doubt | None:
 
     """
     total = max(sum(areas.whole), 1e-9)
-    if areas.doubtful > _MOST_DOUBTFUL_SHARE * total:
+    if areas.outside > _MOST_DOUBTFUL_SHARE * total:
         return Doubt.FAINT
-    # A nodule on both images shows that the image without the other nodule could have shown it.
-    if areas.single > _MOST_DOUBTFUL_SHARE * total and areas.matched <= 0.0:
-        return Doubt.ONE_FILM
-    return Doubt.APART if abs(_log_ratio(areas.whole) - _log_ratio(areas.shared)) > _MOST_APART else None
+    if areas.matched <= 0.0:
+        return Doubt.FAINT if areas.faint + areas.outside > 0.0 else Doubt.ONE_FILM
+    if abs(_log_ratio(areas.whole) - _log_ratio(areas.shared)) > _MOST_APART:
+        return Doubt.FAINT if areas.faint > _MOST_DOUBTFUL_SHARE * total else Doubt.APART
+    return None
 
 
 def growth_of(areas: Areas, constants: Constants | None = None) -> Growth | None:
@@ -177,7 +209,36 @@ def growth_of(areas: Areas, constants: Constants | None = None) -> Growth | None
         return None
     used = CONSTANTS if constants is None else constants
     middle, reach = estimate(areas, used), used.reach * spread_of(areas, used)
-    return Growth(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach), areas.whole[0])
+    if areas.unlike < _ALIKE:
+        reach = min(reach, _ALIKE_REACH)
+    return Growth(
+        math.exp(middle), math.exp(middle - reach), math.exp(middle + reach), areas.whole[0], math.exp(used.size)
+    )
+
+
+def verdict_on(growth: Growth | None, *, held_back: bool) -> Verdict:
+    """Return the verdict that growth supports.
+
+    Parameters
+    ----------
+    growth
+        Growth of a side; ``None`` if it is not known.
+    held_back
+        True if something else contradicts that there is no growth: a grade that rose, a nodule on the later image only.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+
+    """
+    if growth is None:
+        return Verdict.CANNOT_TELL
+    if growth.grown:
+        return Verdict.SPREADING
+    if not held_back and growth.shrunk:
+        return Verdict.REGRESSING
+    return Verdict.STABLE if not held_back and growth.within_margin else Verdict.CANNOT_TELL
 
 
 def estimate(areas: Areas, constants: Constants) -> float:
@@ -215,10 +276,8 @@ def spread_of(areas: Areas, constants: Constants) -> float:
         In units of the logarithm.
 
     """
-    mean = 0.5 * sum(areas.whole)
-    apart = _log_ratio(areas.whole) - _log_ratio(areas.shared)
-    small = constants.small * math.sqrt(100.0 / (mean + LEAST_MM2))
-    return math.hypot(constants.share, small, constants.apart * apart)
+    change = constants.change * estimate(areas, constants)
+    return math.hypot(constants.share, constants.blur * areas.blur, change)
 
 
 def _log_ratio(areas: tuple[float, float]) -> float:

@@ -27,6 +27,7 @@ from ho_imaging.progression.schema import (
     SideIntervalResult,
     VerdictWord,
 )
+from ho_imaging.progression.summary import comparison_table
 from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
@@ -55,8 +56,12 @@ class SideComparison:
     later: SideView
     registration: Registration
     change: SideChange
+    grade_rose: bool
     verdict: Verdict
     statement: Message
+
+    def __repr__(self) -> str:
+        return f"SideComparison(verdict={self.verdict.value!r}, statement={str(self.statement)!r})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +71,12 @@ class Comparison:
     result: ProgressionResult
     studies: tuple[StudyAnalysis, ...]
     sides: dict[Side, SideComparison]
+
+    def __repr__(self) -> str:
+        return repr(self.result).replace("ProgressionResult", "Comparison", 1)
+
+    def _repr_html_(self) -> str:
+        return comparison_table(self.result)
 
 
 def compare(
@@ -370,7 +381,7 @@ def _best(earlier: StudyAnalysis, later: StudyAnalysis, side: Side) -> tuple[Sid
             if best is None or registration.residual_mm < best.registration.residual_mm:
                 change = find_changes(before, after, registration)
                 rose = _rose(_grades(earlier, side), _grades(later, side))
-                best = SideComparison(before, after, registration, change, *verdict_of(change, grade_rose=rose))
+                best = SideComparison(before, after, registration, change, rose, *verdict_of(change, grade_rose=rose))
     return best, reasons[-1] if reasons else Message("apart.no_film")
 
 

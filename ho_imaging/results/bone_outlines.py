@@ -49,8 +49,8 @@ _JOINT_DIGITS = 6
 
 _ANALYSE_AGAIN = "analyse the study again to have them"
 
-DRAWN = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD, Structure.IMPLANT)
-"""Structures that pictures show; the body's outline is kept for grades of residual limbs."""
+DRAWN = tuple(structure for structure in Structure if structure not in {Structure.HO, Structure.BODY})
+"""Structures that pictures show besides nodules; the body's outline is kept for grades of residual limbs."""
 
 _FROM_MASKS = (Structure.IMPLANT, Structure.BODY)
 
@@ -120,7 +120,7 @@ def bone_outlines(reading: FilmReading, model_sha256: str) -> BoneOutlines:
     """Return the outlines of a film's anatomy in source pixels, with as few points as hold them, and its geometry."""
     anatomy, grid = reading.anatomy, reading.prepared.grid
     found: dict[Structure, tuple[Ring, ...]] = {}
-    for structure in (*DRAWN, Structure.BODY):
+    for structure in (*anatomy.plan.outlined, *_FROM_MASKS):
         rings: Sequence[NDArray[np.float64]]
         if structure in _FROM_MASKS:
             rings = outlines(anatomy.masks[structure].astype(np.float32), 0.5)

@@ -31,9 +31,11 @@ SHAPE = (360, 300)
 
 
 @pytest.fixture(autouse=True)
-def sharp(monkeypatch):
+def sharp_outlines(monkeypatch):
     """Let outlines err by little: the rules are tested here, not the weights of the day."""
-    monkeypatch.setattr(growth, "CONSTANTS", growth.Constants(whole=0.5, share=0.02, small=0.01, apart=0.1, reach=2.0))
+    monkeypatch.setattr(
+        growth, "CONSTANTS", growth.Constants(whole=0.5, share=0.02, blur=0.02, change=0.05, reach=2.0, size=0.05)
+    )
 
 
 def hip(known, *nodules, angle_deg=0.0, scale=1.0, shift=(0.0, 0.0), pixel_mm=1.0, faint=(), **film):
@@ -400,9 +402,9 @@ def test_one_study_is_nothing_to_compare(known):
 
 def test_a_verdict_needs_its_interval(known, monkeypatch):
     """With outlines that err by a third neither growth nor none can be told: what was +671 +- 780 once was stable."""
-    wide = growth.Constants(whole=0.5, share=0.16, small=0.0, apart=0.1, reach=2.0)
+    wide = growth.Constants(whole=0.5, share=0.16, blur=0.0, change=0.0, reach=2.0, size=0.0)
     monkeypatch.setattr(growth, "CONSTANTS", wide)
-    for radius in (12, 13):
+    for radius in (12.5, 13):
         (side,) = compared(hip(known, NODULE), hip(known, (120, 70, radius))).overall.sides
         assert side.growth.change_low_mm2 < 0.0 < side.growth.margin_mm2 < side.growth.change_high_mm2
         assert side.verdict == "cannot tell"
@@ -411,6 +413,43 @@ def test_a_verdict_needs_its_interval(known, monkeypatch):
     assert side.verdict == "spreading"
     true = np.pi * (18**2 - 12**2)
     assert side.growth.change_low_mm2 < true < side.growth.change_high_mm2
+
+
+def test_the_same_film_twice_is_stable_however_much_outlines_err(known, monkeypatch):
+    monkeypatch.setattr(
+        growth, "CONSTANTS", growth.Constants(0.5, share=0.5, blur=1.0, change=1.0, reach=4.0, size=0.5)
+    )
+    for nodules in ((NODULE,), (NODULE, (200, 50, 8)), ((120, 70, 3),)):
+        (side,) = compared(hip(known, *nodules), hip(known, *nodules)).overall.sides
+        assert (side.verdict, side.change_mm2) == ("stable", 0.0)
+        assert side.growth.ratio_high - side.growth.ratio_low == pytest.approx(0.1, abs=0.001)
+
+
+def blurred(known, *nodules):
+    """The same hip, whose nodules the network outlines alike, with a rim of doubt about them."""
+    rim = [(row, column, radius + 5) for row, column, radius in nodules]
+    return hip(known, *nodules, faint=rim)
+
+
+def test_an_edge_that_is_not_steep_on_either_film_widens_the_interval(known):
+    before, after = hip(known, NODULE), hip(known, (120, 70, 13))
+    blurs = [
+        changes(*pair).areas.blur
+        for pair in ((before, after), (blurred(known, NODULE), after), (before, blurred(known, (120, 70, 13))))
+    ]
+    expected = [np.log((np.pi * radius**2 + 20.0) / (np.pi * (radius - 5) ** 2 + 20.0)) for radius in (17, 18)]
+    assert blurs[0] < 0.3
+    assert blurs[1:] == pytest.approx(expected, rel=0.25)
+
+
+def test_growth_is_not_stated_without_a_nodule_that_both_films_show_well(known):
+    large, small = (120, 70, 12), (250, 50, 8)
+    faint = hip(known, large, faint=[small])
+    (side,) = compared(faint, hip(known, large, small)).overall.sides
+    assert side.growth is not None  # the large one is seen well on both
+    (side,) = compared(hip(known, faint=[large]), hip(known, large)).overall.sides
+    assert (side.verdict, side.growth) == ("cannot tell", None)
+    assert "too faint" in str(side.statement)
 
 
 def test_a_side_whose_grade_rose_is_never_stable(known):

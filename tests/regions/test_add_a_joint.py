@@ -14,6 +14,7 @@ from ho_imaging.network.prediction import ModelIdentity, Prediction
 from ho_imaging.preparing import Scale
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.regions import Bone, Landmark, RegionPlan, ScopeLimits, plan_of, table
+from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.severity import Category, FilmReading, grade_study
 from ho_imaging.severity.systems import System, leading_system, registry
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Structure, View
@@ -125,11 +126,15 @@ def film(known, *nodules, basis=SpacingBasis.CALIBRATED, region=Region.SHOULDER)
     return Prediction(prepared, maps, thresholds, ModelIdentity("fake", "0", "0" * 64), 1.0)
 
 
-def graded(prediction):
+def reading(prediction):
     anatomy = read_anatomy(prediction)
     assert check_anatomy(prediction, anatomy, 0.5).reason is None
     nodules = find_nodules(prediction, anatomy), find_possible_nodules(prediction, anatomy)
-    (side,) = grade_study([FilmReading(prediction.prepared, anatomy, *nodules)]).sides
+    return FilmReading(prediction.prepared, anatomy, *nodules)
+
+
+def graded(prediction):
+    (side,) = grade_study([reading(prediction)]).sides
     return side
 
 
@@ -151,6 +156,13 @@ def test_a_joint_of_two_rows_is_graded(shoulder, known, nodules, grade, word, jo
     assert [len(side.evidence.joined_to[bone]) for bone in (SCAPULA, HUMERUS)] == list(joined)
     assert [found.system for found in side.systems] == ["toy"]
     assert sum(side.probabilities.values()) == pytest.approx(1.0)
+
+
+def test_the_outlines_that_are_kept_and_drawn_are_the_plans_own(shoulder, known):
+    kept = bone_outlines(reading(film(known)), "0" * 64).outlines_xy_px
+    assert set(kept) == {SCAPULA, HUMERUS, HUMERAL_HEAD, Structure.IMPLANT, Structure.BODY}
+    (ring,) = kept[SCAPULA]
+    assert [min(x for x, _ in ring), max(x for x, _ in ring)] == pytest.approx([39.5, 199.5], abs=0.6)
 
 
 def test_the_gap_is_between_the_plans_own_bones(shoulder, known):

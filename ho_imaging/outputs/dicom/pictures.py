@@ -41,5 +41,5 @@ def film_pictures(
     return FilmPictures(
         probability=probability_to_source(prediction.probabilities[Structure.HO], grid) if probability else None,
         masks=masks,
-        overlay=draw_overlay(all_pixels(prediction.prepared.radiograph, source), result),
+        overlay=draw_overlay(all_pixels(prediction.prepared.radiograph, source), result, named=False),
     )

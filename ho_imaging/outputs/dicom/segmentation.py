@@ -40,6 +40,7 @@ _ANATOMY_COLOURS_LAB = {
     Structure.FEMORAL_HEAD: (75.0, -45.0, 40.0),
     Structure.IMPLANT: (60.0, 40.0, -35.0),
 }
+_OTHER_BONES_LAB = (75.0, 0.0, 40.0)
 
 
 def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
@@ -134,7 +135,7 @@ def anatomy_segmentation(
             structure.value.replace("_", " ").capitalize(),
             *codes.STRUCTURES[structure],
             maker,
-            colour=_ANATOMY_COLOURS_LAB[structure],
+            colour=_ANATOMY_COLOURS_LAB.get(structure, _OTHER_BONES_LAB),
         )
         for number, structure in enumerate(shown, start=1)
     ]
