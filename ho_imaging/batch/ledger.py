@@ -21,7 +21,7 @@ from ho_imaging.files.output_names import LOCK_SUFFIX
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
 from ho_imaging.reading import Rejected
-from ho_imaging.results.messages import message_result, read_message
+from ho_imaging.results.messages import keep_message, read_message
 
 __all__ = ["Ledger", "StudyState", "hold_folder"]
 
@@ -190,7 +190,7 @@ class Ledger:
             db.execute("DELETE FROM rejected")
             db.executemany(
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
-                [(path_text(item.path), item.status.value, _kept(item.reason), self.run) for item in rejected],
+                [(path_text(item.path), item.status.value, keep_message(item.reason), self.run) for item in rejected],
             )
 
     def start(self, study_uid: str) -> None:
@@ -229,7 +229,7 @@ class Ledger:
                 "rows = ? WHERE study_uid = ?",
                 (
                     outcome.status,
-                    None if outcome.reason is None else _kept(outcome.reason),
+                    keep_message(outcome.reason),
                     int(outcome.again),
                     outcome.seconds,
                     _now(),
@@ -325,10 +325,6 @@ class Ledger:
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
-
-
-def _kept(message: Message) -> str:
-    return message_result(message).model_dump_json()
 
 
 def _now() -> str:

@@ -102,8 +102,8 @@ class Outcome:
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
     gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
-    how long it took. ``outputs``: those of the study that its folder holds now. ``problems``: sentences on outputs that
-    could not be written.
+    how long it took. ``outputs``: those of the study that its folder holds now. ``problems``: on outputs that could
+    not be written.
     """
 
     study_uid: str
@@ -113,12 +113,12 @@ class Outcome:
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     outputs: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 WorkFunction = Callable[[Job], Outcome]
 
-Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[str]]
+Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[Message]]
 """Function called after a study was analysed and written to a folder; returns messages on what went wrong."""
 
 
@@ -189,7 +189,7 @@ def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
         folder = job.folder.path
         with stage("write"):
             written = write_study(analysis, folder, outputs)
-        problems = [str(warning) for warning in written.result.warnings[len(analysis.result.warnings) :]]
+        problems = [one.message for one in written.result.warnings[len(analysis.result.warnings) :]]
         analysis = written
         if afterwards is not None and Status(analysis.result.status) is Status.DONE:
             problems += afterwards(job, analyzer, analysis, folder)

@@ -120,7 +120,9 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             if options.send and str(result.status) == "done":
                 answers = archive.put([pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))])
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
-                line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
+                not_sent = {reason for reason in answers.values() if reason is not None}
+                line["objects_not_sent"] = sorted(map(str, not_sent))
+                line["objects_not_sent_codes"] = sorted({reason.code for reason in not_sent})
     except HOImagingError as error:
         line |= {"status": "failed", "reason": error.problem, "reason_code": error.code}
     except Exception as error:  # whatever a study holds, the others go on

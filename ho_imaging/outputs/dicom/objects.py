@@ -98,7 +98,7 @@ def study_objects(
         for image in images:
             given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
             _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
-        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker))
+        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker, list(writing.made)))
         if with_key_objects:
             writing.add("key_objects", result.study_uid, lambda: key_objects(result, kept, maker))
         if document is not None:
