@@ -32,7 +32,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +94,8 @@ def notes(out: Path, since: int) -> Notes:
     path = out.with_suffix(".notes")
     lines = path.read_bytes()[since:].decode().splitlines() if path.exists() else []
     last = dict(line.split() for line in lines)
-    return Notes(bool(lines), tuple(int(process) for process, what in last.items() if what == "began"))
+    at_work = (int(process) for process, what in last.items() if what == "began" and Path("/proc", process).exists())
+    return Notes(bool(lines), tuple(at_work))
 
 
 def size(out: Path) -> int:
@@ -264,7 +265,8 @@ def series(
             continue
         found, turn = notes(out, since), len(lived_on) % 2 == 0
         if options.dask and turn and found.at_work:
-            os.kill(rng.choice(found.at_work), signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may just have died by its study
+                os.kill(rng.choice(found.at_work), signal.SIGKILL)
             time.sleep(rng.uniform(0.0, 1.0))
         lived_on.append(kill(number, group=turn))
         fell["studies at work" if found.at_work else "between studies" if found.begun else "while it started"] += 1

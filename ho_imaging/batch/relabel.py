@@ -7,7 +7,7 @@ from typing import Any
 
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.batch.work import given_up, kept_rows
-from ho_imaging.errors import ReadError, WriteError
+from ho_imaging.errors import ReadError, UsageError, WriteError
 from ho_imaging.files.atomic import write_text
 from ho_imaging.outputs.registry import choose
 from ho_imaging.reading import Discovery, StudyRef
@@ -50,18 +50,25 @@ def relabel(
         ledger.note_rows(uid, _rows(row, place, study, wanted))
         if (said or Identifiers.ORDER.value) != wanted.value:
             outputs = ledger.outputs() if outputs is None else outputs
-            texts = [text for text in sorted(outputs.get(uid, ())) if choose(text).output.shows_identifiers]
-            stale[uid] = tuple(text for text in texts if not (wanted is Identifiers.NONE and names_a_patient(text)))
+            shown = [text for text in sorted(outputs.get(uid, ())) if _shows_identifiers(text)]
+            stale[uid] = tuple(text for text in shown if not names_a_patient(text))
             if wanted is Identifiers.NONE:
                 _delete(place)
-            for text in texts:
+            for text in shown if wanted is Identifiers.NONE else stale[uid]:
                 ledger.forget_output(uid, text)
     return stale
 
 
 def names_a_patient(output: str) -> bool:
     """Return True for an output that is of a patient by its nature: DICOM objects are filed under one."""
-    return choose(output).output.name == "dicom"
+    return output.partition(":")[0] == "dicom"
+
+
+def _shows_identifiers(output: str) -> bool:
+    try:
+        return choose(output).output.shows_identifiers
+    except UsageError:  # what wrote it is no longer installed, so it is neither known nor made again
+        return False
 
 
 def _rows(row: Mapping[str, Any], place: StudyFolder, study: StudyRef | None, wanted: Identifiers) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the page until it is interrupted."""
+    """Serve the page until the command is interrupted."""
     from ho_imaging.review.page_server import PageServer  # noqa: PLC0415  (nothing loads before a command runs)
     from ho_imaging.review.room import open_room  # noqa: PLC0415
     from ho_imaging.review.worklist import open_worklist  # noqa: PLC0415
@@ -57,13 +57,14 @@ def run(options: argparse.Namespace) -> int:
         say("Every decision is kept at once. Stop with Ctrl+C.")
     sys.stdout.write(f"{server.url}\n")
     sys.stdout.flush()
+    server.start()
     try:
         if options.no_browser:
-            server.serve()
+            server.wait()
         else:
             with tempfile.TemporaryDirectory(prefix="ho_imaging_") as folder:
                 _show(server.url, Path(folder))
-                server.serve()
+                server.wait()
     except KeyboardInterrupt:
         pass
     finally:

@@ -170,7 +170,7 @@ td img{height:84px;display:block}
 td.uid{font-size:12px;color:var(--soft);max-width:24ch;overflow-wrap:anywhere}
 td.file{min-width:16ch;max-width:30ch;overflow-wrap:anywhere}
 .severe{color:var(--severe)}.moderate{color:var(--moderate)}.mild{color:var(--mild)}
-a{color:var(--link)}.reason{color:var(--soft)}
+a{color:var(--link)}.reason{color:var(--soft)}td.reason{min-width:30ch}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 dialog{width:min(1400px,96vw);max-height:96vh;border:1px solid var(--soft);border-radius:8px;padding:12px 16px;
 background:var(--paper);color:var(--ink)}

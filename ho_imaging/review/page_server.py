@@ -126,23 +126,21 @@ class PageServer:
         self._server = _listening(Handler, port)
         names = {f"{name}:{self._server.server_address[1]}" for name in (_HOST, "localhost")}
         self._server.daemon_threads = True
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
         self.url = f"http://{_HOST}:{self._server.server_address[1]}/#token={token}"
 
-    def serve(self) -> None:
-        """Answer until `stop` is called, or the process is interrupted."""
-        self._server.serve_forever()
-
     def start(self) -> None:
-        """Answer in a thread."""
-        self._thread = threading.Thread(target=self.serve, name="page", daemon=True)
+        """Answer, in a thread."""
         self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until the process is interrupted."""
+        self._thread.join()
 
     def stop(self) -> None:
         """Stop answering."""
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
+        self._server.shutdown()
+        self._thread.join()
         self._server.server_close()
 
 

@@ -284,10 +284,15 @@ def test_a_blinded_page_holds_nothing_of_the_model(reading):
     assert "none drawn yet" in page
     for word in ("F1", "91 %", "Spurs", "15.0 mm"):
         assert word not in page
-    hands.keys("q", "\ue009\ue007")
+    hands.keys("0")  # a blinded grade needs no reason, and the next side follows
+    hands.until("review.side === 'left'")
+    hands.keys("2")
+    hands.until("review.state.sides.every(({ changed }) => changed)")
+    hands.keys("q", "\ue007")
     hands.until("review.state.committed")
     assert "Spurs leave 15.0 mm between" in hands.browser.find_element("tag name", "body").text
-    assert [d.action for d in session.decisions] == ["open", "commit"]
+    assert [d.action for d in session.decisions] == ["open", "regrade", "regrade", "commit"]
+    assert {side: grade for side, (grade, _) in session.state.grades.items()} == {"right": "0", "left": "II"}
 
 
 def test_finish_asks_about_a_grade_without_nodules_and_keeps_the_answer(reading):

@@ -152,9 +152,19 @@ def test_what_was_decided_outlives_the_kernel(server, browser, batch, tmp_path, 
     notebook.keys("w")
     notebook.drag((300, 300), (300, 200))
     assert notebook.js("review.panes.current.film.look.low") < low
+    # A kernel that is only busy is no alarm, and the step is kept (at once where comms have a shell of their own).
+    notebook.js(
+        "(window.alarms = 0) || new MutationObserver(() => { alarms += !review.banner.hidden; })"
+        ".observe(review.banner, { attributes: true }) || 1"
+    )
+    notebook.js(
+        "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        ".requestExecute({ code: 'import time; time.sleep(8)' }) && 1"
+    )
     # Accept, reject, brush, undo, grade: no key may reach the notebook (X would cut the cell, D D delete it).
     notebook.keys("j", "a")
     notebook.until("review.state.findings[0].status === 'accepted'")
+    assert notebook.js("window.alarms") == 0
     notebook.keys("x")
     notebook.until("review.state.findings[1].status === 'rejected'")
     notebook.keys("f", "b")

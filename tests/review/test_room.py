@@ -152,7 +152,7 @@ def test_the_command_prints_the_address_and_names_the_reader(three, monkeypatch,
     def interrupted(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(PageServer, "serve", interrupted)
+    monkeypatch.setattr(PageServer, "wait", interrupted)
     assert main(["review", str(three), "--reader", "AB", "--no-browser", "--port", "0"]) == 0
     told = capsys.readouterr()
     assert told.out.startswith("http://127.0.0.1:")

@@ -40,6 +40,10 @@ async function exchange(message) {
   server.status = "busy";
   try {
     const response = await post(message);
+    if (response.status === 403 && !window.review.study) {
+      window.review.tell("This address lacks its token, or is of an earlier start: open the one that ho-imaging review printed last.", true);
+      window.review.saved.textContent = "not open";
+    }
     if (!response.ok) throw new Error(await response.text());
     server.connectionStatus = "connected";
     for (const [content, buffers] of unpacked(await response.arrayBuffer())) {

@@ -78,7 +78,7 @@ class Review {
     this.model.off("msg:custom", this.onMessage);
     clearInterval(this.watch);
     clearTimeout(this.aheadTimer);
-    this.holder?.disconnect();
+    this.holder.disconnect();
     for (const pane of Object.values(this.panes)) pane.dispose();
     this.films.clear();
     this.root.remove();
@@ -144,17 +144,21 @@ class Review {
     this.fillPane();
   }
 
-  // As high as the pane of the page that it is in, so that nothing has to be scrolled to.
+  // As high as the pane of the page that it is in, so that nothing has to be scrolled to. A notebook may put the viewer
+  // into its page only later, and then it is laid out anew.
   fillPane() {
     const given = this.model.get("height_px");
-    const pane = this.root.closest(PANES);
+    let watched = null;
     const fill = () => {
-      this.root.style.height = given || !pane ? `${given || 760}px` : `${pane.clientHeight - (pane.classList.contains("ho-fill") ? 0 : 24)}px`;
+      const pane = given ? null : this.root.closest(PANES);
+      if (pane && pane !== watched) this.holder.observe(pane);
+      watched = pane;
+      if (pane?.clientHeight === 0) return;
+      this.root.style.height = pane ? `${pane.clientHeight - (pane.classList.contains("ho-fill") ? 0 : 24)}px` : `${given || 760}px`;
     };
-    fill();
-    if (given || !pane) return;
     this.holder = new ResizeObserver(fill);
-    this.holder.observe(pane);
+    this.holder.observe(this.root);
+    fill();
   }
 
   // The keys are the viewer's from the start, unless somebody types elsewhere.
@@ -215,7 +219,7 @@ class Review {
     this.busy.hidden = worst !== "busy";
     if (worst === "lost") this.alarm();
     else if (worst === "busy") {
-      this.busy.textContent = this.unsaved() ? "The kernel is busy: your last step is kept when it gets to it. Go on looking." : "The kernel is busy.";
+      this.busy.textContent = this.unsaved() ? "Busy: your last step is kept when its turn comes. Go on looking." : "Busy: this may take a moment.";
     }
   }
 
@@ -227,8 +231,8 @@ class Review {
     const lost = this.unsaved();
     this.busy.hidden = true;
     this.banner.textContent = lost
-      ? "NOT SAVED: the kernel has ended or lost your last step. What was kept before is safe. Run the cell, or the command, again and repeat the last step."
-      : "The kernel does not answer. Run the cell, or the command, again: everything kept is there.";
+      ? "NOT SAVED: the program has ended or lost your last step. What was kept before is safe. Run the cell, or the command, again and repeat the last step."
+      : "The program does not answer. Run the cell, or the command, again: everything kept is there.";
     this.banner.hidden = false;
     this.banner.dataset.lost = String(lost);
     if (lost) this.saved.textContent = "NOT SAVED";
