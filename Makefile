@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar o
 NAMES := sed -u -n -E 's!^ *(Downloading|Using cached) (.*/)?([^-/ ]+)-([0-9][^-]*)-[^(]*(\(.*\))?.*!    \3 \4 \5!p; \
 	s!^Installing collected packages.*!    unpacking all of these: this takes longest!p' >&2
 
-.PHONY: demo test coverage check docs clean
+.PHONY: demo test coverage check notebooks docs clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@echo "Installing ho_imaging and what it runs on into $(VENV), once: 1.7 GB on disk, some minutes." >&2
@@ -50,6 +50,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+notebooks: $(VENV)/.dev
+	$(BIN)/python notebooks/refresh.py
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

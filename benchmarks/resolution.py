@@ -8,8 +8,7 @@ Real films of adult hips without ectopic bone (``ho`` is ``no`` in the table), o
 the film's own sharpness; only then the picture is scaled down to each step's pixel size, compressed as JPEG where
 asked, and analysed like any film, with its pixel size stated. A nodule counts as found where the map reaches the
 operating threshold in it and does not do so on the same film without it. Those counted are at least 5 mm long with a
-contrast-to-noise ratio of 2 and more at 0.5 mm, before anything is lost. Prints JSON; ``--rows`` keeps every candidate,
-for `fit_quality.py`.
+contrast-to-noise ratio of 2 and more at 0.5 mm, before anything is lost. Prints JSON; ``--rows`` keeps every candidate.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from real_films import films_labelled
 from ho_imaging import Analyzer
 from ho_imaging.findings.nodules import GROW_SHARE, POSSIBLE_LEVEL
 from ho_imaging.findings.outline import extent
-from ho_imaging.network.quality_correction import features
 from ho_imaging.preparing import mask_to_source, probability_to_source
 from ho_imaging.reading import read_radiograph
 from ho_imaging.results.analysis import FilmAnalysis
@@ -65,7 +63,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Degraded:
-    """One film at one step: what was found, and what a quality correction is fitted on.
+    """One film at one step: what was found.
 
     ``candidates``: highest probability of each candidate, and whether it is a nodule that was laid in.
     """
@@ -76,7 +74,6 @@ class Degraded:
     found: int = 0
     nodules: int = 0
     alarms: int = 0
-    features: tuple[float, float, float] = (0.0, 0.0, 0.0)
     candidates: tuple[tuple[float, bool], ...] = ()
 
 
@@ -128,7 +125,7 @@ def measure(analyzer: Analyzer, pair: Pair, step_mm: float, jpeg: int | None) ->
         next(iter(analyzer.analyze_films([dataset]).films.values()), None) for dataset in degrade(pair, step_mm, jpeg)
     ]
     before, after = seen
-    if before is None or after is None or before.reading.quality is None:
+    if before is None or after is None:
         return Degraded(step_mm, jpeg, refused=True)
     threshold = analyzer.model.description.thresholds[Structure.HO]
     alarms = _peaks(before, before.prediction.thresholds[Structure.HO])
@@ -140,7 +137,6 @@ def measure(analyzer: Analyzer, pair: Pair, step_mm: float, jpeg: int | None) ->
         if was < min(POSSIBLE_LEVEL, threshold) <= now:
             peaks.append((now, True))
     low = [(score, False) for score in _peaks(before, POSSIBLE_LEVEL)]
-    seen_mm = analyzer.model.description.preparation.pixel_mm
     return Degraded(
         step_mm,
         jpeg,
@@ -148,7 +144,6 @@ def measure(analyzer: Analyzer, pair: Pair, step_mm: float, jpeg: int | None) ->
         found=sum(hits),
         nodules=len(hits),
         alarms=len(alarms),
-        features=features(before.reading.quality, seen_mm),
         candidates=(*peaks, *low),
     )
 

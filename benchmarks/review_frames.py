@@ -19,10 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "review"))
 
-from review_page import ReviewPage, make_result, open_browser, write_batch, write_film
+from review_page import make_result, open_browser, write_batch, write_film
 
 from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import open_study
+from ho_imaging.review.page_server import PageServer
+from ho_imaging.review.room import ReadingRoom
 from ho_imaging.review.session import ReviewSession
 
 DRIVE = """
@@ -88,8 +90,13 @@ def main() -> None:
         if browser is None:
             raise SystemExit("chromium is not installed (Debian: chromium, chromium-driver)")
         try:
-            with ReviewPage(session) as url:
-                print(json.dumps(measure(browser, url, args.frames) | {"film_px": [args.rows, args.columns]}, indent=1))
+            server = PageServer(ReadingRoom(session), port=0)
+            server.start()
+            try:
+                found = measure(browser, server.url, args.frames)
+            finally:
+                server.stop()
+            print(json.dumps(found | {"film_px": [args.rows, args.columns]}, indent=1))
         finally:
             browser.quit()
 

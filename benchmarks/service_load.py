@@ -1,12 +1,18 @@
-"""Load the service: several senders at once, kills of the service, an archive that goes away, a disk that fills up.
+"""Load the service: several senders at once, kills of service and archive, an archive that is away, a full disk.
 
-    python benchmarks/service_load.py --studies 40 --senders 4 --kills 2 --absences 1 --fills 1
+    python benchmarks/service_load.py --studies 40 --kills 2 --archive-kills 2 --absences 1 --fills 1
+    python benchmarks/service_load.py --studies 1000 --films sample_data/0[78]*.dcm --most-waiting 8 --disk-mb 512 \
+        --kills 10 --archive-kills 10 --absences 2 --absence-s 60 --fills 2
 
-Every film has to be answered, every study has to come back, and none under two identifiers; the exit status is 1
-otherwise. Prints one JSON object: percentiles of the seconds from the first try to send a study to its stored result,
-peak memory and descriptors. Without ``--film`` the analysis is replaced by one that takes no time, so that what is
-measured is the service; with it each study is that film under identifiers of its own, analysed in earnest.
-``--fills`` needs the right to mount a small file system; without it they are left out, and that is said.
+Every film has to be answered with success in the end, and every object of every study has to be in the archive, once;
+the exit status is 1 otherwise. Without ``--films`` the analysis is replaced by one that takes no time, so that what is
+measured is the service. With them each study is one of these films under identifiers of its own, analysed in earnest,
+and the objects that belong to it are those that a call of `to_dicom` makes before the service starts.
+
+Service and archive are processes of their own, killed with SIGKILL at random moments; the archive notes each object in
+a file before it answers. Prints one JSON object: seconds from the first try to send a study, and from the answer to its
+film, to its last object stored; the most memory and descriptors; the machine's mean load. ``--fills`` needs the right
+to mount a small file system; without it they are left out, and that is said.
 """
 
 from __future__ import annotations
@@ -24,13 +30,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.uid import BasicTextSRStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from ho_imaging.batch.work import Job, Outcome
 from ho_imaging.outputs.dicom.identity import stable_uid
@@ -40,7 +47,7 @@ from ho_imaging.results.folder import folder_name
 logger = logging.getLogger("service_load")
 
 _ROOT = "1.2.826.0.1.3680043.8.498.77"
-_DISK_MB = 64
+_LOOK_EVERY_S, _SAY_EVERY_S = 1.0, 60.0
 
 
 def no_work(job: Job) -> Outcome:
@@ -49,7 +56,7 @@ def no_work(job: Job) -> Outcome:
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = BasicTextSRStorage
     uid = stable_uid("load", study.study_uid, *sorted(image.sop_instance_uid for image in study.images))
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = uid
     made.StudyInstanceUID, made.SeriesInstanceUID, made.Modality = study.study_uid, f"{study.study_uid}.9", "SR"
@@ -62,7 +69,7 @@ def no_work(job: Job) -> Outcome:
 
 
 def serve(config: Path, *, in_earnest: bool) -> None:
-    """Serve until TERM; the body of the process that is killed."""
+    """Serve until TERM; the body of one process that is killed."""
     from ho_imaging.pacs.config import load_serve_config  # noqa: PLC0415
     from ho_imaging.pacs.service import Service  # noqa: PLC0415
 
@@ -79,82 +86,97 @@ def serve(config: Path, *, in_earnest: bool) -> None:
     service.stop()
 
 
-class Archive:
-    """Takes what it is sent, notes when, and can go away."""
+def archive(port: int, log: Path) -> None:
+    """Take whatever is sent and note it before the answer; the body of the other process that is killed."""
+    from pynetdicom import AE, AllStoragePresentationContexts, evt  # noqa: PLC0415
 
-    def __init__(self) -> None:
-        self.first: dict[str, float] = {}
-        self.objects: dict[str, set[str]] = {}
-        self.times: Counter[str] = Counter()
-        self.port = 0
-        self._server: Any = None
-        self.come()
+    stream = log.open("a", buffering=1)
 
-    def come(self) -> None:
-        """Listen, at the port of the first time."""
-        from pynetdicom import AE, AllStoragePresentationContexts, evt  # noqa: PLC0415
-
-        entity = AE("ARCHIVE")
-        entity.supported_contexts = AllStoragePresentationContexts
-        handlers: list[Any] = [(evt.EVT_C_STORE, self._store)]
-        self._server = entity.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
-        self.port = self._server.server_address[1]
-
-    def go(self) -> None:
-        """Be away: connections are refused."""
-        self._server.shutdown()
-
-    def _store(self, event: Any) -> int:
+    def store(event: Any) -> int:
         found = event.dataset
-        study, uid = str(found.StudyInstanceUID), str(found.SOPInstanceUID)
-        self.first.setdefault(study, time.monotonic())
-        self.objects.setdefault(study, set()).add(uid)
-        self.times[uid] += 1
+        stream.write(f"{time.time()} {found.StudyInstanceUID} {found.SOPClassUID} {found.SOPInstanceUID}\n")
         return 0x0000
 
+    entity = AE("ARCHIVE")
+    entity.supported_contexts = AllStoragePresentationContexts
+    entity.start_server(("127.0.0.1", port), block=True, evt_handlers=[(evt.EVT_C_STORE, store)])
 
-def films(count: int, path: Path | None) -> list[Dataset]:
-    """Make the films, one a study."""
-    made = []
-    for number in range(count):
-        film = Dataset() if path is None else pydicom.dcmread(path)
-        if path is None:
-            film.file_meta = FileMetaDataset()
-            film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            film.SOPClassUID = DigitalXRayImageStorageForPresentation
-            film.Modality, film.PatientID, film.PatientName = "DX", f"LOAD-{number}", "Load^Test"
-            film.Rows = film.Columns = 512
-            film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 16, 12, 11, 0
-            film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
-            film.PixelData = np.zeros((512, 512), "<u2").tobytes()
+
+class Films:
+    """The films to send, one a study: ``paths`` in turn, or one of nothing but zeros."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def make(self, number: int) -> Dataset:
+        """Make the film of a study."""
+        film = pydicom.dcmread(self._paths[number % len(self._paths)]) if self._paths else _empty_film()
+        film.PatientID = f"LOAD-{number}"
         film.StudyInstanceUID, film.SeriesInstanceUID = f"{_ROOT}.{number + 1}", f"{_ROOT}.{number + 1}.1"
         film.SOPInstanceUID = f"{_ROOT}.{number + 1}.1.1"
         film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID
         film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
-        made.append(film)
-    return made
+        return film
+
+    def expected(self) -> list[Counter[str]]:
+        """Return how many objects of each SOP class belong to a study, for each of the films."""
+        if not self._paths:
+            return [Counter((str(BasicTextSRStorage),))]
+        from ho_imaging import Analyzer  # noqa: PLC0415
+        from ho_imaging.outputs import to_dicom  # noqa: PLC0415
+
+        analyzer = Analyzer()
+        return [
+            Counter(str(made.SOPClassUID) for made in to_dicom(analyzer.analyze_films([self.make(number)])))
+            for number in range(len(self._paths))
+        ]
+
+
+def _empty_film() -> Dataset:
+    film = Dataset()
+    film.file_meta = FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.SOPClassUID, film.Modality, film.PatientName = DigitalXRayImageStorageForPresentation, "DX", "Load^Test"
+    film.Rows = film.Columns = 512
+    film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 16, 12, 11, 0
+    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    film.PixelData = np.zeros((512, 512), "<u2").tobytes()
+    return film
 
 
 class Sender(threading.Thread):
-    """A modality: sends its films one association each, and again what is not answered with success."""
+    """A modality: sends its films one association each, and again what is not answered with success.
 
-    def __init__(self, port: int, mine: list[Dataset]) -> None:
+    ``may_begin``: whether the next film may be begun, ``None`` where no further one is to be.
+    """
+
+    def __init__(
+        self, port: int, films: Films, numbers: Sequence[int], *, pause_s: float, may_begin: Callable[[], bool | None]
+    ) -> None:
         super().__init__(daemon=True)
-        self._port, self._left = port, list(mine)
-        self.begun: dict[str, float] = {}
+        self._port, self._films, self._left = port, films, list(numbers)
+        self._pause_s, self._may_begin = pause_s, may_begin
+        self._chance = random.Random(self._left[0] if self._left else 0)
+        self.begun: dict[int, float] = {}
+        self.answered: dict[int, float] = {}
         self.answers: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Send until nothing is left."""
-        while self._left:
-            film = self._left[0]
-            self.begun.setdefault(str(film.StudyInstanceUID), time.monotonic())
-            status = self._send(film)
-            self.answers["none" if status is None else f"{status:04x}"] += 1
-            if status == 0x0000:
-                self._left.pop(0)
-            else:
+        """Send until nothing is left, or it is time to stop."""
+        while self._left and (may := self._may_begin()) is not None:
+            if not may:
+                time.sleep(0.2)
+                continue
+            number = self._left.pop(0)
+            film = self._films.make(number)
+            self.begun[number] = time.time()
+            while (status := self._send(film)) != 0x0000:
+                self.answers["none" if status is None else f"{status:04x}"] += 1
                 time.sleep(0.5)
+            self.answers["0000"] += 1
+            self.answered[number] = time.time()
+            if self._pause_s:
+                time.sleep(self._chance.expovariate(1.0 / self._pause_s))
 
     def _send(self, film: Dataset) -> int | None:
         from pynetdicom import AE  # noqa: PLC0415
@@ -173,132 +195,269 @@ class Sender(threading.Thread):
             association.release()
 
 
-class Served:
-    """The service in a process of its own; keeps the most memory and descriptors that were seen."""
+class Process:
+    """A part in a process, and a session, of its own."""
 
-    def __init__(self, config: Path, *, in_earnest: bool) -> None:
-        self._command = [sys.executable, __file__, "--serve", str(config), *(["--in-earnest"] if in_earnest else [])]
+    def __init__(self, *arguments: str) -> None:
+        self._command = [sys.executable, __file__, *arguments]
+        self.lock = threading.Lock()
+        """Held by whoever ends or starts it."""
         self._process: subprocess.Popen[bytes] | None = None
-        self.most_mb, self.most_descriptors = 0.0, 0
         self.start()
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Begin."""
         self._process = subprocess.Popen(self._command, start_new_session=True)
 
-    def kill(self) -> None:
-        """End it and its workers in the middle of their work."""
+    @property
+    def running(self) -> subprocess.Popen[bytes]:
+        """The process."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        return self._process
 
-    def look(self) -> None:
-        """Note memory and descriptors of the service's own process."""
-        assert self._process is not None
-        place = Path(f"/proc/{self._process.pid}")
-        try:
-            pages = int((place / "statm").read_text().split()[1])
-            self.most_descriptors = max(self.most_descriptors, len(list((place / "fd").iterdir())))
-        except OSError:
-            return
-        self.most_mb = max(self.most_mb, pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    def kill(self) -> None:
+        """End it and its children in the middle of their work."""
+        os.killpg(self.running.pid, signal.SIGKILL)
+        self.running.wait()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self.running.poll() is not None
 
     def end(self, port: int) -> float:
         """Stop it with TERM when it listens and is idle; return how many seconds that takes."""
-        assert self._process is not None
         for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+            if listens(port):
+                break
             time.sleep(0.2)
         time.sleep(2.0)
         begun = time.monotonic()
-        self._process.terminate()
+        self.running.terminate()
         try:
-            self._process.wait(60)
+            self.running.wait(60)
         finally:
-            if self._process.poll() is None:
+            if not self.has_ended:
                 self.kill()
         return time.monotonic() - begun
 
 
-def _disturbances(options: argparse.Namespace, served: Served, archive: Archive, disk: Path | None) -> list[Any]:
-    def kill() -> None:
-        served.kill()
-        time.sleep(1.0)
-        served.start()
+class Watch:
+    """Keeps the most memory and descriptors that a process was seen to have, and the machine's mean load."""
 
-    def absence() -> None:
-        archive.go()
-        time.sleep(options.absence_s)
-        archive.come()
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.most_mb, self.most_mb_with_workers, self.most_descriptors = 0.0, 0.0, 0
+        self.loads: list[float] = []
 
-    def fill() -> None:
-        assert disk is not None
-        subprocess.run(["fallocate", "-l", f"{_DISK_MB}m", str(disk / "of others")], check=False, capture_output=True)
-        with (disk / "of others").open("ab", buffering=0) as stream:
+    def look(self) -> None:
+        """Look once."""
+        self.loads.append(os.getloadavg()[0])
+        pid, total = self._process.running.pid, 0.0
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                session = int((place / "stat").read_text().rpartition(")")[2].split()[3])
+                if session != pid:
+                    continue
+                mb = int((place / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+                if place.name == str(pid):
+                    self.most_mb = max(self.most_mb, mb)
+                    self.most_descriptors = max(self.most_descriptors, len(list((place / "fd").iterdir())))
+            except OSError:  # it has just ended
+                continue
+            total += mb
+        self.most_mb_with_workers = max(self.most_mb_with_workers, total)
+
+
+class Stored:
+    """What the archive noted, study by study."""
+
+    def __init__(self, log: Path, expected: Sequence[Counter[str]]) -> None:
+        self._log, self._expected, self._read = log, expected, 0
+        self.objects: dict[int, dict[str, str]] = {}
+        """SOP class by SOP Instance UID, of each study."""
+        self.complete: dict[int, float] = {}
+        """When the last object of a study came for the first time."""
+        self.repeated = 0
+        """Objects that came again under the same UID: what an answer that got lost costs."""
+
+    def read(self) -> None:
+        """Read what has been noted since the last time."""
+        with self._log.open() as stream:
+            stream.seek(self._read)
+            text = stream.read()
+        whole = text[: text.rfind("\n") + 1]
+        self._read += len(whole)
+        for line in whole.splitlines():
+            moment, study, sop_class, uid = line.split()
+            number = int(study.rpartition(".")[2]) - 1
+            found = self.objects.setdefault(number, {})
+            self.repeated += uid in found
+            found[uid] = sop_class
+            if number not in self.complete and not self.missing(number):
+                self.complete[number] = float(moment)
+
+    def missing(self, number: int) -> int:
+        """Return how many objects of a study are not there."""
+        return (self._of(number) - Counter(self.objects.get(number, {}).values())).total()
+
+    def doubled(self, number: int) -> int:
+        """Return how many objects a study has beyond those that belong to it."""
+        return (Counter(self.objects.get(number, {}).values()) - self._of(number)).total()
+
+    def _of(self, number: int) -> Counter[str]:
+        return self._expected[number % len(self._expected)]
+
+
+def listens(port: int) -> bool:
+    """Return True if something listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def kill(process: Process, away_s: float) -> None:
+    """Kill a process, and start it again after a while."""
+    with process.lock:
+        process.kill()
+        time.sleep(away_s)
+        process.start()
+
+
+def fill(disk: Path, away_s: float) -> None:
+    """Leave no room on a disk for a while."""
+    others = disk / "of others"
+    with others.open("ab", buffering=0) as stream:
+        try:
+            while stream.write(bytes(2**16)):
+                pass
+        except OSError:
+            logger.info("the disk is full")
+        end = time.monotonic() + away_s
+        while time.monotonic() < end:  # what the service frees is taken as well
+            time.sleep(0.2)
             try:
                 while stream.write(bytes(2**16)):
                     pass
             except OSError:
-                logger.info("the disk is full")
-        time.sleep(options.absence_s)
-        (disk / "of others").unlink()
+                pass
+    others.unlink()
 
-    return [*[kill] * options.kills, *[absence] * options.absences, *([fill] * options.fills if disk else [])]
+
+def disturbances(
+    options: argparse.Namespace, service: Process, pacs: Process, disk: Path | None
+) -> Iterator[tuple[float, Callable[[], None]]]:
+    """Yield when each disturbance begins, as a part of the run, and what it does."""
+    chance = random.Random(options.seed)
+    kinds: list[tuple[int, Callable[[], None]]] = [
+        (options.kills, lambda: kill(service, 1.0)),
+        (options.archive_kills, lambda: kill(pacs, 1.0)),
+        (options.absences, lambda: kill(pacs, options.absence_s)),
+    ]
+    if disk is not None:
+        kinds.append((options.fills, lambda: fill(disk, options.absence_s)))
+    for count, task in kinds:
+        for _ in range(count):
+            yield chance.uniform(0.03, 0.95), task
 
 
 def run(options: argparse.Namespace, place: Path, disk: Path | None) -> dict[str, Any]:
     """Run the load; return what was measured."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    archive, spool = Archive(), (disk or place) / "spool"
+    films = Films(options.films)
+    expected = films.expected()
+    port, pacs_port, spool, log = free_port(), free_port(), (disk or place) / "spool", place / "stored.txt"
+    log.touch()
     config = place / "serve.toml"
     config.write_text(
         f"[listen]\nport = {port}\n[accept]\nfree_gb = {0.004 if disk else 0}\n"
         f'[spool]\nfolder = "{spool}"\nquiet_s = 0.5\nreserve_mb = 8\n'
-        f'[[send]]\nkind = "dimse"\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {archive.port}\n'
+        f'[[send]]\nkind = "dimse"\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {pacs_port}\n'
     )
-    served = Served(config, in_earnest=options.film is not None)
-    made = films(options.studies, options.film)
-    senders = [Sender(port, made[lane :: options.senders]) for lane in range(options.senders)]
-    todo = _disturbances(options, served, archive, disk)
-    random.Random(options.seed).shuffle(todo)
+    pacs = Process("--archive", str(log), "--port", str(pacs_port))
+    service = Process("--serve", str(config), *(["--in-earnest"] if options.films else []))
+    watch, stored = Watch(service), Stored(log, expected)
+    todo = sorted(disturbances(options, service, pacs, disk), key=lambda one: one[0])
     total, begun = len(todo), time.monotonic()
+
+    def may_begin() -> bool | None:
+        if time.monotonic() - begun > options.send_for_s:
+            return None
+        return sum(len(sender.begun) for sender in senders) - len(stored.complete) < options.most_waiting
+
+    senders = [
+        Sender(
+            port,
+            films,
+            range(lane, options.studies, options.senders),
+            pause_s=options.pause_s,
+            may_begin=may_begin,
+        )
+        for lane in range(options.senders)
+    ]
+    at_work: list[threading.Thread] = []
+    said = begun
     for sender in senders:
         sender.start()
     try:
-        while len(archive.first) < options.studies and time.monotonic() - begun < options.limit_s:
-            served.look()
-            done = len(archive.first) / options.studies
-            if todo and done >= (total - len(todo) + 1) / (total + 1):
-                todo.pop()()
-            time.sleep(0.2)
+        while True:
+            watch.look()
+            stored.read()
+            if time.monotonic() - said > _SAY_EVERY_S:
+                said = time.monotonic()
+                logger.info("%d studies stored, %d disturbances to come", len(stored.complete), len(todo))
+            elapsed, sent = time.monotonic() - begun, {number for sender in senders for number in sender.begun}
+            done = max(len(stored.complete) / options.studies, elapsed / options.send_for_s)
+            over = not any(sender.is_alive() for sender in senders) and sent <= stored.complete.keys()
+            while todo and (over or todo[0][0] <= done):  # none is left out
+                task = todo.pop(0)[1]
+                at_work.append(threading.Thread(target=task, daemon=True))
+                at_work[-1].start()
+            if over or elapsed > options.limit_s:
+                break
+            time.sleep(_LOOK_EVERY_S)
         seconds = time.monotonic() - begun
-        for disturbance in todo:  # none is left out
-            disturbance()
-        time.sleep(2.0)
+        for thread in at_work:
+            thread.join()
+        time.sleep(5.0)  # for what would come twice
+        stopped_s = service.end(port)
     finally:
-        stopped_s = served.end(port)
-        archive.go()
-    first_tries = {study: moment for sender in senders for study, moment in sender.begun.items()}
-    waits = sorted(archive.first[study] - moment for study, moment in first_tries.items() if study in archive.first)
-    answers = sum((sender.answers for sender in senders), Counter[str]())
+        for process in (service, pacs):
+            if not process.has_ended:
+                process.kill()
+    stored.read()
     return {
-        "studies": options.studies,
-        "lost": options.studies - len(archive.first),
-        "doubled": sum(len(uids) > 1 for uids in archive.objects.values()),
-        "sent_again_under_the_same_uid": sum(self_times - 1 for self_times in archive.times.values()),
-        "answers": dict(answers),
+        "studies": len(sent),
+        "objects": sum(map(len, stored.objects.values())),
+        "films_not_answered": sum(number not in sender.answered for sender in senders for number in sender.begun),
+        "objects_lost": sum(map(stored.missing, sent)),
+        "objects_doubled": sum(map(stored.doubled, sent)),
+        "objects_stored_again_under_the_same_uid": stored.repeated,
+        "answers": dict(sum((sender.answers for sender in senders), Counter[str]())),
         "disturbances": total,
         "seconds": round(seconds, 1),
-        "p50_s": round(float(np.percentile(waits, 50)), 2) if waits else None,
-        "p95_s": round(float(np.percentile(waits, 95)), 2) if waits else None,
-        "most_mb": round(served.most_mb, 1),
-        "most_descriptors": served.most_descriptors,
+        "from_first_try_s": _spread(senders, stored, lambda sender: sender.begun),
+        "from_answer_s": _spread(senders, stored, lambda sender: sender.answered),
+        "most_mb": round(watch.most_mb, 1),
+        "most_mb_with_workers": round(watch.most_mb_with_workers, 1),
+        "most_descriptors": watch.most_descriptors,
         "term_s": round(stopped_s, 2),
+        "mean_load": round(float(np.mean(watch.loads)), 1),
     }
+
+
+def _spread(
+    senders: Sequence[Sender], stored: Stored, since: Callable[[Sender], dict[int, float]]
+) -> dict[str, float] | None:
+    """Return percentiles of the seconds to the last object stored."""
+    begun = {number: moment for sender in senders for number, moment in since(sender).items()}
+    waits = [stored.complete[number] - moment for number, moment in begun.items() if number in stored.complete]
+    return {f"p{p}": round(float(np.percentile(waits, p)), 2) for p in (50, 95, 100)} if waits else None
 
 
 def main() -> int:
@@ -306,28 +465,39 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=40)
     parser.add_argument("--senders", type=int, default=4)
+    parser.add_argument("--pause-s", type=float, default=0.0, help="mean pause of a sender between two films")
+    parser.add_argument("--send-for-s", type=float, default=86400.0, help="no film is begun after so long")
+    parser.add_argument("--most-waiting", type=int, default=10**6, help="studies that are not stored yet")
     parser.add_argument("--kills", type=int, default=2, help="of the service")
+    parser.add_argument("--archive-kills", type=int, default=2)
     parser.add_argument("--absences", type=int, default=1, help="of the archive")
     parser.add_argument("--absence-s", type=float, default=5.0, help="how long it, or room on the disk, is away")
     parser.add_argument("--fills", type=int, default=1, help="of the disk")
-    parser.add_argument("--film", type=Path, help="a DICOM film to analyse in earnest")
-    parser.add_argument("--limit-s", type=float, default=600.0)
+    parser.add_argument("--disk-mb", type=int, default=64, help="size of the disk that is filled")
+    parser.add_argument("--films", type=Path, nargs="+", default=[], help="DICOM films to analyse in earnest")
+    parser.add_argument("--limit-s", type=float, default=86400.0, help="what has not ended after so long is lost")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--in-earnest", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--archive", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logger.setLevel(logging.INFO)
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     if options.serve is not None:
-        logging.getLogger().setLevel(logging.WARNING)
         serve(options.serve, in_earnest=options.in_earnest)
         return 0
+    if options.archive is not None:
+        archive(options.port, options.archive)
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing is left running or mounted
     with tempfile.TemporaryDirectory() as folder:
         place, disk = Path(folder), None
         if options.fills:
             disk = place / "disk"
             disk.mkdir()
-            command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(disk)]
+            command = ["mount", "-t", "tmpfs", "-o", f"size={options.disk_mb}m", "tmpfs", str(disk)]
             if subprocess.run(command, check=False, capture_output=True).returncode != 0:
                 logger.warning("no right to mount a small file system: the disk is not filled")
                 disk = None
@@ -337,7 +507,8 @@ def main() -> int:
             if disk is not None:
                 subprocess.run(["umount", "-l", str(disk)], check=False)
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
-    return 0 if found["lost"] == found["doubled"] == 0 else 1
+    wrong = found["objects_lost"] or found["objects_doubled"] or found["films_not_answered"]
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

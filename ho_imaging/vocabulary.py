@@ -8,6 +8,7 @@ from typing import TypeVar
 from ho_imaging.errors import UsageError
 
 __all__ = [
+    "Identifiers",
     "Laterality",
     "Region",
     "Side",
@@ -27,6 +28,17 @@ class Status(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+class Identifiers(StrEnum):
+    """What results and outputs say of whose film it is; docs/identity.md has a table."""
+
+    NONE = "none"
+    """Neither paths, nor accession numbers, nor anything of the patient."""
+    ORDER = "order"
+    """Paths as the user gave them and accession numbers."""
+    PATIENT = "patient"
+    """These, and the patient's ID, name, birth date and sex and the study's date."""
 
 
 class Region(StrEnum):

@@ -14,7 +14,6 @@ import pytest
 
 from ho_imaging import logs
 from ho_imaging.network.prediction import ModelIdentity, Prediction
-from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.preparing import PreparationContract, Scale
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
@@ -188,7 +187,6 @@ def fake_network(monkeypatch):
         preparation=PreparationContract(),
         scope_threshold=0.5,
         usual_scope_logit=None,
-        quality_correction=QualityCorrection(),
     )
 
     def load_model(name, *, device="auto"):

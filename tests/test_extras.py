@@ -69,10 +69,6 @@ def review():
     _ = import_module("ho_imaging.review").review
 
 
-def panel():
-    import_module("ho_imaging.review.panel")
-
-
 @pytest.mark.parametrize(
     ("package", "extra", "use"),
     [
@@ -86,11 +82,10 @@ def panel():
         ("pycocotools", "exchange", coco),
         ("openvino", "fast", openvino),
         ("anywidget", "review", review),
-        ("ipywidgets", "review", panel),
     ],
 )
 def test_in_python(hidden, package, extra, use):
-    hidden(package, "ho_imaging.review.widget", "ho_imaging.review.panel", *_submodules(package))
+    hidden(package, "ho_imaging.review.widget", *_submodules(package))
     with pytest.raises(UsageError, match=rf'needs {package} .*pip install "ho-imaging\[{extra}\]"'):
         use()
 

@@ -130,7 +130,7 @@ def test_one_path_stands_for_a_list_of_one(film):
 
 def test_standard_input_on_the_command_line_is_said(tmp_path, capsys):
     assert main(["analyze", "-", "--out", str(tmp_path / "out")]) == 2
-    assert "standard input is not read" in capsys.readouterr().err
+    assert "standard input cannot be read (give a path in place of '-')" in capsys.readouterr().err
     with pytest.raises(UsageError, match="standard input"):
         discover("-")
 
@@ -255,19 +255,22 @@ class TestArchive:
             with pytest.raises(UsageError, match="is a zip archive, which may hold several images"):
                 Analyzer().analyze(single)
 
-    def test_names_stay_below_the_folder_and_none_is_lost(self, tmp_path):
+    def test_names_stay_below_the_archive_and_none_is_lost(self, tmp_path):
         packed = tmp_path / "odd.zip"
+        names = ("/etc/film", "a/../../film", "same", "C:\\film", "a", "a/b")
         with zipfile.ZipFile(packed, "w") as file:
-            for name in ("/etc/film", "a/../../film", "same", "C:\\film", "a", "a/b"):
+            for name in names:
                 file.writestr(name, name)
             with pytest.warns(UserWarning, match="Duplicate"):
                 file.writestr("same", "other")
-        with archive.unpacked(packed) as found:
-            folder = found.folder
-            files = [path for path in folder.rglob("*") if path.is_file()]
-            assert len(files) + len(found.failed) == 7
-            assert all(path.resolve().is_relative_to(folder.resolve()) for path in files)
-        assert not folder.exists()
+        found = archive.list_archive(packed)
+        assert not found.failed
+        assert all(
+            path.is_relative_to(packed) and ".." not in path.parts and ":" not in path.name for path in found.files
+        )
+        read = {archive.path_or_bytes(path) for path in found.files}
+        assert read == {name.encode() for name in (*names, "other")}
+        assert sorted(tmp_path.iterdir()) == [packed]
 
     def test_a_member_that_is_not_as_declared_or_damaged_fails_alone(self, tmp_path):
         packed = tmp_path / "damaged.zip"
@@ -278,9 +281,51 @@ class TestArchive:
         place = data.rindex(b"bomb") - 46 + 24  # size in the list of files
         data[place : place + 4] = (1000).to_bytes(4, "little")
         packed.write_bytes(data)
-        with archive.unpacked(packed) as found:
-            assert [name for name, _ in found.failed] == ["bomb"]
-            assert [path.name for path in found.folder.iterdir()] == ["good"]
+        assert archive.path_or_bytes(packed / "good") == b"good"
+        with pytest.raises(ReadError, match=r"damaged\.zip/bomb: cannot be unpacked"):
+            archive.path_or_bytes(packed / "bomb")
+        with pytest.raises(ReadError, match=r"damaged\.zip/none: does not exist"):
+            archive.path_or_bytes(packed / "none")
+
+    def test_a_film_in_an_archive_is_read_by_its_path(self, tmp_path, fake_network):
+        packed = tmp_path / "sent.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+            file.write(SAMPLE, "study/IM1")
+        film = ho_imaging.read_radiograph(packed / "study" / "IM1")
+        assert (film.pixels == ho_imaging.read_radiograph(SAMPLE).pixels).all()
+        assert film.path == f"{packed}/study/IM1"
+        assert Analyzer(region="pelvis").analyze(f"{packed}/study/IM1").status == "done"
+        with pytest.raises(ReadError, match=r"sent\.zip/study/IM2: does not exist"):
+            ho_imaging.read_radiograph(packed / "study" / "IM2")
+
+    def test_an_archive_in_an_archive_and_one_that_needs_a_password_are_refused_by_name(self, tmp_path):
+        inner, packed = tmp_path / "inner.zip", tmp_path / "outer.zip"
+        with zipfile.ZipFile(inner, "w") as file:
+            file.write(SAMPLE, "IM1")
+        with zipfile.ZipFile(packed, "w") as file:
+            file.write(inner, "more/inner.zip")
+            file.write(SAMPLE, "secret")
+        data = bytearray(packed.read_bytes())
+        data[data.rindex(b"secret") - 46 + 8] |= 1
+        packed.write_bytes(data)
+        found = discover(packed)
+        assert not found.studies
+        said = {str(item.path.relative_to(packed)): item.reason.code for item in found.rejected}
+        assert said == {"more/inner.zip": "archive_nested", "secret": "archive_member_encrypted"}
+        assert not any(item.stray for item in found.rejected)
+
+    def test_what_this_program_wrote_is_no_film_in_an_archive_either(self, tmp_path, picture):
+        packed = tmp_path / "out.zip"
+        with zipfile.ZipFile(packed, "w") as file:
+            for name in (
+                "out/run.json",
+                "out/studies/1.2/1.3.overlay.png",
+                "out/studies/1.2/result.json",
+                "out/film.png",
+            ):
+                file.write(picture, name)
+        (study,) = discover(packed).studies
+        assert [image.path.name for image in study.images] == ["film.png"]
 
     @pytest.mark.parametrize(
         ("limit", "value"), [("MOST_MEMBERS", 1), ("MOST_BYTES", 5), ("_MOST_DIRECTORY_BYTES", 20)]

@@ -30,7 +30,7 @@ def test_a_film_becomes_a_result_that_fits_its_schema(fake_network, png):
     assert result.status == "done"
     data = json.loads(result.to_json())
     jsonschema.validate(data, json_schema())
-    assert data["schema_version"] == "2.0"
+    assert data["schema_version"] == "2.1"
     assert data["research_use"] == RESEARCH_USE
     assert data["model"] == {"name": "fake", "version": "1", "sha256": "a" * 64, "site": None}
     image = data["images"][0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import HOImagingError, ReadError, WriteError
@@ -20,10 +20,20 @@ _WHOLE_BATCH = ""
 """Stands in the ledger for the study of an output that is of all studies together."""
 
 
-def add_outputs(ledger: Ledger, folder: OutputFolder, up_to_date: Sequence[str], chosen: Sequence[Chosen]) -> int:
+def add_outputs(
+    ledger: Ledger,
+    folder: OutputFolder,
+    up_to_date: Sequence[str],
+    chosen: Sequence[Chosen],
+    *,
+    stale: Mapping[str, Sequence[str]] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> int:
     """Write outputs of studies that an earlier run analysed without them, from the results that were kept.
 
     Outputs of all studies together are noted, to be written by `write_batch_outputs` now and after every later run.
+    ``stale``: by study, further outputs to write anew. ``files``: of films by SOP Instance UID, for results that do not
+    say them.
 
     Returns
     -------
@@ -37,15 +47,18 @@ def add_outputs(ledger: Ledger, folder: OutputFolder, up_to_date: Sequence[str],
     for one in chosen:
         if one.output.per is Per.BATCH and not one.output.always:
             ledger.note_output(_WHOLE_BATCH, one.text)
-    for uid in up_to_date:
+    again = stale or {}
+    for uid in dict.fromkeys((*up_to_date, *again)):
         study = folder.study(uid)
-        lacking = [one for one in wanted if one.text not in have.get(uid, ())]
+        anew = [one for one in map(choose, again.get(uid, ())) if one.output.per is Per.STUDY]
+        missed = [one for one in wanted if one.text not in have.get(uid, ())]
+        lacking = list({one.text: one for one in (*missed, *anew)}.values())
         if not lacking or not study.result.is_file():  # given up without a result
             continue
         possible = [one for one in lacking if one.needs is not Needs.ANALYSIS]
         missing.update(one.text for one in lacking if one.needs is Needs.ANALYSIS)
         for one in possible:
-            problem = _add(one, study)
+            problem = _add(one, study, files or {})
             ledger.note_output(uid, one.text, problem)
             missing.update([one.text] if problem is not None else [])
     for text, number in missing.items():
@@ -58,10 +71,10 @@ def add_outputs(ledger: Ledger, folder: OutputFolder, up_to_date: Sequence[str],
     return missing.total()
 
 
-def _add(one: Chosen, study: StudyFolder) -> str | None:
+def _add(one: Chosen, study: StudyFolder, files: Mapping[str, str]) -> str | None:
     """Write an output from a result that was kept; return what is wrong, if anything."""
     try:
-        source = Source(read_result(study.result), folder=study)
+        source = Source(read_result(study.result), folder=study, files=files)
     except ReadError as error:
         logger.warning("output %s was not written: %s", one.output.name, error)
         return error.reason

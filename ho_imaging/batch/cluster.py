@@ -23,7 +23,6 @@ from ho_imaging.extras import missing_extra
 from ho_imaging.files.atomic import write_bytes
 from ho_imaging.messages import Message
 from ho_imaging.pipeline import LOADING
-from ho_imaging.results.folder import OutputFolder
 from ho_imaging.stopwatch import observed
 
 __all__ = ["Cluster", "check_address"]
@@ -156,7 +155,7 @@ def _model_files(name: str) -> dict[str, bytes]:
 
 def _mark(job: Job) -> Path:
     """Return the file that tells how often a study was begun: the scheduler does not."""
-    return OutputFolder(Path(job.out_dir)).study(job.study.study_uid).mark
+    return job.folder.mark
 
 
 def _times_begun(job: Job, trial: str) -> int:

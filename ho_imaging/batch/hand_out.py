@@ -8,18 +8,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.batch.options import BatchOptions, OnStudy, Progress
 from ho_imaging.batch.plan import Queue
 from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
-from ho_imaging.batch.work import Job, Outcome, WorkFunction, fingerprint
+from ho_imaging.batch.work import Job, Outcome, WorkFunction, fingerprint, given_up
 from ho_imaging.errors import HOImagingError
 from ho_imaging.messages import Message
-from ho_imaging.outputs.rows import given_up_rows
-from ho_imaging.results.folder import OutputFolder
 
 __all__ = ["work_through"]
 
@@ -67,13 +64,12 @@ def work_through(
 
     def end(job: Job, outcome: Outcome) -> None:
         if "inputs" not in outcome.rows:
-            films = given_up_rows(job.study, outcome.status, outcome.reason)
-            outcome = replace(outcome, rows={**outcome.rows, "inputs": films})
+            rows = given_up(job.study, outcome.status, outcome.reason, job.identifiers)
+            outcome = replace(outcome, rows={**outcome.rows, **rows})
         ledger.finish(outcome)
         counts[outcome.status] += 1
         if on_study is not None:
-            folder = OutputFolder(Path(job.out_dir)).study(outcome.study_uid).path
-            on_study(outcome, folder, Progress(**counts, total=total, seconds=time.monotonic() - started))
+            on_study(outcome, job.folder.path, Progress(**counts, total=total, seconds=time.monotonic() - started))
 
     def note(job: Job, outcome: Outcome | Died) -> None:
         uid = job.study.study_uid

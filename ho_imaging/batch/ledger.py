@@ -21,7 +21,7 @@ from ho_imaging.files.output_names import LOCK_SUFFIX
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
 from ho_imaging.reading import Rejected
-from ho_imaging.results.messages import message_result, read_message
+from ho_imaging.results.messages import keep_message, read_message
 
 __all__ = ["Ledger", "StudyState", "hold_folder"]
 
@@ -190,7 +190,7 @@ class Ledger:
             db.execute("DELETE FROM rejected")
             db.executemany(
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
-                [(path_text(item.path), item.status.value, _kept(item.reason), self.run) for item in rejected],
+                [(path_text(item.path), item.status.value, keep_message(item.reason), self.run) for item in rejected],
             )
 
     def start(self, study_uid: str) -> None:
@@ -229,7 +229,7 @@ class Ledger:
                 "rows = ? WHERE study_uid = ?",
                 (
                     outcome.status,
-                    None if outcome.reason is None else _kept(outcome.reason),
+                    keep_message(outcome.reason),
                     int(outcome.again),
                     outcome.seconds,
                     _now(),
@@ -249,6 +249,16 @@ class Ledger:
         with self._change() as db:
             db.execute("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", (study_uid, output, problem))
 
+    def note_rows(self, study_uid: str, rows: Mapping[str, Any]) -> None:
+        """Note what the tables say of a study now, without a new analysis."""
+        with self._change() as db:
+            db.execute("UPDATE studies SET rows = ? WHERE study_uid = ?", (json.dumps(rows), study_uid))
+
+    def forget_output(self, study_uid: str, output: str) -> None:
+        """Note that an output of a study is no longer there."""
+        with self._change() as db:
+            db.execute("DELETE FROM outputs WHERE study_uid = ? AND output = ?", (study_uid, output))
+
     def outputs(self) -> dict[str, set[str]]:
         """Return the outputs that were written, by study; those of all studies together under an empty UID."""
         found: dict[str, set[str]] = {}
@@ -266,12 +276,21 @@ class Ledger:
         """Return the studies that are no longer current: see `plan`."""
         return {uid for (uid,) in self._db.execute("SELECT study_uid FROM studies WHERE run = ?", (_LEFT_OUT,))}
 
-    def rows(self, *, since_run: int = _LEFT_OUT + 1) -> Iterator[dict[str, Any]]:
-        """Yield the table rows of each current study; on request only of studies that later runs found."""
+    def identifiers(self) -> dict[str, str | None]:
+        """Return what the rows of each current study that has ended say of whose film it is; ``None``: not noted."""
         query = (
-            "SELECT study_uid, state, reason, finished, seconds, rows FROM studies WHERE run >= ? ORDER BY study_uid"
+            "SELECT study_uid, json_extract(rows, '$.identifiers') FROM studies "
+            "WHERE run > ? AND state NOT IN ('pending', 'running')"
         )
-        for uid, state, reason, finished, seconds, rows in self._db.execute(query, (since_run,)):
+        return dict(self._db.execute(query, (_LEFT_OUT,)).fetchall())
+
+    def rows(self, *, since_run: int = _LEFT_OUT + 1, of: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the table rows of each current study; on request only of studies that later runs found, or of one."""
+        query = (
+            "SELECT study_uid, state, reason, finished, seconds, rows FROM studies "
+            "WHERE run >= ? AND (? IS NULL OR study_uid = ?) ORDER BY study_uid"
+        )
+        for uid, state, reason, finished, seconds, rows in self._db.execute(query, (since_run, of, of)):
             yield {
                 "study_uid": uid,
                 "state": state,
@@ -306,10 +325,6 @@ class Ledger:
             if self._db.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
-
-
-def _kept(message: Message) -> str:
-    return message_result(message).model_dump_json()
 
 
 def _now() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ho_imaging.batch.work import Outcome
@@ -71,7 +71,7 @@ class BatchCounts:
     failed: int
     incomplete: int = 0
     """Studies that are done although some of their films are not."""
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[Rejected, ...] = field(default=(), repr=False)
     analysed: int = 0
     left: int = 0
     outputs_missing: int = 0

@@ -12,11 +12,11 @@ from pathlib import Path
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.batch.options import BatchOptions
 from ho_imaging.batch.places import Places
-from ho_imaging.batch.work import Job, Settings, fingerprint
+from ho_imaging.batch.work import Job, Settings, fingerprint, place_of
 from ho_imaging.reading import Discovery, Rejected, StudyRef
-from ho_imaging.results.folder import OutputFolder
+from ho_imaging.reading.archive import in_archive
 from ho_imaging.severity.context import StudyContext
-from ho_imaging.vocabulary import Status
+from ho_imaging.vocabulary import Identifiers, Status
 
 __all__ = ["Plan", "Queue", "plan"]
 
@@ -74,7 +74,7 @@ def plan(
             ended.add(uid)
             failed = before.state == "failed"
             again = options.again or (failed and (options.retry_failed or before.again))
-            written = failed or _is_written(OutputFolder(out_dir).study(uid).result)
+            written = failed or _is_written(place_of(study, out_dir, settings.identifiers or Identifiers.ORDER).result)
             up_to_date = before.fingerprint == print_ and not again and written
         if up_to_date:
             current.append(uid)
@@ -151,7 +151,8 @@ def _newest(study: StudyRef) -> float:
     times = []
     for image in study.images:
         try:
-            times.append(Path(image.path).stat().st_mtime)
+            place = in_archive(Path(image.path))
+            times.append((Path(image.path) if place is None else place[0]).stat().st_mtime)
         except OSError:
             logger.debug("a file is gone since it was found")
     return max(times, default=0.0)

@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
@@ -20,17 +20,18 @@ from ho_imaging.batch.ledger import Ledger, hold_folder
 from ho_imaging.batch.options import BatchCounts, BatchOptions, OnStudy
 from ho_imaging.batch.places import Places
 from ho_imaging.batch.plan import plan
+from ho_imaging.batch.relabel import names_a_patient, relabel
 from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
-from ho_imaging.outputs.registry import choose
+from ho_imaging.outputs.registry import Chosen, choose
 from ho_imaging.reading import Discovery, Rejected, discover
 from ho_imaging.reading.discover import path_list
 from ho_imaging.results.folder import OutputFolder, check_schema
 from ho_imaging.severity.context import StudyContext
-from ho_imaging.vocabulary import Status
+from ho_imaging.vocabulary import Identifiers, Status
 
-__all__ = ["run_batch"]
+__all__ = ["run_batch", "said_identifiers"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ def run_batch(
     with hold_folder(out_dir, ledger_path.stem):
         ledger = Ledger(ledger_path)
         try:
+            settings = _settled(settings, ledger, chosen)
             about = {
                 "settings": asdict(settings),
                 "options": asdict(options),
@@ -96,9 +98,11 @@ def run_batch(
             }
             ledger.begin(about)
             todo = plan(ledger, discovery, Places(paths), out_dir, settings, options, contexts or {}, digest)
+            stale = relabel(ledger, OutputFolder(out_dir), discovery, settings.identifiers or Identifiers.ORDER)
             try:
                 progress = work_through(ledger, todo.queue, options, function, digest, on_study, started)
-                missing = add_outputs(ledger, OutputFolder(out_dir), todo.up_to_date, chosen)
+                files = {image.sop_instance_uid: str(image.path) for s in discovery.studies for image in s.images}
+                missing = add_outputs(ledger, OutputFolder(out_dir), todo.up_to_date, chosen, stale=stale, files=files)
             except KeyboardInterrupt:
                 _pause(ledger, out_dir)
                 raise
@@ -113,6 +117,34 @@ def run_batch(
             return replace(_counts(ledger, discovery, progress.ended, todo.left), outputs_missing=missing)
         finally:
             ledger.close()
+
+
+def said_identifiers(out_dir: Path) -> Identifiers:
+    """Return what the last run in a folder said of whose films they are."""
+    found = Identifiers.ORDER
+    for path in OutputFolder(out_dir).ledgers():
+        ledger = Ledger(path)
+        try:
+            found = Identifiers(ledger.about().get("settings", {}).get("identifiers") or found)
+        finally:
+            ledger.close()
+    return found
+
+
+def _settled(settings: Settings, ledger: Ledger, chosen: Sequence[Chosen]) -> Settings:
+    """Return the settings with what the folder's last run said of whose films they are and in which language."""
+    before = ledger.about().get("settings", {})
+    settled = replace(
+        settings,
+        identifiers=Identifiers(settings.identifiers or before.get("identifiers") or Identifiers.ORDER),
+        language=settings.language or before.get("language") or "en",
+    )
+    if settled.identifiers is Identifiers.NONE and any(names_a_patient(one.text) for one in chosen):
+        raise UsageError(
+            "DICOM objects name the patient, so --anonymous cannot be had with them",
+            remedy="leave the output dicom out, or analyse copies of ho-imaging deidentify",
+        )
+    return settled
 
 
 def _is_empty_folder(item: Rejected) -> bool:
@@ -142,8 +174,9 @@ def _pause(ledger: Ledger, out_dir: Path) -> None:
 def _without_own(discovery: Discovery, out_dir: Path) -> Discovery:
     """Leave out what lies in the output folder and is no film, where that is below the input."""
     # Not Path.resolve, which ends at a link that leads to itself.
-    own = os.path.realpath(out_dir)
-    kept = tuple(item for item in discovery.rejected if not Path(os.path.realpath(item.path)).is_relative_to(own))
+    own, came = (os.path.realpath(path) for path in (out_dir, OutputFolder(out_dir).standard_input))
+    places = [(item, Path(os.path.realpath(item.path))) for item in discovery.rejected]
+    kept = tuple(item for item, place in places if not place.is_relative_to(own) or place.is_relative_to(came))
     return Discovery(discovery.studies, kept)
 
 

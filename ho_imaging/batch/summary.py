@@ -13,11 +13,13 @@ from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import UsageError
 from ho_imaging.files.atomic import write_text
 from ho_imaging.files.output_names import FINDINGS_TABLE, INPUTS_TABLE, SIDES_TABLE, STUDIES_TABLE
-from ho_imaging.messages import Message
+from ho_imaging.messages import Message, text
 from ho_imaging.outputs.batch_tables import write_tables as write_rows
 from ho_imaging.outputs.rows import reason_cells
 from ho_imaging.outputs.worklist import write_page
 from ho_imaging.results.folder import OutputFolder, folder_name
+from ho_imaging.results.identified import without_paths
+from ho_imaging.vocabulary import Identifiers
 
 __all__ = ["summarise", "write_tables"]
 
@@ -32,12 +34,13 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
     seconds = 0.0
     stages: Counter[str] = Counter()
     about: dict[str, Any] = {}
-    rejected: dict[str, tuple[str, Message]] = {}
+    rejected: dict[str, tuple[str, str, Message]] = {}
     left_out: set[str] = set()
     rows: dict[str, dict[str, Any]] = {}
     for path in folder.ledgers():
         ledger = Ledger(path)
         try:
+            about = ledger.about() or about
             bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
             for row in ledger.rows():
                 # A film that was analysed once and cannot be read now ended as that.
@@ -46,9 +49,10 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
                 before = rows.get(row["study_uid"])
                 if before is None or (row["finished"] or "") >= (before["finished"] or ""):
                     rows[row["study_uid"]] = row
-            rejected |= bad
+            unnamed = about.get("settings", {}).get("identifiers") == Identifiers.NONE.value
+            for name, (status, reason) in bad.items():
+                rejected[name] = ("", status, without_paths(reason)) if unnamed else (name, status, reason)
             left_out |= ledger.left_out()
-            about = ledger.about() or about
         finally:
             ledger.close()
     for row in rows.values():
@@ -60,7 +64,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
         stages.update(row.get("stages", {}))
     inputs += [
         {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, **reason_cells(reason)}
-        for name, (status, reason) in rejected.items()
+        for name, status, reason in rejected.values()
     ]
     inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
     tables = {STUDIES_TABLE: studies, FINDINGS_TABLE: findings, SIDES_TABLE: sides, INPUTS_TABLE: inputs}
@@ -71,7 +75,13 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
         "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
     }
     write_text(folder.run, json.dumps(summary, indent=2) + "\n")
-    write_page(out_dir, studies)
+    language = about.get("settings", {}).get("language") or "en"
+    reasons = {uid: row["reason"] for uid, row in rows.items() if row["reason"] is not None}
+    spoken = [
+        {**row, "reason": text(reasons[row["study_uid"]], language)} if row["study_uid"] in reasons else row
+        for row in studies
+    ]
+    write_page(out_dir, spoken, language)
     return summary
 
 
@@ -100,8 +110,10 @@ def _study(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a study's row; one that never ended well has few values."""
     if "study" in row:
         return dict(row["study"])
-    uid = row["study_uid"]
-    return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], **reason_cells(row["reason"])}
+    uid, reason = row["study_uid"], row["reason"]
+    if row.get("identifiers") == Identifiers.NONE.value and reason is not None:
+        reason = without_paths(reason)
+    return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], **reason_cells(reason)}
 
 
 def _summary(

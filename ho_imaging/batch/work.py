@@ -15,16 +15,19 @@ from ho_imaging.files.output_names import STUDIES_TABLE
 from ho_imaging.messages import Message
 from ho_imaging.network.site import Site
 from ho_imaging.outputs.registry import Per, choose
-from ho_imaging.outputs.rows import result_rows
+from ho_imaging.outputs.rows import given_up_rows, result_rows
 from ho_imaging.outputs.study_folder import write_study
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading import StudyRef
+from ho_imaging.reading.archive import file_state
+from ho_imaging.reading.identifiers import of_one_study
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.folder import OutputFolder
+from ho_imaging.results.folder import OutputFolder, StudyFolder, folder_name, forget_names, study_file
+from ho_imaging.results.identified import identified
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.stopwatch import stage, timed
-from ho_imaging.vocabulary import Status
+from ho_imaging.vocabulary import Identifiers, Status
 
 __all__ = [
     "CHANGES_NO_RESULT",
@@ -35,7 +38,10 @@ __all__ = [
     "Settings",
     "WorkFunction",
     "fingerprint",
+    "given_up",
+    "kept_rows",
     "outputs_of_studies",
+    "place_of",
     "prepare_worker",
     "work",
 ]
@@ -47,6 +53,8 @@ class Settings:
 
     ``site`` is what its file holds, not where it lies: the same file elsewhere changes nothing. ``outputs``: those of
     `ho_imaging.outputs.names` beyond what every batch writes, each as NAME or NAME:OPTION:OPTION=VALUE.
+    ``identifiers``: what results and outputs say of whose film it is; ``None`` for what the folder's last run said, at
+    first paths and accession numbers. ``language``: of the worklist and of reports.
     """
 
     model: str = "default"
@@ -57,10 +65,12 @@ class Settings:
     spacing_mm: tuple[float, float] | None = None
     site: Site | None = None
     outputs: tuple[str, ...] = ()
+    identifiers: Identifiers | None = None
+    language: str | None = None
 
 
 CHANGES_RESULTS = ("region", "view", "laterality", "spacing_mm", "site")
-CHANGES_NO_RESULT = ("model", "device", "outputs")
+CHANGES_NO_RESULT = ("model", "device", "outputs", "identifiers", "language")
 """Every field of `Settings` is in one of these. The model counts by what it holds, not by its name or place."""
 
 
@@ -74,6 +84,16 @@ class Job:
     context: StudyContext | None
     fingerprint: str
 
+    @property
+    def identifiers(self) -> Identifiers:
+        """Return what is said of whose film it is."""
+        return self.settings.identifiers or Identifiers.ORDER
+
+    @property
+    def folder(self) -> StudyFolder:
+        """Return the study's folder, whether it is there or not."""
+        return place_of(self.study, Path(self.out_dir), self.identifiers)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -82,8 +102,8 @@ class Outcome:
     ``status``: ``done``, ``refused`` or ``failed``; ``changed`` when a file changed while it was read, ``stopped`` when
     results cannot be written: then ``reason`` ends the whole batch. ``again``: a failure that may pass (a share that is
     gone), to be tried by the next run. ``rows``: what the tables say of it, and the seconds of each stage. ``seconds``:
-    how long it took. ``outputs``: those of the study that its folder holds now. ``problems``: sentences on outputs that
-    could not be written.
+    how long it took. ``outputs``: those of the study that its folder holds now. ``problems``: on outputs that could
+    not be written.
     """
 
     study_uid: str
@@ -93,12 +113,12 @@ class Outcome:
     rows: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     outputs: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 WorkFunction = Callable[[Job], Outcome]
 
-Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[str]]
+Afterwards = Callable[[Job, Analyzer, StudyAnalysis, Path], Sequence[Message]]
 """Function called after a study was analysed and written to a folder; returns messages on what went wrong."""
 
 
@@ -136,8 +156,8 @@ def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | Non
     parts += [repr(context), model_digest]
     for image in study.images:
         try:
-            state = Path(image.path).stat()
-            parts.append(f"{image.path}|{state.st_size}|{state.st_mtime_ns}|{image.sop_instance_uid}")
+            size, changed = file_state(Path(image.path))
+            parts.append(f"{image.path}|{size}|{changed}|{image.sop_instance_uid}")
         except OSError:
             parts.append(f"{image.path}|gone")
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
@@ -160,12 +180,16 @@ def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
     analysis = analyzer.analyze_study(job.study, context=job.context)
     if _states(job.study) != before:
         return Outcome(uid, "changed", Message("file_changed"))
-    folder = OutputFolder(Path(job.out_dir)).study(uid).path
+    stated = of_one_study(image.identifiers for image in job.study.images)
+    analysis = replace(analysis, result=identified(analysis.result, job.identifiers, stated))
     outputs = outputs_of_studies(job.settings)
     try:
+        if job.identifiers is Identifiers.NONE and study_file(job.study) is not None:
+            forget_names(OutputFolder(Path(job.out_dir)), uid)
+        folder = job.folder.path
         with stage("write"):
             written = write_study(analysis, folder, outputs)
-        problems = [str(warning) for warning in written.result.warnings[len(analysis.result.warnings) :]]
+        problems = [one.message for one in written.result.warnings[len(analysis.result.warnings) :]]
         analysis = written
         if afterwards is not None and Status(analysis.result.status) is Status.DONE:
             problems += afterwards(job, analyzer, analysis, folder)
@@ -178,17 +202,33 @@ def _work(job: Job, afterwards: Afterwards | None) -> Outcome:
         status=status.value,
         reason=None if result.reason is None else result.reason.message,
         again=status is Status.FAILED and any(state is None for state in before),
-        rows=kept_rows(result, folder.name),
+        rows=kept_rows(result, folder.name, job.identifiers),
         outputs=outputs,
         problems=tuple(problems),
     )
 
 
-def kept_rows(result: StudyResult, folder: str) -> dict[str, Any]:
+def place_of(study: StudyRef, out_dir: Path, identifiers: Identifiers) -> StudyFolder:
+    """Return the folder of a study: named by its picture file or UID, or by the UID alone where paths are left out."""
+    batch, file = OutputFolder(out_dir), study_file(study)
+    if file is None:  # never named by a file, so there is nothing to look for
+        return StudyFolder(batch.studies / folder_name(study.study_uid))
+    return batch.study(study.study_uid, None if identifiers is Identifiers.NONE else file)
+
+
+def kept_rows(result: StudyResult, folder: str, identifiers: Identifiers) -> dict[str, Any]:
     """Return what the ledger keeps of a result for the tables."""
     rows = result_rows(result, folder)
     (study,) = rows.pop(STUDIES_TABLE)
-    return {"study": study, **rows}
+    return {"study": study, **rows, "identifiers": identifiers.value}
+
+
+def given_up(study: StudyRef, status: str, reason: Message | None, identifiers: Identifiers) -> dict[str, Any]:
+    """Return what the ledger keeps of a study that has no result of its own."""
+    films = given_up_rows(study, status, reason)
+    if identifiers is Identifiers.NONE:
+        films = [{**film, "path": ""} for film in films]
+    return {"inputs": films, "identifiers": identifiers.value}
 
 
 def outputs_of_studies(settings: Settings) -> tuple[str, ...]:
@@ -207,10 +247,7 @@ def _states(study: StudyRef) -> list[tuple[int, int] | None]:
     found: list[tuple[int, int] | None] = []
     for image in study.images:
         try:
-            with Path(image.path).open("rb") as stream:
-                stream.read(1)
-                state = os.fstat(stream.fileno())
-            found.append((state.st_size, state.st_mtime_ns))
+            found.append(file_state(Path(image.path), read=True))
         except OSError:
             found.append(None)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from ho_imaging.cli.answers import study_line
 from ho_imaging.cli.common import (
     add_analysis_arguments,
+    add_identifier_arguments,
     add_json_argument,
     add_out_argument,
     site_of,
@@ -21,14 +23,17 @@ from ho_imaging.errors import UsageError
 from ho_imaging.files.path_text import path_text
 from ho_imaging.logs import say
 from ho_imaging.outputs.registry import names
-from ho_imaging.vocabulary import Laterality, spell_side
+from ho_imaging.vocabulary import Identifiers, Laterality, spell_side
 
 if TYPE_CHECKING:
     from ho_imaging.batch import BatchOptions, Outcome, Progress, Settings
     from ho_imaging.batch.options import BatchCounts
+    from ho_imaging.reading import Rejected
 
 __all__ = ["add_arguments", "run"]
 
+
+_STANDARD_INPUT = "-"
 
 _SHORT = {
     "masks": "--outputs masks: probability of ectopic bone as 8-bit PNG",
@@ -41,7 +46,12 @@ _SHORT = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="DICOM, PNG, JPEG or TIFF files, or folders of them")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="DICOM, PNG, JPEG or TIFF files, folders or zip archives of them, a DICOMDIR, or - for standard input",
+    )
     add_out_argument(parser, "ho_results", "folder for the results; run the same command again to resume")
     add_json_argument(parser)
     parser.add_argument(
@@ -62,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CSV",
         help="clinical facts by study, separated by commas: study_uid, cause, days_since_event, prophylaxis",
+    )
+    add_identifier_arguments(parser)
+    parser.add_argument(
+        "--language",
+        metavar="CODE",
+        help="language of worklist and reports: en, de (default: as the last run, at first en)",
     )
     add_analysis_arguments(parser)
     parser.add_argument(
@@ -86,13 +102,22 @@ def run(options: argparse.Namespace) -> int:
     """Analyse, write results, print a line a study, then one for each file that is no film of a study."""
     as_json = wants_json(options)
     if not options.quiet:
-        say(f"Looking for radiographs in {', '.join(options.paths)}. Results go to {options.out}.")
+        places = ["standard input" if path == _STANDARD_INPUT else path for path in options.paths]
+        say(f"Looking for radiographs in {', '.join(places)}. Results go to {options.out}.")
     from ho_imaging.batch import run_batch  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.batch.context_table import read_context_table  # noqa: PLC0415
+    from ho_imaging.batch.run import said_identifiers  # noqa: PLC0415
 
     contexts = None if options.context is None else read_context_table(options.context)
     settings, batch = _settings(options), _batch_options(options)
     progress_line = ProgressLine(quiet=options.quiet)
+    came: list[Path] = []
+    if _STANDARD_INPUT in options.paths:
+        from ho_imaging.batch.standard_input import keep_standard_input  # noqa: PLC0415
+
+        if sys.stdin is None:
+            raise UsageError("standard input is closed", remedy="give a path in place of '-'")
+        came.append(keep_standard_input(sys.stdin.buffer, options.out))
 
     def on_study(outcome: Outcome, folder: Path, progress: Progress) -> None:
         progress_line.write(_line(outcome, folder) if as_json else study_line(outcome, folder))
@@ -100,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         counts = run_batch(
-            options.paths,
+            [*(path for path in options.paths if path != _STANDARD_INPUT), *came],
             options.out,
             settings,
             batch,
@@ -110,11 +135,11 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         progress_line.end()
-    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (loads the schema)
-
+        unnamed = said_identifiers(options.out) is Identifiers.NONE
+        for path in came if unnamed else ():
+            path.unlink(missing_ok=True)
     for item in counts.rejected:
-        line = {"path": str(item.path), "status": item.status.value, **reason_cells(item.reason)}
-        progress_line.write(json.dumps(line) if as_json else f"{item.path}: {item.status.value}: {item.reason}")
+        progress_line.write(_rejected_line(item, as_json=as_json, unnamed=unnamed))
     if not options.quiet:
         _say_counts(counts, options.out, as_json=as_json)
     return 0 if counts.all_done else 1
@@ -123,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> Settings:
     """Return the settings of the analysis; words and numbers are checked before the first film."""
     from ho_imaging.batch import Settings  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.outputs.spoken import check_language  # noqa: PLC0415
     from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
     settings = Settings(
@@ -133,8 +159,12 @@ def _settings(options: argparse.Namespace) -> Settings:
         laterality=options.laterality,
         spacing_mm=None if options.spacing is None else (options.spacing[0], options.spacing[1]),
         site=site_of(options),
-        outputs=_chosen(options.outputs),
+        outputs=_chosen(options.outputs, options.language),
+        identifiers=None if options.identifiers is None else Identifiers(options.identifiers),
+        language=options.language,
     )
+    if settings.language is not None:
+        check_language(settings.language)
     Analyzer(
         settings.model,
         region=settings.region,
@@ -173,13 +203,14 @@ def _say_counts(counts: BatchCounts, out: Path, *, as_json: bool) -> None:
 
 def _line(outcome: Outcome, folder: Path) -> str:
     """Return one line of data on a study."""
-    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.outputs.rows import IDENTIFIER_COLUMNS, reason_cells  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.results.folder import StudyFolder  # noqa: PLC0415
 
     study = outcome.rows.get("study", {})
     line = {
         "study_uid": outcome.study_uid,
         "path": study.get("path"),
+        **{name: study[name] for name in IDENTIFIER_COLUMNS if study.get(name) is not None},
         "status": outcome.status,
         **reason_cells(outcome.reason),
         "side": study.get("side"),
@@ -193,18 +224,35 @@ def _line(outcome: Outcome, folder: Path) -> str:
     return json.dumps(line, ensure_ascii=False)
 
 
+def _rejected_line(item: Rejected, *, as_json: bool, unnamed: bool) -> str:
+    """Return one line on a file that is no film of a study."""
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415  (loads the schema)
+    from ho_imaging.results.identified import without_paths  # noqa: PLC0415
+
+    reason = without_paths(item.reason) if unnamed else item.reason
+    path = None if unnamed else path_text(item.path)
+    if as_json:
+        return json.dumps({"path": path, "status": item.status.value, **reason_cells(reason)})
+    return f"{'a file' if path is None else path}: {item.status.value}: {reason}"
+
+
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _chosen(outputs: list[str]) -> tuple[str, ...]:
-    """Return the outputs asked for, each once: an output with options in place of the same without."""
+def _chosen(outputs: list[str], language: str | None = None) -> tuple[str, ...]:
+    """Return the outputs asked for, each once: an output with options in place of the same without.
+
+    A report that says no language has that of the worklist.
+    """
     from ho_imaging.outputs.registry import choose  # noqa: PLC0415  (heavy imports wait)
 
     parts: dict[str, list[str]] = {}
     for text in outputs:
         name, *options = text.split(":")
         parts.setdefault(name, []).extend(options)
+    if "report" in parts and language is not None and not any(one.startswith("language=") for one in parts["report"]):
+        parts["report"].append(f"language={language}")
     return tuple(choose(":".join([name, *options])).text for name, options in parts.items())
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ho_imaging.errors import UsageError
-from ho_imaging.vocabulary import Region, View, spell
+from ho_imaging.vocabulary import Identifiers, Region, View, spell
 
 if TYPE_CHECKING:
     from ho_imaging.network.site import Site
 
 __all__ = [
     "add_analysis_arguments",
+    "add_identifier_arguments",
     "add_json_argument",
     "add_out_argument",
     "add_site_argument",
@@ -44,6 +45,22 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
 def wants_json(options: argparse.Namespace) -> bool:
     """Return True if the answer is to be JSON: it was asked for, or standard output is no terminal."""
     return bool(options.json) if options.json is not None else not sys.stdout.isatty()
+
+
+def add_identifier_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is said of whose film it is; one option, and a short form of two of its words."""
+    parser.add_argument(
+        "--identifiers",
+        choices=[str(word) for word in Identifiers],
+        help="none: leave out paths and accession numbers; order: show these; patient: and the patient's ID, name, "
+        "birth date and sex and the study's date, as the files state them (default: as before, at first order)",
+    )
+    parser.add_argument(
+        "--patient", dest="identifiers", action="store_const", const="patient", help="short for --identifiers patient"
+    )
+    parser.add_argument(
+        "--anonymous", dest="identifiers", action="store_const", const="none", help="short for --identifiers none"
+    )
 
 
 def add_site_argument(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.logs import say
 from ho_imaging.messages import Message
+from ho_imaging.vocabulary import Identifiers
 
 if TYPE_CHECKING:
     from ho_imaging.pacs.config import Tls
@@ -89,7 +91,9 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
 
     from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415
     from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
+    from ho_imaging.reading.identifiers import identifiers_of, of_one_study  # noqa: PLC0415
     from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415
+    from ho_imaging.results.identified import identified  # noqa: PLC0415
 
     line: dict[str, object] = {"study_uid": uid}
     try:
@@ -98,9 +102,13 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             line |= {"status": "refused", **reason_cells(Message("no_radiographs"))}
         else:
             analysis = analyzer.analyze_films(films, study_uid=uid, accept_incomplete=options.accept_incomplete)
+            stated = of_one_study(map(identifiers_of, films))
+            analysis = replace(analysis, result=identified(analysis.result, Identifiers.ORDER, stated))
             folder = OutputFolder(options.out).study(uid)
             analysis = write_study(analysis, folder.path, ("dicom", *(["overlays"] * options.overlays)))
             result = analysis.result
+            if result.identifiers is not None:
+                line["accession_number"] = result.identifiers.accession_number
             line |= {"status": str(result.status), **reason_cells(result.reason), "findings": len(result.findings)}
             if result.severity is not None:
                 line |= {"grade": result.severity.study.grade, "score": result.severity.study.score}
@@ -112,7 +120,9 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
             if options.send and str(result.status) == "done":
                 answers = archive.put([pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))])
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
-                line["objects_not_sent"] = sorted({reason for reason in answers.values() if reason is not None})
+                not_sent = {reason for reason in answers.values() if reason is not None}
+                line["objects_not_sent"] = sorted(map(str, not_sent))
+                line["objects_not_sent_codes"] = sorted({reason.code for reason in not_sent})
     except HOImagingError as error:
         line |= {"status": "failed", "reason": error.problem, "reason_code": error.code}
     except Exception as error:  # whatever a study holds, the others go on

@@ -35,6 +35,7 @@ _COMMANDS = {
     "validate": "measure how well it does on your own labelled films, and fit a threshold to them",
     "evaluate": "score the whole program on studies with truth",
     "export": "turn a training run into a model folder",
+    "review": "read the studies of an output folder one after the other, in a browser on this machine",
     "import-readings": "take over outlines that a reader drew in another program",
     "export-reviews": "export what readers have reviewed, to train, to evaluate and as DICOM",
     "completion": "print a script that completes commands and options in a shell",

@@ -7,12 +7,14 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ho_imaging.cli.common import add_site_argument, is_page, site_of
+from ho_imaging.cli.common import add_identifier_arguments, add_site_argument, is_page, site_of
 from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.files.path_text import path_text
+from ho_imaging.vocabulary import Identifiers
 
 if TYPE_CHECKING:
     from ho_imaging.batch.kept_studies import KeptStudy
@@ -41,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", default="en", metavar="CODE", help="en, de (default: %(default)s)")
     parser.add_argument("--pdf", action="store_true", help="print each report to PDF too, with a Chromium that is here")
     parser.add_argument("--browser", metavar="PATH", help="the Chromium or Chrome to print with (default: on PATH)")
-    parser.add_argument(
-        "--patient", action="store_true", help="show name, birth date and film dates as the films state them"
-    )
+    add_identifier_arguments(parser)
     parser.add_argument("--films", type=Path, nargs="+", metavar="PATH", help="where the films are now, if they moved")
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument(
@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write reports; print one JSON line each. Exit status 1 if one could not be written."""
     from ho_imaging.batch.kept_studies import kept_studies  # noqa: PLC0415  (heavy imports wait)
-    from ho_imaging.outputs.report.page import check_language  # noqa: PLC0415
     from ho_imaging.outputs.report.pdf import find_browser  # noqa: PLC0415
+    from ho_imaging.outputs.spoken import check_language  # noqa: PLC0415
 
     check_language(options.language)  # what cannot be is said before the first study, not after the last
     if options.pdf:
@@ -110,16 +110,31 @@ def _of_kept(options: argparse.Namespace, studies: list[KeptStudy]) -> Iterator[
                 folder=study.folder,
                 films=films,
                 comparison=_comparison(options, study, films),
-                patient=options.patient,
+                patient=options.identifiers == Identifiers.PATIENT,
                 reviews=() if options.without_readers else reviews_of(study),
+                shows_files=True,
             )
-            page = StudyFolder(study.folder).report if options.out is None else _page(options.out, study.study_uid)
+            material = _said(options, material)
+            page = StudyFolder(study.folder).report if options.out is None else _page(options.out, _name(study))
             yield _write(options, material, page)
         except HOImagingError as error:
             if len(studies) == 1:
                 raise
             logger.warning("study %s: %s", study.study_uid, error)
             yield _line(study.study_uid, study.result.status, problem=str(error))
+
+
+def _said(options: argparse.Namespace, material: Material) -> Material:
+    """Leave out of a kept result what the report is not to say; what it does not know it cannot say."""
+    from ho_imaging.reading.identifiers import StudyIdentifiers  # noqa: PLC0415  (heavy imports wait)
+    from ho_imaging.results.identified import identified  # noqa: PLC0415
+
+    if options.identifiers not in {Identifiers.NONE, Identifiers.ORDER}:
+        return material
+    said = material.result.identifiers
+    stated = StudyIdentifiers(accession_number="" if said is None else said.accession_number or "")
+    result = identified(material.result, Identifiers(options.identifiers), stated)
+    return replace(material, result=result, patient=None)
 
 
 def _comparison(options: argparse.Namespace, study: KeptStudy, films: Any) -> ComparisonMaterial | None:
@@ -146,8 +161,12 @@ def _comparison(options: argparse.Namespace, study: KeptStudy, films: Any) -> Co
 
 def _of_films(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from ho_imaging.batch.kept_studies import KeptStudy, read_comparison  # noqa: PLC0415
+    from ho_imaging.files.output_names import name_of_file  # noqa: PLC0415
     from ho_imaging.outputs.report import material_of_analysis  # noqa: PLC0415
     from ho_imaging.reading import discover  # noqa: PLC0415
+    from ho_imaging.reading.identifiers import of_one_study  # noqa: PLC0415
+    from ho_imaging.results.folder import folder_name, study_file  # noqa: PLC0415
+    from ho_imaging.results.identified import identified  # noqa: PLC0415
 
     found = discover([options.source]).studies
     if not found:
@@ -168,8 +187,14 @@ def _of_films(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         elif options.comparison is not None:
             kept = KeptStudy(analysis.result.study_uid, options.comparison.parent, analysis.result)
             comparison = read_comparison(kept, options.comparison)
-        material = material_of_analysis(analysis, comparison=comparison, patient=options.patient)
-        yield _write(options, material, _page(options.out or Path(), analysis.result.study_uid))
+        stated = of_one_study(image.identifiers for image in study.images)
+        wanted = Identifiers(options.identifiers or Identifiers.ORDER)
+        analysis = replace(analysis, result=identified(analysis.result, wanted, stated))
+        patient = wanted is Identifiers.PATIENT
+        material = material_of_analysis(analysis, comparison=comparison, patient=patient, shows_files=True)
+        file = None if wanted is Identifiers.NONE else study_file(study)
+        name = folder_name(study.study_uid) if file is None else name_of_file(file, study.study_uid)
+        yield _write(options, material, _page(options.out or Path(), name))
 
 
 def _analyzer(options: argparse.Namespace) -> Any:
@@ -191,11 +216,16 @@ def _compared(options: argparse.Namespace, analyzer: Any, analysis: StudyAnalysi
     return ComparisonMaterial(comparison.result, comparison.sides, earlier.result)
 
 
-def _page(out: Path, study_uid: str) -> Path:
-    """Name a report's file by its study's UID: names of files never tell whose they are."""
+def _name(study: KeptStudy) -> str:
+    """Return the name of a study's folder in its batch, or of its UID: names of files tell of no patient."""
     from ho_imaging.results.folder import folder_name  # noqa: PLC0415
 
-    return out if is_page(out) else out / f"{folder_name(study_uid)}.html"
+    return folder_name(study.study_uid) if study.batch is None else study.folder.name
+
+
+def _page(out: Path, name: str) -> Path:
+    """Return the file of a report: the one that was given, or one of a study's name in the folder."""
+    return out if is_page(out) else out / f"{name}.html"
 
 
 def _write(options: argparse.Namespace, material: Material, page: Path) -> dict[str, Any]:

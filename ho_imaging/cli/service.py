@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         if options.action in {"list", "show"}:
             for study in studies:
                 more = operate.describe(ledger, study) if options.action == "show" else {}
-                _say(_line(study) | more)
+                _say(_line(study) | {name: [_told(item) for item in items] for name, items in more.items()})
             return 0
         done = _act(options, config, ledger, studies)
         for study in studies:
@@ -160,18 +160,26 @@ def _delete_without_service(config: ServeConfig) -> None:
 
 
 def _line(study: Study) -> dict[str, Any]:
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415
     from ho_imaging.pacs.operate import at  # noqa: PLC0415
 
     return {
         "study_uid": study.study_uid,
         "state": study.state,
-        "reason": study.reason,
+        **reason_cells(study.reason),
         "changed": at(study.changed),
         "films": study.films,
         "attempts": study.attempts,
         "model": study.model,
         "sending": study.objects,
     }
+
+
+def _told(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a film or an object with the text and the code of its reason, if it has one."""
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415
+
+    return item | reason_cells(item["reason"]) if "reason" in item else item
 
 
 def _say(line: dict[str, Any]) -> None:

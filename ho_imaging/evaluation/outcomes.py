@@ -14,10 +14,11 @@ from ho_imaging.evaluation.grades import GRADES
 from ho_imaging.evaluation.labels import HO, Box
 from ho_imaging.evaluation.matching import FilmLabel, LabelledFilm
 from ho_imaging.messages import Message
+from ho_imaging.reading.discover import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.results.folder import OutputFolder, read_result
+from ho_imaging.results.folder import OutputFolder, read_result, study_file
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Side, Status
 
@@ -128,7 +129,7 @@ def _outcome(
     inputs = [item for item in row.get("inputs", ()) if item["sop_instance_uid"] == image.sop_instance_uid]
     status = inputs[0]["status"] if inputs else str(row["state"])
     reason = row["reason"]
-    folder = OutputFolder(batch_dir).study(image.study_uid)
+    folder = OutputFolder(batch_dir).study(image.study_uid, study_file(StudyRef(image.study_uid, (image,))))
     result = _read(folder.result)
     about = None if result is None else _image_of(result, image.sop_instance_uid)
     if result is None or about is None or status != Status.DONE:

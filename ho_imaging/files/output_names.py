@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import PurePath
 
 __all__ = [
     "BATCH",
@@ -42,6 +46,7 @@ __all__ = [
     "RUN",
     "SIDES_TABLE",
     "SITE",
+    "STANDARD_INPUT",
     "STUDIES",
     "STUDIES_TABLE",
     "STUDY",
@@ -51,6 +56,8 @@ __all__ = [
     "TREND",
     "VALIDATION",
     "WORKLIST",
+    "name_of_file",
+    "tail_of",
     "written_names",
 ]
 
@@ -76,6 +83,7 @@ LEDGER_SUFFIX = ".sqlite"
 LOCK_SUFFIX = ".lock"
 RUN = "run.json"
 WORKLIST = "index.html"
+STANDARD_INPUT = "standard_input"
 STUDIES_TABLE = "studies"
 FINDINGS_TABLE = "findings"
 SIDES_TABLE = "sides"
@@ -103,7 +111,7 @@ BATCH, STUDY, COMPARISON_FOLDER, EVALUATION, VALIDATION = "batch", "study", "com
 
 CONTENTS: dict[str, dict[str, str]] = {
     BATCH: {
-        f"{STUDIES}/STUDY/": "a study's folder; STUDY is its Study Instance UID, or a hash of what is no UID",
+        f"{STUDIES}/STUDY/": "a study's folder",
         f"{STUDIES_TABLE}.parquet, {STUDIES_TABLE}.csv": "a row a study",
         f"{FINDINGS_TABLE}.parquet, {FINDINGS_TABLE}.csv": "a row a nodule",
         f"{SIDES_TABLE}.parquet, {SIDES_TABLE}.csv": "a row a hip, or another joint or limb",
@@ -111,7 +119,8 @@ CONTENTS: dict[str, dict[str, str]] = {
         WORKLIST: "the worklist, worst study first, for any browser",
         RUN: "counts, settings and times of the last run",
         f"{OUTPUTS}/": "what --outputs asks for of all studies together, such as coco.json",
-        f"{REVIEWS}/STUDY/READER.jsonl": "readers' decisions, a line each",
+        f"{REVIEWS}/UID/READER.jsonl": "readers' decisions on the study with this UID, a line each",
+        f"{STANDARD_INPUT}/": "films and archives that came by standard input (ho-imaging analyze -)",
         f"{LEDGER}*{LEDGER_SUFFIX}": "what has become of every study (SQLite, with its -wal and -shm files)",
         f"{LEDGER}*{LOCK_SUFFIX}": "keeps a second run out",
     },
@@ -154,9 +163,11 @@ CONTENTS: dict[str, dict[str, str]] = {
         SITE: "site file (--fit)",
     },
 }
-"""Of each kind of output folder: names, and what stands there. FILM is a SOP Instance UID, or a hash of what is no UID.
+"""Of each kind of output folder: names, and what stands there.
 
-Words in capitals and ``*`` stand for any text; a name that ends with ``/`` is a folder.
+STUDY is a Study Instance UID and FILM a SOP Instance UID, or a hash of what is no UID. A picture file (PNG, JPEG, TIFF)
+states no UID: STUDY and FILM are then `name_of_file`, unless paths are left out. Words in capitals and ``*`` stand for
+any text; a name that ends with ``/`` is a folder.
 """
 
 _MARKS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -172,7 +183,7 @@ A ``result.json`` alone may be of any program, whose films in a folder ``dicom``
 """
 
 _PICTURES: dict[str, tuple[str, ...]] = {
-    BATCH: (STUDIES, OUTPUTS, REVIEWS),
+    BATCH: (STUDIES, OUTPUTS, REVIEWS, STANDARD_INPUT),
     STUDY: (
         THUMBNAIL, f"*{PROBABILITY_SUFFIX}", f"*{OVERLAY_SUFFIX}", f"*{PLAIN_SUFFIX}", DICOM_FOLDER, OUTPUTS,
         COMPARED, f"*{BONE_OUTLINES_SUFFIX}",
@@ -184,6 +195,41 @@ _PICTURES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """Files of each kind of folder that could be taken for films; the others are no images."""
+
+
+_MOST_CHARACTERS = 40
+_MOST_BYTES = 96
+"""Of a file's name in another name: file systems take 255 bytes, and the longest suffix has 13."""
+
+_TAIL_DIGITS = 12
+
+
+def name_of_file(file: str, uid: str) -> str:
+    """Return a name for what was made from a picture file, such as ``left_hip-3f9a2c1b7d04``.
+
+    Parameters
+    ----------
+    file
+        Path or name of the file.
+    uid
+        UID that was made from its content.
+
+    Returns
+    -------
+    str
+        The file's name without suffix, of which letters and digits of any script are kept and anything else becomes
+        ``_``, cut to 40 characters; then `tail_of` the UID, which keeps files of one name apart.
+
+    """
+    stem = unicodedata.normalize("NFC", PurePath(file).stem)
+    kept = "".join(one if unicodedata.category(one)[0] in "LNM" or one == "-" else "_" for one in stem)
+    kept = re.sub(r"_{2,}", "_", kept)[:_MOST_CHARACTERS].encode()[:_MOST_BYTES].decode(errors="ignore").strip("_-")
+    return f"{kept or 'film'}{tail_of(uid)}"
+
+
+def tail_of(uid: str) -> str:
+    """Return the end by which `name_of_file` is told to be of a UID: a hyphen and 12 hexadecimal digits of its hash."""
+    return "-" + hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:_TAIL_DIGITS]
 
 
 def written_names(names: Iterable[str]) -> frozenset[str]:

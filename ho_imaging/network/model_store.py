@@ -28,7 +28,6 @@ from ho_imaging.network.architecture import Architecture, Network
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.devices import choose_device, choose_dtype, may_have_gpu
 from ho_imaging.network.prediction import ModelIdentity
-from ho_imaging.network.quality_correction import QualityCorrection
 from ho_imaging.network.site import Site
 from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.regions import UNSTATED, is_read, plan_of, regions_of
@@ -90,7 +89,7 @@ class ModelDescription(_Strict):
     on the calibrated probability. ``scope_threshold`` is the scope probability below which a film is out of scope;
     0 means the model has no such gate. ``usual_scope_logit`` is the scope logit that nearly every film in scope has;
     one with less may be swapped or turned. ``finding_confidence`` turns the highest probability in a nodule into the
-    probability that it is one; ``quality_correction`` lowers both on a poor film (none where it is not stated).
+    probability that it is one.
     """
 
     name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
@@ -106,7 +105,6 @@ class ModelDescription(_Strict):
     scope_calibration: Calibration = Calibration()
     usual_scope_logit: float | None = None
     finding_confidence: Calibration = Calibration()
-    quality_correction: QualityCorrection = QualityCorrection()
     training: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @field_validator("structures")
@@ -270,7 +268,6 @@ def save_model(
     scope_calibration: Calibration | None = None,
     usual_scope_logit: float | None = None,
     finding_confidence: Calibration | None = None,
-    quality_correction: QualityCorrection | None = None,
     training: Mapping[str, str | int | float | bool] | None = None,
     card: str = "",
 ) -> ModelDescription:
@@ -292,7 +289,6 @@ def save_model(
         scope_calibration=scope_calibration or Calibration(),
         usual_scope_logit=usual_scope_logit,
         finding_confidence=finding_confidence or Calibration(),
-        quality_correction=quality_correction or QualityCorrection(),
         training=dict(training or {}),
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.files.output_names import FINDINGS_TABLE, INPUTS_TABLE, SIDES_TABLE, STUDIES_TABLE
-from ho_imaging.outputs.registry import Output, Per, Source
+from ho_imaging.outputs.registry import Option, Output, Per, Source
 from ho_imaging.outputs.rows import TABLES as COLUMNS
 from ho_imaging.outputs.rows import result_rows
 from ho_imaging.outputs.tables import write_table
@@ -25,7 +25,9 @@ def write_tables(folder: Path, rows: Mapping[str, Sequence[Mapping[str, Any]]]) 
 def _rows(sources: Iterable[Source]) -> dict[str, list[dict[str, Any]]]:
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
     for source in sources:
-        for name, found in result_rows(source.result, source.name).items():
+        for name, found in result_rows(
+            source.result, source.name if source.folder is None else source.folder.path.name
+        ).items():
             rows[name] += found
     return rows
 
@@ -35,9 +37,15 @@ def _write_tables(sources: Iterable[Source], path: Path) -> None:
     write_tables(path, _rows(sources))
 
 
-def _write_worklist(sources: Iterable[Source], path: Path) -> None:
+def _write_worklist(sources: Iterable[Source], path: Path, *, language: str) -> None:
     path.mkdir(parents=True, exist_ok=True)
-    write_page(path, _rows(sources)[STUDIES_TABLE])
+    kept = list(sources)
+    reasons = {source.result.study_uid: source.result.reason for source in kept}
+    rows = _rows(kept)[STUDIES_TABLE]
+    for row in rows:
+        reason = reasons[row["study_uid"]]
+        row["reason"] = None if reason is None else reason.text(language)
+    write_page(path, rows, language)
 
 
 TABLES = Output(
@@ -51,6 +59,7 @@ TABLES = Output(
 WORKLIST = Output(
     name="worklist",
     about="page of all studies, worst first",
+    options={"language": Option("language of the page: en, de", default="en")},
     write=_write_worklist,
     per=Per.BATCH,
     always=True,

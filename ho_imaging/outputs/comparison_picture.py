@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +35,8 @@ _EARLIER, _LATER, _TEXT = (100, 200, 255), (255, 176, 0), (240, 240, 240)
 """Sky blue and orange can be told apart with every common type of colour vision (after Okabe and Ito)."""
 
 _BAR_PX = 64
+_LINE_PX, _LETTER_PX = 26, 10.5
+"""Height of a line under the picture, and width of a letter in it, in pixels."""
 _BETWEEN_PX = 6
 _DASH_PX = 9.0
 _NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
@@ -151,7 +154,10 @@ def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
     drawn = side_picture(compared)
     size = drawn.panel_px
     font, small, course = ImageFont.load_default(20), ImageFont.load_default(15), ImageFont.load_default(17)
-    canvas = Image.new("RGB", (drawn.pixels.shape[1], size + _BAR_PX), (16, 16, 20))
+    width = drawn.pixels.shape[1]
+    said = f"{_NAMES[side]}: {compared.verdict.value}. {compared.statement}"
+    lines = textwrap.wrap(said, int((width - 24) / _LETTER_PX))
+    canvas = Image.new("RGB", (width, size + _BAR_PX + (len(lines) - 1) * _LINE_PX), (16, 16, 20))
     canvas.paste(Image.fromarray(drawn.pixels), (0, 0))
     draw = ImageDraw.Draw(canvas)
     draw.text((12, 10), "earlier", font=font, fill=_EARLIER, stroke_width=2, stroke_fill=(0, 0, 0))
@@ -159,8 +165,9 @@ def draw_side(compared: SideComparison, side: Side) -> NDArray[np.uint8]:
     for label in drawn.labels:
         text = label.course.value + ("" if label.change_mm2 is None else f" {label.change_mm2:+.0f} sq mm")
         draw.text((label.x, label.y), text, font=course, fill=_TEXT, stroke_width=2, stroke_fill=(0, 0, 0))
-    draw.text((12, size + 6), f"{_NAMES[side]}: {compared.verdict.value}. {compared.statement}", font=font, fill=_TEXT)
-    draw.text((12, size + 36), RESEARCH_USE, font=small, fill=_LATER)
+    for number, line in enumerate(lines):
+        draw.text((12, size + 6 + number * _LINE_PX), line, font=font, fill=_TEXT)
+    draw.text((12, size + 36 + (len(lines) - 1) * _LINE_PX), RESEARCH_USE, font=small, fill=_LATER)
     return np.asarray(canvas, dtype=np.uint8)
 
 

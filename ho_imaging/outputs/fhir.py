@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any, Literal
-
-import numpy as np
-from skimage.measure import approximate_polygon
+from typing import Any
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
-from ho_imaging.outputs.tracking import nodule_uid
+from ho_imaging.outputs.fhir_resources import (
+    LOINC,
+    PRIVATE_CODES,
+    SNOMED,
+    UCUM,
+    Release,
+    body_structure,
+    closed_outline,
+    device,
+    device_words,
+    imaging_selection,
+    private,
+    tracking,
+)
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.results.messages import MessageResult
-from ho_imaging.results.schema import FindingResult, SideResult, StudyResult
+from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Region, Side, Status
 
 __all__ = ["to_fhir"]
 
-PRIVATE_CODES = "urn:ho-imaging:codes"
-DICOM = "http://dicom.nema.org/resources/ontology/DCM"
-SNOMED, LOINC, UCUM = "http://snomed.info/sct", "http://loinc.org", "http://unitsofmeasure.org"
 _RADIOGRAPH = {"system": LOINC, "code": "43468-8", "display": "XR Unspecified body region Views"}
 _ANY_STUDY = {"system": LOINC, "code": "18748-4", "display": "Diagnostic imaging study"}
 """Of a study that was not analysed nobody has said that it is a radiograph."""
@@ -35,11 +42,12 @@ _PATIENT = re.compile(
     r"((https?://[^\s]+/)?Patient/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?"
     r"|urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[0-2](\.(0|[1-9][0-9]*))+)"
 )
-_OUTLINE_TOLERANCE_PX = 0.25
+_BODY_SITE = "http://hl7.org/fhir/StructureDefinition/bodySite"
+"""Extension of a body site of R4 that refers to a BodyStructure."""
 
 
-def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal["R4", "R5"] = "R4") -> dict[str, Any]:
-    """Return a Bundle of a DiagnosticReport and its Observations as JSON-able data.
+def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release = "R4") -> dict[str, Any]:
+    """Return a Bundle of a DiagnosticReport, its Observations and what they refer to, as JSON-able data.
 
     What was analysed is ``preliminary``: no reader has seen it. A study that was refused or failed is ``cancelled``,
     and its report is one of an imaging study, of whatever kind. The same result gives the same bundle.
@@ -49,7 +57,8 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal
     result
         What is reported.
     subject
-        Reference to the patient, such as ``Patient/42``; a result holds no patient data, so without it there is none.
+        Reference to the patient, such as ``Patient/42``; a result holds no patient data, so without it there is none,
+        and no BodyStructure, which belongs to a patient.
     release
         ``R4``, which R4B reads as well, or ``R5``.
 
@@ -67,23 +76,34 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal
     done = result.status == Status.DONE
     common: dict[str, Any] = {"status": "preliminary", "resourceType": "Observation", "category": [_IMAGING], **about}
     study = _study(result)
+    further: list[dict[str, Any]] = []
+
+    def add(part: str, resource: dict[str, Any]) -> dict[str, Any]:
+        further.append({"fullUrl": _name(result, part), "resource": resource})
+        return {"reference": further[-1]["fullUrl"]}
+
     if result.model is not None:
-        words = [
-            f"ho_imaging {result.software.version}",
-            f"model {result.model.name} {result.model.version}",
-            f"sha256 {result.model.sha256}",
-            result.model.site_words(),
-        ]
-        common["device"] = {"display": ", ".join(filter(None, words))}
-    regions = {image.sop_instance_uid: Region(image.region) for image in result.images}
+        made = device(result.model, result.software, release)
+        common["device"] = add("device", made) | {"display": device_words(result.model, result.software)}
+    images = {image.sop_instance_uid: image for image in result.images}
+    regions = {uid: Region(image.region) for uid, image in images.items()}
     sides = () if result.severity is None else result.severity.sides
-    observations = [_of_side(side, regions) for side in sides]
-    bases = {image.sop_instance_uid: image.measured_basis for image in result.images}
-    observations += [_of_nodule(finding, regions, bases.get(finding.sop_instance_uid)) for finding in result.findings]
-    entries = []
-    for number, observation in enumerate(observations):
-        made = common | {"derivedFrom": [study]} | observation
-        entries.append({"fullUrl": _name(result, f"observation {number}"), "resource": made})
+    observations = [{"derivedFrom": [study]} | _of_side(side, regions) for side in sides]
+    for finding in result.findings:
+        image = images.get(finding.sop_instance_uid)
+        region = regions.get(finding.sop_instance_uid)
+        observation = {"derivedFrom": [study]} | _of_nodule(finding, region, image, outlines=release == "R4")
+        if release == "R5" and image is not None and finding.contours_xy_px:
+            selection = imaging_selection(finding, image, result, study, about)
+            observation["derivedFrom"] = [study, add(f"selection {finding.id}", selection)]
+        if subject is not None:
+            structure = body_structure(finding, region, subject, release)
+            _state_structure(observation, add(f"structure {finding.id}", structure), release)
+        observations.append(observation)
+    entries = [
+        {"fullUrl": _name(result, f"observation {number}"), "resource": common | observation}
+        for number, observation in enumerate(observations)
+    ]
     report: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
         "status": "preliminary" if done else "cancelled",
@@ -104,7 +124,7 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Literal
     if entries:
         report["result"] = [{"reference": entry["fullUrl"]} for entry in entries]
     first = {"fullUrl": _name(result, "report"), "resource": report}
-    return {"resourceType": "Bundle", "type": "collection", "entry": [first, *entries]}
+    return {"resourceType": "Bundle", "type": "collection", "entry": [first, *entries, *further]}
 
 
 def _study(result: StudyResult) -> dict[str, Any]:
@@ -119,13 +139,13 @@ def _study(result: StudyResult) -> dict[str, Any]:
 
 def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
     components: list[dict[str, Any]] = [
-        {"code": _private(system.system, system.title), "valueString": system.grade}
+        {"code": private(system.system, system.title), "valueString": system.grade}
         for system in side.systems
         if system.grade is not None
     ]
     components.append(
         {
-            "code": _private("statement", "What the grade rests on"),
+            "code": private("statement", "What the grade rests on"),
             "valueCodeableConcept": _told(side.evidence.statement),
         }
     )
@@ -134,9 +154,9 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
     if side.evidence.gap_mm is not None:
         components.append(_measure("gap", "Least distance between opposing bone surfaces", side.evidence.gap_mm, "mm"))
     if side.category is not None:
-        components.append({"code": _private("severity", "Severity"), "valueString": side.category})
+        components.append({"code": private("severity", "Severity"), "valueString": side.category})
     return _observation(
-        _private("ho-side", "Severity of heterotopic ossification"),
+        private("ho-side", "Severity of heterotopic ossification"),
         {"valueString": "not graded" if side.grade is None else f"{side.system} {side.grade}"},
         components,
         regions.get(side.evidence.sop_instance_uid or ""),
@@ -145,7 +165,19 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
     )
 
 
-def _of_nodule(finding: FindingResult, regions: dict[str, Region], basis: str | None) -> dict[str, Any]:
+def _state_structure(observation: dict[str, Any], structure: dict[str, Any], release: Release) -> None:
+    """Let an observation refer to a BodyStructure: in R5 in place of its site, in R4 as an extension of that."""
+    if release == "R5":
+        observation.pop("bodySite", None)
+        observation["bodyStructure"] = structure
+    else:
+        site = observation.setdefault("bodySite", {"text": "Site not known"})
+        site["extension"] = [{"url": _BODY_SITE, "valueReference": structure}]
+
+
+def _of_nodule(
+    finding: FindingResult, region: Region | None, image: ImageResult | None, *, outlines: bool
+) -> dict[str, Any]:
     components = [_measure("confidence", "Confidence", round(100.0 * finding.confidence, 1), "%")]
     for code, text, value, unit in (
         ("area", "Area", finding.area_mm2, "mm2"),
@@ -156,34 +188,23 @@ def _of_nodule(finding: FindingResult, regions: dict[str, Region], basis: str | 
         if value is not None:
             components.append(_measure(code, text, value, unit))
     components += [
-        {"code": _private("outline", "Outline: column,row in source pixels"), "valueString": _outline(contour)}
+        {"code": private("outline", "Outline: column,row in source pixels"), "valueString": _outline(contour)}
         for contour in finding.contours_xy_px
-        if len(contour) >= 3
+        if outlines and len(contour) >= 3
     ]
     made = _observation(
-        _private("ho-nodule", "Suspected heterotopic ossification"),
+        private("ho-nodule", "Suspected heterotopic ossification"),
         {"valueString": finding.id},
         components,
-        regions.get(finding.sop_instance_uid),
+        region,
         Side(finding.side),
         f"On film {finding.sop_instance_uid}",
     )
-    made["identifier"] = _tracking(finding)
-    if basis is not None:
-        made["method"] = _private(f"mm-{basis}", f"Basis of millimetres: {basis}")
+    made["identifier"] = tracking(finding)
+    if image is not None:
+        basis = str(image.measured_basis)
+        made["method"] = private(f"mm-{basis}", f"Basis of millimetres: {basis}")
     return made
-
-
-def _tracking(finding: FindingResult) -> list[dict[str, Any]]:
-    """Return the tracking identifier and UID of the nodule's group in the DICOM report (TID 4108)."""
-    codes = (("112039", "Tracking Identifier"), ("112040", "Tracking Unique Identifier"))
-    named, unique = (
-        {"coding": [{"system": DICOM, "code": code, "display": display}], "text": display} for code, display in codes
-    )
-    return [
-        {"type": named, "value": f"HO {finding.id}"},
-        {"type": unique, "system": "urn:dicom:uid", "value": f"urn:oid:{nodule_uid(finding)}"},
-    ]
 
 
 def _observation(
@@ -207,10 +228,6 @@ def _observation(
     return made
 
 
-def _private(code: str, text: str) -> dict[str, Any]:
-    return {"coding": [{"system": PRIVATE_CODES, "code": code, "display": text}], "text": text}
-
-
 def _told(message: MessageResult) -> dict[str, Any]:
     """Return a message as a concept: its code in docs/messages.md and its text in English."""
     return {"coding": [{"system": PRIVATE_CODES, "code": message.code}], "text": str(message)}
@@ -218,15 +235,12 @@ def _told(message: MessageResult) -> dict[str, Any]:
 
 def _measure(code: str, text: str, value: float, unit: str) -> dict[str, Any]:
     quantity = {"value": value, "unit": unit, "system": UCUM, "code": unit}
-    return {"code": _private(code, text), "valueQuantity": quantity}
+    return {"code": private(code, text), "valueQuantity": quantity}
 
 
 def _outline(contour: tuple[tuple[float, float], ...]) -> str:
-    """Return a closed outline as "column,row column,row ...", without points on a straight line."""
-    closed = np.asarray([*contour, contour[0]], dtype=np.float64)
-    thin = approximate_polygon(closed, _OUTLINE_TOLERANCE_PX)
-    points = thin if len(thin) >= 4 else closed
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    """Return a closed outline as "column,row column,row ..."."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in closed_outline(contour))
 
 
 def _name(result: StudyResult, part: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,15 @@ from ho_imaging.errors import UsageError
 from ho_imaging.outputs.film_picture import FilmView, film_picture
 from ho_imaging.outputs.label_places import Box, Named, place_labels
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.results.schema import RESEARCH_USE, EvidenceResult, FindingResult, ImageResult, SideResult, StudyResult
+from ho_imaging.results.schema import (
+    RESEARCH_USE,
+    EvidenceResult,
+    FindingResult,
+    IdentifiersResult,
+    ImageResult,
+    SideResult,
+    StudyResult,
+)
 from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = ["draw_overlay"]
@@ -32,12 +41,29 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _SIDE_NAMES = {Side.RIGHT: "Right", Side.LEFT: "Left", Side.UNKNOWN: "Side not known"}
 
 
-def draw_overlay(radiograph: Radiograph, result: StudyResult, *, outlines: bool = True) -> NDArray[np.uint8]:
+def draw_overlay(
+    radiograph: Radiograph, result: StudyResult, *, outlines: bool = True, named: bool = True
+) -> NDArray[np.uint8]:
     """Draw a film with what a study's result says of it.
 
     The film stands at the left at a bounded size, bone bright, in the window its maker chose, square in mm; a panel
-    at the right lists grade, score and evidence of each side and the nodules. ``outlines``: draw nodules, gaps
-    and their labels. Returns uint8 (rows, columns, 3), RGB.
+    at the right lists grade, score and evidence of each side and the nodules.
+
+    Parameters
+    ----------
+    radiograph
+        The film.
+    result
+        Of the film's study.
+    outlines
+        Draw nodules, gaps and their labels.
+    named
+        Write the file's name, and the order and the patient where the result says them.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns, 3) uint8 RGB.
 
     Raises
     ------
@@ -71,7 +97,8 @@ def draw_overlay(radiograph: Radiograph, result: StudyResult, *, outlines: bool 
                 _draw_gap(draw, view, evidence.gap_ends_xy_px, line)
         gaps = [side.evidence for side in sides if side.evidence.sop_instance_uid == uid]
         _draw_labels(draw, _labels(draw, view, findings, gaps, font), font, canvas.size, blocked)
-    return np.asarray(_with_panel(canvas, image, findings, sides, size), dtype=np.uint8)
+    whose = _whose(image, result) if named else []
+    return np.asarray(_with_panel(canvas, image, findings, sides, size, whose), dtype=np.uint8)
 
 
 def _dashes(
@@ -219,12 +246,26 @@ def _draw_sides(draw: ImageDraw.ImageDraw, image: ImageResult, font: _Font, size
     return covered
 
 
+def _whose(image: ImageResult, result: StudyResult) -> list[str]:
+    """Return the file's name, the order and the patient, as far as the result says them."""
+    said = result.identifiers or IdentifiersResult()
+    patient = [said.patient_name, said.patient_id, said.patient_birth_date, said.patient_sex]
+    lines = [
+        "" if image.path is None else PurePath(image.path.replace("\\", "/")).name,
+        "" if said.accession_number is None else f"accession {said.accession_number}",
+        ", ".join(part for part in patient if part),
+        "" if said.study_date is None else f"study of {said.study_date}",
+    ]
+    return [line for line in lines if line]
+
+
 def _with_panel(
     film: Image.Image,
     image: ImageResult,
     findings: tuple[FindingResult, ...],
     sides: tuple[SideResult, ...],
     size: int,
+    whose: Sequence[str],
 ) -> Image.Image:
     heading, body, small = (
         ImageFont.load_default(round(1.5 * size)),
@@ -234,6 +275,8 @@ def _with_panel(
     width = max(420, round(26 * size))
     lines: list[tuple[str, _Font, tuple[int, int, int]]] = []
     per_line = max(20, int(width / (0.52 * size)))
+    named = [line for text in whose for line in textwrap.wrap(text, per_line + 6)]
+    lines += [(text, small, _TEXT) for text in (*named, *([""] if named else []))]
     for side in sides:
         lines += _side_lines(side, heading, body, small, per_line)
     if findings:

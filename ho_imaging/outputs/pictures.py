@@ -14,7 +14,7 @@ from ho_imaging.files.png import write_png
 from ho_imaging.outputs.probability_map import ho_probability_8bit
 from ho_imaging.outputs.registry import Needs, Output, Source
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.folder import StudyFolder
+from ho_imaging.results.folder import StudyFolder, film_file
 
 __all__ = ["MASKS", "OVERLAYS", "THUMBNAIL"]
 
@@ -25,7 +25,9 @@ _ORANGE_BGR = (0, 176, 255)
 def _write_masks(source: Source, path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for uid, film in _analysis(source).films.items():
-        write_png(StudyFolder(path).probability(uid), ho_probability_8bit(film.prediction))
+        write_png(
+            StudyFolder(path).probability(uid, film_file(source.result, uid)), ho_probability_8bit(film.prediction)
+        )
 
 
 def _write_overlays(source: Source, path: Path) -> None:
@@ -34,9 +36,10 @@ def _write_overlays(source: Source, path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for radiograph in source.radiographs():
         folder, uid = StudyFolder(path), radiograph.sop_instance_uid
-        write_png(folder.overlay(uid), draw_overlay(radiograph, source.result))
+        file = film_file(source.result, uid)
+        write_png(folder.overlay(uid, file), draw_overlay(radiograph, source.result))
         plain = draw_overlay(radiograph, source.result, outlines=False)[..., ::-1]
-        write_bytes(folder.plain(uid), cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+        write_bytes(folder.plain(uid, file), cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
 
 
 def _write_thumbnail(source: Source, path: Path) -> None:
@@ -70,6 +73,7 @@ MASKS = Output(
     about="probability of ectopic bone as 8-bit PNG, a file a film",
     write=_write_masks,
     needs=Needs.ANALYSIS,
+    shows_identifiers=False,
     place=".",
 )
 OVERLAYS = Output(
@@ -85,5 +89,6 @@ THUMBNAIL = Output(
     write=_write_thumbnail,
     needs=Needs.ANALYSIS,
     always=True,
+    shows_identifiers=False,
     place=THUMBNAIL_FILE,
 )

@@ -84,6 +84,8 @@ class Source:
         Takes a message for each thing that could not be written, without patient data.
     earlier
         DICOM reports of an earlier result of the study, which a new one replaces.
+    files
+        Files of the films by SOP Instance UID, for a result that does not say them.
 
     """
 
@@ -92,6 +94,7 @@ class Source:
     folder: StudyFolder | None = None
     problems: list[Message] = field(default_factory=list, compare=False)
     earlier: tuple[Dataset, ...] = field(default=(), compare=False, repr=False)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -117,13 +120,14 @@ class Source:
         for image in self.result.images:
             if image.status != Status.DONE.value:
                 continue
-            if image.path is None:
+            path = self.files.get(image.sop_instance_uid, image.path)
+            if path is None:
                 raise ReadError(
                     f"film {image.sop_instance_uid} was in memory", remedy="make the output from the analysis"
                 )
-            film = read_radiograph(image.path, frame=image.frame or None)
+            film = read_radiograph(path, frame=image.frame or None)
             if film.sop_instance_uid != image.sop_instance_uid or film.pixels.shape != (image.rows, image.columns):
-                raise ReadError("is another film than the result's", path=image.path, remedy="analyse it again")
+                raise ReadError("is another film than the result's", path=path, remedy="analyse it again")
             yield film
 
 
@@ -168,6 +172,8 @@ class Output:
         The extra of this package that installs them, or ``None``.
     always
         Every batch writes it, asked or not.
+    shows_identifiers
+        It may show a path, an order or a patient; one of a study is made again when a run asks for other identifiers.
     place
         For outputs of this package alone: where it lies in the folder of a study or batch, in place of
         ``outputs/FILE``; ``.`` for one that writes several files there.
@@ -185,6 +191,7 @@ class Output:
     extra: str | None = None
     always: bool = False
     place: str | None = None
+    shows_identifiers: bool = True
 
     def path_in(self, folder: Path) -> Path:
         """Return where it lies in the folder of a study, or of a batch."""

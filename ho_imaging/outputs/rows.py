@@ -11,10 +11,11 @@ from ho_imaging.messages import Message
 from ho_imaging.reading import StudyRef
 from ho_imaging.results.counting import area_mm2, counted_findings
 from ho_imaging.results.messages import MessageResult
-from ho_imaging.results.schema import StudyResult
+from ho_imaging.results.schema import IdentifiersResult, StudyResult
 
 __all__ = [
     "FINDING_COLUMNS",
+    "IDENTIFIER_COLUMNS",
     "INPUT_COLUMNS",
     "SIDE_COLUMNS",
     "STUDY_COLUMNS",
@@ -26,6 +27,9 @@ __all__ = [
     "side_rows",
     "study_row",
 ]
+
+IDENTIFIER_COLUMNS = tuple(IdentifiersResult.model_fields)
+"""Columns of ``studies`` that tell a study's order and patient."""
 
 STUDY_COLUMNS: dict[str, str] = {
     "study_uid": "string",
@@ -54,10 +58,12 @@ STUDY_COLUMNS: dict[str, str] = {
     "model": "string",
     "model_sha256": "string",
     "site_sha256": "string",
+    **dict.fromkeys(IDENTIFIER_COLUMNS, "string"),
 }
 """Columns of ``studies`` with their Arrow types.
 
 ``path``: the first file of the study as the user gave it; ``side``: the side of the patient that the grade is of.
+At the end `IDENTIFIER_COLUMNS`, empty where they are not asked for.
 """
 
 FINDING_COLUMNS: dict[str, str] = {
@@ -210,6 +216,7 @@ def study_row(result: StudyResult, folder: str) -> dict[str, Any]:
         "model": None if result.model is None else f"{result.model.name} {result.model.version}",
         "model_sha256": None if result.model is None else result.model.sha256,
         "site_sha256": None if result.model is None or result.model.site is None else result.model.site.sha256,
+        **(result.identifiers or IdentifiersResult()).model_dump(),
     }
 
 

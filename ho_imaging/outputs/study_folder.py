@@ -13,7 +13,7 @@ from ho_imaging.messages import Message
 from ho_imaging.outputs.registry import Chosen, Per, Source, choose
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.bone_outlines import bone_outlines
-from ho_imaging.results.folder import StudyFolder
+from ho_imaging.results.folder import StudyFolder, film_file
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -58,7 +58,7 @@ def write_study(analysis: StudyAnalysis, folder: Path, outputs: Sequence[str] = 
     _delete(place.of_the_result(), folder)
     for uid, film in analysis.films.items():
         outlines = bone_outlines(film.reading, film.prediction.model.sha256)
-        write_text(place.bone_outlines(uid), outlines.to_json())
+        write_text(place.bone_outlines(uid, film_file(analysis.result, uid)), outlines.to_json())
     # DICOM objects first: what cannot be written of them is said in the result, which the others show.
     for one in sorted(chosen, key=lambda one: one.output.name != "dicom"):
         source = Source(analysis.result, analysis, place, earlier=earlier)

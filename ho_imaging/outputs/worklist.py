@@ -10,6 +10,9 @@ from typing import Any
 
 from ho_imaging.files.atomic import write_text
 from ho_imaging.files.output_names import OVERLAY_SUFFIX, PLAIN_SUFFIX, REPORT, RESULT, STUDIES, THUMBNAIL
+from ho_imaging.messages import load_language
+from ho_imaging.outputs.rows import IDENTIFIER_COLUMNS
+from ho_imaging.outputs.spoken import check_language
 from ho_imaging.results.folder import OutputFolder, StudyFolder
 from ho_imaging.results.schema import RESEARCH_USE
 
@@ -32,11 +35,80 @@ _SHOWN = (
     "area_mm2",
     "longest_mm",
     "region",
+    *IDENTIFIER_COLUMNS,
 )
 
+_WORDS = ("status", "category", "side", "region")
+"""Columns that hold words of the vocabulary."""
 
-def write_page(out_dir: Path, studies: Sequence[dict[str, Any]]) -> None:
-    """Write the page; rows are embedded as JSON, thumbnails are the files beside the results."""
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
+_TEXTS = {
+    "title": _("Heterotopic ossification: worklist"),
+    "find": _("Find"),
+    "find_what": _("file, UID, region, reason"),
+    "status": _("Status"),
+    "severity": _("Severity"),
+    "side": _("Side"),
+    "all": _("all"),
+    "uncertain_only": _("Uncertain only"),
+    "sort_by": _("Sort by"),
+    "worst_first": _("worst first"),
+    "previous_page": _("previous page"),
+    "next_page": _("next page"),
+    "outlines": _("Outlines"),
+    "film": _("Film"),
+    "file": _("File"),
+    "grade": _("Grade"),
+    "certainty": _("Certainty"),
+    "score": _("Burden"),
+    "nodules": _("Nodules"),
+    "area": _("Area mm²"),
+    "longest": _("Longest mm"),
+    "region": _("Region"),
+    "study": _("Study"),
+    "report": _("Report"),
+    "result": _("Result"),
+    "close": _("Close"),
+    "or": _("or"),
+    "open_film": _("open the film of study"),
+    "film_of": _("film of study"),
+    "no_large_picture": _("For the large picture run ho-imaging analyze again with --outputs overlays."),
+    "count": _("{found} of {all} studies, page {page} of {pages}"),
+    "accession_number": _("Accession number"),
+    "patient_id": _("Patient ID"),
+    "patient_name": _("Patient's Name"),
+    "patient_birth_date": _("Patient's Birth Date"),
+    "patient_sex": _("Patient's Sex"),
+    "study_date": _("Study Date"),
+}
+"""Texts of the page by what stands for them in it."""
+
+
+def write_page(out_dir: Path, studies: Sequence[dict[str, Any]], language: str = "en") -> None:
+    """Write the page; rows are embedded as JSON, thumbnails are the files beside the results.
+
+    Parameters
+    ----------
+    out_dir
+        Folder of the batch.
+    studies
+        Rows of the table of studies.
+    language
+        Language of the page.
+
+    Raises
+    ------
+    UsageError
+        If there is no catalogue for the language.
+
+    """
+    check_language(language)
+    spoken = load_language(language)
     rows = []
     for study in studies:
         folder = StudyFolder(OutputFolder(out_dir).studies / str(study.get("folder")))
@@ -48,20 +120,33 @@ def write_page(out_dir: Path, studies: Sequence[dict[str, Any]]) -> None:
         stems = [name.removesuffix(OVERLAY_SUFFIX) for name in overlays]
         row["plain"] = [f"{stem}{PLAIN_SUFFIX}" for stem in stems if (folder.path / f"{stem}{PLAIN_SUFFIX}").is_file()]
         rows.append(row)
-    # A closing tag in a value from a file must not end the script.
-    data = json.dumps(rows, ensure_ascii=True).replace("<", "\\u003c")
-    values = {"NOTE": html.escape(RESEARCH_USE), "STUDIES": STUDIES, "THUMBNAIL": THUMBNAIL, "RESULT": RESULT,
-              "REPORT": REPORT, "OVERLAY": OVERLAY_SUFFIX, "PLAIN": PLAIN_SUFFIX, "DATA": data}  # fmt: skip
+    texts = {name: spoken.say(text) for name, text in _TEXTS.items()}
+    used = {str(row[name]) for row in rows for name in _WORDS if row[name] is not None} | set(_CHOICES)
+    values = {"NOTE": html.escape(spoken.say(RESEARCH_USE)), "STUDIES": STUDIES, "THUMBNAIL": THUMBNAIL,
+              "RESULT": RESULT, "REPORT": REPORT, "OVERLAY": OVERLAY_SUFFIX, "PLAIN": PLAIN_SUFFIX,
+              "LANGUAGE": language,
+              **{f"T:{name}": html.escape(text) for name, text in texts.items()},
+              "TEXTS": _embedded(texts), "IDENTIFIERS": _embedded(IDENTIFIER_COLUMNS),
+              "WORDS": _embedded({value: spoken.word(value) for value in sorted(used)}),
+              "DATA": _embedded(rows)}  # fmt: skip
     page = _PAGE
     for name, value in values.items():  # the data last: it may hold anything
         page = page.replace(f"@{name}@", value)
     write_text(OutputFolder(out_dir).worklist, page)
 
 
+_CHOICES = ("done", "refused", "failed", "severe", "moderate", "mild", "none", "right", "left", "unknown")
+
+
+def _embedded(value: object) -> str:
+    """Write a value for a script in the page: a closing tag in a value from a file must not end the script."""
+    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")
+
+
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="@LANGUAGE@"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Heterotopic ossification: worklist</title>
+<title>@T:title@</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file: data:; style-src
  'unsafe-inline'; script-src 'unsafe-inline'">
 <style>
@@ -85,7 +170,7 @@ td img{height:84px;display:block}
 td.uid{font-size:12px;color:var(--soft);max-width:24ch;overflow-wrap:anywhere}
 td.file{min-width:16ch;max-width:30ch;overflow-wrap:anywhere}
 .severe{color:var(--severe)}.moderate{color:var(--moderate)}.mild{color:var(--mild)}
-a{color:var(--link)}.reason{color:var(--soft)}
+a{color:var(--link)}.reason{color:var(--soft)}td.reason{min-width:30ch}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 dialog{width:min(1400px,96vw);max-height:96vh;border:1px solid var(--soft);border-radius:8px;padding:12px 16px;
 background:var(--paper);color:var(--ink)}
@@ -106,39 +191,42 @@ td[data-name]::before{content:attr(data-name) ": ";color:var(--soft)}
 }
 @media(min-width:761px){.tools #sort-label{display:none}}
 </style></head><body>
-<header><h1>Heterotopic ossification: worklist</h1><p class="note">@NOTE@</p>
+<header><h1>@T:title@</h1><p class="note">@NOTE@</p>
 <div class="tools">
-<label>Find <input id="find" type="search" placeholder="file, UID, region, reason"></label>
-<label>Status <select id="status"><option value="">all</option><option>done</option><option>refused</option>
-<option>failed</option></select></label>
-<label>Severity <select id="category"><option value="">all</option><option>severe</option><option>moderate</option>
-<option>mild</option><option>none</option></select></label>
-<label>Side <select id="side"><option value="">all</option><option>right</option><option>left</option>
-<option>unknown</option></select></label>
-<label>Uncertain only <input id="unsure" type="checkbox"></label>
-<label id="sort-label">Sort by <select id="sort"></select></label>
-<button id="less" aria-label="previous page">&larr;</button> <span id="count" aria-live="polite"></span>
-<button id="more" aria-label="next page">&rarr;</button></div></header>
+<label>@T:find@ <input id="find" type="search" placeholder="@T:find_what@"></label>
+<label>@T:status@ <select id="status"></select></label>
+<label>@T:severity@ <select id="category"></select></label>
+<label>@T:side@ <select id="side"></select></label>
+<label>@T:uncertain_only@ <input id="unsure" type="checkbox"></label>
+<label id="sort-label">@T:sort_by@ <select id="sort"></select></label>
+<button id="less" aria-label="@T:previous_page@">&larr;</button> <span id="count" aria-live="polite"></span>
+<button id="more" aria-label="@T:next_page@">&rarr;</button></div></header>
 <table><thead><tr id="head"></tr></thead><tbody id="rows"></tbody></table>
 <dialog id="viewer" aria-labelledby="shown"><div class="bar"><h2 id="shown"></h2>
-<label><input id="outlines" type="checkbox" checked> Outlines</label>
-<label id="films-label">Film <select id="films"></select></label>
-<a id="report">Report</a> <a id="result">Result</a> <button id="close">Close</button></div>
+<label><input id="outlines" type="checkbox" checked> @T:outlines@</label>
+<label id="films-label">@T:film@ <select id="films"></select></label>
+<a id="report">@T:report@</a> <a id="result">@T:result@</a> <button id="close">@T:close@</button></div>
 <p id="missing" class="reason"></p><img id="picture" alt=""></dialog>
 <script id="data" type="application/json">@DATA@</script>
 <script>
 "use strict";
 const studies = JSON.parse(document.getElementById("data").textContent);
-const words = {severe: 4, moderate: 3, mild: 2, none: 1};
-const columns = [["film", null], ["file", r => r.path || ""], ["severity", r => words[r.category] || 0],
-  ["side", r => r.side || ""], ["grade", r => r.grade || ""], ["certainty", r => r.certainty ?? 2],
-  ["score", r => r.score ?? -1], ["nodules", r => r.findings ?? -1], ["area mm\\u00b2", r => r.area_mm2 ?? -1],
-  ["longest mm", r => r.longest_mm ?? -1], ["region", r => r.region || ""], ["status", r => r.status],
-  ["study", r => r.study_uid]];
-const worst = r => (words[r.category] || 0) * 1000 + (r.score ?? 0);
+const t = @TEXTS@, spoken = @WORDS@, word = value => value == null ? value : spoken[value] ?? value;
+const ranks = {severe: 4, moderate: 3, mild: 2, none: 1};
+const identifiers = @IDENTIFIERS@.filter(name => studies.some(r => r[name]));
+const columns = [[t.film, null], [t.file, r => r.path || ""], ...identifiers.map(name => [t[name], r => r[name] || ""]),
+  [t.severity, r => ranks[r.category] || 0],
+  [t.side, r => r.side || ""], [t.grade, r => r.grade || ""], [t.certainty, r => r.certainty ?? 2],
+  [t.score, r => r.score ?? -1], [t.nodules, r => r.findings ?? -1], [t.area, r => r.area_mm2 ?? -1],
+  [t.longest, r => r.longest_mm ?? -1], [t.region, r => r.region || ""], [t.status, r => r.status],
+  [t.study, r => r.study_uid]];
+const worst = r => (ranks[r.category] || 0) * 1000 + (r.score ?? 0);
 let key = worst, down = true, page = 0;
 const size = 200, by = id => document.getElementById(id);
-by("sort").append(new Option("worst first", ""));
+for (const [id, values] of [["status", ["done", "refused", "failed"]],
+  ["category", ["severe", "moderate", "mild", "none"]], ["side", ["right", "left", "unknown"]]])
+  by(id).append(new Option(t.all, ""), ...values.map(value => new Option(word(value), value)));
+by("sort").append(new Option(t.worst_first, ""));
 const sortBy = of => { down = key === of ? !down : true; key = of; page = 0; show(); };
 columns.forEach(([name, of]) => {
   if (of) by("sort").append(new Option(name, name));
@@ -168,7 +256,7 @@ function link(href, what) {
 let viewed = null;
 function open(r, folder) {
   viewed = [r, folder];
-  by("shown").textContent = [(r.path || r.study_uid).split(/[\\/\\\\]/).pop(), r.side,
+  by("shown").textContent = [(r.path || r.study_uid).split(/[\\/\\\\]/).pop(), word(r.side),
     r.grade && r.system + " " + r.grade].filter(Boolean).join(", ");
   by("films").replaceChildren(...r.overlays.map((name, n) => new Option(n + 1, name)));
   by("films-label").hidden = r.overlays.length < 2;
@@ -183,10 +271,10 @@ function draw() {
   const both = overlay && r.plain.includes(plain);
   by("outlines").disabled = !both;
   by("missing").textContent = overlay ? ""
-    : "For the large picture run ho-imaging analyze again with --outputs overlays.";
+    : t.no_large_picture;
   const name = overlay ? (both && !by("outlines").checked ? plain : overlay) : "@THUMBNAIL@";
   by("picture").src = folder + encodeURIComponent(name);
-  by("picture").alt = "film of study " + r.study_uid;
+  by("picture").alt = t.film_of + " " + r.study_uid;
 }
 function show() {
   const wanted = by("find").value.toLowerCase(), status = by("status").value,
@@ -194,7 +282,8 @@ function show() {
   const found = studies.filter(r => (!status || r.status === status) && (!category || r.category === category)
     && (!side || r.side === side)
     && (!by("unsure").checked || r.alternatives)
-    && (!wanted || [r.path, r.study_uid, r.region, r.reason].join(" ").toLowerCase().includes(wanted)));
+    && (!wanted || [r.path, r.study_uid, r.region, word(r.region), r.reason,
+      ...identifiers.map(name => r[name])].join(" ").toLowerCase().includes(wanted)));
   found.sort((a, b) => { const x = key(a), y = key(b); return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1); });
   page = Math.max(0, Math.min(page, Math.ceil(found.length / size) - 1));
   by("rows").replaceChildren();
@@ -204,28 +293,31 @@ function show() {
     if (r.thumbnail) {
       film = document.createElement("button");
       const img = document.createElement("img");
-      img.loading = "lazy"; img.alt = "open film of study " + r.study_uid; img.src = folder + "@THUMBNAIL@";
+      img.loading = "lazy"; img.alt = t.open_film + " " + r.study_uid; img.src = folder + "@THUMBNAIL@";
       film.append(img);
       film.onclick = () => open(r, folder);
     }
     cell(row, film, "film");
     cell(row, (r.path || "").split(/[\\/\\\\]/).pop(), "file").title = r.path || "";
-    cell(row, r.category, r.category);
-    cell(row, r.side);
-    cell(row, r.grade ? r.system + " " + r.grade + (r.alternatives ? " (or " + r.alternatives + ")" : "") : "");
+    for (const name of identifiers) cell(row, r[name]);
+    cell(row, word(r.category), r.category);
+    cell(row, word(r.side));
+    const others = r.alternatives ? " (" + t.or + " " + r.alternatives + ")" : "";
+    cell(row, r.grade ? r.system + " " + r.grade + others : "");
     cell(row, r.certainty == null ? "" : Math.round(100 * r.certainty) + " %");
     cell(row, r.score == null ? "" : r.score.toFixed(0));
     cell(row, r.findings == null ? "" : String(r.findings));
     cell(row, r.area_mm2 == null ? "" : r.area_mm2.toFixed(0));
     cell(row, r.longest_mm == null ? "" : r.longest_mm.toFixed(0));
-    cell(row, r.region);
-    cell(row, r.status + (r.reason ? ": " + r.reason : ""), r.reason ? "reason" : "");
+    cell(row, word(r.region));
+    cell(row, word(r.status) + (r.reason ? ": " + r.reason : ""), r.reason ? "reason" : "");
     const study = cell(row, link(folder + "@RESULT@", r.study_uid), "uid");
-    if (r.report) study.append(" ", link(folder + "@REPORT@", "report"));
+    if (r.report) study.append(" ", link(folder + "@REPORT@", t.report));
     by("rows").append(row);
   }
-  by("count").textContent = found.length + " of " + studies.length + " studies, page " + (page + 1) + " of "
-    + Math.max(1, Math.ceil(found.length / size));
+  const numbers = {found: found.length, all: studies.length, page: page + 1,
+    pages: Math.max(1, Math.ceil(found.length / size))};
+  by("count").textContent = t.count.replace(/\\{(\\w+)\\}/g, (_, name) => numbers[name]);
 }
 for (const id of ["find", "status", "category", "side", "unsure"])
   by(id).oninput = by(id).onchange = () => { page = 0; show(); };

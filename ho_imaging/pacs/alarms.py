@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ho_imaging.messages import Message
+
 __all__ = ["CODES", "Alarm", "Alarms", "Situation", "alarms_of"]
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class Situation:
     no_room: str | None = None
     not_written: str | None = None
     longest_wait_s: float = 0.0
-    silent_s: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    silent_s: Mapping[str, tuple[float, Message | None]] = field(default_factory=dict)
     given_up: int = 0
     failed: int = 0
 

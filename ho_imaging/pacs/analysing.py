@@ -15,6 +15,7 @@ from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, Settings, WorkFunction
 from ho_imaging.files.atomic import sync_folder
 from ho_imaging.files.output_names import DICOM_FOLDER
+from ho_imaging.messages import Message
 from ho_imaging.pacs.config import ServeConfig
 from ho_imaging.pacs.disk import SpoolFullError
 from ho_imaging.pacs.room import Room
@@ -114,14 +115,17 @@ class Analysing:
                     self._stopping.wait(_NOT_WRITTEN_PAUSE_S)
             return
         self.not_written = None
-        status, reason = outcome.status, None if outcome.reason is None else str(outcome.reason)
-        objects = [] if status not in {"done", "refused"} else self._objects(uid)
+        status, reason = outcome.status, outcome.reason
+        # A study whose worker died has no result, and what lies there is of an earlier one.
+        reported = status in {"done", "refused"} or (self._config.analysis.refusals and bool(outcome.rows))
+        objects = self._objects(uid) if reported else []
         if status == "done" and not objects:
             # Nobody would ever see the result.
-            status, reason = "failed", " ".join(outcome.problems) or "no DICOM objects were made of its result"
+            status, reason = "failed", Message("no_objects_made").with_also(*outcome.problems)
         elif status == "done" and outcome.problems:
+            first, *others = outcome.problems
+            reason = first.with_also(*others)
             self._count("studies_with_missing_objects")
-            logger.warning("study %s: %s", uid, " ".join(outcome.problems), extra={"study": uid})
         self._spool.end(
             uid,
             status=status,
@@ -131,7 +135,7 @@ class Analysing:
             model=self._model,
         )
         self._count(f"studies_{status}")
-        level = logging.ERROR if status == "failed" else logging.INFO
+        level = logging.ERROR if status == "failed" else logging.WARNING if outcome.problems else logging.INFO
         logger.log(level, "study %s: %s, %d objects%s", uid, status, len(objects), f" ({reason})" if reason else "",
                    extra={"study": uid})  # fmt: skip
 

@@ -19,8 +19,10 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from ho_imaging.errors import UsageError
+from ho_imaging.outputs.dicom.codes import CODING_SCHEME
 from ho_imaging.outputs.dicom.headers import without_unsound
 from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
+from ho_imaging.outputs.dicom.message_items import message_text
 from ho_imaging.progression.schema import IntervalResult, ProgressionResult, SideIntervalResult
 
 __all__ = ["comparison_report"]
@@ -55,11 +57,12 @@ def comparison_report(result: ProgressionResult, sources: Sequence[Dataset]) -> 
         TextContentItem(codes.DCM.Summary, f"Ectopic bone: {result.verdict}. {_when(interval)}", _CONTAINS),
         UIDRefContentItem(_EARLIER_STUDY, interval.earlier_study_uid, _CONTAINS),
     ]
-    items += [TextContentItem(codes.DCM.Finding, text, _CONTAINS) for side in interval.sides for text in _words(side)]
-    items += [
-        TextContentItem(codes.DCM.Comment, text, _CONTAINS)
-        for text in (*map(str, result.warnings), result.research_use)
-    ]
+    for side in interval.sides:
+        first, *others = _words(side)
+        items.append(message_text(codes.DCM.Finding, first, side.statement))
+        items += [TextContentItem(codes.DCM.Finding, text, _CONTAINS) for text in others]
+    items += [message_text(codes.DCM.Comment, str(warning), warning) for warning in result.warnings]
+    items.append(TextContentItem(codes.DCM.Comment, result.research_use, _CONTAINS))
     root.ContentSequence = ContentSequence(items)
     uids = sorted(str(source.SOPInstanceUID) for source in sources)
     with warnings.catch_warnings():
@@ -78,6 +81,7 @@ def comparison_report(result: ProgressionResult, sources: Sequence[Dataset]) -> 
             is_verified=False,
             series_description=series_words("change since last", maker),
         )
+        made.CodingSchemeIdentificationSequence = [CODING_SCHEME]
         take_over(made, sound[0], maker)
     return made
 

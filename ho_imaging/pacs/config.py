@@ -186,7 +186,8 @@ class Spooling(_Strict):
 class Analysis(_Strict):
     """Analysis of studies and objects to send back; ``site``: a site file of ``ho-imaging validate``.
 
-    ``resent``: which ended studies are analysed anew when their films are sent again unchanged.
+    ``refusals``: send a report of a study that was
+    refused or failed. ``resent``: which ended studies are analysed anew when their films are sent again unchanged.
     """
 
     model: str = "default"
@@ -196,6 +197,7 @@ class Analysis(_Strict):
     limit_s: Positive = 300.0
     probability: bool = False
     anatomy: bool = False
+    refusals: bool = False
     resent: Literal["never", "failed", "always"] = "failed"
 
 

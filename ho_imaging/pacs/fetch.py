@@ -62,7 +62,7 @@ class Archive(Protocol):
     def fetch(self, study_uid: str) -> StudyFilms:
         """Films of a study, and whether these are all: other objects stay where they are."""
 
-    def put(self, objects: list[Dataset]) -> dict[str, str | None]:
+    def put(self, objects: list[Dataset]) -> dict[str, Message | None]:
         """Store objects; for each SOP Instance UID ``None`` or why not."""
 
 
@@ -158,7 +158,7 @@ class DicomwebArchive:
             logger.debug("not known: %s", error)
             return []
 
-    def put(self, objects: list[Dataset]) -> dict[str, str | None]:
+    def put(self, objects: list[Dataset]) -> dict[str, Message | None]:
         """See `Archive`."""
         return send_datasets(self._peer, objects, own_ae_title="")
 
@@ -188,7 +188,7 @@ class DicomwebArchive:
         try:
             return call()
         except Exception as error:  # the client raises what it likes at odd answers
-            message = Message("archive_web_failed", archive=str(self._peer.url), detail=what_went_wrong(error))
+            message = what_went_wrong(str(self._peer.url), error)
             raise FetchError(message) from error
 
 
@@ -303,7 +303,7 @@ class DimseArchive:
             return self._get(asked, intake, classes)
         return self._move(asked, intake, classes, self._move_port)
 
-    def put(self, objects: list[Dataset]) -> dict[str, str | None]:
+    def put(self, objects: list[Dataset]) -> dict[str, Message | None]:
         """See `Archive`."""
         return send_datasets(self._peer, objects, own_ae_title=self._own)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ho_imaging.errors import UsageError
+from ho_imaging.messages import Message
 from ho_imaging.pacs.ledger import Ledger
+from ho_imaging.results.messages import read_message
 
 __all__ = ["STATES", "Selection", "Study", "describe", "purge", "retry", "select", "send"]
 
@@ -48,7 +50,7 @@ class Study:
 
     study_uid: str
     state: str
-    reason: str | None
+    reason: Message | None
     changed: float
     films: int
     attempts: int
@@ -105,7 +107,7 @@ def _studies(ledger: Ledger) -> list[Study]:
         Study(
             row["study_uid"],
             row["status"] if row["state"] == "ended" else row["state"],
-            row["reason"],
+            read_message(row["reason"]),
             row["changed"],
             row["films"],
             row["attempts"],
@@ -121,25 +123,31 @@ def _studies(ledger: Ledger) -> list[Study]:
     for row in ledger.all("SELECT study_uid, MAX(reason) AS reason, MAX(at) AS at FROM losses GROUP BY study_uid"):
         uid = row["study_uid"]
         if uid not in here:
-            found.append(Study(uid, "gone", row["reason"], row["at"], 0, 0, None, objects.get(uid, {})))
+            found.append(Study(uid, "gone", read_message(row["reason"]), row["at"], 0, 0, None, objects.get(uid, {})))
     return sorted(found, key=lambda study: (study.changed, study.study_uid))
 
 
 def describe(ledger: Ledger, study: Study) -> dict[str, Any]:
-    """Return all the ledger knows of a study: its films with their senders, and each object's state."""
+    """Return all the ledger knows of a study: its films with their senders, and each object's state.
+
+    A ``reason`` is a message, or ``None``.
+    """
     films = ledger.all("SELECT * FROM instances WHERE study_uid = ? ORDER BY received", study.study_uid)
     objects = ledger.all("SELECT * FROM outbox WHERE study_uid = ? ORDER BY destination, sop_uid", study.study_uid)
     losses = ledger.all("SELECT * FROM losses WHERE study_uid = ? ORDER BY destination, sop_uid", study.study_uid)
     film_keys = ("sop_uid", "series_uid", "modality", "bytes", "file", "sender")
-    object_keys = ("destination", "sop_uid", "state", "attempts", "reason", "file")
+    object_keys = ("destination", "sop_uid", "state", "attempts", "file")
     return {
         "films": [{key: row[key] for key in film_keys} | {"received": at(row["received"])} for row in films],
         "objects": [
-            {key: row[key] for key in object_keys} | {"since": at(row["since"]), "next_try": at(row["next_try"])}
+            {key: row[key] for key in object_keys}
+            | {"reason": read_message(row["reason"]), "since": at(row["since"]), "next_try": at(row["next_try"])}
             for row in objects
         ],
         "lost": [
-            {key: row[key] for key in ("destination", "sop_uid", "reason")} | {"at": at(row["at"])} for row in losses
+            {key: row[key] for key in ("destination", "sop_uid")}
+            | {"reason": read_message(row["reason"]), "at": at(row["at"])}
+            for row in losses
         ],
     }
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ho_imaging.messages import Message
 from ho_imaging.pacs.ledger import Ledger
+from ho_imaging.results.messages import keep_message
 
 __all__ = ["Outbox", "OutboxItem"]
 
@@ -69,7 +71,7 @@ class Outbox:
             sop_uid,
         )
 
-    def not_sent(self, destination: str, item: OutboxItem, reason: str, *, keep_hours: float) -> bool:
+    def not_sent(self, destination: str, item: OutboxItem, reason: Message, *, keep_hours: float) -> bool:
         """Try an object again later, twice as late each time; return True if it was given up instead.
 
         It is when it is older than ``keep_hours``. What was given up is remembered when its study has long been swept.
@@ -79,7 +81,7 @@ class Outbox:
             self._ledger.database.execute(
                 "UPDATE outbox SET attempts = attempts + 1, next_try = ?, reason = ?, "
                 "state = CASE WHEN since < ? THEN 'given up' ELSE 'waiting' END WHERE destination = ? AND sop_uid = ?",
-                (now + delay, reason[:300], now - keep_hours * 3600.0, destination, item.sop_uid),
+                (now + delay, keep_message(reason), now - keep_hours * 3600.0, destination, item.sop_uid),
             )
             lost = self._ledger.database.execute(
                 "INSERT OR REPLACE INTO losses SELECT study_uid, destination, sop_uid, reason, ? FROM outbox "
@@ -95,7 +97,7 @@ class Outbox:
         )
         if row is not None:
             item = OutboxItem(sop_uid, row["study_uid"], self._folder / row["file"], row["attempts"])
-            self.not_sent(destination, item, "was taken and not kept", keep_hours=keep_hours)
+            self.not_sent(destination, item, Message("send_not_kept"), keep_hours=keep_hours)
 
     def begin_commitment(self, transaction_uid: str, destination: str) -> str:
         """Note whom a transaction asks to take charge of objects, for its report names the objects alone.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pydicom
 
@@ -16,11 +16,13 @@ from ho_imaging.batch.work import Job, Outcome, work
 from ho_imaging.errors import HOImagingError
 from ho_imaging.files.atomic import writing
 from ho_imaging.files.output_names import COMPARED, DICOM_FOLDER
+from ho_imaging.messages import Message
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, Priors
 from ho_imaging.pacs.fetch import Archive, DicomwebArchive, DimseArchive
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading.identity import PatientIdentity, difference
 from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.vocabulary import Status
 
 if TYPE_CHECKING:
     from ho_imaging.progression.studies import Comparison
@@ -31,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 _DAYS_A_YEAR = 365.25
 _WILDCARDS = re.compile(r"[*?\\]")
+
+_USUAL = {"prior_none", "prior_other_side"}
+"""Reasons without a comparison that are nothing to look after."""
 
 
 @dataclass(frozen=True)
@@ -53,52 +58,89 @@ class WorkWithPriors:
         """Analyse a study; a comparison that cannot be had costs nothing but itself."""
         return work(job, afterwards=self._compare)
 
-    def _compare(self, job: Job, analyzer: Analyzer, analysis: StudyAnalysis, folder: Path) -> Sequence[str]:
+    def _compare(self, job: Job, analyzer: Analyzer, analysis: StudyAnalysis, folder: Path) -> Sequence[Message]:
         uid = analysis.result.study_uid
-        try:
-            comparison, said = self._find(job, analyzer, analysis)
-            if comparison is None:
-                logger.info("study %s: no comparison: %s", uid, said, extra={"study": uid})
-            else:
-                _write(job, comparison, folder)
-                logger.info("study %s: compared with an earlier one: %s", uid, comparison.result.verdict,
+        with _Attempt() as attempt:
+            attempt.comparison, attempt.why = self._find(job, analyzer, analysis)
+            if attempt.comparison is not None:
+                _write(job, attempt.comparison, folder)
+                logger.info("study %s: compared with an earlier one: %s", uid, attempt.comparison.result.verdict,
                             extra={"study": uid})  # fmt: skip
-        except HOImagingError as error:
-            return [f"No comparison with an earlier study: {error.reason}."]
-        except Exception as error:  # whatever a prior holds must not cost the result
-            logger.debug("trace", exc_info=True)
-            return [f"No comparison with an earlier study: internal error ({type(error).__name__})."]
-        return []
+                return ()
+        message = Message("prior_not_compared", reason=attempt.why)
+        if attempt.why.code not in _USUAL:
+            return (message,)
+        logger.info("study %s: %s", uid, message, extra={"study": uid})
+        return ()
 
     def _archive(self) -> Archive:
         if isinstance(self.peer, DicomwebDestination):
             return DicomwebArchive(self.peer)
         return DimseArchive(self.peer, own_ae_title=self.own_ae_title, move_port=self.priors.move_port)
 
-    def _find(self, job: Job, analyzer: Analyzer, analysis: StudyAnalysis) -> tuple[Comparison | None, str]:
-        """Return the comparison with the last study that shows a side of this one; else why there is none."""
-        from ho_imaging.progression.studies import compare_studies  # noqa: PLC0415
+    def _find(self, job: Job, analyzer: Analyzer, analysis: StudyAnalysis) -> tuple[Comparison | None, Message]:
+        """Return the comparison with the last study that shows a side of this one; else why there is none.
 
+        Of several reasons the one that is not usual: an older study that shows another side explains nothing.
+        """
         radiographs = [film.reading.prepared.radiograph for film in analysis.films.values()]
         day = min((one.acquired for one in radiographs if one.acquired is not None), default=None)
         number = _patient_number(job)
-        if day is None or not number:
-            return None, "the films state no date" if day is None else "the films state no patient ID to ask for"
-        archive, why = self._archive(), "the archive has no earlier study of the patient"
+        if day is None:
+            return None, Message("prior_no_date")
+        if not number or _WILDCARDS.search(number):
+            return None, Message("prior_no_patient_id")
+        archive, reasons = self._archive(), [Message("prior_none")]
         for candidate in candidates(archive, number, analysis.result.study_uid, day, self.priors):
-            films = archive.fetch(candidate.study_uid)
-            if not films or not films.completeness.complete:
-                why = "an earlier study holds no films, or not all of it came"
-                continue
-            earlier = analyzer.analyze_films(films, study_uid=candidate.study_uid)
-            if not _is_same(analysis, earlier):
-                why = "an earlier study under the patient's ID is another patient's"
-                continue
-            comparison = compare_studies([earlier, analysis])
-            if any(side.earlier_film and side.later_film for side in comparison.result.overall.sides):
-                return comparison, ""
-            why = "no earlier study shows the same side"
-        return None, why
+            with _Attempt() as attempt:
+                attempt.comparison, attempt.why = _compared(archive, candidate, analyzer, analysis)
+            if attempt.comparison is not None:
+                return attempt.comparison, attempt.why
+            reasons.append(attempt.why)
+        return None, next((why for why in reasons if why.code not in _USUAL), reasons[-1])
+
+
+class _Attempt:
+    """An attempt at a comparison: whatever goes wrong with it is its reason, and costs nothing else."""
+
+    def __init__(self) -> None:
+        self.comparison: Comparison | None = None
+        self.why = Message("prior_none")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        logger.debug("trace", exc_info=error)
+        self.comparison = None
+        if isinstance(error, HOImagingError):
+            self.why = error.message
+        else:
+            self.why = Message("internal_error", kind=type(error).__name__)
+        return True
+
+
+def _compared(
+    archive: Archive, candidate: Candidate, analyzer: Analyzer, analysis: StudyAnalysis
+) -> tuple[Comparison | None, Message]:
+    """Return the comparison with an earlier study; else why there is none."""
+    from ho_imaging.progression.studies import compare_studies  # noqa: PLC0415
+
+    films = archive.fetch(candidate.study_uid)
+    if not films or not films.completeness.complete:
+        return None, Message("prior_incomplete")
+    earlier = analyzer.analyze_films(films, study_uid=candidate.study_uid)
+    if Status(earlier.result.status) is not Status.DONE:
+        reason = None if earlier.result.reason is None else earlier.result.reason.message
+        return None, Message("prior_not_analysed", reason=reason or Message("no_radiographs"))
+    if not _is_same(analysis, earlier):
+        return None, Message("prior_other_patient")
+    comparison = compare_studies([earlier, analysis])
+    if any(side.earlier_film and side.later_film for side in comparison.result.overall.sides):
+        return comparison, Message("prior_none")
+    return None, Message("prior_other_side")
 
 
 def candidates(archive: Archive, number: str, study_uid: str, day: date, priors: Priors) -> Iterator[Candidate]:

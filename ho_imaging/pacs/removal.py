@@ -63,6 +63,10 @@ class Removal:
                 self._not_before[uid] = now + _LEAVING_AGAIN_S
         return gone
 
+    def has_delivered(self) -> bool:
+        """Return True if a delivered study could be deleted to make room."""
+        return self._ledger.one(f"SELECT 1 FROM studies WHERE {_DELIVERED} LIMIT 1") is not None
+
     def free_delivered(self) -> bool:
         """Delete the delivered study that ended first, to make room; ``False`` if there is none."""
         row = self._ledger.one(f"SELECT study_uid FROM studies WHERE {_DELIVERED} ORDER BY changed LIMIT 1")

@@ -36,8 +36,6 @@ CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 15.0, 120.0
 _WARNINGS = {0xB000, 0xB006, 0xB007}
 """Stored, with something changed or ignored (PS3.4 Table B.2-1)."""
 
-_NO_ANSWER = "no answer"
-
 _REPORTS = {
     "application/dicom+json": "application/dicom+json",
     "application/json": "application/json",
@@ -74,28 +72,29 @@ def send_objects(
     *,
     own_ae_title: str,
     stopped: Callable[[], bool] = _never,
-) -> dict[str, str | None]:
-    """Send files by SOP Instance UID; give for each ``None`` when it was taken, else why not. A peer raises nothing.
+) -> dict[str, Message | None]:
+    """Send files by SOP Instance UID; return for each ``None`` when it was taken, else why not. A peer raises nothing.
 
     What was not tried is not in the answer: after an object at which the peer hung up (it must not hold up the others),
     or when ``stopped``, which is asked before each, says so.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, Message | None] = {}
     datasets: dict[str, Dataset] = {}
     for uid, path in files.items():
         try:
             datasets[uid] = pydicom.dcmread(path)
         except (OSError, EOFError, pydicom.errors.InvalidDicomError) as error:
-            found[uid] = f"cannot be read ({type(error).__name__})"
+            found[uid] = Message("send_object_unreadable", kind=type(error).__name__)
     return found | _send(destination, datasets, own_ae_title, stopped)
 
 
 def send_datasets(
     destination: DimseDestination | DicomwebDestination, objects: Sequence[Dataset], *, own_ae_title: str
-) -> dict[str, str | None]:
+) -> dict[str, Message | None]:
     """Send data sets; likewise, with an answer for each."""
     datasets = {str(item.SOPInstanceUID): item for item in objects}
-    return dict.fromkeys(datasets, "the association ended") | _send(destination, datasets, own_ae_title, _never)
+    not_tried = Message("send_association_ended")
+    return dict.fromkeys(datasets, not_tried) | _send(destination, datasets, own_ae_title, _never)
 
 
 def _send(
@@ -103,7 +102,7 @@ def _send(
     datasets: Mapping[str, Dataset],
     own_ae_title: str,
     stopped: Callable[[], bool],
-) -> dict[str, str | None]:
+) -> dict[str, Message | None]:
     if not datasets:
         return {}
     if isinstance(destination, DimseDestination):
@@ -113,20 +112,20 @@ def _send(
 
 def _by_association(
     destination: DimseDestination, datasets: Mapping[str, Dataset], own_ae_title: str, stopped: Callable[[], bool]
-) -> dict[str, str | None]:
+) -> dict[str, Message | None]:
     wanted = sending_contexts([(str(d.SOPClassUID), str(d.file_meta.TransferSyntaxUID)) for d in datasets.values()])
     answers = Answers()
     try:
         association = associate(destination, own_ae_title, wanted, answers=answers)
     except HOImagingError as error:
-        return dict.fromkeys(datasets, error.problem)
-    found: dict[str, str | None] = {}
+        return dict.fromkeys(datasets, _why(error))
+    found: dict[str, Message | None] = {}
     try:
         for uid, dataset in datasets.items():
             if stopped():
                 break
             found[uid] = _store(association, answers, dataset)
-            if found[uid] == _NO_ANSWER:
+            if found[uid] == Message("send_no_answer"):
                 association.abort()  # it may look alive a little longer, and the next would be waited for in vain
             if not association.is_established:
                 break
@@ -135,16 +134,21 @@ def _by_association(
     return found
 
 
-def _store(association: Any, answers: Answers, dataset: Dataset) -> str | None:
+def _why(error: HOImagingError) -> Message:
+    """Return the message of an error, with its file if it names one."""
+    return error.message if error.path is None else Message("send_setting", detail=str(error))
+
+
+def _store(association: Any, answers: Answers, dataset: Dataset) -> Message | None:
     try:
         status = answers.store(association, _as_accepted(association, dataset))
     except (ValueError, RuntimeError, AttributeError) as error:
-        return f"cannot be sent: {error}"[:200]
+        return Message("send_failed", detail=str(error)[:200])
     if status is None:
-        return _NO_ANSWER
+        return Message("send_no_answer")
     if status == 0x0000 or status in _WARNINGS:
         return None
-    return f"refused with status {status:04X}"
+    return Message("send_refused_status", status=f"{status:04X}")
 
 
 def _as_accepted(association: Any, dataset: Dataset) -> Dataset:
@@ -196,14 +200,14 @@ def commit_objects(
 
 def _by_web(
     destination: DicomwebDestination, datasets: Mapping[str, Dataset], stopped: Callable[[], bool]
-) -> dict[str, str | None]:
+) -> dict[str, Message | None]:
     import requests  # noqa: PLC0415  (an extra)
 
-    found: dict[str, str | None] = {}
+    found: dict[str, Message | None] = {}
     try:
         client = web_client(destination, answered=_plain_report, redirects=False)
     except HOImagingError as error:
-        return dict.fromkeys(datasets, str(error))
+        return dict.fromkeys(datasets, _why(error))
     for uid, dataset in datasets.items():
         if stopped():
             break
@@ -211,14 +215,16 @@ def _by_web(
             failed = client.store_instances([dataset]).get("FailedSOPSequence")
             reason = failed[0].get("FailureReason") if failed else None
         except requests.ConnectTimeout:  # the others would have to wait as long for the same
-            return dict.fromkeys(datasets, f"{destination.name} cannot be reached") | found
+            return dict.fromkeys(datasets, Message("archive_unreachable", archive=destination.name)) | found
         except Exception as error:  # noqa: BLE001  (the client raises what it likes at odd answers)
-            found[uid] = f"{destination.name} {what_went_wrong(error)}"
+            found[uid] = what_went_wrong(destination.name, error)
             continue
-        if failed:
-            found[uid] = "refused without a reason" if reason is None else f"refused with reason {reason:04X}"
-        else:
+        if not failed:
             found[uid] = None
+        elif reason is None:
+            found[uid] = Message("send_refused")
+        else:
+            found[uid] = Message("send_refused_reason", reason=f"{reason:04X}")
     return found
 
 
@@ -236,16 +242,18 @@ def _plain_report(response: Any, **_: object) -> None:
     response.headers["Content-Type"] = _REPORTS.get(kind, kind)
 
 
-def what_went_wrong(error: Exception) -> str:
-    """Put what a client of DICOMweb raises into words that hold no data of the answer."""
+def what_went_wrong(archive: str, error: Exception) -> Message:
+    """Return a message on what a client of DICOMweb raises, which holds no data of the answer."""
     import requests  # noqa: PLC0415
 
     status = error.response.status_code if getattr(error, "response", None) is not None else None  # type: ignore[attr-defined]
+    if status is not None and status < 300:
+        return Message("archive_web_no_report", archive=archive, status=status)
     if status is not None:
-        return f"answered {status}" + (" and what is no report" if status < 300 else "")
+        return Message("archive_web_status", archive=archive, status=status)
     if isinstance(error, requests.ConnectionError | requests.Timeout):
-        return f"cannot be reached ({type(error).__name__})"
-    return f"answered what cannot be understood ({type(error).__name__})"
+        return Message("archive_web_unreachable", archive=archive, kind=type(error).__name__)
+    return Message("archive_web_not_understood", archive=archive, kind=type(error).__name__)
 
 
 def web_client(
@@ -361,7 +369,12 @@ def associate(
             offered,
             ae_title=destination.ae_title,
             tls_args=None if tls is None else (tls, host),
-            evt_handlers=[*handlers, (evt.EVT_DIMSE_RECV, answers.received)],
+            evt_handlers=[
+                *handlers,
+                (evt.EVT_DIMSE_RECV, answers.received),
+                # Before its thread begins to look for messages.
+                (evt.EVT_ESTABLISHED, lambda event: answers.watch(event.assoc)),
+            ],
             ext_neg=roles,
         )
     except (OSError, UnicodeError) as error:  # of its name, which is not known or is none
@@ -370,5 +383,4 @@ def associate(
         if association.is_rejected:
             raise PeerError(Message("archive_rejects", archive=destination.name))
         raise PeerError(Message("archive_unreachable", archive=destination.name))
-    answers.watch(association)
     return association

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pydicom
 
+from ho_imaging.messages import Message
 from ho_imaging.pacs.config import DicomwebDestination, DimseDestination, ServeConfig
 from ho_imaging.pacs.outbox import OutboxItem
 from ho_imaging.pacs.room import Room
@@ -38,13 +39,16 @@ class Sending:
         self._own, self._keep_hours, self._destination = config.listen.ae_title, config.spool.keep_hours, destination
         self._spool, self._outbox, self._count, self._stopping = spool, spool.outbox, count, stopping
         self._room = Room(spool, count, stopping)
-        self._failing = (spool.outbox.failing_since(destination.name), "it took nothing before the last stop")
+        self._failing: tuple[float | None, Message | None] = (
+            spool.outbox.failing_since(destination.name),
+            Message("send_failed_before_stop"),
+        )
 
     @property
-    def silent(self) -> tuple[float, str]:
+    def silent(self) -> tuple[float, Message | None]:
         """Seconds that the destination has taken nothing of what it was sent, and the last reason; 0 where it takes."""
         since, why = self._failing
-        return (0.0, "") if since is None else (max(0.0, time.time() - since), why)
+        return (0.0, None) if since is None else (max(0.0, time.time() - since), why)
 
     def run(self) -> None:
         """Send what is due, until the service stops."""
@@ -61,7 +65,7 @@ class Sending:
         items = [item for item in self._outbox.due(destination.name) if self._exists(item)]
         if not items:
             if self._failing[0] is not None and self._outbox.failing_since(destination.name) is None:
-                self._failing = (None, "")  # given up or purged: nothing waits for it
+                self._failing = (None, None)  # given up or purged: nothing waits for it
             return False
         answers = send_objects(
             destination,
@@ -69,7 +73,7 @@ class Sending:
             own_ae_title=self._own,
             stopped=self._stopping.is_set,
         )
-        reasons = Counter[str]()
+        reasons = Counter[Message]()
         for item in items:
             if item.sop_uid not in answers:
                 continue  # not tried: it is due still
@@ -77,7 +81,7 @@ class Sending:
             if reason is None:
                 self._outbox.sent(destination.name, item.sop_uid)
                 self._count("objects_sent")
-                self._failing = (None, "")
+                self._failing = (None, None)
                 continue
             reasons[reason] += 1
             self._count("objects_not_sent")

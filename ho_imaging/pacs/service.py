@@ -271,12 +271,12 @@ def _reserve_bytes(config: ServeConfig) -> int:
 
 
 def _settings(config: ServeConfig, site: Site | None) -> Settings:
-    analysis = config.analysis
+    analysis, options = config.analysis, ("probability", "anatomy", "refusals")
     return Settings(
         model=analysis.model,
         site=site,
         device=analysis.device,
-        outputs=("dicom" + ":probability" * analysis.probability + ":anatomy" * analysis.anatomy,),
+        outputs=("dicom" + "".join(f":{name}" for name in options if getattr(analysis, name)),),
     )
 
 

@@ -17,10 +17,12 @@ from enum import Enum
 from pathlib import Path
 
 from ho_imaging.errors import HOImagingError
+from ho_imaging.messages import Message
 from ho_imaging.pacs.disk import Reserve, SpoolFullError, file_name, free_bytes, results_folder, write_durably
 from ho_imaging.pacs.ledger import LEDGER, Ledger, usable
 from ho_imaging.pacs.outbox import Outbox
 from ho_imaging.pacs.removal import Removal
+from ho_imaging.results.messages import keep_message
 
 __all__ = ["Added", "Spool", "check_folder"]
 
@@ -251,7 +253,7 @@ class Spool:
         study_uid: str,
         *,
         status: str,
-        reason: str | None,
+        reason: Message | None,
         objects: Sequence[tuple[str, Path]],
         destinations: Iterable[str],
         model: str | None = None,
@@ -259,7 +261,8 @@ class Spool:
         """Note how a study ended and put its objects into every outbox, all or nothing.
 
         A study that got another film meanwhile waits on; its objects go out all the same, and newer ones will follow.
-        One that an operator has purged meanwhile sends nothing. ``model`` names the weights it was analysed with.
+        One that an operator has purged meanwhile sends nothing. ``reason``: of one that is done what went wrong beside
+        its result. ``model`` names the weights it was analysed with.
         """
         now = time.time()
         with self.ledger.locked():
@@ -268,7 +271,7 @@ class Spool:
                 execute(
                     "UPDATE studies SET state = 'ended', changed = ?, status = ?, reason = ?, model = ? "
                     "WHERE study_uid = ? AND state = 'analysing'",
-                    (now, status, reason, model, study_uid),
+                    (now, status, keep_message(reason), model, study_uid),
                 )
                 row = self.ledger.one("SELECT state FROM studies WHERE study_uid = ?", study_uid)
                 if row is None or row["state"] != "leaving":
@@ -314,11 +317,11 @@ class Spool:
         return 0.0 if row is None or row["first"] is None else max(0.0, time.time() - row["first"])
 
     def room(self) -> str | None:
-        """Return why no film is taken now, ``None`` where one is."""
+        """Return why no film is taken now, ``None`` where one is, if at the cost of a delivered study."""
         try:
             self._check_room(0)
         except SpoolFullError as error:
-            return error.problem
+            return None if not self.reserve.spent and self.removal.has_delivered() else error.problem
         return None
 
     def _make_room(self, size: int, study_uid: str, sop_uid: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ModelError, ReadError, RefusedError
+from ho_imaging.files.atomic import write_bytes
 from ho_imaging.findings.resolution import why_too_coarse
 from ho_imaging.gate import check_attributes
 from ho_imaging.messages import Message
@@ -24,8 +26,8 @@ from ho_imaging.network.site import Site, read_site
 from ho_imaging.pipeline.film_warnings import film_warnings, with_doubts
 from ho_imaging.pipeline.look import look_at
 from ho_imaging.pipeline.not_done import not_done, rejected_input
-from ho_imaging.reading import Radiograph, Rejected, StudyRef, discover, read_radiograph
-from ho_imaging.reading.archive import unpacked
+from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
+from ho_imaging.reading.archive import in_archive, list_archive
 from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
@@ -221,18 +223,16 @@ class Analyzer:
         """
         if isinstance(sources, StudyFilms):
             return [self.analyze_films(sources, context=context).result]
-        with ExitStack() as archives:
-            paths: list[str | PathLike[str]] = []
-            in_memory: list[PlainSource] = []
+        paths: list[str | PathLike[str]] = []
+        in_memory: list[PlainSource] = []
+        with ExitStack() as kept:
             names: dict[str, str] = {}
-            failed: list[Rejected] = []
             for number, item in enumerate(several(sources), start=1):
-                if container(item) == "zip archive" and isinstance(item, str | PathLike | bytes):
-                    name = f"archive {number}" if isinstance(item, bytes) else str(item)
-                    files = archives.enter_context(unpacked(item))
-                    names[str(files.folder)] = name
-                    failed += [Rejected(Path(name, file), Status.FAILED, reason) for file, reason in files.failed]
-                    paths.append(files.folder)
+                if container(item) == "zip archive":
+                    path = Path(kept.enter_context(_on_disk(item, number)) if isinstance(item, bytes) else str(item))
+                    names |= {f"{path.parent}/": ""} if isinstance(item, bytes) else {}
+                    list_archive(path)  # what is wrong with a whole archive is raised
+                    paths.append(path)
                 elif isinstance(item, str | PathLike):
                     paths.append(item)
                 else:
@@ -242,10 +242,10 @@ class Analyzer:
             films += in_memory
             studies = [[films[place] for place in places] for places in by_study(film_headers(films))]
             results = [moved(self.analyze_films(study, context=context).result, names) for study in studies]
-        rejected = [item for item in found.rejected if not item.stray]
         return results + [
             rejected_input(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
-            for item in [*failed, *rejected]
+            for item in found.rejected
+            if not item.stray
         ]
 
     def analyze_array(
@@ -372,7 +372,7 @@ class Analyzer:
         completeness = sources.completeness if isinstance(sources, StudyFilms) else None
         images = [plain_source(source) for source in sources]
         for source in images:
-            if isinstance(source, str | PathLike) and not Path(source).exists():
+            if isinstance(source, str | PathLike) and not Path(source).exists() and in_archive(Path(source)) is None:
                 raise ReadError(Message("file_missing"), path=source)
         headers = film_headers(images) if len(images) > 1 or study_uid is not None else []
         wrong = _why_not_graded(headers, study_uid, None if accept_incomplete else completeness)
@@ -481,6 +481,22 @@ class Analyzer:
             spacing_mm=self._spacing_mm,
             never_clipped=True,
         )
+
+
+@contextmanager
+def _on_disk(archive: bytes, number: int) -> Iterator[str]:
+    """Write an archive that is in memory to a folder that is deleted again; gives its path.
+
+    Raises
+    ------
+    WriteError
+        If there is no room for it.
+
+    """
+    with TemporaryDirectory(prefix="ho_imaging-") as folder:
+        path = Path(folder, f"archive {number}")
+        write_bytes(path, archive)
+        yield str(path)
 
 
 def _why_not_graded(

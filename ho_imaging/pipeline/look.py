@@ -58,7 +58,6 @@ def look_at(model: Model, radiograph: Radiograph) -> tuple[FilmAnalysis, float |
     """
     from ho_imaging.gate.showing import shown_wrongly  # noqa: PLC0415  (torch loads only when it is needed)
     from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
-    from ho_imaging.network.quality_correction import lowered, shift_of, weigh_quality  # noqa: PLC0415  (likewise)
 
     check_region(radiograph, model.description.regions, model.description.name)
     contract = model.description.preparation
@@ -93,13 +92,10 @@ def look_at(model: Model, radiograph: Radiograph) -> tuple[FilmAnalysis, float |
         raise OutOfScopeError(scope.reason, path=radiograph.path)
     with stage("findings"):
         quality = film_quality(prepared, anatomy.scale.measured_mm)
-        correction = model.description.quality_correction
-        prediction = weigh_quality(prediction, quality, correction)
         around = Surroundings(prediction, anatomy)
         findings, possible = only_possible(
             find_nodules(prediction, anatomy, around), find_possible_nodules(prediction, anatomy, around), quality
         )
-        shift = shift_of(quality, contract.pixel_mm, correction)
-        highest = {side: lowered(p, shift) for side, p in highest_probabilities(prediction, anatomy).items()}
+        highest = highest_probabilities(prediction, anatomy)
     reading = FilmReading(prepared, anatomy, findings, possible, highest, quality)
     return FilmAnalysis(prediction, reading), scope.scope_probability

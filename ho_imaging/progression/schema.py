@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from ho_imaging.progression.summary import comparison_parts, comparison_table, interval_parts
 from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import RESEARCH_USE, ModelResult, SoftwareResult
 from ho_imaging.results.schema_base import NonNegative, Part
@@ -39,6 +40,8 @@ class NoduleChangeResult(Part):
 
     Areas are restricted to what both images show clear of native bone; the areas in the studies' results are larger.
     """
+
+    in_short: ClassVar[tuple[str, ...]] = ("course", "earlier_ids", "later_ids", "change_mm2")
 
     course: Literal["new", "grown", "stable", "shrunk", "gone", "uncertain", "outside"] = Field(
         description="What became of it; uncertain: too faint on one of the images to say; outside: mostly outside the "
@@ -77,6 +80,8 @@ class GrowthResult(Part):
 
 class SideIntervalResult(Part):
     """Change of one side between two studies."""
+
+    in_short: ClassVar[tuple[str, ...]] = ("side", "verdict", "earlier_mm2", "later_mm2")
 
     side: Side = Field(description="Side of the patient.")
     verdict: VerdictWord = Field(description="What became of the ectopic bone of this side.")
@@ -133,6 +138,9 @@ class IntervalResult(Part):
     verdict: VerdictWord = Field(description="The sides' verdicts in one: spreading on any side is spreading.")
     sides: tuple[SideIntervalResult, ...] = Field(description="Each side of the patient.")
 
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return interval_parts(self)
+
 
 class ProgressionResult(Part):
     """Changes between studies of one patient in time order."""
@@ -167,6 +175,15 @@ class ProgressionResult(Part):
 
         """
         return json.dumps(self.model_dump(mode="json"), indent=indent, ensure_ascii=False) + "\n"
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        return comparison_parts(self)
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        return comparison_table(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ProgressionResult:

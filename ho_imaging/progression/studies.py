@@ -27,6 +27,7 @@ from ho_imaging.progression.schema import (
     SideIntervalResult,
     VerdictWord,
 )
+from ho_imaging.progression.summary import comparison_table
 from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
@@ -59,6 +60,9 @@ class SideComparison:
     verdict: Verdict
     statement: Message
 
+    def __repr__(self) -> str:
+        return f"SideComparison(verdict={self.verdict.value!r}, statement={str(self.statement)!r})"
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -67,6 +71,12 @@ class Comparison:
     result: ProgressionResult
     studies: tuple[StudyAnalysis, ...]
     sides: dict[Side, SideComparison]
+
+    def __repr__(self) -> str:
+        return repr(self.result).replace("ProgressionResult", "Comparison", 1)
+
+    def _repr_html_(self) -> str:
+        return comparison_table(self.result)
 
 
 def compare(

@@ -1,24 +1,38 @@
-"""Zip archives of images: unpacked into a folder that is deleted again, within bounds."""
+"""Zip archives of images: a file in one is read where it lies, by the archive's path and its name, within bounds.
+
+Nothing is unpacked to disk. ``films.zip/study/IM1`` is the path of the file ``study/IM1`` in ``films.zip``.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
-import shutil
+import os
 import struct
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from ho_imaging.errors import HOImagingError, ReadError, TooLargeError, WriteError
+from ho_imaging.errors import HOImagingError, ReadError, TooLargeError
+from ho_imaging.files.output_names import written_names
 from ho_imaging.messages import Message
-from ho_imaging.reading.open_dicom import MAX_FILE_BYTES
+from ho_imaging.reading.files import is_zip
 
-__all__ = ["MOST_BYTES", "MOST_MEMBERS", "Unpacked", "unpacked"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MOST_BYTES",
+    "MOST_MEMBERS",
+    "Listing",
+    "file_state",
+    "in_archive",
+    "list_archive",
+    "path_or_bytes",
+]
+
+MAX_FILE_BYTES = 2 * 1024**3
+"""Of one file, in an archive or not."""
 
 MOST_MEMBERS = 10_000
 """Files in an archive."""
@@ -29,78 +43,154 @@ MOST_BYTES = 4 * 1024**3
 _MOST_DIRECTORY_BYTES = MOST_MEMBERS * 1024
 """Of the list of files at an archive's end, which is read at once: more than 46 bytes and a path a file."""
 
-_CHUNK = 1 << 20
 _ENCRYPTED = 0x1
 _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError, struct.error, RuntimeError)
 _REMEDY = "send the archive again, or unpack it and give the folder"
+_TOO_LARGE_REMEDY = "unpack it and give the folder"
 
 
 @dataclass(frozen=True)
-class Unpacked:
-    """An archive's files below a folder of their own, and why others are not there, by their name in the archive."""
+class Listing:
+    """Files of an archive that can be read, by their paths, and why others cannot be."""
 
-    folder: Path
-    failed: tuple[tuple[str, Message], ...]
+    files: tuple[Path, ...]
+    failed: tuple[tuple[Path, Message], ...]
 
 
-@contextmanager
-def unpacked(archive: str | PathLike[str] | bytes) -> Iterator[Unpacked]:
-    """Unpack a zip archive into a temporary folder, which is deleted at the end.
+def list_archive(path: Path) -> Listing:
+    """List the files of a zip archive, in the order of their names.
 
-    Names are taken as paths below that folder, whatever they say. Nothing is written before the declared sizes have
-    been added up, and no file becomes larger than it was declared.
-
-    Parameters
-    ----------
-    archive
-        Path or bytes of a zip archive.
-
-    Yields
-    ------
-    Unpacked
-        The folder, and the files that could not be unpacked.
+    Names are taken as paths below the archive, whatever they say. What an earlier run of this program wrote is left
+    out.
 
     Raises
     ------
     ReadError
         If it is no zip archive or is damaged; `TooLargeError` if it holds more than 10 000 files or 4 GiB.
-    WriteError
-        If there is no room for it.
 
     """
-    with TemporaryDirectory(prefix="ho_imaging-") as name:
-        try:
-            failed = _unpack_all(archive, Path(name))
-        except HOImagingError as error:
-            if error.path is None and not isinstance(archive, bytes):
-                raise type(error)(error.problem, path=archive, remedy=error.remedy) from error
-            raise
-        yield Unpacked(Path(name), failed)
+    infos = _archive(path).members
+    files, failed = [], []
+    for name in sorted(_without_outputs(infos)):
+        info = infos[name]
+        if info.flag_bits & _ENCRYPTED:
+            failed.append((path / name, Message("archive_member_encrypted")))
+        elif info.file_size > MAX_FILE_BYTES:
+            failed.append((path / name, Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30)))
+        else:
+            files.append(path / name)
+    return Listing(tuple(files), tuple(failed))
 
 
-def _unpack_all(archive: str | PathLike[str] | bytes, folder: Path) -> tuple[tuple[str, Message], ...]:
-    with _opened(archive) as stream:
-        _check_directory(stream)
-        try:
-            with zipfile.ZipFile(stream) as file:
-                members = [info for info in file.infolist() if not info.is_dir()]
-                _check_sizes(members)
-                return tuple(_unpack(file, members, folder))
-        except zipfile.BadZipFile as error:
-            raise ReadError("is a damaged zip archive", remedy=_REMEDY) from error
+def in_archive(path: Path) -> tuple[Path, str] | None:
+    """Return the archive and the name in it that a path leads to; ``None`` for any other path."""
+    if os.path.lexists(path):
+        return None
+    for parent in path.parents:
+        if os.path.isfile(parent):  # noqa: PTH113  (never raises)
+            try:
+                with parent.open("rb") as stream:
+                    found = is_zip(stream.read(4))
+            except OSError:
+                return None
+            return (parent, path.relative_to(parent).as_posix()) if found else None
+        if os.path.lexists(parent):
+            return None
+    return None
 
 
-@contextmanager
-def _opened(archive: str | PathLike[str] | bytes) -> Iterator[BinaryIO]:
-    if isinstance(archive, bytes):
-        yield io.BytesIO(archive)
-        return
+def path_or_bytes(path: Path) -> Path | bytes:
+    """Return a path as it is, or the bytes of a file in an archive.
+
+    Raises
+    ------
+    ReadError
+        If the archive or the file in it cannot be read, or there is no such file in it.
+
+    """
+    place = in_archive(path)
+    if place is None:
+        return path
+    archive, name = place
+    found = _archive(archive)
+    info = found.members.get(name)
+    if info is None:
+        raise ReadError(Message("file_missing"), path=path)
+    if info.flag_bits & _ENCRYPTED:
+        raise ReadError(Message("archive_member_encrypted"), path=path)
+    if info.file_size > MAX_FILE_BYTES:
+        raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30), path=path)
     try:
-        stream = Path(archive).open("rb")  # noqa: SIM115  (closed below; only opening it is read here)
+        with found.file.open(info) as source:
+            data = source.read(info.file_size + 1)
+        if len(data) != info.file_size:
+            raise zipfile.BadZipFile("not as long as declared")
+    except _DAMAGED + _compression_errors() as error:
+        raise ReadError(Message("archive_member_damaged", error=type(error).__name__), path=path) from error
+    return data
+
+
+def file_state(path: Path, *, read: bool = False) -> tuple[int, int]:
+    """Return size and time of change (ns) of a file; of one in an archive size and checksum.
+
+    ``read``: make sure that it can be read.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it cannot be read.
+
+    """
+    place = in_archive(path)
+    if place is not None:
+        info = _archive(place[0]).members.get(place[1])
+        if info is None:
+            raise FileNotFoundError(path)
+        return info.file_size, info.CRC
+    if read:
+        with path.open("rb") as stream:
+            stream.read(1)
+            state = os.fstat(stream.fileno())
+    else:
+        state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """An open archive and its files by the names that they have here."""
+
+    file: zipfile.ZipFile
+    members: Mapping[str, zipfile.ZipInfo]
+
+
+def _archive(path: Path) -> _Archive:
+    """Open an archive, or return it as it was opened before."""
+    try:
+        state = path.stat()
+        return _kept(path, state.st_mtime_ns, state.st_size)
+    except HOImagingError as error:
+        raise type(error)(error.message, path=path) from error
+    except zipfile.BadZipFile as error:
+        raise ReadError("is a damaged zip archive", path=path, remedy=_REMEDY) from error
     except OSError as error:
-        raise ReadError(f"cannot be read: {error.strerror}", remedy="check the path and your rights to it") from error
-    with stream:
-        yield stream
+        raise ReadError(
+            f"cannot be read: {error.strerror}", path=path, remedy="check the path and your rights to it"
+        ) from error
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(path: Path, mtime_ns: int, size: int) -> _Archive:
+    with path.open("rb") as stream:
+        _check_directory(stream)
+    file = zipfile.ZipFile(path)
+    infos = [info for info in file.infolist() if not info.is_dir()]
+    _check_sizes(infos)
+    members: dict[str, zipfile.ZipInfo] = {}
+    for number, info in enumerate(infos, start=1):
+        name = _safe(info.filename)
+        members[f"file {number}/{name}" if name in members else name] = info
+    return _Archive(file, members)
 
 
 def _check_directory(stream: BinaryIO) -> None:
@@ -118,50 +208,14 @@ def _check_directory(stream: BinaryIO) -> None:
     if end >= 76 and tail[end - 20 : end - 16] == b"PK\x06\x07":
         directory = struct.unpack_from("<Q", tail, end - 76 + 40)[0]
     if directory > _MOST_DIRECTORY_BYTES:
-        raise TooLargeError(f"holds more than {MOST_MEMBERS:,} files", remedy="unpack it and give the folder")
-    stream.seek(0)
+        raise TooLargeError(f"holds more than {MOST_MEMBERS:,} files", remedy=_TOO_LARGE_REMEDY)
 
 
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS:
-        raise TooLargeError(f"holds more than {MOST_MEMBERS:,} files", remedy="unpack it and give the folder")
+        raise TooLargeError(f"holds more than {MOST_MEMBERS:,} files", remedy=_TOO_LARGE_REMEDY)
     if sum(info.file_size for info in members) > MOST_BYTES:
-        raise TooLargeError(
-            f"holds more than {MOST_BYTES >> 30} GiB when unpacked", remedy="unpack it and give the folder"
-        )
-
-
-def _unpack(file: zipfile.ZipFile, members: list[zipfile.ZipInfo], folder: Path) -> Iterator[tuple[str, Message]]:
-    """Write each file; yield name and reason of one that cannot be had."""
-    if sum(info.file_size for info in members) > shutil.disk_usage(folder).free:
-        raise WriteError("no room to unpack the archive", path=folder, remedy="free space, or set TMPDIR")
-    for number, info in enumerate(members, start=1):
-        if info.flag_bits & _ENCRYPTED:
-            yield info.filename, Message("archive_member_encrypted")
-            continue
-        if info.file_size > MAX_FILE_BYTES:
-            yield info.filename, Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30)
-            continue
-        try:
-            _write(file, info, _target(folder, info.filename, number))
-        except _DAMAGED + _compression_errors() as error:
-            yield info.filename, Message("archive_member_damaged", error=type(error).__name__)
-
-
-def _write(file: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as sink:
-        try:
-            with file.open(info) as source:
-                left = info.file_size
-                while chunk := source.read(min(_CHUNK, left + 1)):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise zipfile.BadZipFile("longer than declared")
-                    sink.write(chunk)
-        except BaseException:
-            target.unlink()
-            raise
+        raise TooLargeError(f"holds more than {MOST_BYTES >> 30} GiB when unpacked", remedy=_TOO_LARGE_REMEDY)
 
 
 def _compression_errors() -> tuple[type[Exception], ...]:
@@ -171,9 +225,22 @@ def _compression_errors() -> tuple[type[Exception], ...]:
     return (zlib.error, lzma.LZMAError)
 
 
-def _target(folder: Path, name: str, number: int) -> Path:
-    """Return where a file of the archive goes: below the folder, and where no other one is."""
+def _safe(name: str) -> str:
+    """Return a name as a path that leads nowhere else, on any system."""
     parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in {"/", "..", "."}]
-    parts = [part.replace(":", "_").replace("\0", "_")[-200:] for part in parts] or ["file"]
-    target = folder.joinpath(*parts)
-    return folder.joinpath(f"file {number}", *parts) if target.exists() else target
+    return "/".join(part.replace(":", "_").replace("\0", "_")[-200:] for part in parts) or "file"
+
+
+def _without_outputs(names: Iterable[str]) -> set[str]:
+    """Leave out what an earlier run wrote, which would be read as films."""
+    kept = set(names)
+    folders: dict[str, set[str]] = {}
+    for name in kept:
+        parts = name.split("/")
+        for depth, part in enumerate(parts):
+            folders.setdefault("/".join(parts[:depth]), set()).add(part)
+    for folder, entries in folders.items():
+        for entry in written_names(entries):
+            place = f"{folder}/{entry}" if folder else entry
+            kept = {name for name in kept if name != place and not name.startswith(f"{place}/")}
+    return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import stat
@@ -18,12 +19,14 @@ from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeE
 from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
+from ho_imaging.reading.archive import MAX_FILE_BYTES, list_archive, path_or_bytes
 from ho_imaging.reading.damaged_elements import drop_damaged
 from ho_imaging.reading.dicom import content_uid
 from ho_imaging.reading.dicomdir import images_listed
-from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.files import FileKind, is_zip, kind_of
+from ho_imaging.reading.identifiers import identifiers_of
 from ho_imaging.reading.identity import NO_PATIENT, difference, patient_of
-from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.raster import raster_uid
 from ho_imaging.reading.read import ImageRef
@@ -37,6 +40,9 @@ logger = logging.getLogger(__name__)
 _HEAD_BYTES = 512
 _WRITTEN = Message("folder_of_results")
 _EVENT = "event "
+
+_Seen = dict[tuple[int, int, str], Path]
+"""Files that were found, by the numbers of their place on disk, and of their archive with their name in it."""
 
 _Stated = tuple[bool, str, str, str]
 """True if the exposure's event is stated; body part, view and side, empty where they are not stated."""
@@ -57,6 +63,9 @@ class StudyRef:
 
     study_uid: str
     images: tuple[ImageRef, ...]
+
+    def __repr__(self) -> str:
+        return f"StudyRef({self.study_uid!r}, images={len(self.images)})"
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,9 @@ class Discovery:
     studies: tuple[StudyRef, ...]
     rejected: tuple[Rejected, ...]
 
+    def __repr__(self) -> str:
+        return f"Discovery(studies={len(self.studies)}, rejected={len(self.rejected)})"
+
 
 class _NoImageError(RefusedError):
     """A file that is no kind of image at all."""
@@ -124,7 +136,8 @@ def discover(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Disc
 
     Names and suffixes say nothing; a file's first bytes do. Folders are walked in the order of names, links are
     followed but no folder is entered twice. What an earlier run wrote (docs/output-folder.md) is no film; films beside
-    it are. Of files with one SOP Instance UID the first counts, but not before one
+    it are. A zip archive that is given is looked into like a folder, without unpacking it; one in a folder, or in an
+    archive, is refused. Of files with one SOP Instance UID the first counts, but not before one
     that is clearly larger; the others are refused (not where they name another patient in the same study: then the
     study holds both, and is refused when it is analysed). Where a series of a study is there raw and processed, the
     processed film counts. Each raster file is a study of its own. Of a DICOMDIR that is given the images count that it
@@ -133,7 +146,7 @@ def discover(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Disc
     Parameters
     ----------
     paths
-        A file, a folder, a DICOMDIR, or several of these.
+        A file, a folder, a DICOMDIR, a zip archive, or several of these.
 
     Returns
     -------
@@ -189,7 +202,7 @@ def path_list(paths: object) -> list[str | PathLike[str]]:
 
 
 def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> Iterator[Path]:
-    seen_files: dict[tuple[int, int], Path] = {}
+    seen_files: _Seen = {}
     for given in paths:
         path = Path(given)
         if str(given) == "-":
@@ -200,6 +213,9 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
             raise ReadError(Message("file_missing"), path=given)
         if path.is_file() and _is_written(path):
             rejected.append(Rejected(path, Status.REFUSED, Message("own_output")))
+            continue
+        if path.is_file() and _is_archive(path):
+            yield from _members(path, seen_files, rejected)
             continue
         before = len(rejected)
         files = tuple(_walk(path, rejected)) if path.is_dir() else _named_file(path, rejected)
@@ -214,12 +230,39 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
             if not stat.S_ISREG(identity.st_mode):
                 rejected.append(Rejected(file, Status.REFUSED, Message("file_not_regular"), stray=True))
                 continue
-            first = seen_files.setdefault((identity.st_dev, identity.st_ino), file)
+            first = seen_files.setdefault((identity.st_dev, identity.st_ino, ""), file)
             if first is file:
                 yield file
             elif file.absolute() != first.absolute():
                 reason = Message("file_twice", path=path_text(first))
                 rejected.append(Rejected(file, Status.REFUSED, reason))
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return is_zip(stream.read(_HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def _members(archive: Path, seen: _Seen, rejected: list[Rejected]) -> Iterator[Path]:
+    """Yield the files of an archive; one that cannot be opened is rejected as a whole."""
+    try:
+        identity, listing = archive.stat(), list_archive(archive)
+    except HOImagingError as error:
+        rejected.append(Rejected(archive, Status.FAILED, error.message))
+        return
+    rejected += [Rejected(path, Status.FAILED, reason) for path, reason in listing.failed]
+    if not (listing.files or listing.failed):
+        rejected.append(Rejected(archive, Status.REFUSED, Message("archive_empty")))
+    for file in listing.files:
+        name = file.relative_to(archive).as_posix()
+        first = seen.setdefault((identity.st_dev, identity.st_ino, name), file)
+        if first is file:
+            yield file
+        elif file.absolute() != first.absolute():
+            rejected.append(Rejected(file, Status.REFUSED, Message("file_twice", path=path_text(first))))
 
 
 def _named_file(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
@@ -276,14 +319,18 @@ def _unreadable(error: OSError) -> Message:
 
 def _look(path: Path) -> _Candidate:
     try:
-        with path.open("rb") as stream:
+        found = path_or_bytes(path)
+        size = path.stat().st_size if isinstance(found, Path) else len(found)
+        with path.open("rb") if isinstance(found, Path) else io.BytesIO(found) as stream:
             head = stream.read(_HEAD_BYTES)
             if not head:
                 raise ReadError(Message("file_empty"))
             kind = kind_of(head)
+            if kind is FileKind.PACKED and isinstance(found, bytes):
+                raise RefusedError(Message("archive_nested"))
             if kind is FileKind.PACKED:
                 raise _NoImageError(Message("file_packed"))
-            if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+            if size > MAX_FILE_BYTES:
                 raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
             if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
                 stream.seek(0)
@@ -297,15 +344,15 @@ def _look(path: Path) -> _Candidate:
         raise ReadError(_unreadable(error)) from error
     if kind is FileKind.OTHER:
         raise _NoImageError(Message("file_of_other_kind"))
-    dataset = open_dataset(path, header_only=True)
+    dataset = open_dataset(found, header_only=True)
     if "DirectoryRecordSequence" in dataset:
         raise _NoImageError(Message("dicomdir"))
     drop_damaged(dataset)
     check_is_radiograph(dataset)
-    return _candidate(path, dataset)
+    return _candidate(path, dataset, size)
 
 
-def _candidate(path: Path, dataset: Dataset) -> _Candidate:
+def _candidate(path: Path, dataset: Dataset, size: int) -> _Candidate:
     def text(keyword: str) -> str:
         return str(dataset.get(keyword, "") or "").strip()
 
@@ -316,7 +363,8 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
         whole = open_dataset(path)
         study, series, sop = (usable_uid(text(keyword)) or content_uid(whole, keyword) for keyword in keywords)
     number = text("InstanceNumber")
-    image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"), patient_of(dataset))
+    patient, identifiers = patient_of(dataset), identifiers_of(dataset)
+    image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"), patient, identifiers)
     order = (series, int(number) if number.isdigit() else 0, sop)
     return _Candidate(
         image,
@@ -325,7 +373,7 @@ def _candidate(path: Path, dataset: Dataset) -> _Candidate:
         exposure=_exposure(dataset),
         shows=_shows(dataset),
         sources=_sources(dataset),
-        file_bytes=path.stat().st_size,
+        file_bytes=size,
     )
 
 

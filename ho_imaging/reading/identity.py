@@ -56,6 +56,7 @@ __all__ = [
     "first_conflict",
     "first_doubt",
     "patient_of",
+    "stated_text",
 ]
 
 T = TypeVar("T")
@@ -143,15 +144,15 @@ def patient_of(dataset: Dataset) -> PatientIdentity:
 def _patient_of(dataset: Dataset) -> PatientIdentity:
     others = [(_number(value), NO_ISSUER) for value in _values(dataset, "OtherPatientIDs")]
     others += [
-        (_number(_text(item, "PatientID")), _issuer(item)) for item in _items(dataset, "OtherPatientIDsSequence")
+        (_number(stated_text(item, "PatientID")), _issuer(item)) for item in _items(dataset, "OtherPatientIDsSequence")
     ]
     return PatientIdentity(
-        number=_number(_text(dataset, "PatientID")),
+        number=_number(stated_text(dataset, "PatientID")),
         issuer=_issuer(dataset),
         others=frozenset((number, issuer) for number, issuer in others if number),
-        names=tuple(_names(_text(dataset, "PatientName"))),
-        birth_date=_date(_text(dataset, "PatientBirthDate")),
-        sex=sex if (sex := _text(dataset, "PatientSex").upper()) in {"M", "F"} else "",
+        names=tuple(_names(stated_text(dataset, "PatientName"))),
+        birth_date=_date(stated_text(dataset, "PatientBirthDate")),
+        sex=sex if (sex := stated_text(dataset, "PatientSex").upper()) in {"M", "F"} else "",
     )
 
 
@@ -201,7 +202,8 @@ def _first(
     return None
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
+def stated_text(dataset: Dataset, keyword: str) -> str:
+    """Return an attribute as text in one form of Unicode, without padding; empty where it is missing or damaged."""
     try:
         value = dataset.get(keyword)
     except Exception:  # noqa: BLE001  a damaged value makes pydicom raise nearly anything; it is missing
@@ -237,21 +239,24 @@ def _number(text: str) -> str:
 
 
 def _issuer(dataset: Dataset) -> Issuer:
-    local = _text(dataset, "IssuerOfPatientID").casefold()
+    local = stated_text(dataset, "IssuerOfPatientID").casefold()
     universal = universal_type = identifier_type = jurisdiction = agency = ""
     if local.count("&") == 2:  # HL7's form, name&universal ID&type, as some archives write it
         local, universal, universal_type = (part.strip() for part in local.split("&"))
     for item in _items(dataset, "IssuerOfPatientIDQualifiersSequence")[:1]:
-        universal = _text(item, "UniversalEntityID").casefold() or universal
-        universal_type = _text(item, "UniversalEntityIDType").casefold() or universal_type
+        universal = stated_text(item, "UniversalEntityID").casefold() or universal
+        universal_type = stated_text(item, "UniversalEntityIDType").casefold() or universal_type
         jurisdiction = _code(item, "AssigningJurisdictionCodeSequence")
         agency = _code(item, "AssigningAgencyOrDepartmentCodeSequence")
-        identifier_type = _text(item, "IdentifierTypeCode").casefold()
+        identifier_type = stated_text(item, "IdentifierTypeCode").casefold()
     return Issuer(local, universal, universal_type, identifier_type, jurisdiction, agency)
 
 
 def _code(dataset: Dataset, keyword: str) -> str:
-    codes = [f"{_text(item, 'CodingSchemeDesignator')}:{_text(item, 'CodeValue')}" for item in _items(dataset, keyword)]
+    codes = [
+        f"{stated_text(item, 'CodingSchemeDesignator')}:{stated_text(item, 'CodeValue')}"
+        for item in _items(dataset, keyword)
+    ]
     return "" if codes[:1] in ([], [":"]) else codes[0].casefold()
 
 

@@ -11,11 +11,12 @@ from pydicom.dataset import Dataset
 from ho_imaging.errors import HOImagingError, RefusedError, UsageError
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
+from ho_imaging.reading.archive import MAX_FILE_BYTES, path_or_bytes
 from ho_imaging.reading.dicom import content_uid
 from ho_imaging.reading.discover import first_copies
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity, first_conflict, first_doubt, patient_of
-from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
+from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.raster import NO_HEADER, raster_uid
@@ -147,8 +148,8 @@ def _header(source: PlainSource, number: int) -> FilmHeader:
     try:
         if isinstance(where, Dataset):
             return _of_dataset(where, number, None, len(where.get("PixelData", b"") or b""), whole=where)
-        data = where if isinstance(where, bytes) else Path(where)
-        label = None if isinstance(data, bytes) else path_text(str(where))
+        data = where if isinstance(where, bytes) else path_or_bytes(Path(where))
+        label = None if isinstance(where, bytes) else path_text(str(where))
         size = len(data) if isinstance(data, bytes) else data.stat().st_size
         kind = kind_of(_head(data)) if size <= MAX_FILE_BYTES else FileKind.OTHER
         if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:

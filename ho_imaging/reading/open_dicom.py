@@ -13,11 +13,10 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEnd
 
 from ho_imaging.errors import DecodeError, HOImagingError, ReadError, TooLargeError
 from ho_imaging.messages import Message
+from ho_imaging.reading.archive import MAX_FILE_BYTES, path_or_bytes
 
 __all__ = ["MAX_FILE_BYTES", "open_dataset"]
 
-
-MAX_FILE_BYTES = 2 * 1024**3
 
 _MAX_INFLATED_BYTES = 1024**3
 
@@ -34,6 +33,8 @@ def open_dataset(source: Path | bytes, *, header_only: bool = False) -> Dataset:
 
     """
     try:
+        if isinstance(source, Path):
+            source = path_or_bytes(source)
         if isinstance(source, Path) and source.stat().st_size > MAX_FILE_BYTES:
             raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
         _bound_inflation(source)

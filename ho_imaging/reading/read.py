@@ -12,10 +12,12 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, NotARadiographError, ReadError, TooLargeError, UsageError
 from ho_imaging.messages import Message
+from ho_imaging.reading.archive import path_or_bytes
 from ho_imaging.reading.damaged_elements import drop_damaged, without_damaged
 from ho_imaging.reading.decode import MAX_PIXELS
 from ho_imaging.reading.dicom import radiograph_from_dataset
 from ho_imaging.reading.files import FileKind, kind_of
+from ho_imaging.reading.identifiers import NO_IDENTIFIERS, StudyIdentifiers
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.open_dicom import MAX_FILE_BYTES, open_dataset
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
@@ -44,6 +46,8 @@ class ImageRef:
         As the header states it; empty for raster files.
     patient
         What its header states of its patient; ``None`` where the header has not been read.
+    identifiers
+        What its header states of its order and patient, for tables.
 
     """
 
@@ -54,6 +58,7 @@ class ImageRef:
     sop_instance_uid: str
     modality: str
     patient: PatientIdentity | None = None
+    identifiers: StudyIdentifiers = NO_IDENTIFIERS
 
 
 def read_radiograph(
@@ -223,6 +228,9 @@ def _read(
 def _bytes_of(path: Path) -> bytes:
     """Read a file at once: what is analysed cannot change half way."""
     try:
+        found = path_or_bytes(path)
+        if isinstance(found, bytes):
+            return found
         if path.is_dir():
             raise UsageError("is a folder", remedy="use discover or analyze_all for folders")
         if path.stat().st_size > MAX_FILE_BYTES:

@@ -144,6 +144,10 @@ class Agreement:
             del values["means"]
         return dict(_plain(found))
 
+    def __repr__(self) -> str:
+        kappa = f"kappa={self.kappa.value:.2f}, kappa_quadratic={self.kappa_quadratic.value:.2f}"
+        return f"Agreement({self.first!r}, {self.second!r}, studies={self.studies}, sides={self.sides}, {kappa})"
+
     def _repr_html_(self) -> str:
         return _as_html(self)
 

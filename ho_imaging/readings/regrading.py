@@ -61,6 +61,12 @@ class Regrader:
         self._model_agrees: Mapping[str, bool] | None = None
         self._last: tuple[object, Mapping[str, SideSeverity]] | None = None
 
+    def prepare(self) -> None:
+        """Do what takes long before anything is proposed: read the outlines of bones and grade as the model did."""
+        films = self._anatomy()
+        if films:
+            self._reproduced(films, "")
+
     def propose(self, state: ReviewedStudy, side: str) -> Proposal:
         """Return the grade that follows for a side from the nodules that stand."""
         films = self._anatomy()

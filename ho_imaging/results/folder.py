@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import ReadError, UsageError, WriteError
 from ho_imaging.files import output_names as names
+from ho_imaging.reading.discover import StudyRef
+from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.raster import NO_HEADER
 from ho_imaging.reading.uid import is_uid
-from ho_imaging.results.schema import SCHEMA_VERSION, StudyResult
+from ho_imaging.results.schema import READABLE_VERSIONS, SCHEMA_VERSION, StudyResult
 from ho_imaging.results.versions import not_read, read_kept
 
 __all__ = [
@@ -23,14 +27,25 @@ __all__ = [
     "StudyFolder",
     "batch_results",
     "check_schema",
+    "film_file",
     "folder_name",
+    "forget_names",
     "read_result",
     "result_paths",
+    "study_file",
 ]
 
 _MOST_RESULT_BYTES = 256 << 20
 _FIRST_BYTES = 256
 _FIRST_LINES = re.compile(rb'^\s*\{\s*"schema_version"\s*:\s*"([0-9.]{1,9})"')
+
+_MADE = "2.25."
+"""Begins a UID that was made from a file's content: only these have names of files."""
+
+_PICTURES = {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}
+_FILM_SUFFIXES = (
+    names.BONE_OUTLINES_SUFFIX, names.PROBABILITY_SUFFIX, names.OVERLAY_SUFFIX, names.PLAIN_SUFFIX,
+)  # fmt: skip
 
 _ANALYSE_AGAIN = "analyse the films again into a new folder"
 
@@ -45,9 +60,71 @@ def folder_name(uid: str) -> str:
     return "uid-" + hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
+def study_file(study: StudyRef) -> str | None:
+    """Return the picture file that a study is; ``None`` for DICOM, whose names may tell of the patient."""
+    (first, *others) = study.images
+    return None if others or first.kind not in _PICTURES else str(first.path)
+
+
+def film_file(result: StudyResult, film_uid: str) -> str | None:
+    """Return the picture file of a film, where the result says it; ``None`` for DICOM and for films from memory."""
+    for image in result.images:
+        if image.sop_instance_uid == film_uid and any(flag.code == NO_HEADER.code for flag in image.quality_flags):
+            return image.path
+    return None
+
+
+def forget_names(batch: OutputFolder, study_uid: str) -> StudyFolder:
+    """Name the folder of a study and the files in it by UID alone, and return it.
+
+    Raises
+    ------
+    WriteError
+        If something cannot be renamed.
+
+    """
+    study, plain = batch.study(study_uid), StudyFolder(batch.studies / folder_name(study_uid))
+    if not study.path.exists():
+        return plain
+    try:
+        images = read_result(study.result).images
+    except ReadError:  # a study that was given up has none
+        images = ()
+    try:
+        for uid in (image.sop_instance_uid for image in images):
+            for suffix in _FILM_SUFFIXES:
+                found = _place(study.path, uid, None, suffix)
+                if found.exists():
+                    found.rename(study.path / f"{folder_name(uid)}{suffix}")
+        if study != plain:
+            study.path.rename(plain.path)
+    except OSError as error:
+        raise WriteError(f"cannot be renamed: {error.strerror}", path=study.path, remedy="check your rights") from error
+    return plain
+
+
+def _place(folder: Path, uid: str, file: str | None, suffix: str = "") -> Path:
+    """Return where something of a UID is, or where it goes: named by the UID, or by the picture file it is made of."""
+    plain = folder / f"{folder_name(uid)}{suffix}"
+    if not uid.startswith(_MADE) or os.path.lexists(plain):
+        return plain
+    named = plain if file is None else folder / f"{names.name_of_file(file, uid)}{suffix}"
+    if file is not None and os.path.lexists(named):
+        return named
+    # Made when the file had another name, or of a result that does not say its name.
+    tail = names.tail_of(uid) + suffix
+    with contextlib.suppress(OSError):
+        return next((folder / name for name in os.listdir(folder) if name.endswith(tail)), named)  # noqa: PTH208
+    return named
+
+
 @dataclass(frozen=True)
 class StudyFolder:
-    """Paths in a study's folder, whether anything is there or not; films are named by their SOP Instance UID."""
+    """Paths in a study's folder, whether anything is there or not; films are named by their SOP Instance UID.
+
+    ``file``: the picture file of a film (`film_file`), which names what is not there yet. What is there is found by the
+    UID alone.
+    """
 
     path: Path
 
@@ -92,25 +169,33 @@ class StudyFolder:
         parent = self.path.absolute().parent
         return OutputFolder(parent.parent) if parent.name == names.STUDIES else None
 
-    def probability(self, film_uid: str) -> Path:
+    def probability(self, film_uid: str, file: str | None = None) -> Path:
         """Return the path of a film's probability of ectopic bone."""
-        return self.path / f"{folder_name(film_uid)}{names.PROBABILITY_SUFFIX}"
+        return _place(self.path, film_uid, file, names.PROBABILITY_SUFFIX)
 
-    def overlay(self, film_uid: str) -> Path:
+    def overlay(self, film_uid: str, file: str | None = None) -> Path:
         """Return the path of a film's picture with outlines."""
-        return self.path / f"{folder_name(film_uid)}{names.OVERLAY_SUFFIX}"
+        return _place(self.path, film_uid, file, names.OVERLAY_SUFFIX)
 
     def overlays(self) -> list[Path]:
         """Return the pictures with outlines that are there, in the order of their names."""
         return sorted(self.path.glob(f"*{names.OVERLAY_SUFFIX}"))
 
-    def plain(self, film_uid: str) -> Path:
+    def plain(self, film_uid: str, file: str | None = None) -> Path:
         """Return the path of a film's picture without outlines."""
-        return self.path / f"{folder_name(film_uid)}{names.PLAIN_SUFFIX}"
+        return _place(self.path, film_uid, file, names.PLAIN_SUFFIX)
 
-    def bone_outlines(self, film_uid: str) -> Path:
+    def bone_outlines(self, film_uid: str, file: str | None = None) -> Path:
         """Return the path of a film's outlines of bones."""
-        return self.path / f"{folder_name(film_uid)}{names.BONE_OUTLINES_SUFFIX}"
+        return _place(self.path, film_uid, file, names.BONE_OUTLINES_SUFFIX)
+
+    def that_show_identifiers(self) -> list[Path]:
+        """Return the pictures, reports and objects that are there, which may show a path, an order or a patient."""
+        patterns = (
+            f"*{names.OVERLAY_SUFFIX}", f"*{names.PLAIN_SUFFIX}", names.REPORT, names.REPORT_PDF,
+            f"{names.DICOM_FOLDER}/*.dcm", f"{names.OUTPUTS}/**/*",
+        )  # fmt: skip
+        return [path for pattern in patterns for path in self.path.glob(pattern) if not path.is_dir()]
 
     def of_the_result(self) -> list[Path]:
         """Return the files that are there, show the result and would be wrong beside another."""
@@ -145,6 +230,11 @@ class OutputFolder:
         return self.path / names.OUTPUTS
 
     @property
+    def standard_input(self) -> Path:
+        """Return the folder of what came by standard input."""
+        return self.path / names.STANDARD_INPUT
+
+    @property
     def worklist(self) -> Path:
         """Return the path of the worklist."""
         return self.path / names.WORKLIST
@@ -154,9 +244,12 @@ class OutputFolder:
         """Return the path of the summary of the last run."""
         return self.path / names.RUN
 
-    def study(self, study_uid: str) -> StudyFolder:
-        """Return the folder of a study by its UID."""
-        return StudyFolder(self.studies / folder_name(study_uid))
+    def study(self, study_uid: str, file: str | None = None) -> StudyFolder:
+        """Return the folder of a study by its UID.
+
+        ``file``: the picture file that the study is (`study_file`), which names a folder that is not there yet.
+        """
+        return StudyFolder(_place(self.studies, study_uid, file))
 
     def study_folders(self) -> list[StudyFolder]:
         """Return the folders that hold a result, in the order of their names."""
@@ -216,7 +309,7 @@ def check_schema(folder: Path) -> None:
             if found is None:
                 continue
             stated = found[1].decode("ascii")
-            if stated == SCHEMA_VERSION:
+            if stated in READABLE_VERSIONS:
                 return
             raise UsageError(
                 f"holds results of schema {stated}; this version of ho_imaging writes schema {SCHEMA_VERSION}",

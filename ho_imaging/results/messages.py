@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ho_imaging.messages import Message, Value, text
 
-__all__ = ["MessageResult", "message_result", "read_message"]
+__all__ = ["MessageResult", "keep_message", "message_result", "read_message"]
 
 
 class MessageResult(BaseModel):
@@ -68,6 +68,11 @@ def message_result(message: Message) -> MessageResult:
         parameters={name: _as_result(value) for name, value in message.parameters.items()},
         also=tuple(message_result(other) for other in message.also),
     )
+
+
+def keep_message(message: Message | None) -> str | None:
+    """Return a message as JSON, for a database; `read_message` reads it back."""
+    return None if message is None else message_result(message).model_dump_json()
 
 
 def read_message(kept: str | None) -> Message | None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = [
+    "READABLE_VERSIONS",
     "RESEARCH_USE",
     "SCHEMA_VERSION",
     "CompletenessResult",
@@ -44,6 +45,7 @@ __all__ = [
     "EvidenceResult",
     "FilmQualityResult",
     "FindingResult",
+    "IdentifiersResult",
     "ImageResult",
     "MessageResult",
     "ModelResult",
@@ -59,7 +61,10 @@ __all__ = [
     "json_schema",
 ]
 
-SCHEMA_VERSION: Final = "2.0"
+SCHEMA_VERSION: Final = "2.1"
+
+READABLE_VERSIONS = ("2.0", "2.1")
+"""Versions of results that this version of the program reads."""
 
 RESEARCH_USE = (
     "Research software. Not a medical device. Not validated on patient data. Not for diagnosis, treatment or triage."
@@ -107,6 +112,20 @@ class CompletenessResult(Part):
     reasons: tuple[MessageResult, ...] = Field(default=(), description="A message for each thing that is missing.")
 
 
+class IdentifiersResult(Part):
+    """Order and patient of a study, as its files state them; several values have a backslash between them.
+
+    Only a batch writes it, and patient and date only where they are asked for (``--patient``).
+    """
+
+    accession_number: str | None = Field(default=None, description="Accession Number of the order.")
+    patient_id: str | None = Field(default=None, description="Patient ID.")
+    patient_name: str | None = Field(default=None, description="Patient's Name as it is stated, such as DOE^JOHN.")
+    patient_birth_date: str | None = Field(default=None, description="Patient's Birth Date, YYYY-MM-DD.")
+    patient_sex: str | None = Field(default=None, description="Patient's Sex.")
+    study_date: str | None = Field(default=None, description="Study Date, YYYY-MM-DD.")
+
+
 class ModelResult(Part):
     """The weights that made the result."""
 
@@ -134,7 +153,7 @@ class SoftwareResult(Part):
 class StudyResult(Part):
     """Everything said about one study. ``status`` is ``done`` if any of its images was analysed."""
 
-    schema_version: Literal["2.0"] = Field(
+    schema_version: Literal["2.0", "2.1"] = Field(
         default=SCHEMA_VERSION, description="Version of this schema: MAJOR.MINOR. A minor version only adds fields."
     )
     study_uid: str = Field(description="Study Instance UID; made from the images' content where none is stated.")
@@ -151,6 +170,10 @@ class StudyResult(Part):
     )
     severity: SeverityResult | None = Field(
         default=None, description="Grades and scores; null where no image was analysed."
+    )
+    identifiers: IdentifiersResult | None = Field(
+        default=None,
+        description="Order and patient as the files state them; null where they state none or none was asked for.",
     )
     context: ContextResult | None = Field(
         default=None, description="Clinical facts that came with the study; null where none did."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,3 +23,11 @@ class Part(BaseModel):
     """A part of a result: frozen, without fields that the schema does not name, without NaN and infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=True)
+
+    in_short: ClassVar[tuple[str, ...]] = ()
+    """Fields that ``repr`` shows; all of them where none is named."""
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        if not self.in_short:
+            return list(super().__repr_args__())
+        return [(name, getattr(self, name)) for name in self.in_short if getattr(self, name) is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -77,6 +77,8 @@ class FilmQualityResult(Part):
 
 class ImageResult(Part):
     """One image of the study, however it ended."""
+
+    in_short: ClassVar[tuple[str, ...]] = ("sop_instance_uid", "status", "region", "view", "laterality")
 
     sop_instance_uid: str = Field(description="SOP Instance UID of the image; made from its content for a raster file.")
     series_uid: str | None = Field(default=None, description="Series Instance UID; null where none is stated.")

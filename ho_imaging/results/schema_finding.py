@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ho_imaging.results.points import Ring
@@ -15,6 +17,8 @@ _BASIS = "by the image's measured_spacing_mm; null without one"
 
 class FindingResult(Part):
     """One nodule on one image."""
+
+    in_short: ClassVar[tuple[str, ...]] = ("id", "side", "area_mm2", "long_axis_mm", "confidence")
 
     id: str = Field(description="Name of the nodule, unique in this result: F1, F2, ...")
     sop_instance_uid: str = Field(description="The image that it lies on.")

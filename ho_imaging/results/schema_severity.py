@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ho_imaging.results.messages import MessageResult
@@ -26,6 +28,8 @@ _CATEGORY = "Severity in a word: none, mild, moderate or severe; null where noth
 
 class EvidenceResult(Part):
     """Why a side has its grade."""
+
+    in_short: ClassVar[tuple[str, ...]] = ("sop_instance_uid", "gap_mm", "spacing_basis")
 
     sop_instance_uid: str | None = Field(description="The image that the grade was read from; null without one.")
     statement: MessageResult = Field(description="What the grade rests on, or why there is none.")
@@ -60,6 +64,8 @@ class EvidenceResult(Part):
 class SystemGradeResult(Part):
     """Grade of a side by one grading system."""
 
+    in_short: ClassVar[tuple[str, ...]] = ("system", "grade")
+
     system: str = Field(description="Name of the grading system, such as brooker.")
     title: str = Field(description="Its title as it is printed.")
     citation: str = Field(description="The publication that describes it.")
@@ -73,6 +79,8 @@ class SystemGradeResult(Part):
 
 class SideResult(Part):
     """Severity of one side."""
+
+    in_short: ClassVar[tuple[str, ...]] = ("side", "system", "grade", "alternatives", "score", "category")
 
     side: Side = Field(description="Side of the patient.")
     system: str = Field(description="The grading system that leads in this region, such as brooker.")

@@ -1,6 +1,7 @@
 """A reader looks at a study, corrects what was found and grades it; every decision is kept.
 
-`review` needs the extra ``review`` (anywidget, ipywidgets); reading decisions back does not.
+`review` shows a study in a notebook and needs the extra ``review`` (anywidget); ``ho-imaging review`` and reading
+decisions back do not.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ by `KeptDecisions`; the messages to the viewer are made in `ho_imaging.review.vi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,11 +32,31 @@ from ho_imaging.review.telling import (
 from ho_imaging.review.viewer_messages import ViewerMessage, film_messages, state_message, study_message
 from ho_imaging.severity.systems import system_named
 
-__all__ = ["ReviewSession"]
+__all__ = ["ReviewSession", "answering", "regrader_of"]
 
 logger = logging.getLogger(__name__)
 
 _MOST_POINTS = 20_000
+
+
+def regrader_of(study: ReviewInput) -> Regrader:
+    """Return what proposes grades for a study."""
+    return Regrader(study.result, analysis=study.analysis, folder=study.folder)
+
+
+def answering(message: Mapping[str, Any], answers: Iterator[ViewerMessage]) -> Iterator[ViewerMessage]:
+    """Address answers to the view that sent a message; an error on the way becomes the last of them."""
+    address = {"view": message.get("view"), "ack": message.get("seq")}
+    try:
+        for answer in answers:
+            answer.content.update(address)
+            yield answer
+    except HOImagingError as error:
+        yield ViewerMessage({"type": "problem", **address, "text": str(error), "about": message.get("type")})
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
+        logger.debug("a message of the viewer", exc_info=True)
+        text = f"invalid message ({type(error).__name__}); nothing was changed"
+        yield ViewerMessage({"type": "problem", **address, "text": text, "about": message.get("type")})
 
 
 class ReviewSession:
@@ -56,6 +76,8 @@ class ReviewSession:
         An earlier study to look at beside it.
     allow_other_patient
         Show it although its films name another patient.
+    regrader
+        That of the study, where it has been prepared.
 
     Raises
     ------
@@ -73,6 +95,7 @@ class ReviewSession:
         blinded: bool = False,
         previous: ReviewInput | None = None,
         allow_other_patient: bool = False,
+        regrader: Regrader | None = None,
     ) -> None:
         both = [] if previous is None else [*previous.patients(), *study.patients()]
         self._about_patients = one_patient(both, allow_other=allow_other_patient)
@@ -80,8 +103,15 @@ class ReviewSession:
         self.previous = previous
         self._kept = KeptDecisions(study, reader, store, blinded=blinded)
         self._overlays = {"current": Overlays(study)} | ({"previous": Overlays(previous)} if previous else {})
-        self._regrader = Regrader(study.result, analysis=study.analysis, folder=study.folder)
+        self._regrader = regrader_of(study) if regrader is None else regrader
         self._opened = False
+        self._writers: dict[object, Callable[[Mapping[str, Any]], None]] = {
+            "decide": self._decide,
+            "accept-all": self._accept_all,
+            "stroke": self._stroke,
+            "undo": self._undo,
+            "redo": self._redo,
+        }
         self._pixels: dict[tuple[str, str], FilmPixels] = {}
 
     @property
@@ -116,21 +146,13 @@ class ReviewSession:
 
     def handle(self, message: Mapping[str, Any]) -> Iterator[ViewerMessage]:
         """Answer a message of the viewer; what goes wrong becomes an answer too."""
-        view, ack = message.get("view"), message.get("seq")
-        try:
-            for answer in self._answers(message):
-                answer.content.update(view=view, ack=ack)
-                yield answer
-        except HOImagingError as error:
-            yield ViewerMessage(
-                {"type": "problem", "view": view, "ack": ack, "text": str(error), "about": message.get("type")}
-            )
-        except (ValidationError, KeyError, TypeError, ValueError) as error:
-            logger.debug("a message of the viewer", exc_info=True)
-            text = f"invalid message ({type(error).__name__}); nothing was changed"
-            yield ViewerMessage(
-                {"type": "problem", "view": view, "ack": ack, "text": text, "about": message.get("type")}
-            )
+        for answer in answering(message, self._answers(message)):
+            answer.content["study_uid"] = self.study.result.study_uid
+            yield answer
+
+    def prepare(self) -> None:
+        """Do what the first proposal of a grade would have to wait for; may run in another thread."""
+        self._regrader.prepare()
 
     def close(self, seconds: float) -> None:
         """Note that the reader has stopped, after this many seconds at the film."""
@@ -154,8 +176,8 @@ class ReviewSession:
             yield self._overlay(kind, str(message["pane"]), str(message["uid"]))
         elif kind == "close":
             self.close(float(message["seconds"]))
-        elif kind in {"decide", "stroke", "undo", "redo"}:
-            {"decide": self._decide, "stroke": self._stroke, "undo": self._undo, "redo": self._redo}[kind](message)
+        elif kind in self._writers:
+            self._writers[kind](message)
             yield state_message(self._kept, self.previous, self._regrader)
         else:
             raise UsageError(f"the viewer asked for {kind!r}", remedy="restart the kernel and reload the page")
@@ -199,6 +221,14 @@ class ReviewSession:
         if action == "commit":
             value = self._confirmed(value)
         self._kept.keep(action, target=target, image_uid=image_uid, value=value, reason=reason)
+
+    def _accept_all(self, _: Mapping[str, Any]) -> None:
+        """Accept every nodule that nothing was decided on, each as a decision of its own."""
+        if self.hidden:
+            raise UsageError(BLINDED)
+        for found in self.state.findings:
+            if found.status == "unseen":
+                self._kept.keep("accept", target=found.id, image_uid=found.image_uid)
 
     def _confirmed(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a commitment keeps; a contradiction that the reader was not asked about is asked about first."""

@@ -17,10 +17,11 @@ from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.readings.side_state import changes_on, contradiction_text, contradictions
 from ho_imaging.results.schema import RESEARCH_USE
 from ho_imaging.review.films import FilmPixels, strips
+from ho_imaging.review.grade_reasons import GRADE_REASONS
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.kept_decisions import KeptDecisions
 from ho_imaging.review.telling import film_about, gap_text, measure_text, model_outline, size_text, untouched
-from ho_imaging.severity.systems import SYSTEMS
+from ho_imaging.severity.systems import SYSTEMS, GradeScale
 
 __all__ = ["ViewerMessage", "film_messages", "state_message", "study_message"]
 
@@ -65,10 +66,19 @@ def study_message(kept: KeptDecisions, previous: ReviewInput | None, patients: S
         "films": [film_about(image) for image in kept.study.images],
         "previous": None if previous is None else [film_about(image) for image in previous.images],
         "mimics": list(MIMICS),
-        "grades": {system.name: list(system.grades) for system in SYSTEMS},
+        "grades": {system.name: _classes(system) for system in SYSTEMS},
+        "reasons": list(GRADE_REASONS),
         "system_titles": {system.name: system.short for system in SYSTEMS},
     }
     return ViewerMessage(content)
+
+
+def _classes(system: GradeScale) -> list[dict[str, str]]:
+    """Return the classes of a system from least to worst, with the digit key that gives each and what it means."""
+    return [
+        {"key": str(number), "grade": grade, "meaning": str(system.meanings.get(grade, ""))}
+        for number, grade in enumerate(system.grades)
+    ]
 
 
 def state_message(kept: KeptDecisions, previous: ReviewInput | None, regrader: Regrader) -> ViewerMessage:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from ho_imaging.extras import missing_extra
-from ho_imaging.readings.decisions import Decision, check_reader
-from ho_imaging.readings.review_store import ReviewStore
+from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.reviewed_study import ReviewedStudy
-from ho_imaging.review.inputs import StudySource, open_study
+from ho_imaging.review.front_end import front_end, style
+from ho_imaging.review.inputs import StudySource
+from ho_imaging.review.opening import open_session
+from ho_imaging.review.room import ReadingRoom
 from ho_imaging.review.session import ReviewSession
 
 try:
@@ -23,49 +21,35 @@ try:
 except ImportError as error:
     raise missing_extra(error, "review", "the review") from error
 
-__all__ = ["ReviewWidget", "front_end", "review"]
-
-logger = logging.getLogger(__name__)
-
-_MODULES = ("geometry", "tones", "film", "keys", "pane", "panel", "review")
-"""In the order in which they use each other."""
-
-
-def front_end() -> str:
-    """Join the viewer's modules into the one that a notebook loads: a notebook has no address for several.
-
-    Each module imports from those before it, on lines of their own, and no two use a name twice.
-    """
-    static = files("ho_imaging.review") / "static"
-    parts = []
-    for name in _MODULES:
-        text = (static / f"{name}.js").read_text(encoding="utf-8")
-        text = re.sub(r"^import \{[^}]*\} from \"\./[a-z]+\.js\";\n", "", text, flags=re.MULTILINE)
-        parts.append(text if name == _MODULES[-1] else re.sub(r"^export ", "", text, flags=re.MULTILINE))
-    return "\n".join(parts)
+__all__ = ["ReviewWidget", "review"]
 
 
 class ReviewWidget(anywidget.AnyWidget):
-    """Shows a session. Pixels and findings go by messages, not as the widget's state: no notebook file holds them."""
+    """Shows a reading room. Pixels and findings go by messages, not as state: no notebook file holds them."""
 
     _esm = front_end()
-    _css = (files("ho_imaging.review") / "static" / "review.css").read_text(encoding="utf-8")
-    height_px = traitlets.Int(760).tag(sync=True)
+    _css = style()
+    height_px = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, session: ReviewSession, *, height_px: int = 760) -> None:
+    def __init__(self, room: ReadingRoom, *, height_px: int | None = None) -> None:
         super().__init__(height_px=height_px)
-        self.session = session
+        self.room = room
         self.on_msg(self._on_message)
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         if not isinstance(content, dict):
             return
-        for answer in self.session.handle(content):
+        for answer in self.room.handle(content):
             self.send(answer.content, answer.buffers)
 
     @property
+    def session(self) -> ReviewSession:
+        """The session at the study that is open."""
+        return self.room.session
+
+    @property
     def decisions(self) -> list[Decision]:
-        """The reader's decisions so far; all of them are on disk."""
+        """The reader's decisions on this study so far; all of them are on disk."""
         return self.session.decisions
 
     @property
@@ -85,7 +69,7 @@ def review(
     blinded: bool = False,
     store: str | PathLike[str] | None = None,
     films: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
-    height_px: int = 760,
+    height_px: int | None = None,
 ) -> ReviewWidget:
     """Open a study for review in a notebook.
 
@@ -111,7 +95,7 @@ def review(
     films
         Folders to look for films in, by their UID, if they are not where they were.
     height_px
-        Height on the page.
+        Height on the page; by default that of the pane that the notebook is shown in.
 
     Raises
     ------
@@ -124,16 +108,15 @@ def review(
         If decisions cannot be kept.
 
     """
-    reader = reader.strip()
-    check_reader(reader)
-    folders = [films] if isinstance(films, str | PathLike) else list(films)
-    current = open_study(source, study, films=folders)
-    earlier = None
-    if previous is not None or previous_study is not None:
-        earlier = open_study(source if previous is None else previous, previous_study, films=folders)
-    kept = ReviewStore(current.store if store is None else Path(store))
-    kept.check_writable(current.result.study_uid, reader)
-    session = ReviewSession(
-        current, reader, kept, blinded=blinded, previous=earlier, allow_other_patient=allow_other_patient
+    session = open_session(
+        source,
+        study=study,
+        reader=reader,
+        previous=previous,
+        previous_study=previous_study,
+        allow_other_patient=allow_other_patient,
+        blinded=blinded,
+        store=store,
+        films=films,
     )
-    return ReviewWidget(session, height_px=height_px)
+    return ReviewWidget(ReadingRoom(session), height_px=height_px)

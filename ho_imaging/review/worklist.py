@@ -177,10 +177,10 @@ class Worklist(Sequence[StudyRow]):
         }
         return replace(self, rows=tuple(fresh.get(row.study_uid, row) for row in self.rows))
 
-    def open(self, study_uid: str | None = None, **options: Any) -> ReviewWidget:
-        """Open a study in the viewer, the next one by default; needs the extra ``review``.
+    def open(self, study_uid: str | None = None, *, height_px: int | None = None, **options: Any) -> ReviewWidget:
+        """Open a study in the viewer, by default the next one; after each the next opens. Needs the extra ``review``.
 
-        ``options`` are those of `ho_imaging.review.review`: ``previous``, ``films``, ``height_px``.
+        ``options`` are those of `ho_imaging.review.room.open_room`: ``previous``, ``previous_study``, ``films``.
 
         Raises
         ------
@@ -188,18 +188,10 @@ class Worklist(Sequence[StudyRow]):
             If the study is not in the list, or nothing in the list is left to read.
 
         """
-        from ho_imaging.review import review  # noqa: PLC0415  (notebooks' libraries load when they are needed)
+        from ho_imaging.review.room import open_room  # noqa: PLC0415  (the room knows the list)
+        from ho_imaging.review.widget import ReviewWidget  # noqa: PLC0415  (notebooks' libraries load when needed)
 
-        if study_uid is None:
-            waiting = self.next
-            if waiting is None:
-                raise UsageError("nothing is left to read", remedy="name a study to look at it again")
-            study_uid = waiting.study_uid
-        elif study_uid not in {row.study_uid for row in self.rows}:
-            raise UsageError(f"study {study_uid} is not in this list", remedy="name one that is")
-        return review(
-            self.folder, study=study_uid, reader=self.reader, blinded=self.blinded, store=self.store, **options
-        )
+        return ReviewWidget(open_room(self, study_uid, **options), height_px=height_px)
 
     def _repr_html_(self) -> str:
         return _as_html(self)

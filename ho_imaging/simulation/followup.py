@@ -36,6 +36,9 @@ COURSES: tuple[Course, ...] = ("unchanged", "growing", "shrinking")
 PAIR_FILE = "pair.json"
 _BEFORE, _AFTER = "baseline", "followup"
 
+USUAL_GROWTH = (1.15, 1.8)
+"""Least and largest factor of a nodule's area between the two studies."""
+
 
 class _Motion(NamedTuple):
     """Rigid motion: ``rotation`` (3, 3) about ``origin``, then translation to ``target``."""
@@ -45,7 +48,9 @@ class _Motion(NamedTuple):
     target: Points
 
 
-def sample_pair(seed: int, course: Course, plan: HipPlan | None = None) -> tuple[Scene, Scene, dict[str, Any]]:
+def sample_pair(
+    seed: int, course: Course, plan: HipPlan | None = None, *, area_factors: tuple[float, float] = USUAL_GROWTH
+) -> tuple[Scene, Scene, dict[str, Any]]:
     """Sample two studies of one patient.
 
     Parameters
@@ -57,6 +62,8 @@ def sample_pair(seed: int, course: Course, plan: HipPlan | None = None) -> tuple
         one in six is gone. ``unchanged``: the same nodules.
     plan
         Plan of the first scene.
+    area_factors
+        Least and largest factor of a growing nodule's area, in place of 1.15 and 1.8.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def sample_pair(seed: int, course: Course, plan: HipPlan | None = None) -> tuple
     factors: dict[tuple[Side, int], float] = {}
     for side, growth in first.growths:
         for number in range(len(growth.nodules)):
-            factors[side, number] = _area_factor(rng, course)
+            factors[side, number] = _area_factor(rng, course, area_factors)
     stir = Stir(
         pelvis_deg=_three(rng, (2.0, 1.5, 1.5)),
         femurs_deg=(_three(rng, (2.0, 2.0, 4.0)), _three(rng, (2.0, 2.0, 4.0))),
@@ -118,7 +125,15 @@ def sample_pair(seed: int, course: Course, plan: HipPlan | None = None) -> tuple
     return before, after, truth
 
 
-def write_pair(out_dir: Path, seed: int, course: Course, plan: HipPlan | None = None, *, days: int = 90) -> Path:
+def write_pair(
+    out_dir: Path,
+    seed: int,
+    course: Course,
+    plan: HipPlan | None = None,
+    *,
+    days: int = 90,
+    area_factors: tuple[float, float] = USUAL_GROWTH,
+) -> Path:
     """Write two studies of one patient below ``out_dir/pair_<seed>/``: ``baseline``, ``followup`` and ``pair.json``.
 
     Parameters
@@ -133,6 +148,8 @@ def write_pair(out_dir: Path, seed: int, course: Course, plan: HipPlan | None = 
         Plan of the first scene.
     days
         Days between the studies.
+    area_factors
+        Least and largest factor of a nodule's area, see `sample_pair`.
 
     Returns
     -------
@@ -140,7 +157,7 @@ def write_pair(out_dir: Path, seed: int, course: Course, plan: HipPlan | None = 
         Folder of the pair.
 
     """
-    before, after, truth = sample_pair(seed, course, plan)
+    before, after, truth = sample_pair(seed, course, plan, area_factors=area_factors)
     folder = out_dir / f"pair_{seed:06d}"
     for name, scene, film_seed, date in (
         (_BEFORE, before, 2 * seed, "20250101"),
@@ -161,8 +178,8 @@ def _later(date: str, days: int) -> str:
     return str(np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:]}") + np.timedelta64(days, "D")).replace("-", "")
 
 
-def _area_factor(rng: np.random.Generator, course: Course) -> float:
-    chance, size = rng.random(), float(rng.uniform(1.15, 1.8))
+def _area_factor(rng: np.random.Generator, course: Course, growing: tuple[float, float]) -> float:
+    chance, size = rng.random(), float(rng.uniform(*growing))
     if course == "growing":
         return 1.0 if chance < 0.2 else size
     if course == "shrinking":

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 
-def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
+def fit_platt(logits: FloatArray, labels: Mask, *, weights: FloatArray | None = None) -> Calibration:
     """Fit ``sigmoid(logit / temperature + bias)`` by maximum likelihood (Platt 1999; Guo et al., ICML 2017).
 
     Parameters
@@ -26,6 +26,8 @@ def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
         (n,) logits.
     labels
         (n,) bool.
+    weights
+        (n,) weight of each, not all 0; by default all count alike.
 
     Returns
     -------
@@ -37,15 +39,17 @@ def fit_platt(logits: FloatArray, labels: Mask) -> Calibration:
     y = np.asarray(labels, dtype=np.float64)
     if len(x) == 0 or y.min() == y.max():
         return Calibration()
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
+    w = w / w.sum()
 
     def cost(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         slope = np.exp(parameters[0])
         z = slope * x + parameters[1]
         wrong = expit(z) - y
-        likelihood = float(np.mean(np.logaddexp(0.0, z) - y * z))
+        likelihood = float(w @ (np.logaddexp(0.0, z) - y * z))
         # A weak prior on the identity keeps the fit finite where the classes separate perfectly.
         pull = 1e-4 * float(parameters @ parameters)
-        gradient = np.array([np.mean(wrong * x) * slope, np.mean(wrong)]) + 2e-4 * parameters
+        gradient = np.array([w @ (wrong * x) * slope, w @ wrong]) + 2e-4 * parameters
         return likelihood + pull, gradient
 
     fitted = minimize(cost, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-3.0, 3.0), (-20.0, 20.0)]).x

@@ -62,9 +62,9 @@ def test_the_worst_comes_first_and_buttons_and_filters_work(browser, tmp_path):
     settles(["1.2.1"])
     browser.find_element("id", "find").clear()
     browser.find_element("id", "find").send_keys(" \b")
-    browser.find_element("xpath", "//th/button[.='study']").click()
+    browser.find_element("xpath", "//th/button[.='Study']").click()
     settles(["1.2.4", "1.2.3", "1.2.2", "1.2.1"])
-    browser.find_element("xpath", "//th/button[.='study']").click()
+    browser.find_element("xpath", "//th/button[.='Study']").click()
     settles(["1.2.1", "1.2.2", "1.2.3", "1.2.4"])
     browser.execute_script("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
     widths = browser.execute_script(
@@ -103,9 +103,9 @@ def test_a_study_is_found_by_its_file_sorted_by_side_and_opened(browser, tmp_pat
         return browser.find_element("id", "picture").get_property("src").rsplit("/", 1)[-1]
 
     assert files() == ["other <b>.png", "hip_left.png"]
-    browser.find_element("xpath", "//th/button[.='side']").click()
+    browser.find_element("xpath", "//th/button[.='Side']").click()
     assert files() == ["other <b>.png", "hip_left.png"]
-    browser.find_element("xpath", "//th/button[.='side']").click()
+    browser.find_element("xpath", "//th/button[.='Side']").click()
     assert files() == ["hip_left.png", "other <b>.png"]
     browser.find_element("css selector", "td.film button").click()
     assert browser.find_element("id", "shown").text.startswith("hip_left.png, left")
@@ -120,6 +120,24 @@ def test_a_study_is_found_by_its_file_sorted_by_side_and_opened(browser, tmp_pat
     browser.find_element("id", "close").click()
     browser.find_element("id", "find").send_keys("hip_LEFT")
     assert files() == ["hip_left.png"]
+
+
+def test_it_speaks_another_language_and_shows_whose_film_it_is(browser, tmp_path):
+    rows = [
+        study(1, side="left", accession_number="A-17", patient_name="DOE^<b>JANE", path="in/a.png"),
+        study(2, side="right", status="refused", reason="Nicht für dieses Programm"),
+    ]
+    write_page(tmp_path, rows, "de")
+    browser.get((tmp_path / "index.html").as_uri())
+    heads = [cell.text for cell in browser.find_elements("css selector", "#head th")]
+    assert heads[:5] == ["Aufnahme", "Datei", "Auftragsnummer", "Name", "Schwere"]
+    shown = browser.find_element("id", "rows").text
+    assert all(word in shown for word in ("A-17", "DOE^<b>JANE", "links", "abgelehnt: Nicht für dieses Programm"))
+    assert browser.find_element("css selector", "html").get_attribute("lang") == "de"
+    assert browser.find_element("id", "count").text == "2 von 2 Studien, Seite 1 von 1"
+    browser.find_element("id", "find").send_keys("a-17")
+    assert len(browser.find_elements("css selector", "td.uid")) == 1
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -23,7 +23,13 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 BRACED = re.compile(r"\{[^{}]*\}")
 REPORT = PACKAGE / "outputs" / "report"
 KEYWORDS = {"_": None, "say": None, "ngettext": (1, 2), "gettext": None}
-COPIERS = {"messages/message.py", "reading/radiograph.py", "results/messages.py", "outputs/report/page.py"}
+COPIERS = {
+    "messages/message.py",
+    "reading/radiograph.py",
+    "results/messages.py",
+    "outputs/report/page.py",
+    "results/identified.py",
+}
 """Modules that make a message from the parameters of another."""
 
 
@@ -38,6 +44,7 @@ def spoken():
     """Every text that the catalogue, the report and its template say."""
     found = list(extract_from_dir(PACKAGE / "messages", [("**.py", "python")], {}, keywords=KEYWORDS))
     methods = [("**.py", "python"), ("templates/**.j2", "jinja2")]
+    found += extract_from_dir(PACKAGE / "outputs", [("worklist.py", "python")], {}, keywords=KEYWORDS)
     found += extract_from_dir(REPORT, methods, {"**.j2": {"newstyle_gettext": "true"}}, keywords=KEYWORDS)
     return {message for _, _, message, _, _ in found}
 

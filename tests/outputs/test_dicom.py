@@ -26,6 +26,7 @@ from skimage.morphology import dilation, erosion
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.batch.work import Job, Settings, work
 from ho_imaging.findings.outline import filled
+from ho_imaging.messages import CATALOGUE
 from ho_imaging.network import inference
 from ho_imaging.outputs import to_dicom, to_fhir
 from ho_imaging.outputs.dicom import codes, study_objects
@@ -36,7 +37,7 @@ from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.results.build import image_result
 from ho_imaging.results.schema import ModelResult, SoftwareResult, StudyResult
 from ho_imaging.severity.systems import grade_scales
-from ho_imaging.vocabulary import Status, Structure
+from ho_imaging.vocabulary import SpacingBasis, Status, Structure
 
 ROWS, COLUMNS = 700, 860
 CR = "1.2.840.10008.5.1.4.1.1.1"
@@ -711,7 +712,7 @@ def codes_in(dataset):
         if element.VR == "SQ":
             for item in element.value:
                 if "CodeMeaning" in item:
-                    yield item.CodingSchemeDesignator, item.CodeValue
+                    yield item.CodingSchemeDesignator, item.get("LongCodeValue") or item.CodeValue
                 yield from codes_in(item)
 
 
@@ -725,7 +726,7 @@ def documented_codes():
             scheme = ""
             for part in re.split(r"[;,]\s*", cells[1]):
                 words = part.split()
-                if words[0] in {"SCT", "DCM", "UCUM", "RFC5646"}:
+                if words[0] in {"SCT", "DCM", "UCUM", "RFC5646", "LN"}:
                     scheme, words = words[0], words[1:]
                 standard.add((scheme, words[0]))
             assert cells[2], line  # where it is from
@@ -749,6 +750,9 @@ def test_every_code_is_documented_with_its_source(analysed):
     assert private <= listed
     made = to_dicom(analysed(make_source(PixelSpacing=[0.5, 0.5])), probability=True, anatomy=True)
     used = {code for item in made for code in codes_in(item)}
+    messages = {code for code in used if code[0] == "99HOIMG" and code[1] in CATALOGUE}
+    assert messages
+    used -= messages
     grades = {code for code in used if code[0] == "99HOIMG" and code[1].split("-")[0] in systems}
     assert used - grades <= standard | private
 
@@ -806,7 +810,7 @@ def test_two_views_of_one_study_keep_apart(analysed, tmp_path):
         assert not [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
         referred = {str(e.value) for e in item.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
         film = films[number // 5] if item.Modality != "SR" else None
-        expected = {f.SOPInstanceUID for f in films} if film is None else {film.SOPInstanceUID}
+        expected = {f.SOPInstanceUID for f in [*films, *made[:-1]]} if film is None else {film.SOPInstanceUID}
         assert referred == expected, item.Modality
     assert len({str(item.SeriesInstanceUID) for item in made}) == len(made)
     assert {int(item.InstanceNumber) for item in made} == {1}
@@ -930,6 +934,55 @@ def test_every_object_says_what_its_millimetres_rest_on(analysed, changes, kind,
         assert group.method.meaning == words
     for name in ("SEG", "PR", "OT", "SR"):
         assert not errors_of(made[name][0], tmp_path / f"{name}.dcm")
+
+
+@pytest.mark.parametrize("basis", [SpacingBasis.ANATOMICAL, SpacingBasis.ASSUMED])
+def test_millimetres_that_nobody_measured_are_called_so_in_every_object(analysed, basis, tmp_path):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    result = analysed(source).result
+    (image,) = result.images
+    result = result.model_copy(update={"images": (image.model_copy(update={"measured_basis": basis}),)})
+    made = by_modality(to_dicom(result, [source]))
+    words = str(codes.BASES[basis].meaning)
+    measures = made["SEG"][0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.PixelSpacingCalibrationDescription == words
+    assert "PixelSpacingCalibrationType" not in measures
+    said = [
+        t.UnformattedTextValue for a in made["PR"][0].GraphicAnnotationSequence for t in a.get("TextObjectSequence", [])
+    ]
+    assert f"Sizes: {words}" in said
+    content = hd.sr.srread(to_file(made["SR"][0])).content
+    groups = [*content.get_planar_roi_measurement_groups(), *content.get_image_measurement_groups()]
+    assert {(group.method.value, group.method.meaning) for group in groups} == {(codes.BASES[basis].value, words)}
+    for modality, items in made.items():
+        assert not errors_of(items[0], tmp_path / f"{modality}.dcm")
+
+
+def test_the_report_refers_to_every_other_object_and_its_grounds_are_coded(analysed, tmp_path):
+    source = make_source(PixelSpacing=[0.5, 0.5])
+    result = analysed(source).result
+    made = by_modality(to_dicom(result, [source]))
+    (report,), (segmentation,), (state,) = made["SR"], made["SEG"], made["PR"]
+    evidence = {
+        reference.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    }
+    others = {item.SOPInstanceUID for items in made.values() for item in items} - {report.SOPInstanceUID}
+    assert evidence == others | {source.SOPInstanceUID}
+    items = [item for element in report.iterall() if element.keyword == "ContentSequence" for item in element.value]
+    images = [item.ReferencedSOPSequence[0] for item in items if item.ValueType == "IMAGE"]
+    (segments,) = [image for image in images if image.ReferencedSOPInstanceUID == segmentation.SOPInstanceUID]
+    numbers = segments.ReferencedSegmentNumber
+    assert [int(n) for n in np.atleast_1d(numbers)] == [int(s.SegmentNumber) for s in segmentation.SegmentSequence]
+    of_film = [image for image in images if image.ReferencedSOPInstanceUID == source.SOPInstanceUID]
+    assert len(of_film) >= 3
+    assert {image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for image in of_film} == {state.SOPInstanceUID}
+    groups = hd.sr.srread(to_file(report)).content.get_image_measurement_groups()
+    grounds = [e.value.value for g in groups for e in g.get_qualitative_evaluations(name=codes.STATEMENT)]
+    assert grounds == [side.evidence.statement.code for side in result.severity.sides]
+    assert not errors_of(report, tmp_path / "sr.dcm")
 
 
 def test_the_words_of_a_side_stand_over_it_with_its_grade(analysed):

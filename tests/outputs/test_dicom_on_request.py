@@ -28,6 +28,19 @@ def texts_of(item):
     return [element.value for element in item.iterall() if element.keyword == "TextValue"]
 
 
+def codes_of(item):
+    """Codes of the messages that a report holds in words."""
+    items = [one for element in item.iterall() if element.keyword == "ContentSequence" for one in element.value]
+    named = [one.ConceptCodeSequence[0] for one in items if name_of(one) == "MESSAGE"]
+    assert {code.CodingSchemeDesignator for code in named} <= {"99HOIMG"}
+    return {code.get("LongCodeValue") or code.CodeValue for code in named}
+
+
+def name_of(item):
+    names = item.get("ConceptNameCodeSequence")
+    return names[0].get("CodeValue") if names else None
+
+
 def test_a_refused_study_says_so_only_where_it_is_asked_for(fake_network, film, tmp_path):
     study = analyse("chest", film)
     assert study.result.status == "refused"
@@ -40,6 +53,7 @@ def test_a_refused_study_says_so_only_where_it_is_asked_for(fake_network, film, 
     texts = texts_of(report)
     assert any(str(study.result.reason) in text for text in texts)
     assert study.result.research_use in texts
+    assert codes_of(report) == {study.result.reason.code, *(image.reason.code for image in study.result.images)}
     assert not errors_of(paths["sr"])
     (again,) = to_dicom(study, refusals=True)
     assert again.SOPInstanceUID == report.SOPInstanceUID

@@ -23,6 +23,10 @@ def read(bundle, release="R4"):
     return BUNDLES[release].model_validate(json.loads(json.dumps(bundle)))
 
 
+def of_type(bundle, kind):
+    return [entry.resource for entry in bundle.entry if entry.resource.get_resource_type() == kind]
+
+
 @pytest.fixture
 def analyse(fake_network, tmp_path):
     path = tmp_path / "film.png"
@@ -35,9 +39,9 @@ def analyse(fake_network, tmp_path):
 def test_a_bundle_is_valid_and_says_what_the_result_says(analyse, release):
     _, result = analyse()
     bundle = read(to_fhir(result, subject="Patient/42", release=release), release)
-    report, *observations = [entry.resource for entry in bundle.entry]
-    assert report.get_resource_type() == "DiagnosticReport"
-    assert {entry.fullUrl for entry in bundle.entry[1:]} == {item.reference for item in report.result}
+    (report,), observations = of_type(bundle, "DiagnosticReport"), of_type(bundle, "Observation")
+    named = {entry.fullUrl for entry in bundle.entry if entry.resource in observations}
+    assert named == {item.reference for item in report.result}
     assert len(observations) == len(result.severity.sides) + len(result.findings)
     right = observations[0]
     assert right.valueString == f"brooker {result.severity.sides[0].grade}"
@@ -57,7 +61,8 @@ def test_a_bundle_is_valid_and_says_what_the_result_says(analyse, release):
 def test_a_nodule_is_tracked_as_in_the_dicom_objects(fake_network, film, release):
     study = Analyzer(region="pelvis", laterality="bilateral", view="ap").analyze_films([film])
     (segment,) = to_dicom(study)[0].SegmentSequence
-    nodule = read(to_fhir(study.result, release=release), release).entry[-1].resource
+    nodule = read(to_fhir(study.result, release=release), release)
+    nodule = of_type(nodule, "Observation")[-1]
     assert [item.value for item in nodule.identifier] == [segment.TrackingID, f"urn:oid:{segment.TrackingUID}"]
     assert [item.type.coding[0].code for item in nodule.identifier] == ["112039", "112040"]
     assert nodule.category[0].coding[0].code == "imaging"
@@ -76,10 +81,51 @@ def test_every_contour_of_a_nodule_is_told(analyse):
     rings = [((0.0, 0.0), (40.0, 0.0), (40.0, 40.0), (0.0, 40.0)), ((10.0, 10.0), (20.0, 10.0), (20.0, 20.0)),
              ((60.0, 60.0), (70.0, 60.0), (70.0, 70.0), (60.0, 70.0))]  # fmt: skip
     changed = result.model_copy(update={"findings": (found.model_copy(update={"contours_xy_px": rings}),)})
-    nodule = read(to_fhir(changed)).entry[-1].resource
+    nodule = of_type(read(to_fhir(changed)), "Observation")[-1]
     told = [part.valueString for part in nodule.component if part.code.coding[0].code == "outline"]
     areas = [shapely.Polygon([tuple(map(float, p.split(","))) for p in text.split()]).area for text in told]
     assert areas == [1600.0, 50.0, 100.0]
+    (selection,) = of_type(read(to_fhir(changed, release="R5"), "R5"), "ImagingSelection")
+    told = [np.reshape(np.float64(region.coordinate), (-1, 2)) for region in selection.instance[0].imageRegion2D]
+    assert [shapely.Polygon(ring).area for ring in told] == areas
+    assert told[0].min() == 0.5  # the middle of the top left pixel, as the DICOM report counts
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_observations_refer_to_the_program_and_to_what_was_outlined(fake_network, film, release):
+    study = Analyzer(region="pelvis", laterality="bilateral", view="ap").analyze_films([film])
+    result = study.result
+    bundle = read(to_fhir(result, subject="Patient/42", release=release), release)
+    there = {entry.fullUrl: entry.resource for entry in bundle.entry}
+    assert len(there) == len(bundle.entry)
+    observations = of_type(bundle, "Observation")
+    (program,) = of_type(bundle, "Device")
+    assert all(there[item.device.reference] is program for item in observations)
+    assert {one.value for one in program.version} == {
+        result.software.version, result.model.version, result.model.sha256,
+    }  # fmt: skip
+    reports = [item for item in to_dicom(study) if item.Modality == "SR"]
+    observer = [item.get("UID") for e in reports[0].iterall() if e.keyword == "ContentSequence" for item in e.value]
+    assert program.identifier[0].value.removeprefix("urn:oid:") in observer
+    nodules = observations[len(result.severity.sides) :]
+    assert len(nodules) == len(result.findings) > 0
+    for finding, nodule in zip(result.findings, nodules, strict=True):
+        if release == "R4":
+            (extension,) = nodule.bodySite.extension
+            structure, side = there[extension.valueReference.reference], None
+            side = structure.locationQualifier[0]
+        else:
+            assert nodule.bodySite is None  # one or the other (obs-8)
+            structure = there[nodule.bodyStructure.reference]
+            side = structure.includedStructure[0].laterality
+            selection = there[nodule.derivedFrom[1].reference]
+            assert (selection.studyUid, selection.seriesUid) == (film.StudyInstanceUID, film.SeriesInstanceUID)
+            assert selection.instance[0].uid == film.SOPInstanceUID
+        assert structure.patient.reference == "Patient/42"
+        assert structure.identifier == nodule.identifier
+        assert side.text.lower() == finding.side
+    anonymous = read(to_fhir(result, release=release), release)
+    assert not of_type(anonymous, "BodyStructure")
 
 
 @pytest.mark.parametrize("release", ["R4", "R5"])

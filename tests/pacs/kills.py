@@ -55,12 +55,12 @@ def served_through_kills(tmp_path, port, destination, left, sender, shares=(0.3,
     for lane in lanes:
         lane.start()
     for after in shares:
-        wait_for(lambda after=after: sum(map(len, left.values())) < total * (1 - after), 120)
+        wait_for(lambda after=after: sum(map(len, left.values())) < total * (1 - after))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process = start()
     for lane in lanes:
-        lane.join(180)
+        lane.join(600)
     assert not any(left.values())
     try:
         yield

@@ -13,20 +13,22 @@ import pytest
 from ho_imaging.batch.work import Outcome
 from ho_imaging.logs import LogSettings, forget, set_up
 from ho_imaging.messages import Message
+from ho_imaging.pacs import analysing as analysing_module
 from ho_imaging.pacs.alarms import CODES, Alarm, Alarms, Situation, alarms_of
 from ho_imaging.pacs.analysing import Analysing
 from ho_imaging.pacs.disk import Reserve, SpoolFullError, free_bytes
 from ho_imaging.pacs.sending import Sending
 from ho_imaging.pacs.service import Service, check_config, open_spool
+from ho_imaging.results.messages import read_message
 
-from .conftest import free_port, send, small_film, wait_for
+from .conftest import NEVER_S, free_port, send, small_film, wait_for
 
 EACH = [
     ({"stopped": ("analysis stopped",)}, "part_stopped"),
     ({"no_room": "the disk is nearly full"}, "disk_full"),
     ({"not_written": "no space"}, "results_not_written"),
     ({"longest_wait_s": 61.0}, "studies_stuck"),
-    ({"silent_s": {"pacs": (31.0, "cannot be reached")}}, "destination_down"),
+    ({"silent_s": {"pacs": (31.0, Message("send_no_answer"))}}, "destination_down"),
     ({"given_up": 1}, "objects_given_up"),
     ({"failed": 1}, "studies_failed"),
 ]
@@ -39,7 +41,7 @@ def test_each_thing_is_an_alarm_of_its_own(parts, code):
 
 
 def test_all_is_well_below_the_limits():
-    calm = Situation(longest_wait_s=59.0, silent_s={"pacs": (29.0, "no")})
+    calm = Situation(longest_wait_s=59.0, silent_s={"pacs": (29.0, Message("send_no_answer"))})
     assert alarms_of(calm, stuck_s=60.0, silent_s=30.0) == ()
     assert {code for _, code in EACH} == set(CODES)
 
@@ -75,18 +77,18 @@ def test_a_study_whose_objects_could_not_be_made_has_failed(spool, config):
     counted = []
     analysing = Analysing(config(), spool, None, None, model="m", count=counted.append, stopping=threading.Event())
     put(spool)
-    analysing._ended("1.2", Outcome("1.2", "done", None, problems=("No DICOM objects: the window has no width.",)))
+    analysing._ended("1.2", Outcome("1.2", "done", None, problems=(Message("file_empty"),)))
     row = spool.ledger.one("SELECT * FROM studies")
-    assert (row["status"], row["reason"]) == ("failed", "No DICOM objects: the window has no width.")
+    kept = read_message(row["reason"])
+    assert (row["status"], kept.code, [one.code for one in kept.also]) == ("failed", "no_objects_made", ["file_empty"])
     assert counted == ["studies_failed"]
     assert spool.counts()["failed_studies"] == 1
 
 
-def test_results_that_cannot_be_written_are_an_alarm_until_they_can(spool, config):
-    stopping = threading.Event()
-    analysing = Analysing(config(), spool, None, None, model="m", count=lambda _: None, stopping=stopping)
+def test_results_that_cannot_be_written_are_an_alarm_until_they_can(spool, config, monkeypatch):
+    monkeypatch.setattr(analysing_module, "_NOT_WRITTEN_PAUSE_S", 0.0)
+    analysing = Analysing(config(), spool, None, None, model="m", count=lambda _: None, stopping=threading.Event())
     put(spool)
-    threading.Timer(0.1, stopping.set).start()
     analysing._ended(
         "1.2",
         Outcome(
@@ -119,16 +121,16 @@ def ended(spool, study="1.2"):
 def test_a_destination_is_silent_from_its_first_failure_until_it_takes_something(spool, config, peer, monkeypatch):
     ended(spool)
     sending = sending_to(spool, config)
-    assert sending.silent == (0.0, "")
+    assert sending.silent == (0.0, None)
     assert sending._send()
     seconds, why = sending.silent
     assert seconds >= 0.0
-    assert "cannot be reached" in why
+    assert why == Message("archive_unreachable", archive="pacs")
     again = sending_to(spool, config, port=peer.port, ae_title="PEER")  # the next process knows it too
     assert again.silent[0] > 0.0
     spool.ledger.run("UPDATE outbox SET next_try = 0")
     assert again._send()
-    assert again.silent == (0.0, "")
+    assert again.silent == (0.0, None)
 
 
 def test_a_request_to_keep_objects_that_was_refused_is_made_again(spool, config, monkeypatch):
@@ -182,9 +184,14 @@ def test_what_is_delivered_makes_room_for_films_and_nothing_else_does(config, tm
         assert spool.take_ready(0.0)[0] == study
         objects = [(f"{study}.9", spool.folder / "out" / "x.dcm")] if status == "done" else []
         spool.end(study, status=status, reason=None, objects=objects, destinations=["pacs"])
+    assert spool.room() is None
+    spool._most_bytes = 2.0
     with pytest.raises(SpoolFullError):
         add("1.4")
+    assert spool.room() is not None
     spool.outbox.sent("pacs", "1.3.9")
+    assert spool.room() is None  # a delivered study gives way
+    spool._most_bytes = 3.0
     add("1.4")
     assert {row["study_uid"] for row in spool.ledger.all("SELECT study_uid FROM studies")} == {"1.1", "1.2", "1.4"}
     spool.close()
@@ -225,10 +232,10 @@ def test_a_service_starts_on_a_full_disk_and_waits_and_says_so(config, stand_ins
         assert get(port, "live")[0] == 200
         assert "ho_imaging_alarm_disk_full 1" in get(port, "metrics")[1]
         if reserve_mb:  # enough to listen, and to say no
-            starting.join(60)
+            starting.join(180)
             assert send(service.receiver.port, [small_film(1)]) == [0xA700]
         small_disk.empty()
-        starting.join(60)
+        starting.join(180)
         wait_for(lambda: get(port, "health")[0] == 200)
         assert send(service.receiver.port, [small_film(1)]) == [0]
         assert (small_disk.folder / "spool" / "reserve").exists() == bool(reserve_mb)
@@ -238,7 +245,7 @@ def test_a_service_starts_on_a_full_disk_and_waits_and_says_so(config, stand_ins
 
 
 def test_a_film_has_a_receipt_with_sender_and_study_and_no_patient(config, stand_ins, capsys):
-    made = config(spool={"folder": str(config().spool.folder), "quiet_s": 60})
+    made = config(quiet_s=NEVER_S)
     set_up(LogSettings(as_json=True))
     service = Service(made, function=stand_ins.stand_in)
     service.start()

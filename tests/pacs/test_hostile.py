@@ -20,7 +20,7 @@ from ho_imaging.pacs.health import Counters
 from ho_imaging.pacs.receive import Receiver
 from ho_imaging.pacs.spool import Spool
 
-from .conftest import running, send, small_film, tool, wait_for, write_films
+from .conftest import NEVER_S, let_studies_be_quiet, running, send, small_film, tool, wait_for, write_films
 
 VERIFICATION, DX = b"1.2.840.10008.1.1", b"1.2.840.10008.5.1.4.1.1.1.1"
 EXPLICIT = b"1.2.840.10008.1.2.1"
@@ -41,7 +41,7 @@ def request(*, called=b"HO_IMAGING", calling=b"ANYBODY", sop_class=DX):
 
 @contextlib.contextmanager
 def connected(port, first=b""):
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall(first)
         yield line
 
@@ -74,7 +74,7 @@ class Honest:
     def _run(self):
         while not self._ended.is_set():
             film = small_film(len(self.statuses) + 1000)
-            for _ in range(3):
+            for _ in range(10):
                 (status,) = send(self.port, [film])
                 if status is not None:
                     break
@@ -85,7 +85,7 @@ class Honest:
     def __exit__(self, *_):
         before = len(self.statuses)
         with contextlib.suppress(AssertionError):
-            wait_for(lambda: len(self.statuses) >= before + 2, 30)
+            wait_for(lambda: len(self.statuses) >= before + 2)
         self._ended.set()
         self._thread.join()
         assert len(self.statuses) >= before + 2, "it was not served"
@@ -206,7 +206,7 @@ def test_senders_of_one_byte_now_and_then_are_cut(service):
             time.sleep(0.05)
             return not slow
 
-        wait_for(cut, 60)
+        wait_for(cut)
 
 
 def test_more_associations_than_allowed_are_turned_away_and_the_rest_go_on(listening):
@@ -220,7 +220,7 @@ def test_more_associations_than_allowed_are_turned_away_and_the_rest_go_on(liste
         assert rejected[0] == 3
         assert tuple(rejected[7:10]) == (2, 3, 2)  # for now, local limit exceeded (PS3.8 Table 9-21)
         assert send(port, [small_film(1)]) == [None]
-    wait_for(lambda: send(port, [small_film(1)]) == [0], 30)
+    wait_for(lambda: send(port, [small_film(1)]) == [0])
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_films_without_pixels_and_with_false_sizes_end_with_a_reason(config):
     ]
     with running(config(), work) as service:
         assert send(service.receiver.port, films) == [0, 0, 0]
-        wait_for(lambda: service.spool.counts().get("studies_ended") == 3, 120)
+        wait_for(lambda: service.spool.counts().get("studies_ended") == 3)
         service.check()
         ends = service.counters.values()
         assert ends.get("studies_failed", 0) + ends.get("studies_refused", 0) == 3
@@ -336,7 +336,7 @@ def no_space(*_):
 
 
 def test_a_full_disk_is_answered_and_nothing_is_lost_when_there_is_room_again(config, peer, stand_ins, monkeypatch):
-    with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
+    with running(config(quiet_s=NEVER_S, send=[peer.destination]), stand_ins.stand_in) as service:
         port = service.receiver.port
         with monkeypatch.context() as full:
             full.setattr(atomic.os, "fsync", no_space)
@@ -352,7 +352,8 @@ def test_a_full_disk_is_answered_and_nothing_is_lost_when_there_is_room_again(co
         service.spool.ledger.database.execute("PRAGMA max_page_count = 1000000")
         left = [small_film(1), *(f for f, s in zip(films, statuses, strict=True) if s != 0)]
         assert set(send(port, left)) == {0}
-        wait_for(lambda: len(set(peer.taken)) == 199, 120)
+        let_studies_be_quiet(service)
+        wait_for(lambda: len(set(peer.taken)) == 199)
         service.check()
 
 
@@ -366,7 +367,7 @@ def test_a_small_disk_fills_up_for_real(config, peer, stand_ins, tmp_path):
     if mounted.returncode != 0:
         pytest.skip("no right to mount a small file system")
     try:
-        made = config(accept={"free_gb": 0.0}, send=[peer.destination])
+        made = config(quiet_s=NEVER_S, accept={"free_gb": 0.0}, send=[peer.destination])
         with running(made, stand_ins.stand_in) as service:
             big = bytes(500 * 500 * 2)
             films = [small_film(n, Rows=500, Columns=500, PixelData=big) for n in range(14)]
@@ -376,7 +377,8 @@ def test_a_small_disk_fills_up_for_real(config, peer, stand_ins, tmp_path):
             subprocess.run(["mount", "-o", "remount,size=60m", str(spool)], check=True)
             left = [f for f, s in zip(films, statuses, strict=True) if s != 0]
             assert set(send(service.receiver.port, left)) == {0}
-            wait_for(lambda: len(set(peer.taken)) == 14, 120)
+            let_studies_be_quiet(service)
+            wait_for(lambda: len(set(peer.taken)) == 14)
             service.check()
     finally:
         subprocess.run(["umount", "-l", str(spool)], check=False)

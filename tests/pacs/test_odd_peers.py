@@ -33,7 +33,8 @@ def dimse(port, **parts):
 def stow(peer, **parts):
     """Send a film by the web; give what became of it."""
     film = small_film(1)
-    return send_datasets(web(peer, **parts), [film], own_ae_title="")[film.SOPInstanceUID]
+    found = send_datasets(web(peer, **parts), [film], own_ae_title="")[film.SOPInstanceUID]
+    return None if found is None else str(found)
 
 
 def report(item):
@@ -73,7 +74,7 @@ def test_only_what_an_archive_has_stored_counts_as_sent(web_peer, answer, says):
 def test_a_redirect_does_not_turn_what_is_sent_into_a_question(web_peer):
     """A 301 makes a GET of a POST, and the list of studies that it gets is no proof that anything was stored."""
     web_peer.answers = [{"status": 301, "headers": {"Location": web_peer.url}}, {"status": 204}]
-    assert stow(web_peer) == "web answered 301"
+    assert stow(web_peer).startswith("web answered 301")
     assert [method for method, _, _ in web_peer.asked] == ["POST"]
 
 
@@ -238,9 +239,8 @@ def test_the_authority_that_is_named_is_the_one_that_is_trusted(certificates, mo
 @pytest.mark.parametrize("host", ["nosuch.invalid", "no..name"])
 def test_a_name_that_is_not_known_is_a_peer_that_is_away(host):
     film = small_film(1)
-    assert (
-        "pacs cannot be reached" in send_datasets(dimse(104, host=host), [film], own_ae_title="US")[film.SOPInstanceUID]
-    )
+    (why,) = send_datasets(dimse(104, host=host), [film], own_ae_title="US").values()
+    assert str(why).startswith("pacs cannot be reached")
     assert "pacs cannot be reached" in commit_objects(
         dimse(104, host=host), [("1.2", "1.2.3")], own_ae_title="US", transaction_uid="1.2.4"
     )
@@ -252,7 +252,7 @@ def test_a_certificate_that_has_gone_since_the_start_is_a_reason(peer, tmp_path)
     film = small_film(1)
     tls = Tls(authority=tmp_path / "gone.pem")
     (why,) = send_datasets(dimse(peer.port, tls=tls), [film], own_ae_title="US").values()
-    assert "tls.authority: cannot be read" in why
+    assert "tls.authority: cannot be read" in str(why)
 
 
 def test_objects_that_cannot_be_read_are_a_reason_too(peer, tmp_path):
@@ -261,7 +261,7 @@ def test_objects_that_cannot_be_read_are_a_reason_too(peer, tmp_path):
     files = {"1.2.1": tmp_path / "empty", "1.2.2": tmp_path / "other", "1.2.3": tmp_path / "nosuch"}
     found = send_objects(dimse(peer.port), files, own_ae_title="US")
     assert found.keys() == files.keys()
-    assert all("cannot be read" in why for why in found.values())
+    assert {why.code for why in found.values()} == {"send_object_unreadable"}
 
 
 def test_an_object_at_which_a_peer_hangs_up_does_not_hold_up_the_others(config, peer, stand_ins, tmp_path):

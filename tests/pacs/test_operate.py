@@ -7,9 +7,13 @@ import time
 import pytest
 
 from ho_imaging.cli import main
+from ho_imaging.messages import Message
+from ho_imaging.pacs.operate import Selection, select
 from ho_imaging.pacs.service import hold_spool, model_of, open_spool
 
 from .conftest import running, send, small_film, wait_for
+
+NO_FILM, AWAY = Message("no_radiographs"), Message("archive_unreachable", archive="a")
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def end(spool, study, status, **more):
     place.mkdir(parents=True)
     (place / "o.dcm").write_bytes(b"object")
     objects = [(f"{study}.9", place / "o.dcm")] if status == "done" else []
-    spool.end(study, status=status, reason=None if status == "done" else "no film", objects=objects,
+    spool.end(study, status=status, reason=None if status == "done" else NO_FILM, objects=objects,
               destinations=["a", "b"], **more)  # fmt: skip
 
 
@@ -47,7 +51,7 @@ def spool(written):
     end(made, "1.2", "failed", model=model_of(written[1]))
     end(made, "1.4", "done", model=model_of(written[1]))
     made.outbox.sent("b", "1.4.9")
-    made.outbox.not_sent("a", made.outbox.due("a")[0], "cannot be reached", keep_hours=-1.0)
+    made.outbox.not_sent("a", made.outbox.due("a")[0], AWAY, keep_hours=-1.0)
     made.add(b"waits", sop_uid="1.3.1", study_uid="1.3", series_uid="1.9", modality="DX")
     yield made
     made.close()
@@ -83,7 +87,19 @@ def test_show_tells_senders_and_what_became_of_each_object(spool, written, capsy
     _, (line,) = call(written, capsys, "show", "1.4")
     assert line["films"][0]["sender"] == "CR@10.0.0.1"
     assert {(one["destination"], one["state"]) for one in line["objects"]} == {("a", "given up"), ("b", "sent")}
-    assert line["lost"][0]["reason"] == "cannot be reached"
+    (lost,) = line["lost"]
+    assert (lost["reason_code"], lost["reason"]) == ("archive_unreachable", str(AWAY))
+
+
+def test_a_reason_is_kept_as_a_message_and_told_as_text_with_its_code(spool, written, capsys):
+    _, (line,) = call(written, capsys, "list", "1.2")
+    assert (line["reason"], line["reason_code"]) == ("holds no radiographs", "no_radiographs")
+    (study,) = select(spool.ledger, Selection(study_uids=["1.2"]))
+    assert study.reason == NO_FILM
+    # As a version before this one kept it.
+    spool.ledger.run("UPDATE studies SET reason = 'its worker died' WHERE study_uid = '1.2'")
+    _, (line,) = call(written, capsys, "list", "1.2")
+    assert (line["reason"], line["reason_code"]) == ("its worker died", "unclassified")
 
 
 @pytest.mark.parametrize("arguments", [["retry"], ["send"], ["purge"]])

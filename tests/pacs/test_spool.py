@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ho_imaging.messages import Message
 from ho_imaging.pacs import spool as spool_module
 from ho_imaging.pacs.disk import SpoolFullError
 from ho_imaging.pacs.spool import Added, Spool
 from ho_imaging.results.folder import folder_name
+
+NO_ANSWER = Message("send_no_answer")
 
 
 def make(folder, **limits):
@@ -152,7 +155,7 @@ def test_every_destination_gets_every_object_until_it_has_taken_it(tmp_path):
     spool.end(uid, status="done", reason=None, objects=made, destinations=["a", "b"])
     assert [i.sop_uid for i in spool.outbox.due("a")] == [i.sop_uid for i in spool.outbox.due("b")] == ["9.0", "9.1"]
     spool.outbox.sent("a", "9.0")
-    spool.outbox.not_sent("a", spool.outbox.due("a")[0], "cannot be reached", keep_hours=1.0)
+    spool.outbox.not_sent("a", spool.outbox.due("a")[0], NO_ANSWER, keep_hours=1.0)
     assert spool.outbox.due("a") == []  # it waits before it tries again
     assert len(spool.outbox.due("b")) == 2
     assert spool.counts()["objects_waiting"] == 3
@@ -164,9 +167,10 @@ def test_delays_grow_and_an_old_object_is_given_up_and_counted(tmp_path, monkeyp
     spool.end(spool.take_ready(0.0)[0], status="done", reason=None, objects=[("9.1", spool.folder / "x.dcm")],
               destinations=["a"])  # fmt: skip
     now, waits = time.time(), []
+    monkeypatch.setattr("time.time", lambda: now)
     for _ in range(6):
         (item,) = spool.outbox.due("a")
-        spool.outbox.not_sent("a", item, "no", keep_hours=1.0)
+        spool.outbox.not_sent("a", item, NO_ANSWER, keep_hours=1.0)
         start = now
         while not spool.outbox.due("a") and now - start < 2000:
             now += 1.0
@@ -174,7 +178,7 @@ def test_delays_grow_and_an_old_object_is_given_up_and_counted(tmp_path, monkeyp
         waits.append(now - start)
     assert all(later + 1 >= 2 * (earlier - 1) > 0 for earlier, later in pairwise(waits))
     monkeypatch.setattr("time.time", lambda: now + 2 * 3600)
-    spool.outbox.not_sent("a", spool.outbox.due("a")[0], "no", keep_hours=1.0)
+    spool.outbox.not_sent("a", spool.outbox.due("a")[0], NO_ANSWER, keep_hours=1.0)
     assert spool.counts()["objects_given_up"] == 1
 
 
@@ -373,6 +377,7 @@ def test_what_a_peer_takes_and_does_not_keep_is_sent_ever_later_and_given_up(tmp
     ended(spool, 1)
     now = start = time.time() + 1.0
     waits = []
+    monkeypatch.setattr("time.time", lambda: now)
     while spool.counts().get("objects_given_up", 0) == 0:
         spool.outbox.send_again("a", "9.1", keep_hours=1.0)
         begun = now

@@ -31,7 +31,7 @@ from ho_imaging.pacs.send import send_datasets
 from ho_imaging.reading.classes import FILM_CLASSES, may_be_film
 from ho_imaging.reading.projection_check import check_is_radiograph
 
-from .conftest import free_port, running, send, small_film
+from .conftest import NEVER_S, free_port, running, send, small_film
 from .test_odd_peers import Paging
 
 DX, RF, XA = map(str, (
@@ -325,7 +325,7 @@ def test_the_service_keeps_the_first_of_two_films_of_one_identifier(config, stan
     """Whatever differs; a sender whose image is not safe here is not told that it is."""
     caplog.set_level("INFO", "ho_imaging")
     film = small_film(1)
-    with running(config(spool={"folder": str(config().spool.folder), "quiet_s": 60}), stand_ins.stand_in) as service:
+    with running(config(quiet_s=NEVER_S), stand_ins.stand_in) as service:
         port = service.receiver.port
         assert send(port, [film]) == [0x0000]
         assert send(port, [small_film(1, study="1.2.9")]) == [0xC001]

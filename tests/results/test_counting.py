@@ -23,7 +23,7 @@ def study(findings, *sides, **views):
     severity = SimpleNamespace(sides=sides, study=worst)
     return SimpleNamespace(
         images=images, findings=findings, severity=severity, study_uid="1.2", status="done", reason=None, warnings=(),
-        context=None, model=None, completeness=None,
+        context=None, model=None, completeness=None, identifiers=None,
     )  # fmt: skip
 
 

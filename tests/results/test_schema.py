@@ -75,7 +75,8 @@ def test_every_field_is_described_with_its_unit_and_order(kind):
 def test_the_command_prints_each_schema(kind, capsys):
     assert main(["schema", *([] if kind == "result" else ["--of", kind])]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["properties"]["schema_version"]["const"] == "2.0"
+    version = printed["properties"]["schema_version"]
+    assert version.get("enum") == ["2.0", "2.1"] if kind == "result" else version["const"] == "2.0"
     jsonschema.Draft202012Validator.check_schema(printed)
 
 
@@ -215,7 +216,7 @@ OLD_DECISION = {
 }  # fmt: skip
 OLD_BONES = {"schema_version": "1.1", "sop_instance_uid": "1.2.3.4", "model_sha256": "a" * 64, "outlines": {}}
 
-AGAIN = r"result\.json: is a result of schema 1\.3; this version of ho_imaging reads schema 2\.0 \(analyse the films"
+AGAIN = r"result\.json: is a result of schema 1\.3; this version of ho_imaging reads schema 2\.1 \(analyse the films"
 
 
 @pytest.fixture
@@ -243,7 +244,7 @@ def test_an_older_result_says_what_to_do(old_folder):
 
 def test_a_batch_is_not_resumed_into_an_older_folder(old_folder, tmp_path, make_film):
     before = sorted(path for path in old_folder.rglob("*"))
-    with pytest.raises(UsageError, match=r"holds results of schema 1\.3; .* writes schema 2\.0 \(give another --out"):
+    with pytest.raises(UsageError, match=r"holds results of schema 1\.3; .* writes schema 2\.1 \(give another --out"):
         run_batch([make_film(tmp_path / "film.png")], old_folder)
     assert sorted(path for path in old_folder.rglob("*")) == before
 
@@ -291,10 +292,18 @@ def test_older_outlines_of_bones_say_what_to_do_and_are_not_graded_by(old_folder
     assert "outlines of bones of schema 1.1" in caplog.text
 
 
+def test_a_result_of_the_minor_version_before_is_read(tmp_path, result):
+    path = tmp_path / "result.json"
+    kept = json.loads(result.to_json())
+    del kept["identifiers"]
+    path.write_text(json.dumps(kept | {"schema_version": "2.0"}))
+    assert read_result(path) == result.model_copy(update={"schema_version": "2.0"})
+
+
 def test_a_newer_result_asks_for_an_update_and_another_file_is_named(tmp_path, result):
     path = tmp_path / "result.json"
-    path.write_text(result.to_json().replace('"2.0"', '"2.1"', 1))
-    with pytest.raises(ReadError, match=r"schema 2\.1; .* reads schema 2\.0 \(update ho_imaging\)"):
+    path.write_text(result.to_json().replace('"2.1"', '"2.9"', 1))
+    with pytest.raises(ReadError, match=r"schema 2\.9; .* reads schema 2\.1 \(update ho_imaging\)"):
         read_result(path)
     path.write_text('{"some": "file"}')
     with pytest.raises(ReadError, match=r"is not a result \([0-9]+ problems\)"):

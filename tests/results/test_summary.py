@@ -52,6 +52,36 @@ class Cells(HTMLParser):
             self.cells[-1] += data
 
 
+def test_every_part_of_a_result_shows_itself_in_short(analysis):
+    result = analysis.result
+    parts = [*result.images, *result.findings, *result.severity.sides, *result.severity.sides[0].systems]
+    parts += [result.severity, result.severity.sides[0].evidence, ho_imaging.discover([result.images[0].path])]
+    for part in parts:
+        assert len(repr(part)) < 500, type(part)
+        assert not any(secret in repr(part) for secret in SECRETS)
+    assert repr(result.findings[0]).startswith("FindingResult(id='F1', side='right', area_mm2=")
+
+
+def test_a_comparison_shows_itself_in_a_line_and_a_table():
+    def side(name, verdict, later):
+        return {"side": name, "verdict": verdict, "statement": {"code": "file_empty"}, "earlier_grade": "I",
+                "later_grade": "II", "earlier_mm2": 100.0, "later_mm2": later}  # fmt: skip
+
+    interval = {"earlier_study_uid": "1.2", "later_study_uid": "1.3", "days": 90, "verdict": "spreading",
+                "sides": [side("right", "spreading", 400.0), side("left", "stable", 100.0)]}  # fmt: skip
+    result = ho_imaging.ProgressionResult(verdict="spreading", intervals=[interval], overall=interval)
+    sides = "right spreading (100 to 400 mm²), left stable (100 to 100 mm²)"
+    said = f"ProgressionResult(verdict='spreading', studies=2, days=90, sides='{sides}')"
+    assert repr(result) == str(result) == said
+    assert len(repr(result.intervals[0])) < 300
+    assert len(repr(result.intervals[0].sides[0])) < 300
+    cells = Cells(result._repr_html_()).cells
+    assert cells[:5] == ["right", "spreading", "I to II", "100", "400"]
+    nothing = ho_imaging.ProgressionResult(verdict="stable", intervals=(), overall=interval)
+    assert repr(nothing) == "ProgressionResult(verdict='stable', studies=1)"
+    assert Cells(nothing._repr_html_()).cells == []
+
+
 def test_a_result_shows_itself_in_a_line_and_without_the_patient(analysis):
     result, (film,) = analysis.result, analysis.films.values()
     uid = result.study_uid

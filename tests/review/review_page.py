@@ -1,87 +1,14 @@
-"""The viewer in a browser without a notebook: a page on loopback whose model is a session in this process."""
+"""A browser, and films and results that are made up, for tests of the viewer and benchmarks."""
 
 from __future__ import annotations
 
-import base64
-import json
 import shutil
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
-from ho_imaging.review.session import ReviewSession
-from ho_imaging.review.widget import ReviewWidget, front_end
-
-PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0; background: #fff }</style><style>%s</style>
-<div id="here"></div><script type="module">
-import widget from "/front_end.js";
-const listeners = new Set();
-const model = {
-  get: () => window.innerHeight - 10,
-  on: (_, listener) => listeners.add(listener),
-  off: (_, listener) => listeners.delete(listener),
-  send: async (content) => {
-    if (window.dead) return;
-    const answers = await (await fetch("/message", { method: "POST", body: JSON.stringify(content) })).json();
-    for (const { content: answer, buffers } of answers) {
-      const bytes = await Promise.all(buffers.map(async (b) => (await fetch("data:;base64," + b)).arrayBuffer()));
-      for (const listener of listeners) listener(answer, bytes.map((b) => new DataView(b)));
-    }
-  },
-};
-window.leave = widget.render({ model, el: document.getElementById("here") });
-window.review = document.getElementById("here").hoReview;
-</script>"""
-
-
-class ReviewPage:
-    """Serves one session; ``with ReviewPage(session) as url``."""
-
-    def __init__(self, session: ReviewSession) -> None:
-        lock = threading.Lock()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path == "/front_end.js":
-                    self.answer(front_end(), "text/javascript")
-                else:
-                    self.answer(PAGE % ReviewWidget._css, "text/html")
-
-            def do_POST(self) -> None:
-                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with lock:
-                    answers = [
-                        {"content": a.content, "buffers": [base64.b64encode(b).decode() for b in a.buffers]}
-                        for a in session.handle(message)
-                    ]
-                self.answer(json.dumps(answers), "application/json")
-
-            def answer(self, text: str, kind: str) -> None:
-                data = text.encode()
-                self.send_response(200)
-                self.send_header("Content-Type", f"{kind}; charset=utf-8")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_port}/"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def open_browser(profile: Path, size: tuple[int, int] = (1500, 950)) -> Any:

@@ -136,7 +136,7 @@ def test_every_key_does_one_thing_and_is_described(node):
 
 
 def test_the_joined_module_is_whole(node, tmp_path):
-    from ho_imaging.review.widget import front_end  # noqa: PLC0415
+    from ho_imaging.review.front_end import front_end  # noqa: PLC0415
 
     (tmp_path / "joined.js").write_text(front_end())
     told = node("""
@@ -148,4 +148,30 @@ def test_the_joined_module_is_whole(node, tmp_path):
 
 def test_nothing_is_fetched_from_elsewhere():
     for path in STATIC.iterdir():
-        assert not re.search(r"https?://|//cdn|@import|\bfetch\(|innerHTML", path.read_text()), path.name
+        text = path.read_text().replace('fetch("message"', "")  # the page's own server
+        assert not re.search(r"https?://|//cdn|@import|\bfetch\(|innerHTML", text), path.name
+
+
+def test_a_kernel_is_lost_only_where_that_is_known(node):
+    told = node("""
+        import { verdict } from "./kernel.js";
+        const busy = { status: "busy", connection: "connected" }, idle = { status: "idle", connection: "connected" };
+        console.log(JSON.stringify([
+          verdict(busy, 1000, 0), verdict(busy, 600000, 0), verdict(idle, 3000, 500), verdict(idle, 9000, 8000),
+          verdict({ ...busy, status: "dead" }, 10, 0), verdict({ ...busy, connection: "disconnected" }, 10, 0),
+          verdict(null, 1000, 0), verdict(null, 10000, 0), verdict(null, 60000, 0)]));
+    """)
+    assert told == ["fine", "busy", "busy", "lost", "lost", "lost", "fine", "busy", "lost"]
+
+
+def test_what_stands_in_an_empty_field_can_be_read():
+    css = (STATIC / "review.css").read_text()
+    placeholder = re.search(r"::placeholder \{ color: (#\w{6})", css).group(1)
+    field = re.search(r"\.ho-dialog textarea.*?background: (#\w{6})", css).group(1)
+
+    def luminance(colour):  # WCAG 2.2
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    assert (luminance(placeholder) + 0.05) / (luminance(field) + 0.05) >= 7

@@ -6,7 +6,10 @@ import pytest
 
 from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import open_study
+from ho_imaging.review.page_server import PageServer
+from ho_imaging.review.room import ReadingRoom, open_room
 from ho_imaging.review.session import ReviewSession
+from ho_imaging.review.worklist import open_worklist
 
 STUDY, FILM, LATERAL = "1.2.3", "1.2.3.1", "1.2.3.2"
 
@@ -50,39 +53,44 @@ class Hands:
 
 
 @pytest.fixture
-def reading(batch, browser):
-    from review_page import ReviewPage  # noqa: PLC0415
+def opened(browser):
+    servers = []
 
-    pages = []
-
-    def start(**options):
-        session = ReviewSession(open_study(batch), "AB", ReviewStore(batch / "reviews"), **options)
-        pages.append(ReviewPage(session))
-        browser.get(pages[-1].__enter__())
+    def start(room):
+        servers.append(PageServer(room, port=0))
+        servers[-1].start()
+        browser.get(servers[-1].url)
         hands = Hands(browser)
-        hands.until("window.review?.panes.current.film && review.state")
+        hands.until("window.review?.panes.current.film && review.state && review.shownAt !== null")
         hands.until("!review.panes.current.dirty")
-        browser.find_element("css selector", ".ho-review").click()
-        return hands, session
+        return hands
 
     yield start
-    for page in pages:
-        page.__exit__()
-    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE" and "favicon" not in str(line)]
+    for server in servers:
+        server.stop()
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+
+
+@pytest.fixture
+def reading(batch, opened):
+    def start(**options):
+        session = ReviewSession(open_study(batch), "AB", ReviewStore(batch / "reviews"), **options)
+        return opened(ReadingRoom(session)), session
+
+    return start
 
 
 def test_nodules_are_judged_drawn_and_undone_by_keys_and_pointer(reading):
     hands, session = reading()
-    hands.keys("j", "a")
+    hands.keys("j", "a")  # and on to the next not looked at
     hands.until("review.state.findings[0].status === 'accepted'")
-    hands.keys("j", "x")
+    hands.keys("x")
     hands.until("review.state.findings[1].status === 'rejected'")
-    hands.keys("j", "c")
-    select = hands.browser.find_element("css selector", ".ho-dialog select")
-    select.send_keys("phleb", "\ue009\ue007")  # Ctrl+Enter
+    hands.keys("c", "phleb", "\ue007")
     hands.until("review.state.findings[2].mimic === 'phlebolith'")
     # A stroke to the right of F2 (centre (430, 420), radius 30), which grows there and nowhere else.
-    hands.keys("k", "f", "b")
+    hands.keys("k", "k", "f", "b")
+    hands.until("!review.panes.current.dirty")
     hands.drag((455, 420), (480, 420))
     hands.until("review.state.findings[1].reshaped")
     reached = max(x for x, _ in session.state.findings[1].outline_xy_px[0])
@@ -143,13 +151,13 @@ def test_windowing_zoom_and_overlays_change_the_picture_and_nothing_else(reading
     hands.keys("r")
     hands.until("!review.panes.current.dirty")
     assert hands.grey(point) == before
-    hands.keys("1")
+    hands.keys("d")
     assert hands.js("review.panes.current.view.zoom * devicePixelRatio") == pytest.approx(1.0)
     hands.keys("v")
     x = hands.js("review.panes.current.view.toScreen([300, 350])[0]")
     hands.keys("\ue012")  # arrow left: the film moves right
     assert hands.js("review.panes.current.view.toScreen([300, 350])[0]") == pytest.approx(x + 40)
-    hands.keys("f", "o", "l", "9")
+    hands.keys("f", "o", "o", "l")
     assert hands.js("[review.overlay.fill, review.overlay.contours]") == [False, False]
     hands.keys("\ue00f")  # page down: the second film
     hands.until(f"review.panes.current.about.uid === '{LATERAL}' && review.panes.current.film")
@@ -170,15 +178,16 @@ def test_a_grade_is_changed_with_a_reason_and_a_distance_measured(reading):
     hands, session = reading()
     hands.browser.find_element("css selector", "[data-gap=left]").click()
     hands.until("review.panes.current.view.zoom > 1")
-    hands.keys("f", "g")
-    hands.browser.find_element("css selector", ".ho-dialog input[value=left]").click()
-    hands.browser.find_element("css selector", ".ho-dialog input[value=III]").click()
-    hands.browser.find_element("css selector", ".ho-dialog button[type=submit]").click()
-    assert "Say why" in hands.browser.find_element("css selector", ".ho-error").text
-    assert len(session.decisions) == 1
-    hands.keys("a spur reaches the ilium", "\ue009\ue007")
+    ladder = hands.browser.find_element("css selector", ".ho-side[data-side=left] .ho-ladder").text
+    assert "bone spurs, at least 1 cm between opposing surfaces" in ladder
+    hands.keys("f", "2")  # it is so already
+    hands.keys("3", "a spur reaches the ilium", "\ue007")
     hands.until("review.state.sides[1].changed")
     assert session.state.grades["left"] == ("III", "a spur reaches the ilium")
+    hands.keys("g", "1", "7")
+    hands.until("review.state.sides[0].changed")
+    assert session.state.grades["right"] == ("I", "ectopic bone was missed")
+    assert [d.action for d in session.decisions] == ["open", "regrade", "regrade"]
     hands.keys("m")
     hands.drag((100, 300), (200, 300))
     hands.until("review.state.measures.length === 1")
@@ -222,7 +231,7 @@ def test_a_key_held_down_decides_once_and_undoes_on(reading):
     hands.keys("j", "a")
     for _ in range(5):
         hands.js(held % "a")
-    hands.keys("j", "x")
+    hands.keys("x")
     hands.until("review.state.findings[1].status === 'rejected'")
     assert [d.action for d in session.decisions] == ["open", "accept", "reject"]
     hands.js(held % "z")
@@ -256,10 +265,13 @@ def test_a_millimetre_stays_as_long_on_both_films_whatever_is_shown(reading, bat
     assert alike()
 
 
-def test_a_kernel_that_does_not_answer_is_said_loudly_and_nothing_is_shown_as_kept(reading):
+def test_a_busy_kernel_is_no_alarm_and_a_lost_one_is(reading):
     hands, session = reading()
-    hands.js("window.dead = true")
+    hands.js("(window.fetch = () => new Promise((_, reject) => { window.end = reject; })) && 1")
     hands.keys("j", "a")
+    hands.until("!review.busy.hidden")
+    assert hands.js("review.banner.hidden")
+    hands.js("window.end(new Error('gone')) || 1")
     hands.until("!review.banner.hidden")
     assert "NOT SAVED" in hands.browser.find_element("css selector", ".ho-banner").text
     assert hands.js("review.state.findings[0].status") == "unseen"
@@ -272,16 +284,22 @@ def test_a_blinded_page_holds_nothing_of_the_model(reading):
     assert "none drawn yet" in page
     for word in ("F1", "91 %", "Spurs", "15.0 mm"):
         assert word not in page
-    hands.keys("q", "\ue009\ue007")
+    hands.keys("0")  # a blinded grade needs no reason, and the next side follows
+    hands.until("review.side === 'left'")
+    hands.keys("2")
+    hands.until("review.state.sides.every(({ changed }) => changed)")
+    hands.keys("q", "\ue007")
     hands.until("review.state.committed")
     assert "Spurs leave 15.0 mm between" in hands.browser.find_element("tag name", "body").text
-    assert [d.action for d in session.decisions] == ["open", "commit"]
+    assert [d.action for d in session.decisions] == ["open", "regrade", "regrade", "commit"]
+    assert {side: grade for side, (grade, _) in session.state.grades.items()} == {"right": "0", "left": "II"}
 
 
 def test_finish_asks_about_a_grade_without_nodules_and_keeps_the_answer(reading):
     hands, session = reading()
+    hands.keys("j")
     for number in range(4):
-        hands.keys("j", "x")
+        hands.keys("x")
         hands.until(f"review.state.findings[{number}].status === 'rejected'")
     card = "document.querySelector('.ho-side[data-side=left]').textContent"
     assert "You changed: F1 rejected, F2 rejected" in hands.js(card)
@@ -291,3 +309,50 @@ def test_finish_asks_about_a_grade_without_nodules_and_keeps_the_answer(reading)
     hands.keys("\ue009\ue007")  # Ctrl+Enter
     hands.until("review.state.committed")
     assert session.decisions[-1].value == {"confirmed": [{"side": "left", "grade": "II", "nodules": []}]}
+
+
+def test_a_list_is_read_with_a_few_keys_and_the_next_study_is_there_before_it_is_asked_for(batch, opened, tmp_path):
+    from review_page import make_result, write_batch, write_film  # noqa: PLC0415
+
+    write_film(tmp_path / "films" / "c.png", 500, 400, seed=3)
+    film = {"1.2.4.1": (tmp_path / "films" / "c.png", 500, 400)}
+    write_batch(batch, make_result("1.2.4", film, {"1.2.4.1": [((200.0, 150.0), 40.0)]}))
+    hands = opened(open_room(open_worklist(batch, "AB")))
+    assert hands.js("review.place.textContent") == "study 1 of 2  ·  0 finished"
+    hands.until("[...review.films.keys()].includes('1.2.4/current/1.2.4.1')")
+    hands.keys("\ue008A\ue000", "3", "1", "q")
+    hands.until("review.study.study_uid === '1.2.4' && review.panes.current.film && review.state && review.looked()")
+    assert hands.js("review.place.textContent") == "study 2 of 2  ·  1 finished"
+    hands.keys("\ue008A\ue000", "q")
+    hands.until("review.hint.textContent.startsWith('All 2 studies are finished')")
+    first, second = (ReviewStore(batch / "reviews").read(uid, "AB") for uid in (STUDY, "1.2.4"))
+    assert [d.action for d in first] == ["open", *["accept"] * 4, "regrade", "commit", "close"]
+    assert first[5].reason == "the gap is narrower than measured"
+    assert [d.action for d in second] == ["open", "accept", "commit"]
+
+
+def test_films_open_whole_and_stay_so_and_the_mouse_is_as_the_reader_is_used_to(reading, batch, tmp_path):
+    from review_page import make_result, write_batch, write_film  # noqa: PLC0415
+
+    write_film(tmp_path / "films" / "c.png", 1200, 500, seed=9)
+    earlier = make_result("1.2.2", {"1.2.2.1": (tmp_path / "films" / "c.png", 1200, 500)}, {})
+    hands, _ = reading(previous=open_study(write_batch(tmp_path / "earlier", earlier)))
+    hands.until("review.panes.previous.film")
+    inside = (
+        "Object.values(review.panes).every((p) => { const [a, b] = [p.view.toScreen([-0.5, -0.5]),"
+        " p.view.toScreen([p.about.columns - 0.5, p.about.rows - 0.5])];"
+        " return Math.min(...a) >= 0 && b[0] <= p.width && b[1] <= p.height; })"
+    )
+    assert hands.js(inside)
+    before = hands.js("review.panes.current.height")
+    hands.browser.set_window_size(1100, 700)
+    hands.until(f"review.panes.current.height < {before} - 100")
+    assert hands.js(inside)
+    assert hands.js("review.root.clientHeight <= innerHeight")
+    hands.keys("u")
+    low = hands.js("review.panes.current.film.look.low")
+    hands.drag((300, 300), (300, 200))
+    assert hands.js("review.panes.current.film.look.low") < low
+    hands.browser.refresh()
+    hands.until("window.review?.study")
+    assert hands.js("[review.tool, review.mouse.right]") == ["window", "zoom"]

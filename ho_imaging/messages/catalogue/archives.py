@@ -1,4 +1,4 @@
-"""Images that an archive did not send."""
+"""Images that an archive did not send, and objects that a peer did not take."""
 
 from __future__ import annotations
 
@@ -84,15 +84,70 @@ ENTRIES: dict[str, Entry] = {
         _("see what it offers"),
         note="The archive offers no such service, or hung up.",
     ),
-    "archive_web_failed": Entry(
-        _("{archive} {detail}"),
+    "archive_web_status": Entry(
+        _("{archive} answered {status}"),
         _("check address and credentials"),
-        note="A DICOMweb request failed.",
+        note="A DICOMweb request ended with an HTTP status that is an error.",
+    ),
+    "archive_web_no_report": Entry(
+        _("{archive} answered {status} and what is no report"),
+        _("check address and credentials"),
+        note="Success by its HTTP status, with a body that no archive sends, such as a page to log in.",
+    ),
+    "archive_web_unreachable": Entry(
+        _("{archive} cannot be reached ({kind})"),
+        _("check address and credentials"),
+        note="No connection to a DICOMweb server.",
+    ),
+    "archive_web_not_understood": Entry(
+        _("{archive} answered what cannot be understood ({kind})"),
+        _("check address and credentials"),
+        note="A DICOMweb answer that is not of its form.",
     ),
     "archive_list_cut": Entry(
         _("{archive} gives only {count} of a longer list"),
         _("raise its limit of a list"),
         note="An archive cuts its answers off.",
+    ),
+    "send_refused_status": Entry(
+        _("refused with status {status}"),
+        note="A peer does not take an object: status of its answer to C-STORE.",
+    ),
+    "send_refused_reason": Entry(
+        _("refused with reason {reason}"),
+        note="A peer does not take an object: Failure Reason of its answer to STOW-RS.",
+    ),
+    "send_refused": Entry(
+        _("refused without a reason"),
+        note="A peer does not take an object and does not say why.",
+    ),
+    "send_no_answer": Entry(
+        _("no answer"),
+        note="A peer did not answer within the time limit, or hung up at an object.",
+    ),
+    "send_association_ended": Entry(
+        _("the association ended"),
+        note="An object was not sent, for the peer hung up before.",
+    ),
+    "send_failed": Entry(
+        _("cannot be sent: {detail}"),
+        note="The network library cannot send an object.",
+    ),
+    "send_setting": Entry(
+        _("{detail}"),
+        note="A certificate or secret of a destination that cannot be used any longer, with its entry.",
+    ),
+    "send_object_unreadable": Entry(
+        _("cannot be read ({kind})"),
+        note="An object to send is damaged or gone.",
+    ),
+    "send_not_kept": Entry(
+        _("was taken and not kept"),
+        note="A peer took an object and reported later that it does not keep it.",
+    ),
+    "send_failed_before_stop": Entry(
+        _("it took nothing before the last stop"),
+        note="A destination that was away when the service was stopped.",
     ),
     "study_too_many_films": Entry(
         _("study {study} has more than {most} films"),

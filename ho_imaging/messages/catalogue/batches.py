@@ -12,6 +12,10 @@ ENTRIES: dict[str, Entry] = {
         _("given up after {tries} tries alone: {died}"),
         note="A study ended its worker process each time.",
     ),
+    "no_objects_made": Entry(
+        _("no DICOM objects were made of its result"),
+        note="A study of a service whose result nobody would see.",
+    ),
     "files_changing": Entry(
         _("its files keep changing while they are read"),
         note="Files are still being written.",

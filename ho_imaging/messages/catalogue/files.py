@@ -46,6 +46,10 @@ ENTRIES: dict[str, Entry] = {
         _("is the same file as {path}: that one is used"),
         note="Two paths or links lead to one file.",
     ),
+    "file_unnamed": Entry(
+        _("another file"),
+        note="How a file is named where paths are left out (--anonymous).",
+    ),
     "folder_empty": Entry(
         _("holds no files"),
         note="A folder without a file in it.",
@@ -67,6 +71,15 @@ ENTRIES: dict[str, Entry] = {
         _("is encrypted"),
         _("unpack it with its password and give the folder"),
         note="A file in a zip archive needs a password.",
+    ),
+    "archive_nested": Entry(
+        _("is an archive in an archive"),
+        _("unpack it and give the folder"),
+        note="A zip, gzip or similar file in a zip archive.",
+    ),
+    "archive_empty": Entry(
+        _("is a zip archive without files"),
+        note="Nothing in a zip archive, or nothing but what this program wrote.",
     ),
     "archive_member_damaged": Entry(
         _("cannot be unpacked ({error})"),

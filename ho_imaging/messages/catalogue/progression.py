@@ -8,6 +8,38 @@ from ho_imaging.messages.entry import mark as _
 __all__ = ["ENTRIES"]
 
 ENTRIES: dict[str, Entry] = {
+    "prior_not_compared": Entry(
+        _("no comparison with an earlier study: {reason}"),
+        note="A service looked for an earlier study and has nothing to compare with.",
+    ),
+    "prior_no_date": Entry(
+        _("the films state no date"),
+        note="Without a date no study is an earlier one.",
+    ),
+    "prior_no_patient_id": Entry(
+        _("the films state no patient ID to ask for"),
+        note="No Patient ID, or one that an archive would take for a pattern.",
+    ),
+    "prior_none": Entry(
+        _("the archive has no earlier study of the patient"),
+        note="Nothing to compare with.",
+    ),
+    "prior_incomplete": Entry(
+        _("an earlier study holds no films, or not all of it came"),
+        note="An earlier study that is not whole is not compared with.",
+    ),
+    "prior_not_analysed": Entry(
+        _("an earlier study could not be analysed: {reason}"),
+        note="An earlier study whose films are damaged or out of scope.",
+    ),
+    "prior_other_patient": Entry(
+        _("an earlier study under the patient's ID is another patient's"),
+        note="The rule of identity does not hold.",
+    ),
+    "prior_other_side": Entry(
+        _("no earlier study shows the same side"),
+        note="Earlier studies are of the other side or of another region.",
+    ),
     "of_study": Entry(
         _("study {number}: {warning}"),
         note="A warning of one of several studies.",

@@ -14,6 +14,7 @@ from highdicom.sr import CodedConcept
 
 from ho_imaging.outputs.anatomic_codes import SIDE_CODES, SITE_CODES
 from ho_imaging.regions import bone_codes
+from ho_imaging.results.messages import MessageResult
 from ho_imaging.severity.systems import grade_scale
 from ho_imaging.vocabulary import SpacingBasis, Structure
 
@@ -33,6 +34,7 @@ __all__ = [
     "HETEROTOPIC_OSSIFICATION",
     "LESION",
     "LONG_AXIS",
+    "MESSAGE",
     "MM",
     "MM2",
     "MORPHOLOGICALLY_ABNORMAL",
@@ -49,8 +51,10 @@ __all__ = [
     "SHORT_AXIS",
     "SIDES",
     "SITES",
+    "STATEMENT",
     "STRUCTURES",
     "grade_code",
+    "message_code",
     "named",
     "system_code",
 ]
@@ -78,6 +82,8 @@ GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
 ANALYSIS = _private("ANALYSIS", "Analysis for heterotopic ossification")
 NOT_ANALYSED = _private("NOT-ANALYSED", "Not analysed")
 NOT_GRADED = _private("NOT-GRADED", "Cannot be graded on this film")
+STATEMENT = _private("STATEMENT", "What the grade rests on")
+MESSAGE = _private("MESSAGE", "Code of a message in the text")
 
 BASES = {
     SpacingBasis.CALIBRATED: _private("MM-CALIBRATED", "calibrated pixel spacing of the film"),
@@ -125,6 +131,14 @@ STRUCTURES = {  # category (CID 7150) and type (CID 7304, 7151)
 def named(code: CodedConcept, meaning: str) -> CodedConcept:
     """Return a code with words of its own beside it, at most 64 characters (PS3.3 8.3); it stays the same code."""
     return CodedConcept(value=code.value, scheme_designator=code.scheme_designator, meaning=meaning[:64])
+
+
+def message_code(message: MessageResult) -> CodedConcept:
+    """Return the code of a message, a word of docs/messages.md, with the beginning of its text.
+
+    Words of more than 16 characters become a Long Code Value (PS3.3 8.1).
+    """
+    return _private(message.code, str(message)[:64].strip())
 
 
 def system_code(system: str, title: str) -> CodedConcept:

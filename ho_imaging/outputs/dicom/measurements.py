@@ -33,6 +33,7 @@ from ho_imaging.outputs.dicom import codes
 from ho_imaging.outputs.dicom.basis import basis_code
 from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
 from ho_imaging.outputs.dicom.masks import one_outline, to_image_coordinates, within
+from ho_imaging.outputs.dicom.root_result import refer_to_others
 from ho_imaging.outputs.dicom.segmentation import tracking
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.results.counting import counted_findings
@@ -48,8 +49,12 @@ MOST_POINTS = 2000
 """Points of a nodule's outline that a report carries; more are thinned evenly."""
 
 
-def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker: Maker) -> ComprehensiveSR:
+def structured_report(
+    result: StudyResult, sources: Mapping[str, Dataset], maker: Maker, others: Sequence[Dataset] = ()
+) -> ComprehensiveSR:
     """Write what was measured and graded as a report; every statement names the film it rests on.
+
+    ``others``: the other objects made of the result, which the report refers to.
 
     Its completeness is PARTIAL and it is not verified: no reader has seen it. With an observer it states the reader's
     reading, is COMPLETE unless the study is known not to be, and is not verified either: who may sign it is for the
@@ -99,7 +104,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         referenced_images=_describable(evidence) or None,
     )
     made = ComprehensiveSR(
-        evidence=evidence,
+        evidence=[*evidence, *others],
         content=report,
         series_instance_uid=maker.uid("series", "sr", str(first.StudyInstanceUID)),
         series_number=SERIES_NUMBER,
@@ -112,6 +117,7 @@ def structured_report(result: StudyResult, sources: Mapping[str, Dataset], maker
         series_description=series_words("report", maker),
         coding_schemes=[codes.CODING_SCHEME],
     )
+    refer_to_others(made, others)
     missing = None if result.completeness is None else "; ".join(map(str, result.completeness.reasons))
     if missing:
         made.CompletionFlag = "PARTIAL"
@@ -206,6 +212,7 @@ def _side(
         words.append(QualitativeEvaluation(name=codes.system_code(side.system, title), value=codes.NOT_GRADED))
     if side.category in codes.SEVERITY_WORDS:
         words.append(QualitativeEvaluation(name=codes.SEVERITY, value=codes.SEVERITY_WORDS[side.category]))
+    words.append(QualitativeEvaluation(name=codes.STATEMENT, value=codes.message_code(side.evidence.statement)))
     region = Region.UNKNOWN if image is None else Region(image.region)
     name = f"{Side(side.side).value} side"
     return MeasurementsAndQualitativeEvaluations(

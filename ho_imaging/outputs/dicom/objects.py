@@ -31,6 +31,7 @@ from ho_imaging.outputs.dicom.segmentation import (
     nodule_segmentation,
     probability_segmentation,
 )
+from ho_imaging.reading.archive import path_or_bytes
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.one_study import film_headers, why_not_one
 from ho_imaging.reading.open_dicom import open_dataset
@@ -97,7 +98,7 @@ def study_objects(
         for image in images:
             given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
             _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
-        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker))
+        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker, list(writing.made)))
         if with_key_objects:
             writing.add("key_objects", result.study_uid, lambda: key_objects(result, kept, maker))
         if document is not None:
@@ -235,6 +236,9 @@ def any_sources(
 def _is_dicom(path: Path) -> bool:
     """Tell by the first bytes; a file that is gone says so when it is opened."""
     try:
+        found = path_or_bytes(path)
+        if isinstance(found, bytes):
+            return kind_of(found[:512]) is FileKind.DICOM
         with path.open("rb") as stream:
             return kind_of(stream.read(512)) is FileKind.DICOM
     except OSError:

@@ -30,5 +30,5 @@ def film_pictures(
     return FilmPictures(
         probability=probability_to_source(prediction.probabilities[Structure.HO], grid) if probability else None,
         masks=masks,
-        overlay=draw_overlay(prediction.prepared.radiograph, result),
+        overlay=draw_overlay(prediction.prepared.radiograph, result, named=False),
     )

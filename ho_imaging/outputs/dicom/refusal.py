@@ -17,6 +17,7 @@ from pydicom.sr.codedict import codes as standard
 
 from ho_imaging.outputs.dicom import codes
 from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
+from ho_imaging.outputs.dicom.message_items import message_text
 from ho_imaging.results.schema import ImageResult, StudyResult
 
 __all__ = ["refusal_report"]
@@ -34,9 +35,9 @@ def refusal_report(result: StudyResult, sources: Mapping[str, Dataset], maker: M
     words = f"Not analysed for heterotopic ossification ({result.status}): {result.reason or 'no reason is known'}"
     items = [
         CodeContentItem(codes.ANALYSIS, codes.NOT_ANALYSED, _CONTAINS),
-        TextContentItem(standard.DCM.Summary, words, _CONTAINS),
+        message_text(standard.DCM.Summary, words, result.reason),
     ]
-    items += [TextContentItem(standard.DCM.Comment, text, _CONTAINS) for text in map(_of_film, result.images)]
+    items += [message_text(standard.DCM.Comment, _of_film(image), image.reason) for image in result.images]
     items.append(TextContentItem(standard.DCM.Comment, result.research_use, _CONTAINS))
     root.ContentSequence = ContentSequence(items)
     first = next(iter(sources.values()))

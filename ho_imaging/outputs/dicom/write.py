@@ -97,7 +97,10 @@ def to_dicom(
     }
     if isinstance(study, StudyResult):
         datasets = read_sources(study, sources, header_only=False)
-        pictures = {uid: FilmPictures(overlay=draw_overlay(read, study)) for uid, read in _radiographs(study, datasets)}
+        pictures = {
+            uid: FilmPictures(overlay=draw_overlay(read, study, named=False))
+            for uid, read in _radiographs(study, datasets)
+        }
         return study_objects(study, datasets, pictures, **more)
     result = study.result
     given = sources

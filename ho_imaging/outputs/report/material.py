@@ -18,6 +18,7 @@ from ho_imaging.outputs.report.model_card import ModelCard, card_of
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
 from ho_imaging.reading.dates import date_acquired
+from ho_imaging.reading.identifiers import StudyIdentifiers, identifiers_of
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.values import read_date
@@ -42,10 +43,12 @@ _MOST_NAME = 200
 class Patient:
     """The patient and the examination, for a clinical reader; shown on request only.
 
-    ``several``: the films name different patients.
+    ``several``: the films name different patients. ``number``: the Patient ID.
     """
 
     name: str | None = None
+    number: str | None = None
+    sex: str | None = None
     birth_date: date | None = None
     film_dates: tuple[date, ...] = ()
     several: bool = False
@@ -64,7 +67,7 @@ class ComparisonMaterial:
 class Material:
     """Content of one report. ``films`` and ``bones``: by SOP Instance UID, those that are at hand.
 
-    ``reviews``: what readers made of the result, one entry a reader.
+    ``reviews``: what readers made of the result, one entry a reader. ``shows_files``: name the films' files.
     """
 
     result: StudyResult
@@ -74,6 +77,7 @@ class Material:
     comparison: ComparisonMaterial | None = None
     patient: Patient | None = None
     reviews: Sequence[ReviewedStudy] = ()
+    shows_files: bool = False
 
 
 def material_of_analysis(
@@ -82,10 +86,11 @@ def material_of_analysis(
     comparison: ComparisonMaterial | None = None,
     patient: bool = False,
     reviews: Sequence[ReviewedStudy] = (),
+    shows_files: bool = False,
 ) -> Material:
     """Gather a report's material from an analysis whose films are in memory.
 
-    ``patient``: read name and birth date from the films, for a clinical reader.
+    ``patient``: read name and birth date from the films, for a clinical reader. ``shows_files``: name the films' files.
     """
     result = analysis.result
     films = {uid: film.reading.prepared.radiograph for uid, film in analysis.films.items()}
@@ -96,8 +101,11 @@ def material_of_analysis(
         bones={uid: bone_outlines(film.reading, model_sha256) for uid, film in analysis.films.items()},
         card=card_of(result.model),
         comparison=comparison,
-        patient=_patient([analysis.datasets.get(uid, film.path) for uid, film in films.items()]) if patient else None,
+        patient=_patient([analysis.datasets.get(uid, film.path) for uid, film in films.items()])
+        if patient
+        else _kept_patient(result),
         reviews=reviews,
+        shows_files=shows_files,
     )
 
 
@@ -109,6 +117,7 @@ def material_of_result(
     comparison: ComparisonMaterial | None = None,
     patient: bool = False,
     reviews: Sequence[ReviewedStudy] = (),
+    shows_files: bool = False,
 ) -> Material:
     """Gather a report's material for a result that was kept.
 
@@ -144,8 +153,9 @@ def material_of_result(
         bones=bones,
         card=card_of(result.model),
         comparison=comparison,
-        patient=_patient(sources) if patient else None,
+        patient=_patient(sources) if patient else _kept_patient(result),
         reviews=reviews,
+        shows_files=shows_files,
     )
 
 
@@ -171,6 +181,7 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
     """Read whose films these are; of files that say nothing, nothing."""
     names: dict[str, None] = {}
     births: dict[date, None] = {}
+    stated: list[StudyIdentifiers] = []
     patients: list[tuple[str, PatientIdentity]] = []
     taken: set[date] = set()
     for source in sources:
@@ -178,6 +189,7 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
         if dataset is None:
             continue
         patients.append(("", patient_of(dataset)))
+        stated.append(identifiers_of(dataset))
         name = _name(dataset.get("PatientName"))
         if name:
             names[name] = None
@@ -189,10 +201,26 @@ def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient
             taken.add(day)
     return Patient(
         name=next(iter(names), None),
+        number=next((one.patient_id for one in stated if one.patient_id), None),
+        sex=next((one.patient_sex for one in stated if one.patient_sex), None),
         birth_date=next(iter(births), None),
         film_dates=tuple(sorted(taken)),
         several=first_conflict(patients) is not None,
     )
+
+
+def _kept_patient(result: StudyResult) -> Patient | None:
+    """Return the patient that a result says, where a batch was asked for it."""
+    said = result.identifiers
+    if said is None or not (said.patient_id or said.patient_name or said.patient_birth_date or said.patient_sex):
+        return None
+    days = tuple(day for day in map(_day, (said.study_date or "").split("\\")) if day is not None)
+    birth = _day((said.patient_birth_date or "").split("\\")[0])
+    return Patient(_name(said.patient_name) or None, said.patient_id, said.patient_sex, birth, days)
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _header(source: Dataset | str | PathLike[str] | None) -> Dataset | None:

@@ -15,9 +15,14 @@ __all__ = ["OUTPUT"]
 
 def _write(source: Source, path: Path, *, language: str) -> None:
     if source.analysis is None:
-        material = material_of_result(source.result, folder=None if source.folder is None else source.folder.path)
+        material = material_of_result(
+            source.result,
+            folder=None if source.folder is None else source.folder.path,
+            films=source.files,
+            shows_files=True,
+        )
     else:
-        material = material_of_analysis(source.analysis)
+        material = material_of_analysis(source.analysis, shows_files=True)
     write_text(path, report_html(material, language))
 
 

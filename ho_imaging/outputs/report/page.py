@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ho_imaging.errors import UsageError
-from ho_imaging.messages import Language, Message, Value, languages, load_language
+from ho_imaging.messages import Language, Message, Value, load_language
 from ho_imaging.messages.words import BASIS_MEANINGS
 from ho_imaging.outputs.report.drawing import Drawing, draw_film, jpeg_uri
 from ho_imaging.outputs.report.material import Material
+from ho_imaging.outputs.spoken import check_language
 from ho_imaging.progression.schema import IntervalResult, SideIntervalResult
 from ho_imaging.reading.uid import is_uid
 from ho_imaging.results.counting import area_mm2, counted_findings
@@ -31,7 +31,7 @@ from ho_imaging.results.schema import (
 from ho_imaging.severity.systems import grade_scales
 from ho_imaging.vocabulary import Side, SpacingBasis
 
-__all__ = ["check_language", "report_html"]
+__all__ = ["report_html"]
 
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _COMPARISON_TEXT_PX = 24
@@ -94,18 +94,11 @@ class _Review:
     """Number of decisions that do not hold for this result, since the study was analysed again with another outcome."""
 
 
-def check_language(language: str) -> None:
-    """Raise `UsageError` unless reports can be in a language."""
-    if language not in languages():
-        known = ", ".join(languages())
-        raise UsageError(f"no reports in the language {language!r}", remedy=f"choose one of {known}")
-
-
 def report_html(material: Material, language: str = "en") -> str:
     """Write the report of a study; the same material and language give the same text.
 
     Nothing in it is loaded from elsewhere, no script runs, and every text that came from a file is escaped. It shows no
-    patient data beyond UIDs unless the material holds a patient.
+    patient data beyond UIDs unless the material holds a patient or its result says identifiers.
 
     Raises
     ------
@@ -132,6 +125,7 @@ def report_html(material: Material, language: str = "en") -> str:
         intervals=() if material.comparison is None else _intervals(material.comparison.result),
         comparison_pictures=_comparison_pictures(material, spoken),
         patient=material.patient,
+        shows_files=material.shows_files,
         card=material.card,
         reviews=tuple(_reviews(material)),
         reader_grades=_reader_grades(material),

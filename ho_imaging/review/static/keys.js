@@ -5,7 +5,7 @@ export const KEYS = [
     ["V", "move", "move the film; click a nodule to choose it"],
     ["W", "window", "window: drag right for wider, up for brighter"],
     ["F", "fit", "whole film"],
-    ["1", "one-to-one", "one pixel of the film a pixel of the screen"],
+    ["D", "one-to-one", "one pixel of the film a pixel of the screen"],
     ["+", "zoom-in", "larger"],
     ["-", "zoom-out", "smaller"],
     ["I", "invert", "black for white"],
@@ -13,16 +13,25 @@ export const KEYS = [
     ["PageDown", "next-film", "next film of the study"],
     ["PageUp", "previous-film", "film before"],
     ["Shift+F", "full-screen", "full screen"],
+    ["U", "mouse", "mouse buttons: window on the right one, or on the left as in OHIF, Weasis and 3D Slicer"],
   ]],
-  ["Nodules", [
+  ["Read", [
     ["J", "next-nodule", "next nodule"],
     ["K", "previous-nodule", "nodule before"],
-    ["A", "accept", "accept it"],
-    ["X", "reject", "reject it"],
+    ["A", "accept", "accept it, and on to the next not looked at"],
+    ["X", "reject", "reject it, likewise"],
     ["C", "classify", "it is something else: say what"],
-    ["G", "grade", "grade a side"],
+    ["Shift+A", "accept-all", "accept all that are not looked at"],
+    ["0 to 4", "", "grade the side: the classes beside the film have these keys"],
+    ["G", "other-side", "grade the other side"],
+    ["Shift+G", "gap", "show the gap that the grade rests on"],
+    ["Q", "commit", "finish, and on to the next study"],
+  ]],
+  ["Studies", [
+    ["Shift+J", "next-study", "next study of the list, without finishing"],
+    ["Shift+K", "previous-study", "study before"],
+    ["Shift+L", "studies", "list of the studies"],
     ["Shift+N", "note", "write a note on the study"],
-    ["Q", "commit", "finish the reading"],
   ]],
   ["Draw", [
     ["B", "brush", "brush: add to the chosen nodule"],
@@ -37,10 +46,8 @@ export const KEYS = [
     ["Shift+Z", "redo", "redo (also Ctrl+Y)"],
   ]],
   ["Lay over", [
-    ["O", "overlay", "fill of nodules on and off"],
+    ["O", "overlay", "fill of nodules: faint, strong, none"],
     ["L", "contours", "outlines on and off"],
-    ["9", "fainter", "fill fainter"],
-    ["0", "stronger", "fill stronger"],
     ["T", "anatomy", "outlines of bones and implants"],
     ["H", "probability", "the model's map of ectopic bone"],
     ["S", "side-by-side", "previous study beside"],
@@ -58,6 +65,12 @@ export const KEYS = [
 const ALSO = { "Ctrl+Z": "undo", "Ctrl+Y": "redo", "Ctrl+Shift+Z": "redo", "=": "zoom-in" };
 
 const COMMANDS = new Map(KEYS.flatMap(([, rows]) => rows.filter((row) => row[1]).map(([key, name]) => [key, name])));
+
+// The digit of a key event, wherever it lies on the keyboard; undefined for any other key.
+export function digitOf({ key, code, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey) return undefined;
+  return /^[0-9]$/.test(key) ? key : /^Digit([0-9])$/.exec(code ?? "")?.[1];
+}
 
 // The command of a key event, or undefined. Only letters are told apart by Shift: signs lie elsewhere on each keyboard.
 export function commandOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {

@@ -40,6 +40,7 @@ export class Pane {
     this.width = 0;
     this.height = 0;
     this.ratio = 1;
+    this.whole = true; // the film is shown whole, and stays so in a pane of another size
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.root);
     this.listen();
@@ -48,6 +49,21 @@ export class Pane {
   dispose() {
     this.watcher.disconnect();
     this.film = null;
+  }
+
+  // Forget a study.
+  clear() {
+    this.cancel();
+    this.settled();
+    this.about = null;
+    this.film = null;
+    this.label.textContent = "";
+    delete this.root.dataset.loaded;
+    for (const canvas of [this.base, this.top]) {
+      const context = canvas.getContext("2d", canvas === this.base ? { alpha: false } : {});
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, canvas.width, canvas.height);
+    }
   }
 
   show(about) {
@@ -59,7 +75,6 @@ export class Pane {
       this.map = null;
       this.stroke = null;
       this.view = new View(about.aspect);
-      this.fitted = false;
       this.fit();
     }
     this.label.textContent = this.title();
@@ -87,15 +102,16 @@ export class Pane {
       canvas.width = Math.round(clientWidth * this.ratio);
       canvas.height = Math.round(clientHeight * this.ratio);
     }
-    if (!this.fitted || !centre) this.fit();
+    if (this.whole || !centre) this.fit();
     else this.view.centre(centre, this.width, this.height);
+    this.host.sameScale();
     this.paint();
   }
 
   fit() {
+    this.whole = true;
     if (!this.about || !this.width) return;
     this.view.fit(this.about.columns, this.about.rows, this.width, this.height);
-    this.fitted = true;
     this.draw();
   }
 
@@ -131,7 +147,7 @@ export class Pane {
     if (!this.film?.levels) return;
     const { overlay } = this.host;
     const matrix = new DOMMatrix(this.view.matrix());
-    if (this.map && overlay.probability) this.paintMap(context, overlay.opacity);
+    if (this.map && overlay.probability) this.paintMap(context);
     if (this.anatomy && overlay.anatomy) this.paintAnatomy(context, matrix);
     const drawnOn = this.stroke || this.pending ? this.host.drawnOn() : null;
     for (const finding of this.host.findingsOn(this)) {
@@ -247,9 +263,9 @@ export class Pane {
     }
   }
 
-  paintMap(context, opacity) {
+  paintMap(context) {
     const { zoom, aspect, x, y } = this.view;
-    context.globalAlpha = Math.min(1, 2 * opacity);
+    context.globalAlpha = 0.5;
     context.imageSmoothingEnabled = true;
     context.drawImage(this.map, x, y, this.about.columns * zoom, this.about.rows * zoom * aspect);
     context.globalAlpha = 1;
@@ -394,7 +410,7 @@ export class Pane {
     this.pointer = this.at(event);
     this.top.setPointerCapture(event.pointerId);
     const { tool } = this.host;
-    const kind = event.button === 1 ? "move" : event.button === 2 ? "window" : tool;
+    const kind = event.button === 1 ? "move" : event.button === 2 ? this.host.mouse.right : tool;
     if (event.button === 0 && DRAWING.has(tool)) {
       this.press();
       if (tool !== "polygon" && tool !== "cut") this.drag = { kind: "draw" };
@@ -417,6 +433,7 @@ export class Pane {
       drag.last = at;
       if (Math.hypot(at[0] - drag.start[0], at[1] - drag.start[1]) > 3) drag.still = false;
       if (drag.kind === "move") this.host.moved(this, { dx, dy });
+      else if (drag.kind === "zoom") this.host.moved(this, { zoom: Math.exp(-dy / 200), at: drag.start });
       else if (drag.kind === "window") {
         this.film.setLook(draggedWindow(drag.look, at[0] - drag.start[0], at[1] - drag.start[1], this.height));
       }
@@ -428,7 +445,7 @@ export class Pane {
     const { drag } = this;
     this.drag = null;
     if (drag?.kind === "draw") this.release();
-    else if (drag?.still && event.button === 0 && drag.kind === "move") {
+    else if (drag?.still && event.button === 0) {
       const point = this.view.toSource(drag.start);
       const hits = this.host.findingsOn(this).filter(({ outline }) => isInside(outline, point));
       if (this.name === "current") this.host.choose(hits[0]?.id ?? null, false);

@@ -1,6 +1,6 @@
-// What stands beside the film: grades, nodules, measures, films; and the forms.
+// What stands beside the film: grades, nodules, measures.
 
-import { KEYS, keyOf } from "./keys.js";
+import { keyOf } from "./keys.js";
 
 export const make = (tag, props = {}, ...children) => {
   const element = document.createElement(tag);
@@ -28,7 +28,9 @@ export function button(host, command, text, props = {}) {
   );
 }
 
+// A side: the one to be graded shows its classes with their keys and meanings.
 export function sideCard(host, side) {
+  const graded = host.side === side.side;
   const shown = side.grade ?? (host.state.hidden ? "not graded yet" : "no grade");
   const share = side.probability === undefined || side.probability === null ? "" : ` ${(100 * side.probability).toFixed(0)} %`;
   const lines = [];
@@ -36,39 +38,37 @@ export function sideCard(host, side) {
     lines.push(make("div", { className: "ho-changed" }, `Your grade${side.model_grade === null ? "" : `; the model's is ${side.model_grade}`}. ${side.reason ?? ""}`));
   }
   if (side.statement) lines.push(make("div", { className: "ho-statement" }, side.statement));
+  if (side.alternatives?.length) lines.push(make("div", { className: "ho-quiet" }, `or ${side.alternatives.join(", ")}`));
   if (side.changes?.length) lines.push(make("div", { className: "ho-changes" }, `You changed: ${side.changes.join(", ")}.`));
-  const proposal = side.proposal;
+  const classes = host.study.grades[side.system] ?? [];
+  const { proposal } = side;
   if (proposal && proposal.grade === null) {
     lines.push(make("div", { className: "ho-proposal" }, `Choose the grade yourself: ${proposal.why_not}.`));
   } else if (proposal && proposal.grade !== side.grade) {
-    lines.push(make("div", { className: "ho-proposal" },
-      make("div", {}, `The outlines now give ${systemTitle(side.system)} ${proposal.grade}. ${proposal.statement}`),
-      make("button", { type: "button", "data-propose": side.side, onclick: () => host.openGrade(side.side, proposal.grade) },
-        `Grade ${proposal.grade} …`)));
+    const key = classes.find(({ grade }) => grade === proposal.grade)?.key;
+    lines.push(make("div", { className: "ho-proposal" }, `The outlines now give ${systemTitle(side.system)} ${proposal.grade} (${graded ? "" : "G, "}${key}). ${proposal.statement}`));
   } else if (proposal) {
     lines.push(make("div", { className: "ho-quiet" }, "The outlines now give this grade."));
   }
   for (const { text } of (host.state.contradictions ?? []).filter((one) => one.side === side.side)) {
     lines.push(make("div", { className: "ho-contradiction", role: "alert" }, `${text}.`));
   }
-  if (side.alternatives?.length) lines.push(make("div", { className: "ho-quiet" }, `or ${side.alternatives.join(", ")}`));
-  const buttons = make("div", { className: "ho-row" });
-  if (side.gap) {
-    buttons.append(make("button", { type: "button", onclick: () => host.showGap(side), "data-gap": side.side }, `Show ${side.gap_text}`));
-  }
-  buttons.append(
-    make("button", { type: "button", onclick: () => host.openGrade(side.side), "data-grade": side.side },
-      side.grade === null && host.state.hidden ? "Grade" : "Change", make("kbd", {}, "G")),
-  );
+  const rungs = classes.map(({ key, grade, meaning }) =>
+    make("button", { type: "button", className: "ho-rung", "aria-pressed": String(grade === side.grade), "data-grade": grade, onclick: () => host.grade(side.side, key) },
+      make("kbd", {}, key), make("b", {}, grade), make("span", {}, meaning)));
   return make(
     "div",
-    { className: "ho-side", "data-side": side.side },
+    { className: `ho-side${graded ? " ho-graded" : ""}`, "data-side": side.side, onclick: () => host.gradeSide(side.side) },
     make("div", { className: "ho-grade" },
       make("span", { className: "ho-side-name" }, words(side.side).toUpperCase()),
       make("span", { className: "ho-class" }, `${systemTitle(side.system)} ${shown}`),
-      make("span", { className: "ho-quiet" }, side.changed ? "" : share)),
+      make("span", { className: "ho-quiet" }, side.changed ? "" : share),
+      graded || host.state.sides.length < 2 ? null : make("kbd", {}, "G")),
+    graded ? make("div", { className: "ho-ladder" }, ...rungs) : null,
     ...lines,
-    buttons,
+    side.gap
+      ? make("button", { type: "button", "data-gap": side.side, onclick: () => host.showGap(side) }, `Show ${side.gap_text}`, graded ? make("kbd", {}, "Shift+G") : null)
+      : null,
   );
 }
 
@@ -102,64 +102,13 @@ export function findingRow(host, finding) {
     },
     make("div", { className: "ho-finding-head" },
       make("b", {}, finding.id),
-      make("span", { className: "ho-status" }, `${status}${finding.reshaped ? ", reshaped" : ""}`),
+      make("span", { className: "ho-status" }, `${status}${finding.reshaped ? ", reshaped" : ""}`, make("span", { className: "ho-quiet" }, `  ${about.join("  ·  ")}`)),
       small("accept", "✓", "Accept"), small("reject", "✕", "Reject"), small("classify", "≈", "Something else")),
-    make("div", { className: "ho-quiet" }, about.join("  ·  ")),
+    make("div", { className: "ho-quiet ho-size" }, about.join("  ·  ")),
   );
 }
 
 export function measureRow(host, measure) {
   return make("div", { className: "ho-measure" }, make("span", {}, measure.text),
     make("button", { type: "button", title: "Take it back", onclick: () => host.undo(measure.id) }, "✕"));
-}
-
-// A form over the film. `fields` come first; `done` is called with nothing when it is to be kept.
-export function dialog(host, title, fields, action, done) {
-  const error = make("div", { className: "ho-error", role: "alert" });
-  const keep = () => {
-    const problem = done();
-    if (problem) error.textContent = problem;
-    else host.closeDialog();
-  };
-  const form = make(
-    "form",
-    {
-      className: "ho-dialog", role: "dialog", "aria-label": title,
-      onsubmit: (event) => {
-        event.preventDefault();
-        keep();
-      },
-      onkeydown: (event) => {
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-          event.preventDefault();
-          keep();
-        }
-      },
-    },
-    make("h3", {}, title),
-    ...fields,
-    error,
-    make("div", { className: "ho-row" },
-      ...(action ? [make("button", { type: "submit", className: "ho-primary" }, action, make("kbd", {}, "Ctrl+Enter"))] : []),
-      make("button", { type: "button", onclick: () => host.closeDialog() }, action ? "Cancel" : "Close", make("kbd", {}, "Esc"))),
-  );
-  return form;
-}
-
-export function choices(name, values, chosen, label = (value) => value) {
-  return make("div", { className: "ho-choices", role: "radiogroup", "aria-label": name },
-    ...values.map((value) =>
-      make("label", {}, make("input", { type: "radio", name, value, checked: value === chosen }), label(value))));
-}
-
-export function helpDialog(host) {
-  const groups = KEYS.map(([title, rows]) =>
-    make("section", {}, make("h4", {}, title),
-      ...rows.map(([key, , text]) => make("div", { className: "ho-help-row" }, make("kbd", {}, key), make("span", {}, text)))));
-  const mouse = make("section", {}, make("h4", {}, "Mouse"),
-    ...[["wheel", "larger and smaller"], ["left", "the chosen tool"], ["right", "window, with any tool"], ["middle", "move, with any tool"]]
-      .map(([key, text]) => make("div", { className: "ho-help-row" }, make("kbd", {}, key), make("span", {}, text))));
-  const form = dialog(host, "Keys", [make("div", { className: "ho-help" }, mouse, ...groups)], null, () => null);
-  form.classList.add("ho-wide");
-  return form;
 }

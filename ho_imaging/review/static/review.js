@@ -1,21 +1,32 @@
-// The review of one study: what the kernel says is shown, what the reader does is sent; nothing is shown as kept
-// before the kernel has said that it is.
+// The review of studies, one after the other: what the kernel says is shown, what the reader does is sent; nothing is
+// shown as kept before the kernel has said that it is.
 
 import { boxOf } from "./geometry.js";
 import { Film, inflated } from "./film.js";
 import { draggedWindow } from "./tones.js";
-import { commandOf, keyOf } from "./keys.js";
+import { commandOf, digitOf } from "./keys.js";
+import { MOUSE, mouseOf, otherMouse } from "./mouse.js";
+import { kernelOf, verdict } from "./kernel.js";
 import { DRAWING, Pane } from "./pane.js";
-import { button, choices, dialog, findingRow, helpDialog, make, measureRow, nameSystems, sideCard, systemTitle, words } from "./panel.js";
+import { button, findingRow, make, measureRow, nameSystems, sideCard } from "./panel.js";
+import { openClassify, openHelp, openList, openNote } from "./forms.js";
+import { acceptAll, chooseFirst, commit, giveGrade, judgeChosen, otherSide, showGap, sideToGrade, toUnseen } from "./judging.js";
 
-const PATIENCE_MS = 2500;
+const WATCH_MS = 500;
 const IDLE_MS = 60000;
+const LOOK_MS = 400; // a study that has just opened is not finished by a key meant for the one before
+const AHEAD_MS = 250;
+const FILLS = [0.25, 0.5, 0];
+const WRITES = new Set(["decide", "accept-all", "stroke", "undo", "redo"]);
+const PANES = ".ho-fill, .jp-WindowedPanel-outer, .jp-Notebook"; // what a page shows a viewer in
 const MOST_FILMS = 4; // kept in the browser, 50 MB each at 4,000 x 5,000 pixels
 
-const ONCE = new Set(["accept", "reject", "new-nodule", "side-by-side", "sync", "full-screen", "invert"]);
+const ONCE = new Set([
+  "accept", "accept-all", "reject", "commit", "next-study", "previous-study", "new-nodule", "side-by-side", "sync", "full-screen", "invert", "mouse", "other-side",
+]);
 
 const HINTS = {
-  move: "drag: move  ·  click: choose a nodule  ·  right drag: window  ·  wheel: zoom",
+  move: "J: nodules  ·  Shift+A: accept all  ·  digits: grade  ·  Q: finish  ·  click: choose a nodule  ·  wheel: zoom  ·  ?: all keys",
   window: "drag right: wider, up: brighter  ·  R: as the maker set it  ·  I: invert",
   brush: "drag: add  ·  , and . change the size  ·  N: a new nodule  ·  Z: undo",
   eraser: "drag: take away  ·  , and . change the size  ·  Z: undo",
@@ -23,6 +34,10 @@ const HINTS = {
   cut: "click corners around what is too much, double click or Enter closes  ·  Esc: leave it",
   measure: "drag from one end to the other",
 };
+
+const JUDGES = new Set(["commit", "accept-all"]);
+
+const filmKey = ({ study_uid: study, pane, uid }) => `${study}/${pane}/${uid}`;
 
 class Review {
   constructor(model, el) {
@@ -38,7 +53,13 @@ class Review {
     this.brush = 12;
     this.synced = true;
     this.beside = false;
-    this.overlay = { fill: true, contours: true, opacity: 0.25, anatomy: false, probability: false };
+    this.overlay = { fill: true, contours: true, opacity: FILLS[0], anatomy: false, probability: false };
+    this.mouse = MOUSE.right;
+    this.side = null; // the side that a digit grades
+    this.judging = new Set(); // nodules with a decision that is not kept yet
+    this.shownAt = 0; // since when the study's film is on the screen; null before
+    this.moving = false; // another study was asked for
+    this.lastMimic = null;
     this.receiving = new Map();
     this.films = new Map();
     this.activeMs = 0;
@@ -55,7 +76,9 @@ class Review {
     this.leave();
     this.ending.abort();
     this.model.off("msg:custom", this.onMessage);
-    for (const { timer } of this.waiting.values()) clearTimeout(timer);
+    clearInterval(this.watch);
+    clearTimeout(this.aheadTimer);
+    this.holder.disconnect();
     for (const pane of Object.values(this.panes)) pane.dispose();
     this.films.clear();
     this.root.remove();
@@ -65,7 +88,7 @@ class Review {
     if (this.left || !this.study) return;
     this.left = true;
     try {
-      this.model.send({ type: "close", view: this.id, seconds: this.activeMs / 1000 });
+      this.model.send({ type: "close", view: this.id, study: this.study.study_uid, seconds: this.activeMs / 1000 });
     } catch {
       // Without a kernel the session ends at its last decision.
     }
@@ -77,7 +100,9 @@ class Review {
     this.title = make("span", { className: "ho-title" }, "Review");
     this.saved = make("span", { className: "ho-saved", role: "status" }, "loading …");
     this.research = make("span", { className: "ho-research" }, "RESEARCH USE ONLY");
+    this.place = make("span", { className: "ho-place" });
     this.banner = make("div", { className: "ho-banner", hidden: true, role: "alert" });
+    this.busy = make("div", { className: "ho-busy", hidden: true, role: "status" });
     this.blind = make("div", { className: "ho-blind", hidden: true });
     this.stale = make("div", { className: "ho-stale", hidden: true, role: "status" });
     this.tools = make("div", { className: "ho-tools", role: "toolbar" });
@@ -91,23 +116,20 @@ class Review {
     this.cover = make("div", { className: "ho-cover", hidden: true });
     this.aside = make("div", { className: "ho-aside" },
       this.filmList, this.sides,
-      make("h4", {}, "Nodules", make("span", { className: "ho-quiet" }, " J next, K back")), this.list,
+      make("h4", {}, "Nodules", make("span", { className: "ho-quiet" }, " J K go, A accept, X reject, C else")), this.list,
       make("h4", { className: "ho-measures-title", hidden: true }, "Measures"), this.measures, this.notes,
-      button(this, "note", "Write a note", { className: "ho-note-button" }),
-      button(this, "commit", "Finish reading", { className: "ho-primary ho-commit" }));
+      make("div", { className: "ho-row ho-last" }, button(this, "accept-all", "Accept all"), button(this, "commit", "Finish", { className: "ho-primary ho-commit" })));
     this.stage = make("div", { className: "ho-stage" }, this.panes.previous.root, this.panes.current.root);
     this.panes.previous.root.hidden = true;
     this.root = make(
       "div",
       { className: "ho-review", tabIndex: 0, role: "application", "aria-label": "review of a study", "data-lm-suppress-shortcuts": "true" },
-      make("div", { className: "ho-head" }, this.title, this.saved, this.research),
-      this.banner, this.blind, this.stale, this.tools,
+      make("div", { className: "ho-head" }, this.title, this.place, this.saved, this.research),
+      this.banner, this.busy, this.blind, this.stale, this.tools,
       make("div", { className: "ho-main" }, this.stage, this.aside),
-      make("div", { className: "ho-foot" }, this.hint, this.undoHint, button(this, "help", "Keys")),
+      make("div", { className: "ho-foot" }, this.hint, this.undoHint, ...[["note", "Note"], ["mouse", "Mouse"], ["full-screen", "Full screen"], ["studies", "Studies"], ["help", "Keys"]].map(([command, text]) => button(this, command, text))),
       this.cover,
     );
-    const height = this.model.get("height_px");
-    this.root.style.height = `${height}px`;
     this.root.addEventListener("keydown", (event) => this.key(event));
     // The notebook's own keys rest while the reader is here.
     for (const kind of ["keyup", "keypress", "mousedown", "dblclick", "contextmenu", "paste"]) {
@@ -119,6 +141,31 @@ class Review {
     this.buildTools();
     this.pick("move");
     el.append(this.root);
+    this.fillPane();
+  }
+
+  // As high as the pane of the page that it is in, so that nothing has to be scrolled to. A notebook may put the viewer
+  // into its page only later, and then it is laid out anew.
+  fillPane() {
+    const given = this.model.get("height_px");
+    let watched = null;
+    const fill = () => {
+      const pane = given ? null : this.root.closest(PANES);
+      if (pane && pane !== watched) this.holder.observe(pane);
+      watched = pane;
+      if (pane?.clientHeight === 0) return;
+      this.root.style.height = pane ? `${pane.clientHeight - (pane.classList.contains("ho-fill") ? 0 : 24)}px` : `${given || 760}px`;
+    };
+    this.holder = new ResizeObserver(fill);
+    this.holder.observe(this.root);
+    fill();
+  }
+
+  // The keys are the viewer's from the start, unless somebody types elsewhere.
+  takeKeys() {
+    if (document.activeElement?.closest?.("input, textarea, select, [contenteditable=true]")) return;
+    this.root.focus({ preventScroll: true });
+    this.root.scrollIntoView({ block: "nearest" });
   }
 
   buildTools() {
@@ -132,15 +179,6 @@ class Review {
     for (const group of groups) {
       this.tools.append(make("span", { className: "ho-group" }, ...group.map(([command, text]) => button(this, command, text))));
     }
-    const opacity = make("input", {
-      type: "range", min: 0, max: 100, value: 100 * this.overlay.opacity, title: "How strong the fill is (9, 0)", "aria-label": "opacity",
-      oninput: () => {
-        this.overlay.opacity = opacity.value / 100;
-        this.redraw();
-      },
-    });
-    this.opacity = opacity;
-    this.tools.children[2].append(opacity);
   }
 
   // Time at the film: as long as something is done, with pauses up to a minute.
@@ -152,42 +190,72 @@ class Review {
 
   // The kernel
 
-  ask(message, done = null) {
+  ask(message) {
     this.sequence += 1;
     const seq = this.sequence;
-    const timer = setTimeout(() => this.unanswered(), PATIENCE_MS);
-    this.waiting.set(seq, { timer, done, since: performance.now(), writes: ["decide", "stroke", "undo", "redo"].includes(message.type) });
-    if (this.waiting.get(seq).writes) this.saved.textContent = "saving …";
+    const writes = WRITES.has(message.type);
+    this.waiting.set(seq, { since: performance.now(), idleSince: null, writes });
+    this.watch ??= setInterval(() => this.lookAfter(), WATCH_MS);
+    if (writes) this.saved.textContent = "saving …";
     try {
-      this.model.send({ ...message, view: this.id, seq });
+      this.model.send({ ...message, view: this.id, seq, study: this.study?.study_uid });
     } catch {
-      this.unanswered();
+      this.alarm();
     }
     return seq;
   }
 
-  unanswered() {
-    const lost = [...this.waiting.values()].filter(({ writes }) => writes).length;
+  // Say that the kernel is busy, or raise the alarm where it is lost.
+  lookAfter() {
+    const now = performance.now();
+    const kernel = kernelOf(this.model);
+    let worst = "fine";
+    for (const waited of this.waiting.values()) {
+      if (kernel && kernel.status === "idle") waited.idleSince ??= now;
+      else waited.idleSince = null;
+      const found = verdict(kernel, now - waited.since, waited.idleSince === null ? 0 : now - waited.idleSince);
+      if (found === "lost" || worst === "fine") worst = found;
+    }
+    this.busy.hidden = worst !== "busy";
+    if (worst === "lost") this.alarm();
+    else if (worst === "busy") {
+      this.busy.textContent = this.unsaved() ? "Busy: your last step is kept when its turn comes. Go on looking." : "Busy: this may take a moment.";
+    }
+  }
+
+  unsaved() {
+    return [...this.waiting.values()].filter(({ writes }) => writes).length;
+  }
+
+  alarm() {
+    const lost = this.unsaved();
+    this.busy.hidden = true;
     this.banner.textContent = lost
-      ? "NOT SAVED: the kernel does not answer. What was kept before is safe. If the kernel is busy, wait; if it has ended, run the cell again and repeat the last step."
-      : "The kernel does not answer yet. If it has ended, run the cell again: everything kept is there.";
+      ? "NOT SAVED: the program has ended or lost your last step. What was kept before is safe. Run the cell, or the command, again and repeat the last step."
+      : "The program does not answer. Run the cell, or the command, again: everything kept is there.";
     this.banner.hidden = false;
     this.banner.dataset.lost = String(lost);
     if (lost) this.saved.textContent = "NOT SAVED";
   }
 
   answered(seq) {
-    const waited = this.waiting.get(seq);
-    if (!waited) return;
-    clearTimeout(waited.timer);
-    this.waiting.delete(seq);
-    if (!this.waiting.size) this.banner.hidden = true;
-    waited.done?.();
+    if (!this.waiting.delete(seq)) return;
+    if (!this.waiting.size) {
+      this.banner.hidden = true;
+      this.busy.hidden = true;
+      clearInterval(this.watch);
+      this.watch = null;
+    }
+    if (this.afterwards && !this.unsaved()) {
+      const then = this.afterwards;
+      this.afterwards = null;
+      this.run(then);
+    }
   }
 
   receive(content, buffers) {
     const mine = content.view === this.id;
-    if (content.type === "state") this.takeState(content);
+    if (content.type === "state" && content.study_uid === this.study?.study_uid) this.takeState(content);
     if (!mine) return;
     if (content.type === "study") this.takeStudy(content);
     else if (content.type === "film") this.takeFilm(content);
@@ -196,12 +264,34 @@ class Review {
       pane.anatomy = content.outlines;
     });
     else if (content.type === "probability") this.takeMap(content, buffers[0]);
+    else if (content.type === "ahead") this.takeAhead(content);
+    else if (content.type === "list") openList(this, content.studies);
+    else if (content.type === "all-read") this.takeEnd(content);
     else if (content.type === "problem") this.takeProblem(content);
     if (content.type !== "study") this.answered(content.ack);
   }
 
   takeStudy(study) {
+    const first = this.study === null;
     this.study = study;
+    this.state = null;
+    this.chosen = null;
+    this.newNodule = false;
+    this.side = null;
+    this.judging.clear();
+    this.receiving.clear();
+    this.left = false;
+    this.moving = false;
+    this.activeMs = 0;
+    this.lastAct = performance.now();
+    this.shownAt = null;
+    this.lookMs = first ? 0 : LOOK_MS;
+    this.closeDialog();
+    for (const pane of Object.values(this.panes)) pane.clear();
+    this.activate(this.panes.current);
+    if (study.blinded) Object.assign(this.overlay, { anatomy: false, probability: false });
+    this.mouse = mouseOf(study.reader);
+    this.pick(this.mouse.left);
     nameSystems(study.system_titles);
     this.title.textContent = `Reader ${study.reader}${study.model ? `  ·  model ${study.model}` : ""}`;
     this.title.title = `Study ${study.study_uid}\nDecisions are kept in ${study.store}`;
@@ -209,17 +299,43 @@ class Review {
     this.research.textContent = "RESEARCH USE ONLY: not a medical device, not for diagnosis";
     this.command("side-by-side").parentElement.hidden = !study.previous;
     if (study.warnings.length) this.tell(study.warnings[0]);
+    this.beside = false;
     this.showFilm(this.panes.current, study.films[0]);
-    if (study.previous) {
-      this.showFilm(this.panes.previous, study.previous[0], false);
-      this.setBeside(true);
-    }
+    if (study.previous) this.showFilm(this.panes.previous, study.previous[0], false);
+    this.setBeside(Boolean(study.previous));
+    if (first) this.takeKeys();
+  }
+
+  // The next study's film comes while this one is read.
+  lookAhead() {
+    clearTimeout(this.aheadTimer);
+    if (this.state?.place) this.aheadTimer = setTimeout(() => this.ask({ type: "ahead" }), AHEAD_MS);
+  }
+
+  takeAhead({ state, study_uid: uid }) {
+    if (state === "busy" && uid === this.study.study_uid) this.lookAhead();
+  }
+
+  takeEnd({ count }) {
+    this.moving = false;
+    this.tell(count > 1 ? `All ${count} studies are finished. Shift+L lists them.` : "The reading is finished.");
+  }
+
+  // To another study; the time at this one is kept.
+  go(message) {
+    this.moving = true;
+    clearTimeout(this.aheadTimer);
+    this.ask({ ...message, seconds: this.activeMs / 1000 });
   }
 
   takeState(state) {
+    const before = this.state;
     if (this.state?.hidden && !state.hidden) this.tell("The model's findings are shown now.");
     this.state = state;
+    this.judging.clear();
     this.panes.current.settled();
+    this.side = sideToGrade(this, before);
+    if (state.place) this.place.textContent = `study ${state.place.number} of ${state.place.of}  ·  ${state.place.finished} finished`;
     if (this.newNodule === "sent") {
       this.newNodule = false;
       this.chosen = state.findings.at(-1)?.id ?? null;
@@ -234,34 +350,50 @@ class Review {
     this.stale.textContent = state.left_out ? `Look again and finish (Q): ${state.left_out}. All of it is kept.` : "";
     this.refresh();
     this.redraw();
+    if (before === null && this.panes.current.film) this.lookAhead();
+    if (this.finishing && state.committed) {
+      this.finishing = false;
+      this.go({ type: "next" });
+    }
   }
 
   takeFilm(content) {
-    const pane = this.panes[content.pane];
-    if (pane.about?.uid === content.uid) this.receiving.set(content.pane, { uid: content.uid, film: new Film(content), queue: Promise.resolve() });
+    this.receiving.set(filmKey(content), { film: new Film(content), queue: Promise.resolve() });
   }
 
   takeStrip(content, buffer) {
-    const got = this.receiving.get(content.pane);
-    if (!got || got.uid !== content.uid) return;
+    const key = filmKey(content);
+    const got = this.receiving.get(key);
+    if (!got) return;
+    const pane = this.panes[content.pane];
+    const shown = () => pane.about?.uid === content.uid && this.study.study_uid === content.study_uid;
     got.queue = got.queue.then(async () => {
       const bytes = new Uint8Array(buffer.buffer ?? buffer, buffer.byteOffset ?? 0, buffer.byteLength);
       const whole = got.film.take(content.first, content.rows, await inflated(bytes));
-      const pane = this.panes[content.pane];
-      if (pane.about?.uid !== content.uid) return;
-      pane.say(whole ? "" : `loading ${Math.round((100 * got.film.arrived) / got.film.rows)} %`);
+      if (shown()) pane.say(whole ? "" : `loading ${Math.round((100 * got.film.arrived) / got.film.rows)} %`);
       if (!whole) return;
-      this.keepFilm(`${pane.name}/${content.uid}`, got.film);
-      pane.film = got.film;
-      this.receiving.delete(content.pane);
-      pane.root.dataset.loaded = content.uid;
-      if (pane.name === "previous") this.sameScale();
-      pane.draw();
-    }).catch((error) => this.panes[content.pane].say(`The film could not be shown: ${error.message}`));
+      this.receiving.delete(key);
+      this.keepFilm(key, got.film);
+      if (shown()) this.showPixels(pane, got.film);
+    }).catch((error) => (shown() ? pane.say(`The film could not be shown: ${error.message}`) : null));
+  }
+
+  showPixels(pane, film) {
+    pane.film = film;
+    pane.say("");
+    pane.root.dataset.loaded = pane.about.uid;
+    pane.label.textContent = pane.title();
+    this.sameScale();
+    pane.draw();
+    requestAnimationFrame(() => {
+      if (pane === this.panes.current) this.shownAt ??= performance.now();
+    });
+    if (this.state) this.lookAhead();
   }
 
   keepFilm(key, film) {
-    for (const other of this.films.values()) other.tiles.clear();
+    const seen = Object.values(this.panes).map((pane) => pane.film);
+    for (const other of this.films.values()) if (!seen.includes(other)) other.tiles.clear();
     if (this.films.size >= MOST_FILMS) this.films.delete(this.films.keys().next().value);
     this.films.set(key, film);
   }
@@ -302,6 +434,10 @@ class Review {
     if (about === "film") this.panes[this.filmAsked.get(ack) ?? "current"].say(text);
     if (about === "anatomy" || about === "probability") this.overlay[about] = false;
     if (this.newNodule === "sent") this.newNodule = true;
+    this.judging.clear();
+    this.moving = false;
+    this.finishing = false;
+    this.afterwards = null; // a step that was not kept is not finished upon
     if (this.state) this.saved.textContent = `${this.state.count} entries kept`;
     this.panes.current.settled();
     this.refresh();
@@ -311,13 +447,12 @@ class Review {
 
   showFilm(pane, about, ask = true) {
     pane.show(about);
-    this.sameScale(); // another film was fitted
+    this.sameScale();
     if (pane === this.panes.previous && !this.beside && !ask) return;
-    pane.film ??= this.films.get(`${pane.name}/${about.uid}`) ?? null;
+    const film = pane.film ?? this.films.get(filmKey({ study_uid: this.study.study_uid, pane: pane.name, uid: about.uid }));
     for (const kind of ["anatomy", "probability"]) if (this.overlay[kind]) this.wantOverlay(kind, pane);
-    if (pane.film) {
-      pane.say("");
-      pane.draw();
+    if (film) {
+      this.showPixels(pane, film);
       this.refresh();
       return;
     }
@@ -328,41 +463,53 @@ class Review {
   }
 
   setBeside(on) {
-    if (!this.study.previous) {
+    if (on && !this.study.previous) {
       this.tell("There is no previous study: give previous= to review().");
       return;
     }
     this.beside = on;
     const { previous } = this.panes;
     previous.root.hidden = !on;
-    if (on && !previous.film && !this.receiving.has("previous")) this.showFilm(previous, previous.about);
+    if (on && !previous.film) this.showFilm(previous, previous.about);
     if (!on && this.active === previous) this.focus(this.panes.current);
     this.stage.classList.toggle("ho-two", on);
     this.sameScale();
     this.refresh();
   }
 
-  // One millimetre is as long on both films, where both know it.
+  // One millimetre is as long on both films, where both know it; films that are shown whole stay whole.
   sameScale() {
     const { current, previous } = this.panes;
     if (!this.synced || !this.beside || !current.about?.spacing || !previous.about?.spacing || !previous.width) return;
-    const wanted = (current.view.zoom / current.about.spacing[1]) * previous.about.spacing[1];
-    previous.view.zoomBy(wanted / previous.view.zoom, previous.width / 2, previous.height / 2);
-    previous.draw();
+    const scale = (pane) => pane.view.zoom / pane.about.spacing[1];
+    const both = [current, previous];
+    const whole = both.every((pane) => pane.whole);
+    if (whole) for (const pane of both) pane.fit();
+    else previous.whole = false;
+    const wanted = whole ? Math.min(...both.map(scale)) : scale(current);
+    for (const pane of both) {
+      pane.view.zoomBy(wanted / scale(pane), pane.width / 2, pane.height / 2);
+      pane.draw();
+    }
   }
 
   moved(pane, { dx = 0, dy = 0, zoom = 1, at = [pane.width / 2, pane.height / 2] }) {
     const both = this.synced && this.beside ? Object.values(this.panes) : [pane];
     for (const one of both) {
+      one.whole = false;
       if (zoom !== 1) one.view.zoomBy(zoom, ...at);
       if (dx || dy) one.view.pan(dx, dy);
       one.draw();
     }
   }
 
-  focus(pane) {
+  activate(pane) {
     this.active = pane;
     for (const one of Object.values(this.panes)) one.root.classList.toggle("ho-active", one === pane);
+  }
+
+  focus(pane) {
+    this.activate(pane);
     if (!this.root.contains(document.activeElement) || document.activeElement?.closest?.(".ho-tools, .ho-aside")) this.root.focus({ preventScroll: true });
   }
 
@@ -389,8 +536,7 @@ class Review {
   showGap(side) {
     const about = this.study.films.find(({ uid }) => uid === side.image_uid);
     if (about && this.panes.current.about.uid !== about.uid) this.showFilm(this.panes.current, about);
-    this.panes.current.view.show(boxOf([side.gap]), this.panes.current.width, this.panes.current.height);
-    this.sameScale();
+    this.zoomTo(boxOf([side.gap]));
     this.overlay.contours = true;
     this.redraw();
     this.refresh();
@@ -406,11 +552,18 @@ class Review {
       const about = this.study.films.find(({ uid }) => uid === finding.image_uid);
       const { current } = this.panes;
       if (about && current.about.uid !== about.uid) this.showFilm(current, about);
-      current.view.show(boxOf(finding.outline), current.width, current.height);
-      this.sameScale();
+      this.zoomTo(boxOf(finding.outline));
     }
+    if (finding && this.state.sides.some(({ side }) => side === finding.side)) this.side = finding.side;
     this.refresh();
     this.redraw();
+  }
+
+  zoomTo(box) {
+    const { current } = this.panes;
+    current.view.show(box, current.width, current.height);
+    current.whole = false;
+    this.sameScale();
   }
 
   step(by) {
@@ -427,9 +580,24 @@ class Review {
     this.ask({ type: "decide", action, value, reason, ...more });
   }
 
-  onChosen(action) {
-    if (this.chosen === null) this.tell("Choose a nodule first: J, or click it.");
-    else this.decide(action, {}, null, { target: this.chosen });
+  judge(action, id, value = {}, reason = null) {
+    this.judging.add(id);
+    this.decide(action, value, reason, { target: id });
+    toUnseen(this);
+  }
+
+  gradeSide(name) {
+    this.side = name;
+    this.refresh();
+  }
+
+  grade(name, key) {
+    giveGrade(this, name, key);
+  }
+
+  finish(value) {
+    this.finishing = true;
+    this.decide("commit", value);
   }
 
   // Which nodule a stroke changes; null: it makes a new one.
@@ -474,86 +642,16 @@ class Review {
   }
 
   closeDialog() {
+    if (this.cover.hidden) return;
     this.cover.hidden = true;
     this.cover.replaceChildren();
     this.root.focus({ preventScroll: true });
   }
 
-  // `proposed`: the grade that the outlines give, with the reason it then has.
-  openGrade(name = null, proposed = null) {
-    const sides = this.state.sides.map(({ side }) => side);
-    const first = name ?? this.state.sides.find(({ grade, changed }) => grade === null && !changed)?.side ?? sides[0];
-    const side = choices("side", sides, first, words);
-    const grades = make("div");
-    const fill = () => {
-      const about = this.state.sides.find(({ side: which }) => which === side.querySelector(":checked").value);
-      const classes = this.study.grades[about.system] ?? [];
-      grades.replaceChildren(make("div", { className: "ho-quiet" }, `${systemTitle(about.system)}${about.model_grade ? `, model: ${about.model_grade}` : ""}`), choices("grade", classes, proposed !== null && about.side === name ? proposed : about.grade));
-    };
-    side.addEventListener("change", fill);
-    fill();
-    const reason = make("textarea", { name: "reason", rows: 2, maxLength: 2000, placeholder: this.state.hidden ? "why (may stay empty in a blinded reading)" : "why (needed)" });
-    if (proposed !== null) reason.value = "follows from the outlines as I left them";
-    const form = dialog(this, "Grade a side", [side, grades, reason], "Keep", () => {
-      const to = grades.querySelector(":checked")?.value;
-      if (to === undefined) return "Choose a class.";
-      if (!this.state.hidden && !reason.value.trim()) {
-        reason.focus();
-        return "Say why: the reason is kept with the grade.";
-      }
-      this.decide("regrade", { side: side.querySelector(":checked").value, to }, reason.value);
-      return null;
-    });
-    this.openDialog(form);
-    if (name) grades.querySelector("input:checked, input")?.focus();
-  }
-
-  openClassify() {
-    if (this.chosen === null) {
-      this.tell("Choose a nodule first: J, or click it.");
-      return;
-    }
-    const kinds = make("select", { name: "mimic", size: 10 }, ...this.study.mimics.map((kind) => make("option", { value: kind }, words(kind))));
-    kinds.value = this.state.findings.find(({ id }) => id === this.chosen).mimic ?? this.study.mimics[0];
-    const reason = make("input", { name: "reason", maxLength: 2000, placeholder: "a note (may stay empty)" });
-    kinds.addEventListener("dblclick", () => form.requestSubmit());
-    const form = dialog(this, `${this.chosen} is no ectopic bone but …`, [kinds, reason], "Keep", () => {
-      this.decide("reclassify", { mimic: kinds.value }, reason.value, { target: this.chosen });
-      return null;
-    });
-    this.openDialog(form);
-  }
-
-  openNote() {
-    const text = make("textarea", { name: "note", rows: 4, maxLength: 5000 });
-    this.openDialog(dialog(this, "A note on the study", [text], "Keep", () => {
-      if (!text.value.trim()) return "The note is empty.";
-      this.decide("note", {}, text.value, { image_uid: this.panes.current.about.uid });
-      return null;
-    }));
-  }
-
-  openCommit() {
-    const open = this.state.findings.filter(({ status }) => status === "unseen").map(({ id }) => id);
-    const ungraded = this.state.sides.filter(({ grade }) => grade === null).map(({ side }) => side);
-    const lines = [];
-    if (open.length) lines.push(`Not looked at: ${open.join(", ")}.`);
-    if (ungraded.length) lines.push(`Without a grade: ${ungraded.join(", ")}.`);
-    const contradictions = this.state.contradictions ?? [];
-    for (const { text } of contradictions) lines.push(`${text}. Finish only if both are meant: your confirmation is kept.`);
-    lines.push(this.state.hidden ? "The model's findings are shown after this. It cannot be undone." : "The reading is marked as finished. It cannot be undone; later changes are kept as such.");
-    const title = contradictions.length ? "Grade and nodules contradict each other. Finish all the same?" : "Finish the reading?";
-    const form = dialog(this, title, lines.map((line) => make("p", {}, line)), contradictions.length ? "Confirm and finish" : "Finish", () => {
-      this.decide("commit", contradictions.length ? { confirmed: contradictions.map(({ side }) => side) } : {});
-      return null;
-    });
-    this.openDialog(form);
-  }
-
   // What is shown beside the film
 
   command(name) {
-    return this.root.querySelector(`.ho-tools [data-command="${name}"]`);
+    return this.root.querySelector(`:is(.ho-tools, .ho-foot) [data-command="${name}"]`);
   }
 
   pick(tool) {
@@ -582,6 +680,8 @@ class Review {
       element.setAttribute("aria-pressed", String(Boolean(on[element.dataset.command])));
     }
     if (!this.told) this.tell("");
+    this.command("studies").hidden = !this.state?.place;
+    this.command("mouse").title = `Mouse: ${this.mouse.text}`;
     if (!this.state || !this.study) return;
     const { state } = this;
     const held = this.aside.contains(document.activeElement);
@@ -596,8 +696,7 @@ class Review {
     this.command("undo").disabled = !state.undo;
     this.command("redo").disabled = !state.redo;
     const commit = this.aside.querySelector(".ho-commit");
-    commit.disabled = state.committed;
-    commit.firstChild.textContent = state.committed ? "Reading finished" : "Finish reading";
+    commit.firstChild.textContent = state.committed ? "Finished: next" : "Finish";
     const films = this.study.films.length > 1 ? this.study.films : [];
     this.filmList.replaceChildren(...films.map((about, number) =>
       make("button", { type: "button", "aria-pressed": String(about.uid === this.panes.current.about?.uid), title: about.flags.join("\n"), onclick: () => this.showFilm(this.panes.current, about) }, `${number + 1} ${about.label}`)));
@@ -633,9 +732,17 @@ class Review {
     this.active.film?.setLook(change);
   }
 
+  // A study is judged by who has seen it.
+  looked() {
+    if (this.shownAt !== null && performance.now() - this.shownAt >= this.lookMs) return true;
+    this.tell(this.shownAt === null ? "The image is not on the screen yet. Shift+J goes on without it." : "This is another study: look at it first.");
+    return false;
+  }
+
   // Everything a key or a button can ask for.
   run(command) {
-    if (!this.state || !this.study) return;
+    if (!this.state || !this.study || this.moving) return;
+    if (JUDGES.has(command) && !this.looked()) return;
     const { active } = this;
     const middle = [active.width / 2, active.height / 2];
     if (command in HINTS) {
@@ -666,24 +773,33 @@ class Review {
       "previous-film": () => this.stepFilm(-1),
       "next-nodule": () => this.step(1),
       "previous-nodule": () => this.step(-1),
-      accept: () => this.onChosen("accept"),
-      reject: () => this.onChosen("reject"),
-      classify: () => this.openClassify(),
-      grade: () => this.openGrade(),
-      note: () => this.openNote(),
-      commit: () => (this.state.committed ? this.tell("The reading is finished.") : this.openCommit()),
+      accept: () => judgeChosen(this, "accept"),
+      reject: () => judgeChosen(this, "reject"),
+      classify: () => (this.chosen === null ? chooseFirst(this) : openClassify(this, this.chosen)),
+      "accept-all": () => acceptAll(this),
+      "other-side": () => otherSide(this),
+      gap: () => showGap(this),
+      note: () => openNote(this),
+      commit: () => commit(this),
+      "next-study": () => this.go({ type: "step", by: 1 }),
+      "previous-study": () => this.go({ type: "step", by: -1 }),
+      studies: () => (this.state.place ? this.ask({ type: "list" }) : this.tell("Only this study is open: open_worklist(DIR, reader) opens a list.")),
+      mouse: () => {
+        this.mouse = otherMouse(this.mouse, this.study.reader);
+        this.pick(this.mouse.left);
+        this.tell(`Mouse: ${this.mouse.text}.`);
+      },
       undo: () => (this.panes.current.back() ? null : this.undo()),
       redo: () => this.ask({ type: "redo" }),
       "smaller-brush": () => this.resizeBrush(0.8),
       "larger-brush": () => this.resizeBrush(1.25),
       overlay: () => {
-        this.overlay.fill = !this.overlay.fill;
+        this.overlay.opacity = FILLS[(FILLS.indexOf(this.overlay.opacity) + 1) % FILLS.length];
+        this.overlay.fill = this.overlay.opacity > 0;
       },
       contours: () => {
         this.overlay.contours = !this.overlay.contours;
       },
-      fainter: () => this.setOpacity(-0.1),
-      stronger: () => this.setOpacity(0.1),
       anatomy: () => this.toggleOverlay("anatomy"),
       probability: () => this.toggleOverlay("probability"),
       "side-by-side": () => this.setBeside(!this.beside),
@@ -693,7 +809,7 @@ class Review {
         this.sameScale();
       },
       "full-screen": () => (document.fullscreenElement ? document.exitFullscreen() : this.root.requestFullscreen?.().catch(() => this.tell("Full screen is not allowed here."))),
-      help: () => this.openDialog(helpDialog(this)),
+      help: () => openHelp(this),
       cancel: () => {
         if (!this.panes.current.cancel()) {
           this.newNodule = false;
@@ -709,11 +825,6 @@ class Review {
   resizeBrush(factor) {
     this.brush = Math.min(Math.max(this.brush * factor, 0.5), 400);
     this.tell(`brush ${(2 * this.brush).toFixed(0)} px across`);
-  }
-
-  setOpacity(by) {
-    this.overlay.opacity = Math.min(Math.max(this.overlay.opacity + by, 0), 1);
-    this.opacity.value = 100 * this.overlay.opacity;
   }
 
   key(event) {
@@ -737,7 +848,9 @@ class Review {
     } else if (event.key === " " && drawing && !onButton) current.pressByKey();
     else if (event.key === "Enter" && drawing && !onButton) current.finish();
     else if (event.key === "Backspace" && drawing) current.back();
-    else {
+    else if (digitOf(event) !== undefined) {
+      if (this.state && !this.moving && !event.repeat && this.looked()) this.grade(this.side, digitOf(event));
+    } else {
       const command = commandOf(event);
       if (!command) return;
       // A key held down says a thing once; undo and the like go on.
