@@ -22,6 +22,7 @@ from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.reading.one_study import film_headers
 from ho_imaging.reading.open_dicom import open_dataset
+from ho_imaging.reading.reduction import enlarge_radiograph
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import ImageResult
@@ -57,6 +58,8 @@ class FilmPixels:
 def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int = 0) -> FilmPixels:
     """Read a film for viewing; a `Radiograph` has no values outside the maker's window any more.
 
+    One of fewer pixels than are stored is enlarged.
+
     Raises
     ------
     ReadError, NotARadiographError
@@ -64,7 +67,7 @@ def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int =
 
     """
     if isinstance(source, Radiograph):
-        return _unwindowed(source)
+        return _unwindowed(enlarge_radiograph(source))
     dataset = _dataset(source)
     if dataset is None:
         return _unwindowed(read_radiograph(source, frame=_frame(None, frame)))
