@@ -28,10 +28,11 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def served_through_two_kills(tmp_path, port, destination, left, sender):
-    """Serve at ``port`` with a stand-in for the analysis, run ``sender(lane)`` for each lane of ``left``, kill twice.
+def served_through_kills(tmp_path, port, destination, left, sender, shares=(0.3, 0.6)):
+    """Serve at ``port`` with a stand-in for the analysis, run ``sender(lane)`` for each lane of ``left``, and kill.
 
-    Senders take what was taken off ``left``; when it is empty the body runs, with the service still up.
+    The service is killed and started again when each of ``shares`` of what was left is sent. Senders take what was
+    taken off ``left``; when it is empty the body runs, with the service still up.
     """
     (tmp_path / "stand_ins.py").write_text(STAND_IN)
     (tmp_path / "serve.py").write_text(SERVE)
@@ -53,7 +54,7 @@ def served_through_two_kills(tmp_path, port, destination, left, sender):
     lanes = [threading.Thread(target=sender, args=(lane,)) for lane in left]
     for lane in lanes:
         lane.start()
-    for after in (0.3, 0.6):
+    for after in shares:
         wait_for(lambda after=after: sum(map(len, left.values())) < total * (1 - after))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

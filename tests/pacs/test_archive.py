@@ -15,7 +15,7 @@ from ho_imaging.pacs.fetch import DicomwebArchive, DimseArchive, FetchError
 from ho_imaging.pacs.service import Service
 
 from .conftest import free_port, small_film, wait_for, write_films
-from .kills import served_through_two_kills
+from .kills import served_through_kills
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
@@ -164,7 +164,7 @@ def test_five_hundred_studies_of_an_archive_come_back_once(orthanc, tmp_path):
             else:
                 left[lane] = left[lane][25:]
 
-    with served_through_two_kills(tmp_path, orthanc.our_port, destination, left, sender):
+    with served_through_kills(tmp_path, orthanc.our_port, destination, left, sender):
         wait_for(lambda: orthanc.rest("/statistics")["CountInstances"] >= 2 * studies)
         time.sleep(2.0)
     assert orthanc.rest("/statistics")["CountInstances"] == 2 * studies

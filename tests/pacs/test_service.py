@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -36,7 +37,7 @@ from .conftest import (
     wait_for,
     write_films,
 )
-from .kills import served_through_two_kills
+from .kills import served_through_kills
 
 
 def test_each_study_comes_back_once(config, peer, stand_ins):
@@ -232,8 +233,13 @@ def test_tls_with_client_certificates(config, stand_ins, tmp_path, certificates)
         assert service.spool.counts()["instances"] == 1
 
 
-def test_five_hundred_studies_through_two_kills(peer, tmp_path):
-    """Four senders, the service killed twice on the way: every study comes back, none twice under another name."""
+@pytest.mark.parametrize(
+    "shares",
+    [(0.3, 0.6), pytest.param(sorted(random.Random(7).uniform(0.0, 1.0) for _ in range(20)), marks=pytest.mark.slow)],
+    ids=["twice", "twenty times"],
+)
+def test_five_hundred_studies_through_kills(peer, tmp_path, shares):
+    """Four senders, the service killed on the way: every study comes back, none twice under another name."""
     studies = 500
     port = free_port()
     left = {lane: [small_film(n) for n in range(studies) if n % 4 == lane] for lane in range(4)}
@@ -246,12 +252,12 @@ def test_five_hundred_studies_through_two_kills(peer, tmp_path):
             if None in statuses:
                 time.sleep(0.3)  # as a modality does: what was not answered is sent again
 
-    with served_through_two_kills(tmp_path, port, peer.destination, left, sender):
+    with served_through_kills(tmp_path, port, peer.destination, left, sender, shares):
         wait_for(lambda: len(set(peer.taken)) >= studies)
         time.sleep(1.5)
     assert len(set(peer.taken)) == studies
     # An object whose answer the kill swallowed is sent again under its own name, which replaces it.
-    assert sum(Counter(peer.taken).values()) <= studies + 2 * 200
+    assert sum(Counter(peer.taken).values()) <= studies + 200 * len(shares)
 
 
 @pytest.mark.parametrize(
