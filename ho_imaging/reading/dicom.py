@@ -36,7 +36,7 @@ __all__ = ["WHOLE_RANGE_USED", "content_uid", "radiograph_from_dataset"]
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
 
-WHOLE_RANGE_USED = "whole_range_used"
+WHOLE_RANGE_USED = QualityFlag("whole_range_used")
 """Code of the flag that says that all values are shown, because the file's window hides part of the film."""
 
 
@@ -76,7 +76,7 @@ def radiograph_from_dataset(
         # Decoded once, shown anew.
         whole = _with_damage(_radiograph(decoded, path, None, whole_range=True), damaged)
         said = [flag for flag in radiograph.quality if flag not in whole.quality]
-        return replace(whole, quality=(*whole.quality, *said, QualityFlag(WHOLE_RANGE_USED)))
+        return replace(whole, quality=(*whole.quality, *said, WHOLE_RANGE_USED))
     except HOImagingError:
         raise
     except MemoryError as error:

@@ -164,7 +164,7 @@ def all_pixels(radiograph: Radiograph, source: Dataset | None = None) -> Radiogr
         return radiograph
     if place is None:
         return enlarge_radiograph(radiograph)
-    whole_range = any(flag.code == WHOLE_RANGE_USED for flag in radiograph.quality)
+    whole_range = any(flag.code == WHOLE_RANGE_USED.code for flag in radiograph.quality)
     try:
         found = read_radiograph(place, frame=radiograph.frame or None, whole_range=whole_range)
     except HOImagingError as error:
