@@ -247,12 +247,15 @@ def wait_for_a_moment(
 
 
 def series(
-    films: Path, out: Path, options: argparse.Namespace, rng: random.Random, spans: tuple[float, float]
+    films: Path, out: Path, options: argparse.Namespace, rng: random.Random, spans: tuple[float, float], most: int
 ) -> tuple[Counter[str], list[float]]:
-    """Kill a batch until it ends by itself; return where the kills fell, and how long its workers lived on."""
+    """Kill a batch until it ends by itself, ``most`` times at most.
+
+    Returns where the kills fell, and how long workers lived on after each.
+    """
     fell: Counter[str] = Counter()
     lived_on: list[float] = []
-    while True:
+    while len(lived_on) < most:
         since = size(out)
         number = start(films, out, options)
         status = wait_for_a_moment(number, out, since, rng, spans, options.share)
@@ -270,6 +273,8 @@ def series(
             time.sleep(rng.uniform(0.0, 1.0))
         lived_on.append(kill(number, group=turn))
         fell["studies at work" if found.at_work else "between studies" if found.begun else "while it started"] += 1
+    run_to_the_end(films, out, options)
+    return fell, lived_on
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -305,7 +310,7 @@ def main() -> int:
                   "then_s": round(spans[1], 1), **ended(calm)})  # fmt: skip
             while len(lived_on) < options.kills and time.monotonic() - began < 60.0 * options.minutes:
                 killed = Path(name) / f"killed{number}"
-                found, lived = series(films, killed, options, rng, (spans[0], spans[1]))
+                found, lived = series(films, killed, options, rng, (spans[0], spans[1]), options.kills - len(lived_on))
                 same = all((calm / table).read_bytes() == (killed / table).read_bytes() for table in TABLES)
                 all_same &= same
                 lived_on += lived

@@ -71,7 +71,7 @@ def _middle(prepared: Prepared, heads: Sequence[tuple[float, float]]) -> float |
     apart, beside = (inf, 0.0) if landmark is None else (landmark.apart_radii, landmark.beside_radii)
     if len(heads) >= 2 and max(columns) - min(columns) >= apart * fmean(radius for _, radius in heads):
         return 0.5 * (min(columns) + max(columns))
-    half = 0.5 * int(prepared.radiograph.pixels.shape[1])
+    half = 0.5 * int(prepared.radiograph.shape[1])
     if stated.value is not Laterality.BILATERAL:
         return None
     if stated.source.startswith("region") and heads and abs(columns[0] - half) < beside * heads[0][1]:

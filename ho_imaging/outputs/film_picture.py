@@ -31,7 +31,7 @@ class FilmView:
 
 def film_picture(radiograph: Radiograph, image: ImageResult) -> tuple[NDArray[np.uint8], FilmView]:
     """Return a film as uint8 (rows, columns), bone bright, in its maker's window, and the mapping of its pixels."""
-    rows, columns = radiograph.pixels.shape
+    rows, columns = (radiograph.reduction * length for length in radiograph.pixels.shape)
     spacing = image.measured_spacing_mm or image.spacing_mm
     aspect = radiograph.aspect_ratio if spacing is None else spacing[0] / spacing[1]  # height over width of a pixel
     height, width = rows * aspect, float(columns)

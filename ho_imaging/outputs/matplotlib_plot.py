@@ -12,6 +12,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
 from ho_imaging.outputs.label_mask import gap_xy, image_of, rings_xy
 from ho_imaging.reading import Radiograph, read_radiograph
+from ho_imaging.reading.read import all_pixels
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import RESEARCH_USE, ImageResult, StudyResult
 
@@ -103,12 +104,13 @@ def _radiograph(
     """Return the image as given, analysed, or read from where the result says it is; ``None`` where it is not there."""
     if image is None:
         if isinstance(study, StudyAnalysis) and about.sop_instance_uid in study.films:
-            return study.films[about.sop_instance_uid].reading.prepared.radiograph
+            analysed = study.films[about.sop_instance_uid].reading.prepared.radiograph
+            return all_pixels(analysed, study.datasets.get(about.sop_instance_uid))
         if about.path is None or not Path(about.path).is_file():
             return None
         image = about.path
-    found = image if isinstance(image, Radiograph) else read_radiograph(image, frame=about.frame or None)
-    if found.sop_instance_uid != about.sop_instance_uid or found.pixels.shape != (about.rows, about.columns):
+    found = all_pixels(image) if isinstance(image, Radiograph) else read_radiograph(image, frame=about.frame or None)
+    if found.sop_instance_uid != about.sop_instance_uid or found.shape != (about.rows, about.columns):
         raise UsageError(
             "the image is not the one that was analysed", path=found.path, remedy=f"give image {about.sop_instance_uid}"
         )

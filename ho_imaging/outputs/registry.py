@@ -104,7 +104,7 @@ class Source:
         return folder_name(self.result.study_uid)
 
     def radiographs(self) -> Iterator[Radiograph]:
-        """Yield the films that were analysed, from memory or from where they were.
+        """Yield the films that were analysed with all of their pixels, from memory or from where they were.
 
         Raises
         ------
@@ -112,10 +112,12 @@ class Source:
             If one cannot be read, or is another film now.
 
         """
+        from ho_imaging.reading.read import all_pixels, read_radiograph  # noqa: PLC0415  (loads the decoders)
+
         if self.analysis is not None:
-            yield from (film.reading.prepared.radiograph for film in self.analysis.films.values())
+            for uid, analysed in self.analysis.films.items():
+                yield all_pixels(analysed.reading.prepared.radiograph, self.analysis.datasets.get(uid))
             return
-        from ho_imaging.reading import read_radiograph  # noqa: PLC0415  (loads the decoders)
 
         for image in self.result.images:
             if image.status != Status.DONE.value:
@@ -126,7 +128,7 @@ class Source:
                     f"film {image.sop_instance_uid} was in memory", remedy="make the output from the analysis"
                 )
             film = read_radiograph(path, frame=image.frame or None)
-            if film.sop_instance_uid != image.sop_instance_uid or film.pixels.shape != (image.rows, image.columns):
+            if film.sop_instance_uid != image.sop_instance_uid or film.shape != (image.rows, image.columns):
                 raise ReadError("is another film than the result's", path=path, remedy="analyse it again")
             yield film
 

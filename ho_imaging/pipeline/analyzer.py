@@ -32,6 +32,7 @@ from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
 from ho_imaging.reading.read import ImageRef, check_spacing, with_callers_words
+from ho_imaging.reading.reduction import reduce_radiograph
 from ho_imaging.reading.sources import (
     ImageSource,
     PlainSource,
@@ -463,16 +464,26 @@ class Analyzer:
     def _worded(self, radiograph: Radiograph) -> Radiograph:
         """Apply this analyzer's words to a radiograph that was read already; what its own caller said stands."""
         said_already = "caller"
-        return with_callers_words(
+        worded = with_callers_words(
             radiograph,
             None if radiograph.region.source == said_already else self._region,
             None if radiograph.view.source == said_already else self._view,
             None if radiograph.laterality.source == said_already else self._laterality,
             None if radiograph.spacing.source == said_already else self._spacing_mm,
         )
+        return reduce_radiograph(worded, self._coarsest_mm)
+
+    @property
+    def _coarsest_mm(self) -> float:
+        """Largest pixel of a film that is fine enough; needs no network, for a film may not be readable."""
+        if self._model is not None:
+            return self._model.description.preparation.coarsest_source_mm
+        from ho_imaging.network.model_store import find_model, read_description  # noqa: PLC0415  (as below)
+
+        return read_description(find_model(self._model_name)).preparation.coarsest_source_mm
 
     def _read(self, source: str | PathLike[str] | bytes | Dataset | ImageRef) -> Radiograph:
-        """Read a film; one whose window hides part of it is looked at with all its values, and says so."""
+        """Read a film no finer than it is looked at; all values of one whose window hides part of it, which is said."""
         return read_radiograph(
             source,
             region=self._region,
@@ -480,6 +491,7 @@ class Analyzer:
             laterality=self._laterality,
             spacing_mm=self._spacing_mm,
             never_clipped=True,
+            coarsest_mm=self._coarsest_mm,
         )
 
 

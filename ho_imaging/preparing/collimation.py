@@ -21,6 +21,7 @@ _LEAST_SHARE = 0.15
 """If less than this fraction of the image (without padding) would remain, the border was misread and all is kept."""
 _LEAST_WEDGE = 0.004
 _STRAIGHT = 0.97
+_ROWS_AT_A_TIME = 16
 
 
 class ExposedArea:
@@ -34,7 +35,12 @@ class ExposedArea:
         self.valid = valid
 
 
-def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | None = None) -> ExposedArea:
+def find_exposed_area(
+    pixels: NDArray[np.float32],
+    padding: NDArray[np.bool_] | None = None,
+    reduction: int = 1,
+    stored_shape: tuple[int, int] | None = None,
+) -> ExposedArea:
     """Find the exposed part of a radiograph.
 
     Parameters
@@ -43,33 +49,42 @@ def find_exposed_area(pixels: NDArray[np.float32], padding: NDArray[np.bool_] | 
         (rows, columns) float32.
     padding
         (rows, columns) bool, pixels that the file declares as padding; or ``None``.
+    reduction, stored_shape
+        Stored pixels along a side of one of ``pixels``, and rows and columns as stored, for a film that was read at a
+        coarser pixel. The same places are looked at as on all of its pixels.
 
     Returns
     -------
     ExposedArea
-        ``valid`` has the shape of the kept part, in source pixels.
+        ``valid`` has the shape of the kept part; both are in stored pixels.
 
     """
-    step = max(1, -(-max(pixels.shape) // _LOOK_AT_PX))
-    small = np.ascontiguousarray(pixels[step // 2 :: step, step // 2 :: step])
-    outside = (
-        np.zeros(small.shape, dtype=bool)
-        if padding is None
-        else np.ascontiguousarray(padding[step // 2 :: step, step // 2 :: step])
+    shape = stored_shape or (pixels.shape[0], pixels.shape[1])
+    step = max(1, -(-max(shape) // _LOOK_AT_PX))
+    places = np.ix_(
+        *(
+            np.minimum(np.arange(step // 2, length, step) // reduction, held - 1)
+            for length, held in zip(shape, pixels.shape, strict=True)
+        )
     )
+    small = pixels[places]
+    outside = np.zeros(small.shape, dtype=bool) if padding is None else padding[places]
+    if padding is not None and reduction > 1:
+        ends = [(0, length - reduction * held) for length, held in zip(shape, padding.shape, strict=True)]
+        padding = np.pad(np.kron(padding, np.ones((reduction, reduction), dtype=bool)), ends, mode="edge")
     inside = small[~outside]
     low, high = (float(v) for v in np.percentile(inside, [0.2, 99.8])) if inside.size else (0.0, 0.0)
     scale = high - low
     if not scale > 0.0:
-        return _everything(pixels.shape, padding)
+        return _everything(shape, padding)
     shutter = outside | _shutter(small, scale)
     top, bottom = _trim(small, shutter, scale)
     left, right = _trim(small.T, shutter.T, scale)
     kept = ~shutter[top:bottom, left:right]
     if kept.sum() < _LEAST_SHARE * inside.size:
-        return _everything(pixels.shape, padding)
-    rows = slice(top * step, pixels.shape[0] if bottom == small.shape[0] else bottom * step)
-    columns = slice(left * step, pixels.shape[1] if right == small.shape[1] else right * step)
+        return _everything(shape, padding)
+    rows = slice(top * step, shape[0] if bottom == small.shape[0] else bottom * step)
+    columns = slice(left * step, shape[1] if right == small.shape[1] else right * step)
     size = (columns.stop - columns.start, rows.stop - rows.start)
     valid = cv2.resize(kept.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
     if padding is not None:
@@ -119,12 +134,22 @@ def _is_straight(area: NDArray[np.bool_]) -> bool:
 
 def _trim(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) -> tuple[int, int]:
     """Return the first and the last (exclusive) row inside flat strips, searched from the outside in."""
-    low, high = _percentiles(np.sort(small, axis=1), 0.5, 99.5)
-    flat = (high - low < _FLAT * scale) | (shutter.mean(axis=1) > 0.995)
-    kept = np.flatnonzero(~flat)
-    if kept.size == 0:
-        return 0, len(flat)
-    return int(kept[0]), int(kept[-1]) + 1
+    first = _first_inside(small, shutter, scale)
+    if first is None:
+        return 0, len(small)
+    last = _first_inside(small[::-1], shutter[::-1], scale) or 0
+    return first, len(small) - last
+
+
+def _first_inside(small: NDArray[np.float32], shutter: NDArray[np.bool_], scale: float) -> int | None:
+    """Return the first row that is no part of a flat strip, ``None`` without one; rows after it are not looked at."""
+    for start in range(0, len(small), _ROWS_AT_A_TIME):
+        rows = slice(start, start + _ROWS_AT_A_TIME)
+        low, high = _percentiles(np.sort(small[rows], axis=1), 0.5, 99.5)
+        flat = (high - low < _FLAT * scale) | (shutter[rows].mean(axis=1) > 0.995)
+        if not flat.all():
+            return start + int(np.argmin(flat))
+    return None
 
 
 def _percentiles(ordered: NDArray[np.float32], *percents: float) -> list[NDArray[np.float32]]:

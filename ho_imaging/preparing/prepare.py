@@ -40,7 +40,7 @@ def prepare(
 
     """
     contract = contract or PreparationContract()
-    area = find_exposed_area(radiograph.pixels, radiograph.padding)
+    area = find_exposed_area(radiograph.pixels, radiograph.padding, radiograph.reduction, radiograph.shape)
     spacing = radiograph.spacing
     aspect = radiograph.aspect_ratio
     if spacing.row_mm is not None and spacing.column_mm is not None:
@@ -53,7 +53,7 @@ def prepare(
         column_mm = min(column_mm, LARGEST_EXTENT_MM / longest_px)  # bounds what a wrong guess can allocate
         row_mm = column_mm * aspect
     grid = grid_for(
-        (radiograph.pixels.shape[0], radiograph.pixels.shape[1]),
+        radiograph.shape,
         area.rows,
         area.columns,
         (contract.pixel_mm / row_mm, contract.pixel_mm / column_mm),
@@ -62,7 +62,7 @@ def prepare(
     valid = np.ones(grid.prepared_shape, dtype=bool) if area.valid.all() else part_to_prepared(area.valid, grid) > 0.5
     return Prepared(
         radiograph=radiograph,
-        pixels=normalise_intensity(to_prepared(radiograph.pixels, grid), valid),
+        pixels=normalise_intensity(to_prepared(radiograph.pixels, grid, radiograph.reduction), valid),
         valid=valid,
         scale=Scale(contract.pixel_mm, basis),
         grid=grid,

@@ -22,7 +22,7 @@ class GridMap:
     Parameters
     ----------
     source_shape, prepared_shape
-        (rows, columns) of the two grids.
+        (rows, columns) of the two grids; the source's are those of the stored image.
     row_scale, column_scale
         Source pixels per prepared pixel.
     row_offset, column_offset

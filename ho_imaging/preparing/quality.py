@@ -1,7 +1,8 @@
 """Image quality: resolution, noise and compression artefacts.
 
-Measured on tiles of 128 x 128 stored pixels spread over the exposed area; the plainest fifth (air, shutters) and the
-busiest fifth (letters, edges of implants) are excluded.
+Measured on the picture that is looked at, whose pixels are blocks of stored ones where these are fine
+(`Radiograph.reduction`): on tiles of 128 x 128 pixels spread over the exposed area; the plainest fifth (air, shutters)
+and the busiest fifth (letters, edges of implants) are excluded.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ _LOG_MEAN_OF_POWER = 0.5772
 
 @dataclass(frozen=True)
 class Texture:
-    """Resolution and noise of stored pixels; ``None`` where the exposed area is too small to measure them.
+    """Resolution and noise of a radiograph's pixels; ``None`` where the exposed area is too small to measure them.
 
-    ``detail_px``: size of a resolved pixel in stored pixels, 1 or more. ``noise``: standard deviation between
+    ``detail_px``: size of a resolved pixel in these pixels, 1 or more. ``noise``: standard deviation between
     neighbouring pixels, as a fraction of the grey range.
     """
 
@@ -65,8 +66,8 @@ class FilmQuality:
     """Image quality of one radiograph.
 
     ``source_pixel_mm``: side of a stored pixel in mm. ``resolution_mm``: side of a pixel that would hold the visible
-    detail, at least ``source_pixel_mm``; both ``None`` without millimetres. ``detail_px``: their ratio. ``noise``: see
-    `Texture`. ``block_mm``: side of a JPEG block in mm, where there is one.
+    detail, at least that of the pixel it was measured on; both ``None`` without millimetres. ``detail_px``: their
+    ratio. ``noise``: see `Texture`. ``block_mm``: side of a JPEG block in mm, where there is one.
     """
 
     source_pixel_mm: float | None
@@ -84,7 +85,7 @@ def film_quality(prepared: Prepared, prepared_pixel_mm: float | None) -> FilmQua
     Parameters
     ----------
     prepared
-        The prepared radiograph; its source pixels are measured.
+        The prepared radiograph; the pixels that it was prepared from are measured.
     prepared_pixel_mm
         Side of a prepared pixel in mm, as used for the findings (may be scaled from the femoral heads); ``None``
         without millimetres.
@@ -100,12 +101,15 @@ def film_quality(prepared: Prepared, prepared_pixel_mm: float | None) -> FilmQua
     stored_mm = (
         None if prepared_pixel_mm is None else prepared_pixel_mm / float(np.sqrt(grid.row_scale * grid.column_scale))
     )
+    # Of stored pixels, where blocks of them were measured: their detail is no finer than a block.
+    reduction = prepared.radiograph.reduction
+    detail_px = None if texture.detail_px is None else reduction * texture.detail_px
     compression = prepared.radiograph.compression
     has_blocks = compression.jpeg_quality is not None or compression.blocks is not None
     return FilmQuality(
         source_pixel_mm=stored_mm,
-        resolution_mm=None if stored_mm is None else stored_mm * (texture.detail_px or 1.0),
-        detail_px=texture.detail_px,
+        resolution_mm=None if stored_mm is None else stored_mm * (detail_px or float(reduction)),
+        detail_px=detail_px,
         noise=texture.noise,
         compression=compression,
         block_mm=BLOCK_PX * stored_mm if has_blocks and stored_mm is not None else None,
@@ -116,12 +120,13 @@ def _exposed(prepared: Prepared) -> tuple[slice, slice]:
     """Return the rows and columns of the stored image that the prepared grid covers."""
     grid = prepared.grid
     ends = grid.points_to_source(np.array([(-0.5, -0.5), (grid.prepared_shape[0] - 0.5, grid.prepared_shape[1] - 0.5)]))
-    (top, left), (bottom, right) = np.clip(np.rint(ends + 0.5), 0, grid.source_shape).astype(int)
+    edges = (ends + 0.5) / prepared.radiograph.reduction  # of its pixels, which may be means of stored ones
+    (top, left), (bottom, right) = np.clip(np.rint(edges), 0, prepared.radiograph.pixels.shape).astype(int)
     return slice(int(top), int(bottom)), slice(int(left), int(right))
 
 
 def measure_texture(radiograph: Radiograph, area: tuple[slice, slice] | None = None) -> Texture:
-    """Measure resolution and noise of the stored pixels.
+    """Measure resolution and noise of a radiograph's pixels.
 
     Resolution comes from the power spectrum, averaged over tiles and over directions off the axes: it is half the
     period at which ``power * frequency ** 5.25`` is largest. Beyond that frequency power falls as after enlargement or
@@ -134,7 +139,7 @@ def measure_texture(radiograph: Radiograph, area: tuple[slice, slice] | None = N
     radiograph
         The radiograph as read.
     area
-        Rows and columns of the exposed area; ``None`` takes the whole image.
+        Rows and columns of the exposed area, of ``radiograph.pixels``; ``None`` takes the whole image.
 
     Returns
     -------

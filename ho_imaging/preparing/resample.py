@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ho_imaging.preparing.prepared import GridMap
 
@@ -16,6 +19,10 @@ __all__ = [
     "probability_to_source",
     "to_prepared",
 ]
+
+Number = TypeVar("Number", np.float32, np.uint8)
+
+_COVERED = 254
 
 
 def grid_for(source_shape: tuple[int, int], rows: slice, columns: slice, pixel_px: tuple[float, float]) -> GridMap:
@@ -60,10 +67,56 @@ def kept_part(grid: GridMap) -> tuple[slice, slice]:
     return slice(top, top + height), slice(left, left + width)
 
 
-def to_prepared(image: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:
-    """Resample a source image, (rows, columns) float32: mean over each cell when shrinking, cubic when enlarging."""
+def to_prepared(image: NDArray[np.float32], grid: GridMap, reduction: int = 1) -> NDArray[np.float32]:
+    """Resample a source image, (rows, columns) float32: mean over each cell when shrinking, cubic when enlarging.
+
+    ``reduction``: source pixels along a side of one of the image, where these are means of blocks of them.
+    """
     rows, columns = kept_part(grid)
+    if reduction > 1:
+        by_rows, by_columns = (
+            _weights_of_blocks(part.start, scale, count, held, reduction)
+            for part, scale, count, held in zip(
+                (rows, columns), (grid.row_scale, grid.column_scale), grid.prepared_shape, image.shape, strict=True
+            )
+        )
+        lying = np.ascontiguousarray((by_rows @ image).T)
+        return np.ascontiguousarray((by_columns @ lying).T)
     return _resize(image[rows, columns], grid, enlarging=cv2.INTER_CUBIC)
+
+
+def _weights_of_blocks(start: int, scale: float, count: int, blocks: int, reduction: int) -> csr_array:
+    """Return the weights (cells, blocks) float32 that make means over cells of means over blocks, along one axis.
+
+    The sum of all pixels up to the edge of a block is known; between edges it is interpolated by a cubic through the
+    nearest four, and its difference over a cell is the cell's. Taking blocks for flat instead blurs what the network
+    was trained on: on nine films the root mean square difference from the mean over stored pixels was two to five times
+    as large.
+    """
+    edges = np.clip((start + scale * np.arange(count + 1)) / reduction, 0.0, blocks)
+    first = np.clip(np.floor(edges).astype(np.intp) - 1, 0, blocks - 3)
+    x = edges - first
+    through = np.stack(
+        [
+            -(x - 1.0) * (x - 2.0) * (x - 3.0) / 6.0,
+            x * (x - 2.0) * (x - 3.0) / 2.0,
+            -x * (x - 1.0) * (x - 3.0) / 2.0,
+            x * (x - 1.0) * (x - 2.0) / 6.0,
+        ],
+        axis=1,
+    )
+    # The weight of a block in a sum up to an edge is that of all edges after it.
+    after = np.pad(np.cumsum(through[:, ::-1], axis=1)[:, ::-1], ((0, 0), (0, 1)))
+    near = first[:-1, None] + np.arange(int((first[1:] - first[:-1]).max()) + 4)
+    end, begin = (
+        np.take_along_axis(after[part], np.clip(near + 1 - first[part, None], 0, 4), axis=1)
+        for part in (slice(1, None), slice(None, -1))
+    )
+    weights = np.where(near < blocks, end - begin, 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    starts = near.shape[1] * np.arange(count + 1)
+    columns = np.minimum(near, blocks - 1).ravel()
+    return csr_array((weights.astype(np.float32).ravel(), columns, starts), shape=(count, blocks))
 
 
 def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
@@ -88,17 +141,19 @@ def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float
 
 def part_to_prepared(part: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
     """Return the same as `mask_to_prepared` for a mask of only the part of the source that the grid covers."""
-    return _resize(part.astype(np.float32), grid, enlarging=cv2.INTER_LINEAR)
+    # Eight bits take a third of the time of floating point, and their highest even value keeps a half a half.
+    share = _resize(part.view(np.uint8) * np.uint8(_COVERED), grid, enlarging=cv2.INTER_LINEAR)
+    return share.astype(np.float32) / np.float32(_COVERED)
 
 
-def _resize(part: NDArray[np.float32], grid: GridMap, *, enlarging: int) -> NDArray[np.float32]:
+def _resize(part: NDArray[Number], grid: GridMap, *, enlarging: int) -> NDArray[Number]:
     """Resample the kept part, each direction by its own method: pixels need not be square."""
     height, width = grid.prepared_shape
     by_rows = cv2.INTER_AREA if grid.row_scale >= 1.0 else enlarging
     by_columns = cv2.INTER_AREA if grid.column_scale >= 1.0 else enlarging
     if by_rows != by_columns:
-        part = np.asarray(cv2.resize(part, (part.shape[1], height), interpolation=by_rows), dtype=np.float32)
-    return np.asarray(cv2.resize(part, (width, height), interpolation=by_columns), dtype=np.float32)
+        part = np.asarray(cv2.resize(part, (part.shape[1], height), interpolation=by_rows), dtype=part.dtype)
+    return np.asarray(cv2.resize(part, (width, height), interpolation=by_columns), dtype=part.dtype)
 
 
 def probability_to_source(probability: NDArray[np.float32], grid: GridMap) -> NDArray[np.float32]:

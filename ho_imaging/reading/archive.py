@@ -26,6 +26,7 @@ __all__ = [
     "MOST_MEMBERS",
     "Listing",
     "file_state",
+    "first_bytes",
     "in_archive",
     "list_archive",
     "path_or_bytes",
@@ -128,6 +129,22 @@ def path_or_bytes(path: Path) -> Path | bytes:
     except _DAMAGED + _compression_errors() as error:
         raise ReadError(Message("archive_member_damaged", error=type(error).__name__), path=path) from error
     return data
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    """Return the first bytes of a file, which may lie in an archive.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+
+    """
+    found = path_or_bytes(path)
+    if isinstance(found, bytes):
+        return found[:count]
+    with found.open("rb") as stream:
+        return stream.read(count)
 
 
 def file_state(path: Path, *, read: bool = False) -> tuple[int, int]:

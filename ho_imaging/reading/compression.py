@@ -28,6 +28,7 @@ __all__ = [
     "compression_of_codestream",
     "compression_of_dataset",
     "find_block_grid",
+    "is_irreversible",
     "quality_of_table",
     "with_pixels",
 ]
@@ -160,7 +161,7 @@ def compression_of_codestream(data: bytes, *, raw_bytes: int | None = None) -> C
     ratio = raw_bytes / len(data) if raw_bytes and data else None
     start = data.find(_START_OF_J2K, 0, 4096)
     if start >= 0:
-        lossy = _is_irreversible(data, start + 2)
+        lossy = is_irreversible(data, start)
         return Compression(Codec.JPEG_2000, KnownFrom.CODESTREAM, ratio=ratio) if lossy else NOT_KNOWN
     if not data.startswith(_START_OF_JPEG):
         return NOT_KNOWN
@@ -251,9 +252,9 @@ def _tables(segment: bytes) -> dict[int, NDArray[np.int64]]:
     return found
 
 
-def _is_irreversible(data: bytes, start: int) -> bool:
+def is_irreversible(data: bytes, start: int = 0) -> bool:
     """Return True if the default coding style of a JPEG 2000 codestream is the irreversible 9-7 wavelet."""
-    position = start
+    position = start + 2
     while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != _START_OF_TILE:
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         if data[position + 1] == _CODING_STYLE:

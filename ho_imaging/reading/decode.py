@@ -28,11 +28,12 @@ from pydicom.uid import (
 from ho_imaging.errors import DecodeError, NotARadiographError, TooLargeError
 from ho_imaging.messages import Message
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.reduced_streams import decode_reduced
 from ho_imaging.reading.rle import decode_rle
 from ho_imaging.reading.streams import JP2_SIGNATURE, START_OF_J2K, START_OF_JPEG, is_encapsulated, true_syntax
 from ho_imaging.reading.values import one_whole, stated_whole, stated_word, values_of
 
-__all__ = ["MAX_PIXELS", "Stored", "decode_frame", "photometric_of", "transfer_syntax"]
+__all__ = ["MAX_PIXELS", "Stored", "decode_frame", "padding_range", "photometric_of", "transfer_syntax"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +70,11 @@ class Stored:
     """Stored values of one frame: ``values`` (rows, columns) or (rows, columns, 3), integers, unused bits cleared.
 
     ``syntax``: what they were decoded from, which may not be what the file states. ``codestream``: the frame's JPEG,
-    JPEG-LS or JPEG 2000 data, empty where no codec made it.
+    JPEG-LS or JPEG 2000 data, empty where no codec made it. ``reduction``: stored pixels along a side of one of
+    ``values``, where the decoder left out the finest detail.
     """
 
-    __slots__ = ("bits", "codestream", "flags", "signed", "syntax", "values")
+    __slots__ = ("bits", "codestream", "flags", "reduction", "signed", "syntax", "values")
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class Stored:
         flags: tuple[QualityFlag, ...],
         syntax: UID = ExplicitVRLittleEndian,
         codestream: bytes = b"",
+        reduction: int = 1,
     ) -> None:
         self.values = values
         self.bits = bits
@@ -89,10 +92,11 @@ class Stored:
         self.flags = flags
         self.syntax = syntax
         self.codestream = codestream
+        self.reduction = reduction
 
 
-def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> Stored:
-    """Decode one frame.
+def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS, *, factor: int = 1) -> Stored:
+    """Decode one frame; with a ``factor`` of 2, 4 or 8 at a coarser pixel, if its codec and its values allow that.
 
     Raises
     ------
@@ -130,27 +134,67 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS) -> 
     described = _complete(dataset, syntax, samples, allocated, bits, flags)
     if coded.is_bare:
         described.PixelData = encapsulate([data])
+    signed = stated_whole(dataset, "PixelRepresentation", 0) == 1
+    reduced: NDArray[np.integer] | None = None
     try:
         said = _checked(dataset, described, syntax, frame, frames, expected)
-        values = _decode(described, syntax, frame, said)
+        if factor > 1 and said is not None and _is_plain_grey(dataset, said, allocated, signed):
+            padding = padding_range(dataset, bits, signed=signed)
+            reduced = decode_reduced(said.data, syntax, bits=bits, signed=signed, factor=factor, padding=padding)
+        values = _decode(described, syntax, frame, said) if reduced is None else reduced
     except DecodeError as error:
         if coded.instead is None:
             raise
         raise DecodeError(
             Message("syntax_and_data_differ", stated=stated.name, held=coded.instead, problem=error.message)
         ) from error
-    if values.shape[:2] != (rows, columns):
+    reduction = 1 if reduced is None else factor
+    if values.shape[:2] != (rows // reduction, columns // reduction):
         held_rows, held_columns = values.shape[:2]
         raise DecodeError(
             Message("size_differs", rows=rows, columns=columns, held_rows=held_rows, held_columns=held_columns)
         )
-    signed = stated_whole(dataset, "PixelRepresentation", 0) == 1
     stored = _only_stored_bits(dataset, values, bits, allocated, signed, coded=_is_coded(syntax), flags=flags)
     if said is not None and said.signed not in {None, signed}:
         stored = _without_jumps(stored)
     stored.syntax = syntax
     stored.codestream = said.data if said is not None else b""
+    stored.reduction = reduction
     return stored
+
+
+def _is_plain_grey(dataset: Dataset, said: _Codestream, allocated: int, signed: bool) -> bool:
+    """Return True if values of a codestream are greys, of the sign and width that the header states."""
+    return (
+        said.samples == 1
+        and said.signed in {None, signed}
+        and said.precision <= allocated
+        and (said.signed is not None or said.precision == allocated == 8)
+        and photometric_of(dataset) in {"MONOCHROME1", "MONOCHROME2"}
+    )
+
+
+def padding_range(dataset: Dataset, bits: int, *, signed: bool) -> tuple[int, int] | None:
+    """Return the smallest and largest value of padding by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2)."""
+    first, limit = (
+        _cell(dataset, keyword, bits, signed=signed) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+    )
+    if first is None:
+        return None
+    second = first if limit is None else limit
+    return min(first, second), max(first, second)
+
+
+def _cell(dataset: Dataset, keyword: str, bits: int, *, signed: bool) -> int | None:
+    """Read a pixel value that a header states as pixels are read: only stored bits count, whichever sign it has.
+
+    What is stated of signed pixels may be written as unsigned, of unsigned as signed, and of 12 bits with all 16 set.
+    """
+    stated = one_whole(values_of(dataset, keyword)).value
+    if stated is None:
+        return None
+    number = int(stated) & ((1 << bits) - 1)
+    return number - (1 << bits) if signed and number >> (bits - 1) else number
 
 
 def _checked(

@@ -24,18 +24,20 @@ from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.grey_pixels import displayed, padding_mask, to_grey
 from ho_imaging.reading.identity import patient_of
 from ho_imaging.reading.projection_check import check_is_radiograph
-from ho_imaging.reading.radiograph import QualityFlag, Radiograph
+from ho_imaging.reading.radiograph import QualityFlag, Radiograph, Spacing
+from ho_imaging.reading.reduction import block_mean, block_mean_within, reduction_factor
 from ho_imaging.reading.spacing import aspect_ratio, read_spacing
 from ho_imaging.reading.uid import made_uid, usable_uid
 from ho_imaging.reading.values import stated_whole, stated_word
 
-__all__ = ["content_uid", "radiograph_from_dataset"]
+__all__ = ["WHOLE_RANGE_USED", "content_uid", "radiograph_from_dataset"]
 
 
 LEAST_SIDE_PX = 64
 """A side shorter than this shows no hip; icons and single pixels end here."""
 
-_WHOLE_RANGE_USED = QualityFlag("whole_range_used")
+WHOLE_RANGE_USED = QualityFlag("whole_range_used")
+"""Code of the flag that says that all values are shown, because the file's window hides part of the film."""
 
 
 def radiograph_from_dataset(
@@ -48,11 +50,14 @@ def radiograph_from_dataset(
     damaged: Sequence[str] = (),
     whole_range: bool = False,
     never_clipped: bool = False,
+    coarsest_mm: float | None = None,
+    spacing: Spacing | None = None,
 ) -> Radiograph:
     """Decode and describe one frame of a data set; ``damaged`` elements were taken out of it before.
 
     ``whole_range`` shows all values, whatever windows the file states; ``never_clipped`` does so where the view in use
-    hides part of the film.
+    hides part of the film. ``coarsest_mm``: see `ho_imaging.reading.read_radiograph`; ``spacing``: taken for it in
+    place of the file's.
 
     Raises
     ------
@@ -64,14 +69,14 @@ def radiograph_from_dataset(
     """
     try:
         check_is_radiograph(dataset)
-        decoded = _decoded(dataset, frame, max_pixels)
+        decoded = _decoded(dataset, frame, max_pixels, coarsest_mm, spacing)
         radiograph = _with_damage(_radiograph(decoded, path, voi, whole_range=whole_range), damaged)
         if not never_clipped or not any(flag.code == WINDOW_CLIPS for flag in radiograph.quality):
             return radiograph
         # Decoded once, shown anew.
         whole = _with_damage(_radiograph(decoded, path, None, whole_range=True), damaged)
         said = [flag for flag in radiograph.quality if flag not in whole.quality]
-        return replace(whole, quality=(*whole.quality, *said, _WHOLE_RANGE_USED))
+        return replace(whole, quality=(*whole.quality, *said, WHOLE_RANGE_USED))
     except HOImagingError:
         raise
     except MemoryError as error:
@@ -98,9 +103,12 @@ class _Decoded:
     padding: NDArray[np.bool_] | None
     compression: Compression
     flags: tuple[QualityFlag, ...]
+    shape: tuple[int, int]
 
 
-def _decoded(dataset: Dataset, frame: int | None, max_pixels: int) -> _Decoded:
+def _decoded(
+    dataset: Dataset, frame: int | None, max_pixels: int, coarsest_mm: float | None, spacing: Spacing | None
+) -> _Decoded:
     frames = max(stated_whole(dataset, "NumberOfFrames", 1), 1)
     if frames > 1 and frame is None:
         raise NotARadiographError(Message("several_frames", frames=frames))
@@ -112,12 +120,29 @@ def _decoded(dataset: Dataset, frame: int | None, max_pixels: int) -> _Decoded:
         raise NotARadiographError(Message("image_too_small", rows=rows, columns=columns))
     dataset = of_frame(dataset, number)
     flags: list[QualityFlag] = list(header_flags(dataset))
-    stored = decode_frame(dataset, number, max_pixels)
+    factor = 1
+    if coarsest_mm is not None:
+        factor = reduction_factor(spacing or read_spacing(dataset, (rows, columns))[0], (rows, columns), coarsest_mm)
+    stored = decode_frame(dataset, number, max_pixels, factor=factor)
     flags += stored.flags
     known = compression_of_dataset(dataset, stored.syntax, stored.codestream)
     padding = padding_mask(dataset, stored) if stored.values.ndim == 2 else None
     stored = to_grey(dataset, stored, flags)
-    return _Decoded(dataset, number, stored, padding, with_pixels(known, stored.values), tuple(flags))
+    # Edges of JPEG blocks show in stored pixels alone.
+    compression = with_pixels(known, stored.values) if stored.reduction == 1 else known
+    if stored.reduction != factor:
+        padding = _reduce(stored, padding, factor)
+    return _Decoded(dataset, number, stored, padding, compression, tuple(flags), (rows, columns))
+
+
+def _reduce(stored: Stored, padding: NDArray[np.bool_] | None, factor: int) -> NDArray[np.bool_] | None:
+    """Bring stored greys, in place, and the mask of padding to a coarser pixel."""
+    stored.reduction = factor
+    if padding is None:
+        stored.values = block_mean(stored.values, factor)
+        return None
+    stored.values, reduced = block_mean_within(stored.values, padding, factor)
+    return reduced if reduced.any() else None
 
 
 def _radiograph(decoded: _Decoded, path: str | None, voi: int | str | None, *, whole_range: bool) -> Radiograph:
@@ -126,7 +151,7 @@ def _radiograph(decoded: _Decoded, path: str | None, voi: int | str | None, *, w
     pixels = displayed(dataset, decoded.stored, padding, voi, flags, whole_range=whole_range)
     acquired, date_flags = date_acquired(dataset)
     description = describe(dataset)
-    spacing, spacing_flags = read_spacing(dataset, (pixels.shape[0], pixels.shape[1]))
+    spacing, spacing_flags = read_spacing(dataset, decoded.shape)
     flags += [
         *description.flags,
         *spacing_flags,
@@ -156,6 +181,8 @@ def _radiograph(decoded: _Decoded, path: str | None, voi: int | str | None, *, w
         columns_run_to=description.columns_run_to,
         patient=patient_of(dataset),
         compression=compression,
+        reduction=decoded.stored.reduction,
+        stored_shape=decoded.shape if decoded.stored.reduction > 1 else None,
     )
 
 

@@ -8,10 +8,10 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
-from ho_imaging.reading.decode import Stored, photometric_of
+from ho_imaging.reading.decode import Stored, padding_range, photometric_of
 from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
 from ho_imaging.reading.radiograph import QualityFlag
-from ho_imaging.reading.values import one_whole, stated_whole, values_of
+from ho_imaging.reading.values import stated_whole
 from ho_imaging.reading.visibility import Picture
 
 __all__ = ["displayed", "padding_mask", "to_grey"]
@@ -52,25 +52,12 @@ def _is_luminance_first(channels: NDArray[np.int32], top: int) -> bool:
 
 def padding_mask(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
     """Return the mask of padding by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2); ``None`` without one."""
-    first, limit = (_cell(dataset, keyword, stored) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
-    if first is None:
+    found = padding_range(dataset, stored.bits, signed=stored.signed)
+    if found is None:
         return None
-    second = first if limit is None else limit
-    low, high = min(first, second), max(first, second)
+    low, high = found
     padding = (stored.values >= low) & (stored.values <= high)
     return padding if padding.any() and not padding.all() else None
-
-
-def _cell(dataset: Dataset, keyword: str, stored: Stored) -> int | None:
-    """Read a pixel value that a header states as pixels are read: only stored bits count, whichever sign it has.
-
-    What is stated of signed pixels may be written as unsigned, of unsigned as signed, and of 12 bits with all 16 set.
-    """
-    stated = one_whole(values_of(dataset, keyword)).value
-    if stated is None:
-        return None
-    number = int(stated) & ((1 << stored.bits) - 1)
-    return number - (1 << stored.bits) if stored.signed and number >> (stored.bits - 1) else number
 
 
 def displayed(

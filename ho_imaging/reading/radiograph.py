@@ -90,7 +90,8 @@ class Radiograph:
     ----------
     pixels
         Shape (rows, columns), float32 in [0, 1], row 0 at the top as stored, bone bright: stored values after Modality
-        LUT, VOI LUT and presentation polarity (DICOM PS3.4 N.2), scaled to the range of the output.
+        LUT, VOI LUT and presentation polarity (DICOM PS3.4 N.2), scaled to the range of the output. Means of blocks of
+        stored pixels where ``reduction`` is above 1.
     padding
         True where pixels are no image (Pixel Padding Value), bool, same shape; or ``None``.
     spacing
@@ -119,6 +120,11 @@ class Radiograph:
         What the file states of its patient, to tell whether two films are of one; never written anywhere.
     compression
         Lossy compression: by the file, its header, or block edges in the pixels.
+    reduction
+        Stored pixels along a side of one of ``pixels``: 1, or 2, 4 or 8 for a film that was read at a coarser pixel
+        (``coarsest_mm`` of `read_radiograph`). Spacing, flags and all results are of stored pixels.
+    stored_shape
+        Rows and columns as stored, where ``pixels`` has fewer.
 
     """
 
@@ -141,8 +147,15 @@ class Radiograph:
     columns_run_to: Side | None = None
     patient: PatientIdentity = NO_PATIENT
     compression: Compression = NOT_KNOWN
+    reduction: int = 1
+    stored_shape: tuple[int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return rows and columns of the film as stored."""
+        return self.stored_shape or (self.pixels.shape[0], self.pixels.shape[1])
 
     def __repr__(self) -> str:
-        rows, columns = self.pixels.shape
+        rows, columns = self.shape
         shows = f"{self.region.value} {self.view.value} {self.laterality.value}"
         return f"Radiograph(sop_instance_uid={self.sop_instance_uid!r}, {rows} x {columns} pixels, {shows})"

@@ -41,7 +41,7 @@ class Picture:
     @classmethod
     def of(cls, stored: NDArray[np.integer], padding: NDArray[np.bool_] | None) -> Picture:
         """Take some pixels of each cell: enough to tell its brightness, and no copy of the film."""
-        step = max(1, min(stored.shape) // (4 * _SIDE_PX))
+        step = -(-min(stored.shape) // (4 * _SIDE_PX))
         return cls(stored[::step, ::step], None if padding is None else padding[::step, ::step])
 
     def through(self, shown: NDArray[np.float64], first: int) -> NDArray[np.float32]:

@@ -63,14 +63,16 @@ class FilmQualityResult(Part):
         description="Side of a stored pixel in mm, by the millimetres of the findings (geometric mean of both sides)."
     )
     resolution_mm: NonNegative | None = Field(
-        description="Effective resolution in mm: side of a pixel that would hold all that the image shows; pixel_mm or "
-        "more."
+        description="Effective resolution in mm: side of a pixel that would hold all that the image shows; no finer "
+        "than the pixel that was looked at, a block of 1, 2, 4 or 8 stored pixels a side."
     )
     detail_px: NonNegative | None = Field(
-        description="Side of such a pixel in stored pixels: 2 for an image that was enlarged twice. Null: not known."
+        description="Side of such a pixel in stored pixels: 2 for an image that was enlarged twice, or that was looked "
+        "at in blocks of 2 stored pixels. Null: not known."
     )
     noise: NonNegative | None = Field(
-        description="Standard deviation of the noise from one stored pixel to the next, as a share of the grey range."
+        description="Standard deviation of the noise from one pixel that was looked at to the next, as a share of the "
+        "grey range."
     )
     compression: CompressionResult = Field(description="Lossy compression, where anything is known of it.")
 

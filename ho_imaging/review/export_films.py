@@ -49,9 +49,7 @@ class FilmPlaces:
 def read_again(path: Path, image: ImageResult) -> Radiograph:
     """Read an image as it was analysed, with what the caller stated then in place of its file."""
     radiograph = read_radiograph(path, frame=image.frame or None, **image.callers_word())
-    if radiograph.pixels.shape != (image.rows, image.columns) or (
-        radiograph.sop_instance_uid != image.sop_instance_uid
-    ):
+    if radiograph.shape != (image.rows, image.columns) or (radiograph.sop_instance_uid != image.sop_instance_uid):
         raise UsageError("is another film than the one that was analysed", path=path, remedy="analyse it again")
     return radiograph
 

@@ -15,12 +15,14 @@ from pydicom.dataset import Dataset
 
 from ho_imaging.errors import HOImagingError, ReadError
 from ho_imaging.reading import Radiograph, discover, read_radiograph
+from ho_imaging.reading.archive import first_bytes, in_archive
 from ho_imaging.reading.damaged_elements import drop_damaged
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.reading.one_study import film_headers
 from ho_imaging.reading.open_dicom import open_dataset
+from ho_imaging.reading.reduction import enlarge_radiograph
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import ImageResult
@@ -56,6 +58,8 @@ class FilmPixels:
 def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int = 0) -> FilmPixels:
     """Read a film for viewing; a `Radiograph` has no values outside the maker's window any more.
 
+    One of fewer pixels than are stored is enlarged.
+
     Raises
     ------
     ReadError, NotARadiographError
@@ -63,7 +67,7 @@ def film_pixels(source: str | PathLike[str] | Dataset | Radiograph, frame: int =
 
     """
     if isinstance(source, Radiograph):
-        return _unwindowed(source)
+        return _unwindowed(enlarge_radiograph(source))
     dataset = _dataset(source)
     if dataset is None:
         return _unwindowed(read_radiograph(source, frame=_frame(None, frame)))
@@ -83,8 +87,9 @@ def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
         return source
     path = Path(source)
     try:
-        with path.open("rb") as stream:
-            kind = kind_of(stream.read(256))
+        kind = kind_of(first_bytes(path, 256))
+    except HOImagingError:
+        raise
     except OSError as error:
         raise ReadError(f"cannot be read: {error.strerror}", path=path, remedy="check the path") from error
     if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
@@ -198,13 +203,15 @@ class FilmSource:
                 radiograph = self._analysis.films[uid].reading.prepared.radiograph
                 return Path(radiograph.path) if radiograph.path and Path(radiograph.path).is_file() else radiograph
         path = self._images[uid].path
-        if path is None:
-            raise ReadError(f"film {uid} was analysed from memory", remedy="give films=FOLDER where it lies as a file")
-        for candidate in (Path(path), *(folder / path for folder in self._near)):
-            if candidate.is_file():
+        for candidate in () if path is None else (Path(path), *(folder / path for folder in self._near)):
+            if candidate.is_file() or in_archive(candidate) is not None:
                 return candidate
         if uid in self._elsewhere():
             return self._elsewhere()[uid]
+        if path is None:  # it was analysed from memory, or the batch says no paths
+            raise ReadError(
+                f"the result does not say where film {uid} lies", remedy="give films=FOLDER where it lies as a file"
+            )
         looked = f" and not in {', '.join(str(folder) for folder in self._folders)}" if self._folders else ""
         raise ReadError(
             f"the film is not there any more{looked}",

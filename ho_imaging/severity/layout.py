@@ -29,7 +29,6 @@ __all__ = [
     "Layout",
     "Piece",
     "arrange",
-    "lay_out",
     "lay_out_side",
 ]
 
@@ -131,16 +130,15 @@ def lay_out_side(view: SideView) -> dict[int, Layout]:
         empty = Layout((), {}, {}, np.zeros((0, 0)), {})
         return dict.fromkeys(OUTLINES, empty)
     bones = _bones_of_side(view)
-    return {which: lay_out(view, which, bones) for which in OUTLINES}
+    solid = shapely.union_all(list(bones.values()))
+    return {which: _lay_out(view, which, bones, solid) for which in OUTLINES}
 
 
-def lay_out(view: SideView, which: int = AS_REPORTED, bones: Mapping[Structure, Shape] | None = None) -> Layout:
-    """Measure one side, which has nodules, at one of their outlines; ``bones``: its own, made here by default."""
-    bones = _bones_of_side(view) if bones is None else bones
+def _lay_out(view: SideView, which: int, bones: Mapping[Structure, Shape], solid: Shape) -> Layout:
+    """Measure one side by its own bones; ``solid``: all of them as one."""
     findings = (*view.findings, *view.possible)
     shapes = np.array([shape_of(finding.levels[which]) for finding in findings], dtype=object)
     area = np.maximum(shapely.area(shapes), 1e-9)
-    solid = shapely.union_all(list(bones.values()))
     free = shapely.area(shapely.intersection(shapes, solid)) / area <= SUPERIMPOSED_SHARE
     to_bone = {name: _distances(shapes, bone) for name, bone in bones.items()}
     return Layout(

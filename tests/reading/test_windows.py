@@ -162,9 +162,9 @@ def test_a_film_is_analysed_with_all_its_values_where_its_window_hides_them(samp
 def test_a_film_whose_window_hides_part_of_it_is_decoded_once(sample, monkeypatch):
     decoded = []
 
-    def decode_frame(*arguments):
+    def decode_frame(*arguments, **options):
         decoded.append(arguments)
-        return original(*arguments)
+        return original(*arguments, **options)
 
     original = dicom.decode_frame
     monkeypatch.setattr(dicom, "decode_frame", decode_frame)

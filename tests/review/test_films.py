@@ -1,5 +1,7 @@
 """A viewer gets every value of a film, the maker's look, and a clear word where a film has gone."""
 
+import json
+import zipfile
 import zlib
 from datetime import date
 from pathlib import Path
@@ -143,3 +145,19 @@ def test_another_film_in_a_films_place_is_not_shown_for_it(batch, tmp_path):
     cv2.imwrite(str(tmp_path / "films" / "a.png"), np.zeros((300, 300), np.uint16))
     with pytest.raises(ReadError, match="holds 300 x 300 pixels"):
         study.films.pixels("1.2.3.1")
+
+
+def test_a_film_in_an_archive_and_one_whose_result_names_no_path_are_found(tmp_path):
+    from review_page import make_result, write_batch  # noqa: PLC0415
+
+    dicom(RAMP).save_as(tmp_path / "x.dcm", implicit_vr=False, little_endian=True)
+    packed = tmp_path / "films.zip"
+    with zipfile.ZipFile(packed, "w") as file:
+        file.write(tmp_path / "x.dcm", "study/IM1")
+    batch = write_batch(tmp_path / "out", make_result("1.2.3", {"1.2.3.1": (packed / "study" / "IM1", 100, 120)}, {}))
+    assert open_study(batch).films.pixels("1.2.3.1").codes.shape == (100, 120)
+    (path,) = batch.glob("studies/*/result.json")
+    path.write_text(path.read_text().replace(json.dumps(str(packed / "study" / "IM1")), "null"))
+    with pytest.raises(ReadError, match="does not say where film"):
+        open_study(batch)
+    assert open_study(batch, films=[packed]).films.pixels("1.2.3.1").codes.shape == (100, 120)

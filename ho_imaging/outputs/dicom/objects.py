@@ -31,7 +31,7 @@ from ho_imaging.outputs.dicom.segmentation import (
     nodule_segmentation,
     probability_segmentation,
 )
-from ho_imaging.reading.archive import path_or_bytes
+from ho_imaging.reading.archive import first_bytes
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.one_study import film_headers, why_not_one
 from ho_imaging.reading.open_dicom import open_dataset
@@ -236,11 +236,7 @@ def any_sources(
 def _is_dicom(path: Path) -> bool:
     """Tell by the first bytes; a file that is gone says so when it is opened."""
     try:
-        found = path_or_bytes(path)
-        if isinstance(found, bytes):
-            return kind_of(found[:512]) is FileKind.DICOM
-        with path.open("rb") as stream:
-            return kind_of(stream.read(512)) is FileKind.DICOM
+        return kind_of(first_bytes(path, 512)) is FileKind.DICOM
     except OSError:
         return True
 

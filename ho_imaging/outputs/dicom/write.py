@@ -107,7 +107,14 @@ def to_dicom(
     if given is None and set(study.films) <= set(study.datasets):
         given = [study.datasets[uid] for uid in study.films]
     pictures = {
-        uid: film_pictures(film.prediction, film.reading, result, probability=probability, anatomy=anatomy)
+        uid: film_pictures(
+            film.prediction,
+            film.reading,
+            result,
+            source=study.datasets.get(uid),
+            probability=probability,
+            anatomy=anatomy,
+        )
         for uid, film in study.films.items()
     }
     return study_objects(result, read_sources(result, given), pictures, **more)

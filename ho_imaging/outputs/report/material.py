@@ -21,6 +21,7 @@ from ho_imaging.reading.dates import date_acquired
 from ho_imaging.reading.identifiers import StudyIdentifiers, identifiers_of
 from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient_of
 from ho_imaging.reading.open_dicom import open_dataset
+from ho_imaging.reading.read import all_pixels
 from ho_imaging.reading.values import read_date
 from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
 from ho_imaging.results.folder import StudyFolder
@@ -93,7 +94,10 @@ def material_of_analysis(
     ``patient``: read name and birth date from the films, for a clinical reader. ``shows_files``: name the films' files.
     """
     result = analysis.result
-    films = {uid: film.reading.prepared.radiograph for uid, film in analysis.films.items()}
+    films = {
+        uid: all_pixels(film.reading.prepared.radiograph, analysis.datasets.get(uid))
+        for uid, film in analysis.films.items()
+    }
     model_sha256 = "" if result.model is None else result.model.sha256
     return Material(
         result=result,
@@ -138,7 +142,7 @@ def material_of_result(
         except HOImagingError as error:
             logger.warning("a film is left out of the report: %s; --films says where films are now", error)
             continue
-        if film.sop_instance_uid != uid or film.pixels.shape != (image.rows, image.columns):
+        if film.sop_instance_uid != uid or film.shape != (image.rows, image.columns):
             logger.warning("%s: is another film than the result's; it is left out", path)
             continue
         found[uid] = film
