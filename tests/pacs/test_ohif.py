@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 
 from ho_imaging import Analyzer
@@ -139,12 +140,32 @@ class Viewer:
         for button in self.until(lambda: self.find("//*[text()='Skip all']")):
             button.click()  # the tour that greets a new user
 
-    def open_series(self, modality):
-        """Open a series that has no thumbnail, as a reader does: by a double click on its line."""
+    def open_series(self, modality, number=0):
+        """Open a series that has no thumbnail, as a reader does: by a double click on its line, of several on one."""
         from selenium.webdriver import ActionChains  # noqa: PLC0415
 
         line = f"//div[@data-cy='study-browser-thumbnail-no-image'][.//*[text()='{modality}']]"
-        ActionChains(self.driver).double_click(self.until(lambda: self.find(line))[0]).perform()
+        ActionChains(self.driver).double_click(self.until(lambda: self.find(line)[number:])[0]).perform()
+
+    def open_report(self, shows, number=0):
+        """Open a report, of several one, and wait until it shows so many texts beside its outlines.
+
+        On a slow machine OHIF leaves all of them out until the film is touched.
+        """
+        from selenium.webdriver import ActionChains  # noqa: PLC0415
+
+        self.open_series("SR", number)
+
+        def is_shown():
+            if len(self.texts()) >= shows:
+                return True
+            time.sleep(5)
+            for film in self.driver.find_elements("css selector", "[data-cy=viewport-pane]"):
+                touch = ActionChains(self.driver).move_to_element(film).click_and_hold()
+                touch.move_by_offset(9, 9).release().perform()
+            return False
+
+        self.until(is_shown)
 
     def find(self, path):
         return [item for item in self.driver.find_elements("xpath", path) if item.is_displayed()]
@@ -171,10 +192,12 @@ class Viewer:
         return screen[round(top) : round(top + height), round(left) : round(left + wide)].astype(int)
 
     def film_is_drawn(self):
+        if not self.driver.find_elements("css selector", "[data-cy=viewport-pane] canvas"):
+            return False
         screen = self.film((1, 1))
         return screen.size and screen.std() > 20
 
-    def until(self, condition, seconds=90):
+    def until(self, condition, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = condition()
@@ -236,8 +259,7 @@ def test_segments_lie_on_the_film_and_measures_stand_beside_their_outlines(addre
     truth = cv2.resize(nodules.astype(np.uint8), shown.shape[::-1], interpolation=cv2.INTER_AREA).astype(bool)
     assert (shown & truth).sum() / (shown | truth).sum() > 0.9
 
-    viewer.open_series("SR")
-    viewer.until(lambda: len(viewer.texts()) >= len(result.findings) + 2)
+    viewer.open_report(len(result.findings) + 2)
     time.sleep(2)
     viewer.driver.save_screenshot(str(tmp_path / "report.png"))
     texts = viewer.texts()
@@ -251,6 +273,37 @@ def test_segments_lie_on_the_film_and_measures_stand_beside_their_outlines(addre
     assert not [line for line in viewer.complaints() if "TypeError" in line]
 
 
+def test_after_a_late_film_both_reports_show_their_outlines(address, orthanc, viewer, tmp_path):
+    """Each report has a series of its own: of two in one series OHIF shows no outline."""
+    first, late = pydicom.dcmread(SAMPLES / "06_both_sides.dcm"), pydicom.dcmread(SAMPLES / "02_islands.dcm")
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate"):
+        setattr(late, keyword, first.get(keyword))
+    analyzer = Analyzer()
+    before, after = analyzer.analyze_films([first]), analyzer.analyze_films([first, late])
+    assert {finding.sop_instance_uid for finding in after.result.findings} == {
+        first.SOPInstanceUID,
+        late.SOPInstanceUID,
+    }
+    earlier = to_dicom(before)
+    items = {item.SOPInstanceUID: item for item in [first, late, *earlier, *to_dicom(after, previous=earlier)]}
+    for number, item in enumerate(items.values()):
+        item.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+        orthanc.upload(tmp_path / f"{number}.dcm")
+    assert len([item for item in items.values() if item.Modality == "SR"]) == 2
+    viewer.open_study(address, first.StudyInstanceUID, series=len({item.SeriesInstanceUID for item in items.values()}))
+    shown = []
+    for number in range(2):
+        viewer.open_report(len(before.result.findings) + 2, number)
+        time.sleep(3)
+        viewer.driver.save_screenshot(str(tmp_path / f"report_{number}.png"))
+        shown.append([text for text in viewer.texts() if "Long axis" in text])
+        assert len(viewer.lines()) >= len(before.result.findings)
+    for texts in shown:
+        for finding in before.result.findings:
+            assert any(f"Area: {finding.area_mm2:.2f} mm2" in text for text in texts)
+    assert not [line for line in viewer.complaints() if "TypeError" in line]
+
+
 def test_a_report_without_nodules_opens_too(address, orthanc, viewer, tmp_path):
     path = SAMPLES / "01_no_ectopic_bone.dcm"
     analysis = Analyzer().analyze_films([path])
@@ -260,7 +313,7 @@ def test_a_report_without_nodules_opens_too(address, orthanc, viewer, tmp_path):
         item.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
         orthanc.upload(tmp_path / f"{number}.dcm")
     viewer.open_study(address, analysis.result.study_uid, series=4)
-    viewer.open_series("SR")
     sides = len(analysis.result.severity.sides)
+    viewer.open_report(sides)
     # It shows a value of zero as none.
     viewer.until(lambda: sum("Number of nodules:" in text for text in viewer.texts()) == sides)
