@@ -289,7 +289,10 @@ def _complete(
 
 
 class _Codestream(NamedTuple):
-    """Statements of a JPEG, JPEG-LS or JPEG 2000 codestream on itself."""
+    """Statements of a JPEG, JPEG-LS or JPEG 2000 codestream on itself.
+
+    ``has_offset``: the picture does not begin where the reference grid of JPEG 2000 does.
+    """
 
     rows: int
     columns: int
@@ -297,6 +300,7 @@ class _Codestream(NamedTuple):
     precision: int
     signed: bool | None
     data: bytes = b""
+    has_offset: bool = False
 
 
 def _codestream(data: bytes) -> _Codestream | None:
@@ -310,7 +314,10 @@ def _codestream(data: bytes) -> _Codestream | None:
         # ISO/IEC 15444-1 A.5.1: SIZ, Lsiz, Rsiz, then Xsiz, Ysiz, XOsiz, YOsiz ... Csiz, Ssiz.
         columns, rows = number(start + 8, 4) - number(start + 16, 4), number(start + 12, 4) - number(start + 20, 4)
         depth = number(start + 42, 1)
-        return _Codestream(rows, columns, number(start + 40), (depth & 0x7F) + 1, bool(depth & 0x80))
+        has_offset = number(start + 16, 4) > 0 or number(start + 20, 4) > 0
+        return _Codestream(
+            rows, columns, number(start + 40), (depth & 0x7F) + 1, bool(depth & 0x80), has_offset=has_offset
+        )
     if not data.startswith(START_OF_JPEG):
         return None
     position = 2
@@ -399,6 +406,9 @@ def _decode(dataset: Dataset, syntax: UID, frame: int, said: _Codestream | None)
                 from ho_imaging.reading.jpeg12 import decode_12_bit_jpeg  # noqa: PLC0415  (rare)
 
                 return decode_12_bit_jpeg(said.data, (said.rows, said.columns))
+            if syntax in {JPEG2000, JPEG2000Lossless} and said is not None and said.has_offset:
+                # pylibjpeg-openjpeg 2.6.0 returns the whole reference grid, of another size than the picture.
+                return _pixel_array(dataset, frame, "gdcm")
             return _pixel_array(dataset, frame, _DECODERS.get(syntax, ""))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)

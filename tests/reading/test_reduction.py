@@ -188,6 +188,18 @@ def test_streams_that_begin_between_low_pass_samples_are_left_to_full_decoding(o
     assert decode_reduced(data, JPEG2000, bits=16, signed=False, factor=2, padding=None) is None
 
 
+@pytest.mark.parametrize("offset", [(8, 4), (3, 1)])
+@pytest.mark.parametrize("top", [255, 4095])
+def test_a_picture_that_begins_away_from_the_origin_of_its_grid_is_decoded(
+    make_film: MakeFilm, offset: tuple[int, int], top: int
+) -> None:
+    pixels = smooth(256, 260, top=top)
+    pixels = pixels.astype(np.uint8 if top == 255 else np.uint16)
+    data = j2k(pixels, offset=offset, tile_offset=offset, tile_size=(300, 300))
+    film = coded(make_film(pixels), data, JPEG2000Lossless)
+    assert np.array_equal(decode_frame(film, 0).values, pixels)
+
+
 def test_a_stream_of_fewer_levels_is_decoded_in_full(make_film: MakeFilm) -> None:
     pixels = smooth(256, 260, top=65535)
     film = make_film(pixels, ImagerPixelSpacing=[STORED_MM, STORED_MM])
