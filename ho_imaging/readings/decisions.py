@@ -99,7 +99,7 @@ class Decision(BaseModel):
 def check_reader(reader: str) -> None:
     """Raise `UsageError` unless this is a name that decisions can be kept under."""
     if not reader.strip() or not reader.isprintable():
-        raise UsageError("the reader has no printable name", remedy='give reader="AB"')
+        raise UsageError("the reader has no printable name", remedy="give initials or a code")
     if len(reader) > _LONGEST_NAME:
         raise UsageError(
             f"the reader's name has more than {_LONGEST_NAME} characters", remedy="give initials or a code"

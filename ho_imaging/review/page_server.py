@@ -12,6 +12,7 @@ import json
 import secrets
 import threading
 from collections.abc import Iterable
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -97,7 +98,7 @@ class PageServer:
                     return
                 try:
                     message = json.loads(body)
-                except ValueError:
+                except (ValueError, RecursionError):  # the latter of text nested too deeply
                     message = None
                 if not isinstance(message, dict):
                     self.answer(400, b"no message\n", "text/plain")
@@ -124,7 +125,7 @@ class PageServer:
                 """Say nothing: every decision is in its store."""
 
         self._server = _listening(Handler, port)
-        names = {f"{name}:{self._server.server_address[1]}" for name in (_HOST, "localhost")}
+        names = _host_names(self._server.server_address[1])
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
         self.url = f"http://{_HOST}:{self._server.server_address[1]}/#token={token}"
@@ -142,6 +143,12 @@ class PageServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _host_names(port: int) -> frozenset[str]:
+    """Return what the Host header may say; clients leave the port out where it is HTTP's own."""
+    hosts = (_HOST, "localhost")
+    return frozenset(f"{host}:{port}" for host in hosts) | frozenset(hosts if port == HTTP_PORT else ())
 
 
 def _listening(handler: type[BaseHTTPRequestHandler], port: int | None) -> ThreadingHTTPServer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs.rows import study_row
+from ho_imaging.readings.decisions import check_reader
 from ho_imaging.readings.plan import ReadingPlan, read_plan
 from ho_imaging.readings.readings import Reading, model_reading, reader_reading
 from ho_imaging.readings.review_store import ReviewStore
@@ -220,11 +221,12 @@ def open_worklist(
     Raises
     ------
     UsageError
-        If the folder holds no results, or the plan does not know the reader.
+        If the folder holds no results, the reader has no printable name, or the plan does not know the reader.
     ReadError
         If a result or a decision cannot be read.
 
     """
+    check_reader(reader)
     place = Path(folder)
     kept = ReviewStore(Path(store) if store is not None else OutputFolder(place).reviews)
     plan = plan if plan is not None else read_plan(kept.folder)

@@ -13,7 +13,7 @@ from ho_imaging.cli.main import main
 from ho_imaging.errors import UsageError
 from ho_imaging.readings.plan import ReadingPlan, write_plan
 from ho_imaging.readings.review_store import ReviewStore
-from ho_imaging.review.page_server import PageServer
+from ho_imaging.review.page_server import PageServer, _host_names
 from ho_imaging.review.room import open_room
 from ho_imaging.review.worklist import open_worklist
 
@@ -140,12 +140,25 @@ def test_the_page_answers_its_own_machine_and_who_has_the_token(three):
         assert post(hello, given="")[0] == 403
         assert post(hello, name="reading.example")[0] == 404  # DNS rebinding
         assert post("[]")[0] == 400
+        assert post("[" * 100_000)[0] == 400
         status, body, _ = post(hello)
         assert status == 200
         head = json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")])
         assert head["content"]["study_uid"] == UIDS[0]
     finally:
         server.stop()
+
+
+def test_the_port_is_left_out_of_the_name_where_it_is_that_of_http():
+    assert _host_names(80) == {"127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80"}
+    assert _host_names(8737) == {"127.0.0.1:8737", "localhost:8737"}
+
+
+@pytest.mark.parametrize("name", ["", "  ", "A\nB"])
+def test_a_reader_without_a_name_is_refused_in_one_line(three, capsys, name):
+    assert main(["review", str(three), "--reader", name, "--no-browser", "--port", "0"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "the reader has no printable name" in said
 
 
 def test_the_command_prints_the_address_and_names_the_reader(three, monkeypatch, capsys):
