@@ -24,6 +24,7 @@ from ho_imaging.batch.relabel import names_a_patient, relabel
 from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
+from ho_imaging.files.name_length import check_name_length
 from ho_imaging.outputs.registry import Chosen, choose
 from ho_imaging.reading import Discovery, Rejected, discover
 from ho_imaging.reading.discover import path_list
@@ -65,22 +66,23 @@ def run_batch(
     WriteError
         If the folder cannot be written to.
     UsageError
-        If there is nothing to analyse, another run writes to the folder, or it holds results of another schema version.
+        If there is nothing to analyse, another run writes to the folder, its name is too long, or it holds results of
+        another schema version.
     KeyboardInterrupt
         If it is interrupted, with how far it came; the tables of what is done are written all the same.
 
     """
     settings, options = settings or Settings(), options or BatchOptions()
     paths, out_dir = path_list(paths), Path(out_dir)
+    check_name_length(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")
     chosen = [choose(text) for text in settings.outputs]  # what is wrong with one is said before the first film
     discovery = _without_own(discover(paths), out_dir)
     # Before the ledger begins a run. Films that are all damaged or out of scope still end as inputs with a reason.
     if not discovery.studies and all(item.stray or _is_empty_folder(item) for item in discovery.rejected):
-        raise UsageError(
-            "hold no image files", path=", ".join(map(str, paths)), remedy="give files or folders of films"
-        )
+        problem = "holds no image files" if len(paths) == 1 else "hold no image files"
+        raise UsageError(problem, path=", ".join(map(str, paths)), remedy="give files or folders of films")
     _warn_of_unused(contexts or {}, discovery, contexts_file)
     identity, digest = _model_of(settings, here=options.dask is None) if discovery.studies else ("", "")
     ledger_path = OutputFolder(out_dir).ledger(options.shard)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ho_imaging.errors import UsageError
+from ho_imaging.files.name_length import check_name_length
 from ho_imaging.vocabulary import Identifiers, Region, View, spell
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def is_page(out: Path | None) -> bool:
 
 
 def check_out(out: Path, *, page: bool = False) -> None:
-    """Refuse, before any work, an output folder that a file is in the way of; ``page``: it is to be one file.
+    """Refuse, before any work, an output folder that cannot be: its name is too long, or a file is in its way.
+
+    ``page``: it is to be one file.
 
     Raises
     ------
@@ -94,6 +97,7 @@ def check_out(out: Path, *, page: bool = False) -> None:
         If no folder can be made there, or the page is a folder.
 
     """
+    check_name_length(out)
     if page and out.is_dir():
         raise UsageError("is a folder, not a file", path=out, remedy="choose another --out")
     # Not Path.exists, which raises where a folder may not be looked into.

@@ -79,11 +79,19 @@ def test_what_was_analysed_of_another_folder_stays_in_the_tables(days, out):
 def test_a_folder_that_holds_nothing_is_refused_before_anything_is_changed(days, out, tmp_path):
     run_batch([days[0]], out, CHEST, HERE)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty: hold no image files"):
+    with pytest.raises(UsageError, match="empty: holds no image files"):
         run_batch([tmp_path / "empty"], out, CHEST, HERE)
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(UsageError, match="bare: hold no image files"):
+        run_batch([tmp_path / "empty", tmp_path / "bare"], out, CHEST, HERE)
     with sqlite3.connect(out / "ledger.sqlite") as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (1,)
     assert films(out) == all_of(days[0])
+
+
+def test_a_folder_whose_name_is_too_long_is_refused(days, tmp_path):
+    with pytest.raises(UsageError, match="L: the name is too long"):
+        run_batch([days[0]], tmp_path / ("L" * 300), CHEST, HERE)
 
 
 def test_films_that_are_all_damaged_end_with_their_reasons(days, out, tmp_path):

@@ -116,7 +116,7 @@ def test_an_archive_from_standard_input_and_a_folder_without_names(analyze, pack
     assert [line["status"] for line in again] == ["failed"]  # the torn one; nothing was analysed again
 
 
-@pytest.mark.parametrize(("data", "said"), [(b"", "standard input is empty"), (b"text", "hold no image files")])
+@pytest.mark.parametrize(("data", "said"), [(b"", "standard input is empty"), (b"text", "holds no image files")])
 def test_what_is_no_film_on_standard_input_is_said(analyze, monkeypatch, data, said):
     lines, status, errors = analyze("-", data=data, monkeypatch=monkeypatch)
     assert status in {1, 2}

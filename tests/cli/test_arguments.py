@@ -118,6 +118,17 @@ def test_an_out_that_is_a_file_is_said_before_any_work(films, tmp_path, monkeypa
     assert (tmp_path / "file").read_text() == "somebody's"
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_out_whose_name_is_too_long_is_said_in_one_line(films, tmp_path, capsys, command):
+    out = tmp_path / ("L" * 300) / "below"
+    arguments = [text.format(films=films) for text in COMMANDS[command]]
+    assert main([command, *arguments, "--out", str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "L" * 300 in line] == said[-1:]
+    assert f"{out}: the name is too long" in said[-1]
+    assert "Traceback" not in "".join(said)
+
+
 def test_a_report_may_be_a_file_of_its_own(tmp_path):
     (tmp_path / "old.html").write_text("an earlier report")
     check_out(tmp_path / "old.html", page=True)
