@@ -200,7 +200,7 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
     Raises
     ------
     UsageError
-        If a folder does not hold exactly one study.
+        If a folder does not hold exactly one study, or is an output folder.
     ReadError
         If a path does not exist.
 
@@ -208,10 +208,17 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
     if isinstance(study, StudyAnalysis):
         return study
     if isinstance(study, str | PathLike) and Path(study).is_dir():
-        found = discover([study]).studies
+        discovery = discover([study])
+        found = discovery.studies
         if len(found) > 1:
             # Raster images beside the DICOM files of a study are often exports or masks of it.
             found = tuple(s for s in found if any(image.kind is FileKind.DICOM for image in s.images)) or found
+        if not found and any(
+            item.path == Path(study) and item.reason.code == "folder_of_results" for item in discovery.rejected
+        ):
+            raise UsageError(
+                "is an output folder of ho-imaging and holds no films", path=study, remedy="give the films themselves"
+            )
         if len(found) != 1:
             raise UsageError(f"holds {len(found)} studies, not one", path=study, remedy="give each study on its own")
         return analyzer.analyze_study(found[0])

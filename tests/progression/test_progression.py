@@ -18,7 +18,7 @@ from ho_imaging.progression import growth
 from ho_imaging.progression.change import NoduleCourse, Verdict, find_changes, verdict_of
 from ho_imaging.progression.register import NotComparableError, register
 from ho_imaging.progression.schema import ProgressionResult
-from ho_imaging.progression.studies import compare_studies
+from ho_imaging.progression.studies import analyze_study, compare_studies
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.reading.radiograph import QualityFlag
@@ -488,3 +488,14 @@ def test_other_projections_say_what_would_settle_it(known):
 def test_sides_without_ectopic_bone_on_either_film_are_stable(known):
     (side,) = compared(hip(known), hip(known)).overall.sides
     assert (side.verdict, side.growth.change_low_mm2, side.growth.change_high_mm2) == ("stable", -20.0, 20.0)
+
+
+def test_an_output_folder_in_place_of_films_is_said(tmp_path):
+    """Which has no films, whatever it holds; any other folder without films is said to hold no study."""
+    (tmp_path / "ledger.sqlite").touch()
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"is an output folder of ho-imaging .*give the films"):
+        analyze_study(None, tmp_path)
+    with pytest.raises(UsageError, match=r"empty: holds 0 studies"):
+        analyze_study(None, tmp_path / "empty")
