@@ -436,8 +436,12 @@ def _without_doubles(candidates: list[_Candidate], rejected: list[Rejected]) -> 
             kept.append(candidate)
             continue
         used_path = path_text(copy.image.path)
-        is_cut = candidate.file_bytes < _WHOLE_SHARE * copy.file_bytes
-        reason = Message("copy_of_larger", used=used_path) if is_cut else Message("copy_of_first", used=used_path)
+        if candidate.image.kind is not FileKind.DICOM:
+            reason = Message("copy_of_picture", used=used_path)
+        elif candidate.file_bytes < _WHOLE_SHARE * copy.file_bytes:
+            reason = Message("copy_of_larger", used=used_path)
+        else:
+            reason = Message("copy_of_first", used=used_path)
         rejected.append(Rejected(candidate.image.path, Status.REFUSED, reason))
     return kept
 

@@ -37,7 +37,7 @@ class FilmHeader:
     """An image's statements on its study; ``None`` where the header states nothing.
 
     ``label``: how the image is named to its user, a path, or its number and UID. ``size``: bytes of the file or of the
-    pixel data, to tell a copy that was cut off.
+    pixel data, to tell a copy that was cut off. ``picture``: it is no DICOM, and its UID was made from its bytes.
     """
 
     label: Label
@@ -45,6 +45,7 @@ class FilmHeader:
     sop_uid: str | None = None
     patient: PatientIdentity = NO_PATIENT
     size: int = 0
+    picture: bool = False
 
 
 def film_headers(sources: Sequence[PlainSource]) -> list[FilmHeader]:
@@ -122,7 +123,11 @@ def _doubts(images: Iterable[tuple[Label, PatientIdentity]]) -> list[Message]:
 def copies(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
     """Return the images, by their place, that are another copy of one that is used, and why each is left out."""
     kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
-    return {place: Message("copy", used=headers[first].label) for place, first in enumerate(kept) if first != place}
+    return {place: _copy_of(headers[first]) for place, first in enumerate(kept) if first != place}
+
+
+def _copy_of(used: FilmHeader) -> Message:
+    return Message("copy_of_picture", used=used.label) if used.picture else Message("copy", used=used.label)
 
 
 def by_study(headers: Iterable[FilmHeader]) -> list[list[int]]:
@@ -140,10 +145,12 @@ def _place(headers: Sequence[FilmHeader], label: Label) -> int:
 def _header(source: PlainSource, number: int) -> FilmHeader:
     if isinstance(source, ImageRef) and source.patient is not None:
         size = source.path.stat().st_size if source.path.exists() else 0
-        return FilmHeader(path_text(str(source.path)), source.study_uid, source.sop_instance_uid, source.patient, size)
+        name, picture = path_text(str(source.path)), source.kind is not FileKind.DICOM
+        return FilmHeader(name, source.study_uid, source.sop_instance_uid, source.patient, size, picture)
     if isinstance(source, Radiograph):
-        uid, study = source.sop_instance_uid, None if NO_HEADER in source.quality else source.study_uid
-        return FilmHeader(f"image {number} ({uid})", study, uid, source.patient, source.pixels.nbytes)
+        uid, picture = source.sop_instance_uid, NO_HEADER in source.quality
+        study = None if picture else source.study_uid
+        return FilmHeader(f"image {number} ({uid})", study, uid, source.patient, source.pixels.nbytes, picture)
     where = source.path if isinstance(source, ImageRef) else source
     try:
         if isinstance(where, Dataset):
@@ -154,7 +161,8 @@ def _header(source: PlainSource, number: int) -> FilmHeader:
         kind = kind_of(_head(data)) if size <= MAX_FILE_BYTES else FileKind.OTHER
         if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
             uid = raster_uid(data if isinstance(data, bytes) else data.read_bytes())
-            return FilmHeader(label or Message("image.numbered_uid", number=number, uid=uid), None, uid, size=size)
+            named = label or Message("image.numbered_uid", number=number, uid=uid)
+            return FilmHeader(named, None, uid, size=size, picture=True)
         if kind is FileKind.DICOM:
             return _of_dataset(open_dataset(data, header_only=True), number, label, size, whole=data)
     except (HOImagingError, OSError):

@@ -19,6 +19,7 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "copy": ("used",),
     "copy_of_first": ("used",),
     "copy_of_larger": ("used",),
+    "copy_of_picture": ("used",),
     "two_patients": ("first", "second"),
     "other_study": ("image",),
     "several_studies": ("first", "second"),

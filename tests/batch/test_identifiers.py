@@ -170,7 +170,7 @@ def test_messages_of_an_anonymous_folder_name_no_files(tmp_path, capsys):
         assert printed
         assert not any(word in printed for word in ("doe_jane", "hip.png", "hip_copy"))
     said = shown(tmp_path / "out")
-    assert "same SOP Instance UID as another file" in said
+    assert "the same picture as another file" in said
     assert "between image 1 and image 2" in said
     assert not any(word in said for word in ("doe_jane", "hip.png", "hip_copy", "MUSTER"))
 

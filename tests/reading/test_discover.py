@@ -57,6 +57,7 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     (tmp_path / "empty.dcm").write_bytes(b"")
     (tmp_path / "broken.dcm").write_bytes(as_bytes(make_film())[:200])
     Image.new("L", (80, 80)).save(tmp_path / "film.png")
+    Image.new("L", (80, 80)).save(tmp_path / "film_copy.png")
     state = Dataset()
     state.file_meta = make_film().file_meta
     state.SOPClassUID, state.SOPInstanceUID, state.Modality = GrayscaleSoftcopyPresentationStateStorage, "1.2.5", "PR"
@@ -70,6 +71,7 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     assert not films & said.keys()
     assert films == {"one", "copy.dcm", "other.dcm", "film.png"}
     assert said["two.txt"] == ("refused", f"same SOP Instance UID as {tmp_path / 'a/copy.dcm'}: the first one is used")
+    assert said["film_copy.png"][1] == f"holds the same picture as {tmp_path / 'film.png'}: that one is used"
     assert said["README.txt"] == ("refused", "is not an image file (give DICOM, PNG, JPEG or TIFF)")
     assert said["films.zip"] == said["film.dcm.gz"] == ("refused", "is packed (unpack it)")
     assert said["ct.dcm"][0] == said["state.dcm"][0] == "refused"

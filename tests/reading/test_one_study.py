@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from PIL import Image
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.errors import RefusedError
@@ -131,6 +132,15 @@ def test_a_film_that_comes_twice_counts_once(film, fake_network, corrected):
     assert [image.status for image in result.images] == ["done", "refused"]
     assert "same SOP Instance UID as image 1" in str(result.images[1].reason)
     assert len(result.findings) == len(Analyzer().analyze(film()).findings)
+
+
+def test_a_picture_file_that_comes_twice_is_said_without_a_uid(tmp_path):
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    for file in files:
+        Image.new("L", (80, 80)).save(file)
+    for sources in (files, [discover([file]).studies[0].images[0] for file in files]):
+        (reason,) = copies(film_headers(sources)).values()
+        assert str(reason) == f"holds the same picture as {files[0]}: that one is used"
 
 
 def test_several_sources_give_a_result_a_study(film, fake_network, as_bytes, tmp_path):

@@ -98,6 +98,10 @@ ENTRIES: dict[str, Entry] = {
         _("same SOP Instance UID as {used}: that one is used"),
         note="A copy of another image of the same study.",
     ),
+    "copy_of_picture": Entry(
+        _("holds the same picture as {used}: that one is used"),
+        note="A copy of a picture file (PNG, JPEG or TIFF): these have no SOP Instance UID.",
+    ),
     "raw_twin": Entry(
         _("raw image (FOR PROCESSING) of a study that also holds the processed films: these are used"),
         note="A raw image whose processed image is there too.",
