@@ -19,7 +19,7 @@ from types import TracebackType
 
 from ho_imaging.errors import HOImagingError
 
-__all__ = ["LIBRARIES", "LogSettings", "current", "forget", "say", "set_up"]
+__all__ = ["LIBRARIES", "LogSettings", "current", "forget", "one_line", "say", "set_up"]
 
 _OURS = "ho_imaging"
 LIBRARIES = {
@@ -33,6 +33,9 @@ LIBRARIES = {
 """Lowest level of each library's records that is written without ``-v``."""
 
 _WARNING_PLACE = re.compile(r"(?P<file>[^\n]*?):(?P<line>[0-9]+): (?P<kind>[A-Za-z_.]+):")
+
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Characters that begin a line, move the cursor or turn the direction of writing: a file's name may hold them."""
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -83,6 +86,23 @@ def forget() -> None:
     _current.clear()
 
 
+def one_line(text: str) -> str:
+    """Return a text as one line that a terminal shows as it is: control characters become escapes.
+
+    Parameters
+    ----------
+    text
+        A text that may hold names of files.
+
+    Returns
+    -------
+    str
+        The line.
+
+    """
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def say(text: str) -> None:
     """Write a line of progress to standard error, as JSON where the log is JSON.
 
@@ -96,7 +116,7 @@ def say(text: str) -> None:
     if settings is not None and settings.as_json:
         logging.getLogger(f"{_OURS}.cli").info("%s", text)
     else:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(one_line(text) + "\n")
         sys.stderr.flush()
 
 
@@ -110,7 +130,7 @@ def _time(record: logging.LogRecord) -> str:
 
 def _message(record: logging.LogRecord) -> str:
     if _is_ours(record):
-        return record.getMessage()
+        return one_line(record.getMessage())
     where = f"{Path(record.pathname).name}:{record.lineno}"
     what = "message"
     found = _WARNING_PLACE.match(record.getMessage()) if record.name == "py.warnings" else None

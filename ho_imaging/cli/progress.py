@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from ho_imaging.logs import current, say
+from ho_imaging.logs import current, one_line, say
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -47,6 +47,7 @@ class ProgressLine:
 
     def write(self, line: str) -> None:
         """Write a line of the answer to standard output."""
+        line = one_line(line)
         if self._bar is None:
             sys.stdout.write(line + "\n")
         else:

@@ -140,11 +140,18 @@ def first_bytes(path: Path, count: int) -> bytes:
         If it cannot be read.
 
     """
-    found = path_or_bytes(path)
-    if isinstance(found, bytes):
-        return found[:count]
-    with found.open("rb") as stream:
-        return stream.read(count)
+    place = in_archive(path)
+    if place is None:
+        with path.open("rb") as stream:
+            return stream.read(count)
+    found = _archive(place[0])
+    if place[1] not in found.members:
+        raise FileNotFoundError(path)
+    try:
+        with found.file.open(found.members[place[1]]) as source:
+            return source.read(count)
+    except _DAMAGED + _compression_errors() as error:
+        raise ReadError(Message("archive_member_damaged", error=type(error).__name__), path=path) from error
 
 
 def file_state(path: Path, *, read: bool = False) -> tuple[int, int]:
@@ -203,10 +210,16 @@ def _kept(path: Path, mtime_ns: int, size: int) -> _Archive:
     file = zipfile.ZipFile(path)
     infos = [info for info in file.infolist() if not info.is_dir()]
     _check_sizes(infos)
+    names = [_safe(info.filename) for info in infos]
+    taken = set(names)
     members: dict[str, zipfile.ZipInfo] = {}
-    for number, info in enumerate(infos, start=1):
-        name = _safe(info.filename)
-        members[f"file {number}/{name}" if name in members else name] = info
+    for number, (name, info) in enumerate(zip(names, infos, strict=True), start=1):
+        place = name
+        if place in members:
+            while place in taken:
+                place = f"file {number}/{place}"
+            taken.add(place)
+        members[place] = info
     return _Archive(file, members)
 
 

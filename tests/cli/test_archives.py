@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 from pydicom.fileset import FileSet
 
 from ho_imaging.cli.main import main
+from ho_imaging.reading.archive import first_bytes, list_archive, path_or_bytes
 from ho_imaging.results.folder import OutputFolder, read_result
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -163,3 +165,29 @@ def test_what_is_no_film_on_standard_input_is_said(analyze, monkeypatch, data, s
     lines, status, errors = analyze("-", data=data, monkeypatch=monkeypatch)
     assert status in {1, 2}
     assert said in errors or "not an image file" in lines[0]["reason"]
+
+
+def test_names_that_come_twice_cost_no_other_file(tmp_path):
+    path = tmp_path / "films.zip"
+    contents = {number: png(number) for number in range(4)}
+    names = ["file 3/left.png", "left.png", "left.png", "left.png"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a name comes twice
+        with zipfile.ZipFile(path, "w") as file:
+            for number, name in enumerate(names):
+                file.writestr(name, contents[number])
+    found = list_archive(path).files
+    assert sorted(path_or_bytes(one) for one in found) == sorted(contents.values())
+    assert first_bytes(found[0], 4) == b"\x89PNG"
+
+
+def test_a_name_cannot_write_lines_of_its_own(tmp_path, capsys):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "a\n9 done\x1b[31m.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL")
+    options = ["--out", str(tmp_path / "out"), "--no-json", "--workers", "0"]
+    assert main(["analyze", str(folder), *options]) == 1
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "a\\n9 done\\x1b[31m.dcm: failed" in said.out
+    assert not any(line.startswith("9 done") for line in (said.out + said.err).splitlines())
