@@ -39,6 +39,7 @@ def relabel(
 
     """
     found = {study.study_uid: study for study in discovery.studies}
+    left_out = ledger.left_out()
     stale: dict[str, tuple[str, ...]] = {}
     outputs: dict[str, set[str]] | None = None
     for uid, said in ledger.identifiers().items():
@@ -46,16 +47,18 @@ def relabel(
         less = wanted is Identifiers.NONE or (wanted is Identifiers.ORDER and said == Identifiers.PATIENT.value)
         if said == wanted.value or (study is None and not less):
             continue
-        (row,) = ledger.rows(of=uid)
+        (row,) = ledger.rows(since_run=0, of=uid)
         place = forget_names(folder, uid) if wanted is Identifiers.NONE else folder.study(uid)
         ledger.note_rows(uid, _rows(row, place, study, wanted))
         if (said or Identifiers.ORDER.value) != wanted.value:
             outputs = ledger.outputs() if outputs is None else outputs
             shown = [text for text in sorted(outputs.get(uid, ())) if _shows_identifiers(text)]
-            stale[uid] = tuple(text for text in shown if not names_a_patient(text))
+            drawn = [text for text in shown if not names_a_patient(text)]
+            if uid not in left_out:  # else its file is gone, or another study's now
+                stale[uid] = tuple(drawn)
             if less:  # first, for what cannot be made anew would stay as it is
                 _delete(place, dicom=wanted is Identifiers.NONE)
-            for text in shown if wanted is Identifiers.NONE else stale[uid]:
+            for text in shown if wanted is Identifiers.NONE else drawn:
                 ledger.forget_output(uid, text)
     return stale
 

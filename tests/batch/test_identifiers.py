@@ -156,6 +156,21 @@ def test_the_patient_is_taken_from_studies_whose_films_are_not_given_or_gone(fil
     assert sorted(study.dicom.iterdir()) == objects
 
 
+@pytest.mark.parametrize("wanted", [Identifiers.ORDER, Identifiers.NONE])
+def test_the_patient_is_taken_from_studies_that_are_left_out_of_the_tables(films, tmp_path, wanted):
+    out = tmp_path / "out"
+    run_batch([films], out, asked(PELVIS, Identifiers.PATIENT, "overlays", "report"), HERE)
+    (film,) = films.iterdir()
+    film.unlink()
+    picture(films / "other.png")
+    run_batch([films], out, asked(CHEST, wanted), HERE)
+    assert len(rows(out)) == 1
+    assert len(OutputFolder(out).study_folders()) == 2
+    texts = [path.read_text() for path in (*out.rglob("*.json"), *out.glob("*.csv"), *out.rglob("*.html"))]
+    assert not any(secret in text for text in texts for secret in SECRETS)
+    assert any("A-2026-17" in text for text in texts) == (wanted is Identifiers.ORDER)
+
+
 def test_dicom_objects_name_the_patient_so_they_are_not_anonymous(films, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="DICOM objects name the patient"):
