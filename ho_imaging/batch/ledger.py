@@ -277,15 +277,21 @@ class Ledger:
         return {uid for (uid,) in self._db.execute("SELECT study_uid FROM studies WHERE run = ?", (_LEFT_OUT,))}
 
     def identifiers(self) -> dict[str, str | None]:
-        """Return what the rows of each current study that has ended say of whose film it is; ``None``: not noted."""
+        """Return what the rows of each study that has ended say of whose film it is; ``None``: not noted.
+
+        Also of studies that are no longer current, for their results are still in the folder.
+        """
         query = (
             "SELECT study_uid, json_extract(rows, '$.identifiers') FROM studies "
-            "WHERE run > ? AND state NOT IN ('pending', 'running')"
+            "WHERE state NOT IN ('pending', 'running')"
         )
-        return dict(self._db.execute(query, (_LEFT_OUT,)).fetchall())
+        return dict(self._db.execute(query).fetchall())
 
     def rows(self, *, since_run: int = _LEFT_OUT + 1, of: str | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the table rows of each current study; on request only of studies that later runs found, or of one."""
+        """Yield the table rows of each current study; on request only of studies that later runs found, or of one.
+
+        With ``since_run=0`` also of studies that are no longer current.
+        """
         query = (
             "SELECT study_uid, state, reason, finished, seconds, rows FROM studies "
             "WHERE run >= ? AND (? IS NULL OR study_uid = ?) ORDER BY study_uid"

@@ -11,7 +11,7 @@ from ho_imaging.errors import ReadError, UsageError, WriteError
 from ho_imaging.files.atomic import write_text
 from ho_imaging.outputs.registry import choose
 from ho_imaging.reading import Discovery, StudyRef
-from ho_imaging.reading.identifiers import of_one_study
+from ho_imaging.reading.identifiers import StudyIdentifiers, of_one_study
 from ho_imaging.results.folder import OutputFolder, StudyFolder, forget_names, read_result
 from ho_imaging.results.identified import identified
 from ho_imaging.vocabulary import Identifiers
@@ -24,8 +24,8 @@ def relabel(
 ) -> Mapping[str, tuple[str, ...]]:
     """Bring results and table rows of studies that ended before to the identifiers that are wanted now.
 
-    Identifiers come from the headers that this run has read anyway; a study whose files it was not given keeps what it
-    has. All studies lose them.
+    Identifiers come from the headers that this run has read anyway; a study whose files it was not given gets none that
+    it has not. All studies lose those that are no longer wanted.
 
     Returns
     -------
@@ -39,22 +39,26 @@ def relabel(
 
     """
     found = {study.study_uid: study for study in discovery.studies}
+    left_out = ledger.left_out()
     stale: dict[str, tuple[str, ...]] = {}
     outputs: dict[str, set[str]] | None = None
     for uid, said in ledger.identifiers().items():
         study = found.get(uid)
-        if said == wanted.value or (study is None and wanted is not Identifiers.NONE):
+        less = wanted is Identifiers.NONE or (wanted is Identifiers.ORDER and said == Identifiers.PATIENT.value)
+        if said == wanted.value or (study is None and not less):
             continue
-        (row,) = ledger.rows(of=uid)
+        (row,) = ledger.rows(since_run=0, of=uid)
         place = forget_names(folder, uid) if wanted is Identifiers.NONE else folder.study(uid)
         ledger.note_rows(uid, _rows(row, place, study, wanted))
         if (said or Identifiers.ORDER.value) != wanted.value:
             outputs = ledger.outputs() if outputs is None else outputs
             shown = [text for text in sorted(outputs.get(uid, ())) if _shows_identifiers(text)]
-            stale[uid] = tuple(text for text in shown if not names_a_patient(text))
-            if wanted is Identifiers.NONE:
-                _delete(place)
-            for text in shown if wanted is Identifiers.NONE else stale[uid]:
+            drawn = [text for text in shown if not names_a_patient(text)]
+            if uid not in left_out:  # else its file is gone, or another study's now
+                stale[uid] = tuple(drawn)
+            if less:  # first, for what cannot be made anew would stay as it is
+                _delete(place, dicom=wanted is Identifiers.NONE)
+            for text in shown if wanted is Identifiers.NONE else drawn:
                 ledger.forget_output(uid, text)
     return stale
 
@@ -84,16 +88,20 @@ def _rows(row: Mapping[str, Any], place: StudyFolder, study: StudyRef | None, wa
             files = [{**file, "path": ""} for file in files]
         return {**kept, "inputs": files, "identifiers": wanted.value}
     images = () if study is None else study.images
+    stated = of_one_study(image.identifiers for image in images)
+    if study is None and result.identifiers is not None:  # the order is kept
+        stated = StudyIdentifiers(accession_number=result.identifiers.accession_number or "")
     paths = {image.sop_instance_uid: str(image.path) for image in images}
-    result = identified(result, wanted, of_one_study(image.identifiers for image in images), paths)
+    result = identified(result, wanted, stated, paths)
     write_text(place.result, result.to_json())
     return {**kept, **kept_rows(result, place.path.name, wanted)}
 
 
-def _delete(place: StudyFolder) -> None:
-    """Delete the files of a study that show identifiers."""
+def _delete(place: StudyFolder, *, dicom: bool) -> None:
+    """Delete the files of a study that show identifiers; ``dicom``: and the objects that are of a patient by nature."""
     try:
         for path in place.that_show_identifiers():
-            path.unlink(missing_ok=True)
+            if dicom or path.parent != place.dicom:
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise WriteError(f"cannot be deleted: {error.strerror}", path=place.path, remedy="check your rights") from error

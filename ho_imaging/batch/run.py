@@ -21,6 +21,7 @@ from ho_imaging.batch.options import BatchCounts, BatchOptions, OnStudy
 from ho_imaging.batch.places import Places
 from ho_imaging.batch.plan import plan
 from ho_imaging.batch.relabel import names_a_patient, relabel
+from ho_imaging.batch.standard_input import forget_standard_input
 from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
@@ -119,6 +120,9 @@ def run_batch(
             return replace(_counts(ledger, discovery, progress.ended, todo.left), outputs_missing=missing)
         finally:
             ledger.close()
+            # Last, for outputs are made of these films; a run that was refused has not begun and takes nothing away.
+            if ledger.run and settings.identifiers is Identifiers.NONE:
+                forget_standard_input(out_dir)
 
 
 def said_identifiers(out_dir: Path) -> Identifiers:

@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     progress_line = ProgressLine(quiet=options.quiet)
     came: list[Path] = []
     if _STANDARD_INPUT in options.paths:
-        from ho_imaging.batch.standard_input import keep_standard_input  # noqa: PLC0415
+        from ho_imaging.batch.standard_input import forget_film, keep_standard_input  # noqa: PLC0415
 
         if sys.stdin is None:
             raise UsageError("standard input is closed", remedy="give a path in place of '-'")
@@ -135,9 +135,10 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         progress_line.end()
-        unnamed = said_identifiers(options.out) is Identifiers.NONE
+        # A run that was refused is in no ledger, so what it asked for goes before what the last run said.
+        unnamed = (settings.identifiers or said_identifiers(options.out)) is Identifiers.NONE
         for path in came if unnamed else ():
-            path.unlink(missing_ok=True)
+            forget_film(path)
     for item in counts.rejected:
         progress_line.write(_rejected_line(item, as_json=as_json, unnamed=unnamed))
     if not options.quiet:

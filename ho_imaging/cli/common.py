@@ -49,17 +49,18 @@ def wants_json(options: argparse.Namespace) -> bool:
 
 
 def add_identifier_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is said of whose film it is; one option, and a short form of two of its words."""
-    parser.add_argument(
+    """Add what is said of whose film it is; one option, and a short form of two of its words, of which one is given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
         "--identifiers",
         choices=[str(word) for word in Identifiers],
         help="none: leave out paths and accession numbers; order: show these; patient: and the patient's ID, name, "
         "birth date and sex and the study's date, as the files state them (default: as before, at first order)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--patient", dest="identifiers", action="store_const", const="patient", help="short for --identifiers patient"
     )
-    parser.add_argument(
+    group.add_argument(
         "--anonymous", dest="identifiers", action="store_const", const="none", help="short for --identifiers none"
     )
 

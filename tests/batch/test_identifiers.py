@@ -137,6 +137,40 @@ def test_the_patient_is_added_and_all_taken_away_without_another_analysis(films,
     assert not any(secret in caplog.text for secret in (*SECRETS, "A-2026-17"))
 
 
+def test_the_patient_is_taken_from_studies_whose_films_are_not_given_or_gone(films, tmp_path):
+    out = tmp_path / "out"
+    run_batch([films], out, asked(PELVIS, Identifiers.PATIENT, "overlays", "report", "dicom"), HERE)
+    assert "ERIKA" in shown(out)
+    (study,) = OutputFolder(out).study_folders()
+    objects = sorted(study.dicom.iterdir())
+    other = dicom(tmp_path / "other", StudyInstanceUID="1.2.3.4", SOPInstanceUID="1.2.3.998", AccessionNumber="B-18")
+    shutil.rmtree(films)
+    run_batch([other], out, asked(dataclasses.replace(PELVIS, region="chest"), Identifiers.ORDER), HERE)
+    texts = [path.read_text() for path in (*out.rglob("*.json"), *out.glob("*.csv"), *out.rglob("*.html"))]
+    assert not any(secret in text for text in texts for secret in SECRETS)
+    assert {row["accession_number"] for row in rows(out)} == {"A-2026-17", "B-18"}
+    assert read_result(study.result).findings
+    assert study.report.is_file()
+    assert not study.overlays()  # it showed the name, and cannot be drawn anew without the film
+    assert objects
+    assert sorted(study.dicom.iterdir()) == objects
+
+
+@pytest.mark.parametrize("wanted", [Identifiers.ORDER, Identifiers.NONE])
+def test_the_patient_is_taken_from_studies_that_are_left_out_of_the_tables(films, tmp_path, wanted):
+    out = tmp_path / "out"
+    run_batch([films], out, asked(PELVIS, Identifiers.PATIENT, "overlays", "report"), HERE)
+    (film,) = films.iterdir()
+    film.unlink()
+    picture(films / "other.png")
+    run_batch([films], out, asked(CHEST, wanted), HERE)
+    assert len(rows(out)) == 1
+    assert len(OutputFolder(out).study_folders()) == 2
+    texts = [path.read_text() for path in (*out.rglob("*.json"), *out.glob("*.csv"), *out.rglob("*.html"))]
+    assert not any(secret in text for text in texts for secret in SECRETS)
+    assert any("A-2026-17" in text for text in texts) == (wanted is Identifiers.ORDER)
+
+
 def test_dicom_objects_name_the_patient_so_they_are_not_anonymous(films, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="DICOM objects name the patient"):

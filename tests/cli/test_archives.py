@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.fileset import FileSet
@@ -111,11 +112,52 @@ def test_a_film_from_standard_input_is_kept_and_resumed(analyze, tmp_path, monke
 def test_an_archive_from_standard_input_and_a_folder_without_names(analyze, packed, tmp_path, monkeypatch):
     lines, _, _ = analyze("-", "--anonymous", data=packed.read_bytes(), monkeypatch=monkeypatch)
     assert len(lines) == 3
-    assert not list((tmp_path / "out" / "standard_input").iterdir())
+    assert not (tmp_path / "out" / "standard_input").exists()
     assert all(image.path is None for study in OutputFolder(tmp_path / "out").study_folders()
                for image in read_result(study.result).images)  # fmt: skip
     again, _, _ = analyze("-", "--anonymous", data=packed.read_bytes(), monkeypatch=monkeypatch)
     assert [line["status"] for line in again] == ["failed"]  # the torn one; nothing was analysed again
+
+
+def test_a_refused_anonymous_run_keeps_no_film_from_standard_input(analyze, tmp_path, monkeypatch):
+    data = (SAMPLES / "07_one_hip_islands.dcm").read_bytes()
+    _, status, errors = analyze("-", "--anonymous", "--dicom", data=data, monkeypatch=monkeypatch)
+    assert status == 2
+    assert "DICOM objects name the patient" in errors
+    assert not (tmp_path / "out" / "standard_input").exists()
+
+
+def test_a_folder_that_becomes_anonymous_keeps_no_earlier_film_from_standard_input(analyze, tmp_path, monkeypatch):
+    analyze("-", data=(SAMPLES / "07_one_hip_islands.dcm").read_bytes(), monkeypatch=monkeypatch)
+    assert list((tmp_path / "out" / "standard_input").iterdir())
+    (tmp_path / "hip.png").write_bytes(png())
+    _, status, _ = analyze(tmp_path / "hip.png", "--anonymous", "--dicom")
+    assert status == 2
+    assert list((tmp_path / "out" / "standard_input").iterdir())  # a refused run changes nothing
+    analyze(tmp_path / "hip.png", "--anonymous")
+    assert not (tmp_path / "out" / "standard_input").exists()
+
+
+def test_two_films_on_standard_input_are_refused_and_one_within_another_is_not(analyze, tmp_path, monkeypatch):
+    path = SAMPLES / "07_one_hip_islands.dcm"
+    data = path.read_bytes()
+    _, status, errors = analyze("-", data=data + data, monkeypatch=monkeypatch)
+    assert status == 2
+    assert "standard input holds more than one film" in errors
+    assert not (tmp_path / "out").exists()
+    dataset = pydicom.dcmread(path)
+    dataset.private_block(0x0011, "TEST", create=True).add_new(0x01, "OB", data + b"\0" * (len(data) % 2))
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    assert stream.getvalue().count(b"DICM") == 2
+    (line,), _, _ = analyze("-", data=stream.getvalue(), monkeypatch=monkeypatch)
+    assert line["reason_code"] == "region_not_read"
+
+
+def test_empty_standard_input_leaves_no_folder(analyze, tmp_path, monkeypatch):
+    _, status, errors = analyze("-", data=b"", monkeypatch=monkeypatch)
+    assert (status, "standard input is empty" in errors) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("data", "said"), [(b"", "standard input is empty"), (b"text", "holds no image files")])

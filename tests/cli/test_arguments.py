@@ -73,6 +73,14 @@ def test_an_unknown_word_is_answered_with_those_there_are(batch, capsys, option,
     assert all(word.value in said for word in words)
 
 
+@pytest.mark.parametrize("first", ["--anonymous", "--identifiers=order"])
+def test_words_on_identifiers_exclude_each_other(batch, capsys, first):
+    with pytest.raises(SystemExit, match="2"):
+        main(["analyze", "x", "--out", "o", first, "--patient"])
+    assert "not allowed with argument" in capsys.readouterr().err
+    assert not batch
+
+
 def test_the_same_in_python():
     with pytest.raises(UsageError, match=r"'nose' is no view .*cross_table_lateral"):
         Analyzer(view="nose")
