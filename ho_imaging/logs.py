@@ -87,7 +87,7 @@ def forget() -> None:
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line that a terminal shows as it is: control characters become escapes.
+    """Return a text as one line that a terminal shows as it is: control characters become JSON's escapes.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def one_line(text: str) -> str:
         The line.
 
     """
-    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def say(text: str) -> None:

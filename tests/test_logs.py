@@ -114,3 +114,9 @@ def test_a_worker_writes_as_its_parent_does(tmp_path):
     assert "study 1.2.3 is odd" in messages
     assert any(message.startswith("py.warnings: UserWarning at stand_in.py") for message in messages)
     assert SECRET not in done.stderr
+
+
+def test_a_line_of_json_stays_one_without_control_characters():
+    line = json.dumps({"path": "a\n\x1b[1m\x9b\u202eü"}, ensure_ascii=False)
+    assert json.loads(logs.one_line(line)) == json.loads(line)
+    assert not set(logs.one_line(line)) & set("\n\x1b\x9b\u202e")

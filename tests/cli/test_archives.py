@@ -189,5 +189,5 @@ def test_a_name_cannot_write_lines_of_its_own(tmp_path, capsys):
     assert main(["analyze", str(folder), *options]) == 1
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err
-    assert "a\\n9 done\\x1b[31m.dcm: failed" in said.out
+    assert "a\\u000a9 done\\u001b[31m.dcm: failed" in said.out
     assert not any(line.startswith("9 done") for line in (said.out + said.err).splitlines())
