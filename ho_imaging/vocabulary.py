@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 
 class Identifiers(StrEnum):
-    """What results and outputs say of whose film it is; docs/identity.md has a table."""
+    """Identifiers that results and outputs state of a film; docs/identity.md has a table."""
 
     NONE = "none"
     """Neither paths, nor accession numbers, nor anything of the patient."""

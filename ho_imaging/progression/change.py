@@ -169,7 +169,7 @@ def find_changes(earlier: SideView, later: SideView, registration: Registration)
 
 
 class _Edges:
-    """How steep the network's map is at the edges of nodules on each image, and how far their outlines agree."""
+    """Steepness of the network's map at the edges of nodules on each image, and agreement of their outlines."""
 
     def __init__(self) -> None:
         self._core, self._fringe = [0.0, 0.0], [0.0, 0.0]

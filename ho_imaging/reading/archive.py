@@ -112,7 +112,27 @@ def path_or_bytes(path: Path) -> Path | bytes:
     place = in_archive(path)
     if place is None:
         return path
-    archive, name = place
+    return _read_member(path, *place)
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    """Return the first bytes of a file, which may lie in an archive.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read; `ReadError` for one in an archive.
+
+    """
+    place = in_archive(path)
+    if place is None:
+        with path.open("rb") as stream:
+            return stream.read(count)
+    return _read_member(path, *place, count)
+
+
+def _read_member(path: Path, archive: Path, name: str, count: int | None = None) -> bytes:
+    """Return a file in an archive, or its first bytes; errors name ``path``."""
     found = _archive(archive)
     info = found.members.get(name)
     if info is None:
@@ -123,35 +143,12 @@ def path_or_bytes(path: Path) -> Path | bytes:
         raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30), path=path)
     try:
         with found.file.open(info) as source:
-            data = source.read(info.file_size + 1)
-        if len(data) != info.file_size:
+            data = source.read(info.file_size + 1 if count is None else count)
+        if count is None and len(data) != info.file_size:
             raise zipfile.BadZipFile("not as long as declared")
     except _DAMAGED + _compression_errors() as error:
         raise ReadError(Message("archive_member_damaged", error=type(error).__name__), path=path) from error
     return data
-
-
-def first_bytes(path: Path, count: int) -> bytes:
-    """Return the first bytes of a file, which may lie in an archive.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-
-    """
-    place = in_archive(path)
-    if place is None:
-        with path.open("rb") as stream:
-            return stream.read(count)
-    found = _archive(place[0])
-    if place[1] not in found.members:
-        raise FileNotFoundError(path)
-    try:
-        with found.file.open(found.members[place[1]]) as source:
-            return source.read(count)
-    except _DAMAGED + _compression_errors() as error:
-        raise ReadError(Message("archive_member_damaged", error=type(error).__name__), path=path) from error
 
 
 def file_state(path: Path, *, read: bool = False) -> tuple[int, int]:

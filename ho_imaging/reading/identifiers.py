@@ -1,4 +1,4 @@
-"""What a header states that tells which order, and whose, a study is: for tables that a hospital joins to its own.
+"""Statements of a header that tell which order, and whose, a study is: for tables that a hospital joins to its own.
 
 Never logged, and never part of a file name or an error.
 """

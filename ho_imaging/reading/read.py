@@ -176,7 +176,7 @@ def all_pixels(radiograph: Radiograph, source: Dataset | None = None) -> Radiogr
 
 
 class _How(TypedDict):
-    """How a DICOM data set is read; of a raster file only the frame and the largest size count."""
+    """Options for reading a DICOM data set; of a raster file only the frame and the largest size count."""
 
     frame: int | None
     voi: int | str | None
