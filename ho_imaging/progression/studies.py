@@ -25,9 +25,8 @@ from ho_imaging.progression.schema import (
     NoduleChangeResult,
     ProgressionResult,
     SideIntervalResult,
-    VerdictWord,
 )
-from ho_imaging.progression.summary import comparison_table
+from ho_imaging.progression.schema_side import VerdictWord
 from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
@@ -76,7 +75,7 @@ class Comparison:
         return repr(self.result).replace("ProgressionResult", "Comparison", 1)
 
     def _repr_html_(self) -> str:
-        return comparison_table(self.result)
+        return self.result._repr_html_()
 
 
 def compare(

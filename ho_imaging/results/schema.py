@@ -256,7 +256,8 @@ class StudyResult(Part):
             If there is no such table, or pandas is not installed.
 
         """
-        return to_dataframe(self, table)
+        sides = () if self.severity is None else self.severity.sides
+        return to_dataframe(self.study_uid, self.findings, sides, table)
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return summary_parts(self)
