@@ -112,6 +112,7 @@ class SideIntervalResult(Part):
     )
     turn_deg: NonNegative | None = Field(
         default=None,
-        description=f"Angle by which the femur is turned against the pelvis between the images, in degrees; {_NONE}",
+        description="Angle by which one opposing bone is turned against the other (on hips the femur against the "
+        f"pelvis) between the images, in degrees; {_NONE}",
     )
     nodules: tuple[NoduleChangeResult, ...] = Field(default=(), description="Each nodule on the two images.")

@@ -398,6 +398,7 @@ def _films(study: StudyAnalysis, side: Side) -> list[FilmReading]:
 _SETTLED_BY = {
     "apart.projections": Message("settled.projection"),
     "apart.no_scale": Message("settled.spacing"),
+    "apart.no_spacing": Message("settled.spacing"),
     "apart.no_joint": Message("settled.whole_joint"),
     "apart.little_bone": Message("settled.whole_joint"),
     "apart.size": Message("settled.spacing"),

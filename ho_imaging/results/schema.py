@@ -183,7 +183,7 @@ class StudyResult(Part):
         description="How much of the study came, where it was fetched from an archive; null where nothing tells.",
     )
     model: ModelResult | None = Field(default=None, description="The weights that were used; null where none were.")
-    software: SoftwareResult = Field(description="The program that made the result.")
+    software: SoftwareResult = Field(description="Name and version of the program that made the result.")
     warnings: tuple[MessageResult, ...] = Field(
         default=(), description="What a user should know about the analysis as a whole."
     )
