@@ -17,7 +17,7 @@ from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.regions import Bone, Landmark, RegionPlan, ScopeLimits, plan_of, table
 from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.review.overlays import Overlays
-from ho_imaging.review.telling import length
+from ho_imaging.review.viewer_words import length
 from ho_imaging.severity import Category, FilmReading, grade_study, systems
 from ho_imaging.severity.systems import System, leading_system, registry
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Structure, View
