@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import os
 import stat
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,6 +47,7 @@ __all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies", "pat
 logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
+_GZIP = b"\x1f\x8b"
 _WRITTEN = Message("folder_of_results")
 _EVENT = "event "
 
@@ -366,12 +369,24 @@ def _look(path: Path) -> _Candidate:
 
 
 def _why_packed(path: Path, head: bytes) -> RefusedError:
-    """Return why a packed file is not read: a zip archive in a folder may hold films that somebody waits for."""
+    """Return why a packed file is not read; for one that may hold films, in a way that nobody overlooks."""
     if in_archive(path) is not None:
         return RefusedError(Message("archive_nested"))
     if is_zip(head) and not is_document(path):
         return RefusedError(Message("archive_in_folder"))
-    return _NoImageError(Message("file_packed"))
+    packed = Message("file_packed")
+    return RefusedError(packed) if _is_packed_film(path, head) else _NoImageError(packed)
+
+
+def _is_packed_film(path: Path, head: bytes) -> bool:
+    """Return True for an image that is packed by gzip."""
+    if not head.startswith(_GZIP):
+        return False
+    try:
+        with gzip.open(path) as unpacked:
+            return kind_of(unpacked.read(_HEAD_BYTES)) not in {FileKind.OTHER, FileKind.PACKED}
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _candidate(path: Path, dataset: Dataset, size: int) -> _Candidate:
