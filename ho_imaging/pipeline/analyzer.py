@@ -395,6 +395,20 @@ class Analyzer:
             if film is not None:
                 films.append(film)
                 warnings += film_warnings(film)
+        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
+        return self._graded(study_uid, ended, films, warnings, context, completeness, datasets)
+
+    def _graded(
+        self,
+        study_uid: str | None,
+        ended: Sequence[ImageResult],
+        films: Sequence[FilmAnalysis],
+        warnings: Sequence[Message],
+        context: StudyContext | None,
+        completeness: Completeness | None,
+        datasets: dict[str, Dataset],
+    ) -> StudyAnalysis:
+        """Grade the films of a study that were analysed; ``ended``: every image, however it ended."""
         films = _with_study_wide_ids(films)
         readings = [film.reading for film in films]
         with stage("severity"):
@@ -418,7 +432,6 @@ class Analyzer:
             completeness,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
-        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
         return StudyAnalysis(result, severity, by_uid, datasets)
 
     def _withheld(
@@ -523,7 +536,7 @@ def _why_not_graded(
     return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
 
 
-def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
+def _with_study_wide_ids(films: Sequence[FilmAnalysis]) -> list[FilmAnalysis]:
     """Assign finding numbers over the whole study, so that an id names one nodule on one film."""
     numbered: list[FilmAnalysis] = []
     found, possible = itertools.count(1), itertools.count(1)
