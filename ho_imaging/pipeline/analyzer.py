@@ -89,6 +89,8 @@ class Analyzer:
 
     Raises
     ------
+    TypeError
+        If model or device is of a type that means nothing.
     UsageError
         If an argument means nothing, or the site file cannot be read.
 
@@ -105,6 +107,8 @@ class Analyzer:
         spacing_mm: tuple[float, float] | None = None,
         site: str | PathLike[str] | Site | None = None,
     ) -> None:
+        if not isinstance(device, str):
+            raise TypeError(f"device must be a word, not {type(device).__name__} (give auto, cpu, cuda or mps)")
         self._device = device
         self._site = site if site is None or isinstance(site, Site) else read_site(site)
         self._region = to_word(Region, region)
@@ -117,6 +121,8 @@ class Analyzer:
         self._model: Model | None = None
         if isinstance(model, str | PathLike):
             self._model_name = model if isinstance(model, str) else Path(model)
+        elif not hasattr(model, "identity"):
+            raise TypeError(f"{type(model).__name__} is no model (give a name, a folder or a model that is loaded)")
         else:
             self._model = self._with_site(model)
         self._lock = threading.Lock()
