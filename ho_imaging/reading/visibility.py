@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.reading.percentiles import percentiles
+
 __all__ = ["LEAST_GREYS", "LEAST_SAID", "MOST_LOST", "Picture", "share_lost"]
 
 LEAST_SAID = 0.1
@@ -67,10 +69,10 @@ def share_lost(view: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
 
     """
     known = whole[np.isfinite(whole)]
-    low, high = np.percentile(known, [0.5, 99.5]) if known.size else (0.0, 0.0)
+    low, high = percentiles(known, 0.5, 99.5) if known.size else (0.0, 0.0)
     if not high > low:
         return 0.0
-    cap = _CAP * float(high - low)
+    cap = _CAP * (high - low)
     cells = _cells(whole)
     ends = [_cells(clipped.astype(np.float32)) > 0.5 for clipped in (view < _CLIPPED, view > 1.0 - _CLIPPED)]
     total = lost = 0.0
@@ -82,8 +84,8 @@ def share_lost(view: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
             lost += float(steps[first & second].sum())
     if not total > 0.0:
         return 0.0
-    dark, bright = np.percentile(view[np.isfinite(view)], [0.5, 99.5])
-    return max(lost / total, 1.0 - min(1.0, float(bright - dark) / LEAST_GREYS))
+    dark, bright = percentiles(view[np.isfinite(view)], 0.5, 99.5)
+    return max(lost / total, 1.0 - min(1.0, (bright - dark) / LEAST_GREYS))
 
 
 def _cells(image: NDArray[np.float32]) -> NDArray[np.float32]:
