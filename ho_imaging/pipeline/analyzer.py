@@ -25,12 +25,20 @@ from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.pipeline.film_warnings import film_warnings, with_doubts
 from ho_imaging.pipeline.look import look_at
-from ho_imaging.pipeline.not_done import not_done, rejected_input
+from ho_imaging.pipeline.not_done import left_out_film, not_done, rejected_input
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.archive import in_archive, list_archive
 from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
-from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
+from ho_imaging.reading.one_study import (
+    FilmHeader,
+    by_study,
+    copies,
+    copies_elsewhere,
+    doubts,
+    film_headers,
+    why_not_one,
+)
 from ho_imaging.reading.read import ImageRef, check_spacing, with_callers_words
 from ho_imaging.reading.reduction import reduce_radiograph
 from ho_imaging.reading.sources import (
@@ -247,8 +255,11 @@ class Analyzer:
             found = discover(paths)
             films: list[PlainSource] = [image for study in found.studies for image in study.images]
             films += in_memory
-            studies = [[films[place] for place in places] for places in by_study(film_headers(films))]
-            results = [moved(self.analyze_films(study, context=context).result, names) for study in studies]
+            headers = film_headers(films)
+            elsewhere = copies_elsewhere(headers)
+            studies = [[films[n] for n in places if n not in elsewhere] for places in by_study(headers)]
+            results = [moved(self.analyze_films(study, context=context).result, names) for study in studies if study]
+            results += [moved(left_out_film(films[place], place, reason), names) for place, reason in elsewhere.items()]
         return results + [
             rejected_input(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
             for item in found.rejected

@@ -50,6 +50,9 @@ _SERIOUS = {
     *_GREYS_IN_DOUBT,
     "polarity_contradicts_pixels",
     "laterality_conflict",
+    "view_conflict",
+    "spacing_contradictory",
+    "padding_invalid",
     "orientation_unusual",
     "spacing_implausible",
 }

@@ -5,7 +5,6 @@ They are kept beside the result: for pictures, and to grade a side again from ou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import isinf
 from pathlib import Path
@@ -109,7 +108,7 @@ class BoneOutlines(Part):
 
     def to_json(self) -> str:
         """Return them as JSON; the same outlines give the same text."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":")) + "\n"
+        return self.model_dump_json() + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> BoneOutlines:

@@ -136,6 +136,16 @@ ENTRIES: dict[str, Entry] = {
         _("send the file again"),
         note="The attribute Modality holds control characters or a long text.",
     ),
+    "size_unread": Entry(
+        _("is damaged: {keywords} is no number above 0"),
+        _("send the file again"),
+        note="Rows or Columns is empty, zero, or not a number.",
+    ),
+    "palette_unusable": Entry(
+        _("has a palette whose table of {colour} cannot be used: {wrong}"),
+        _("ask for it in grey"),
+        note="A PALETTE COLOR image whose lookup tables are missing or damaged.",
+    ),
     "rows_missing": Entry(
         _("is damaged: {object} without rows and columns"),
         _("send the file again"),
