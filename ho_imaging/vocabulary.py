@@ -109,7 +109,7 @@ class SpacingBasis(StrEnum):
     DETECTOR = "detector"
     """Pixel pitch at the detector, divided by the magnification where it is known."""
     ANATOMICAL = "anatomical"
-    """Scaled to femoral heads of the usual size."""
+    """Scaled to the heads of joints, which are taken to be of the usual size (on hips the femoral heads)."""
     ASSUMED = "assumed"
     """Given by the user or by an attribute of unknown reliability."""
     NONE = "none"

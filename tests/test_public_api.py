@@ -1,5 +1,6 @@
 """What the package promises: its names, its light import, its errors."""
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 import ho_imaging
 from ho_imaging import errors
+from ho_imaging.batch import work
 
 PROMISED = {
     "Analyzer",
@@ -43,6 +45,37 @@ def test_the_public_names_are_a_contract():
     assert set(ho_imaging.__all__) == PROMISED
     for name in PROMISED:
         assert getattr(ho_imaging, name) is not None
+
+
+@pytest.mark.parametrize("name", ["analyze", "analyze_all"])
+def test_calls_for_one_use_take_what_an_analyzer_takes_and_pass_it_on(name, monkeypatch):
+    made = []
+
+    class Stub:
+        def __init__(self, *model, **options):
+            made.append(dict(zip(("model",), model, strict=True)) | options)
+
+        def __getattr__(self, called):
+            return lambda source, *, context: (called, source, context)
+
+    of_analyzer = inspect.signature(ho_imaging.Analyzer).parameters
+    of_call = inspect.signature(getattr(ho_imaging, name)).parameters
+    options = [*of_analyzer]
+    assert [*of_call][1:] == [*options, "context"]
+    assert all(of_call[one].default == of_analyzer[one].default for one in options)
+    monkeypatch.setattr("ho_imaging.pipeline.calls.Analyzer", Stub)
+    given = {one: object() for one in options}
+    assert getattr(ho_imaging, name)("film", **given, context="facts") == (name, "film", "facts")
+    assert made == [given]
+
+
+def test_settings_of_a_batch_take_what_an_analyzer_takes_and_pass_it_on(monkeypatch):
+    made = []
+    options = [*inspect.signature(ho_imaging.Analyzer).parameters]
+    monkeypatch.setattr(work, "Analyzer", lambda model, **more: made.append({"model": model, **more}))
+    given = {one: f"a {one}" for one in options}
+    work.Settings(**given).analyzer()
+    assert made == [given]
 
 
 def test_unknown_names_are_attribute_errors():

@@ -41,6 +41,7 @@ class DensityScale:
         self._pixels = pixels
         self._cortex, self._soft = _cortex_and_soft_tissue(anatomy, valid)
         self._ring = _ring(self._cortex, self._soft)
+        self._contrast = _contrast(self._pixels, self._cortex, self._ring)
 
     def ratio(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
         """Return a nodule's brightness over its surround, relative to that of cortex over its own surround.
@@ -65,15 +66,22 @@ class DensityScale:
         """Return the contrast of the cortex that the nodule does not cover; only what lies near the nodule changes."""
         changed = _wider(box, nodule.shape, _RING_PX[1] + _APART_PX)
         around = _wider(changed, nodule.shape, _RING_PX[1] + 1)
-        bone, ring = self._cortex.copy(), self._ring.copy()
-        bone[box] &= ~nodule[box]
         soft = self._soft[around] & ~ndimage.binary_dilation(nodule[around], iterations=_APART_PX)
         part = tuple(
             slice(inner.start - outer.start, inner.stop - outer.start)
             for inner, outer in zip(changed, around, strict=True)
         )
-        ring[changed] = _ring(bone[around], soft)[part]
-        return _contrast(self._pixels, bone, ring)
+        covers = bool((self._cortex[box] & nodule[box]).any())
+        bone = self._cortex[around].copy()
+        if covers:
+            bone &= ~nodule[around]
+        beside = _ring(bone, soft)[part]
+        if not covers and np.array_equal(beside, self._ring[changed]):
+            return self._contrast
+        cortex, ring = self._cortex.copy(), self._ring.copy()
+        cortex[box] &= ~nodule[box]
+        ring[changed] = beside
+        return _contrast(self._pixels, cortex, ring)
 
 
 def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.bool_]) -> float | None:

@@ -105,10 +105,11 @@ def highest_probabilities(prediction: Prediction, anatomy: Anatomy) -> dict[Side
     whole = prediction.probabilities[Structure.HO]
     grid = prediction.prepared.grid
     columns_px = grid.column_offset + grid.column_scale * np.arange(whole.shape[1])
+    before = int(np.searchsorted(columns_px, plan.middle_px))
     return {
-        side: _highest(prediction, anatomy, np.where(here, whole, np.float32(0.0)))
-        for side, here in ((plan.first, columns_px < plan.middle_px), (plan.second, columns_px >= plan.middle_px))
-        if here.any()
+        side: _highest(prediction, anatomy, part)
+        for side, part in ((plan.first, whole[:, :before]), (plan.second, whole[:, before:]))
+        if part.size
     }
 
 
@@ -202,8 +203,13 @@ def _find(
 ) -> list[Finding]:
     """Measure the large parts above ``level`` whose highest probability lies in the range given."""
     probability = prediction.probabilities[Structure.HO]
-    count, labels = _parts(probability, level)
-    large = _are_large_enough(probability, labels, count, level, _cell_mm(anatomy))
+    bounds = _bounds(probability >= level)
+    if bounds is None:
+        return []
+    window = _framed(bounds)
+    near = probability[window]
+    count, labels = _parts(near, level)
+    large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
     if not large.any():
         return []
     boxes = ndimage.find_objects(np.where(large[labels], labels, 0))
@@ -211,16 +217,16 @@ def _find(
     for label in np.flatnonzero(large):
         box = boxes[label - 1]
         inside = labels[box] == label
-        if seed_from <= float(probability[box][inside].max()) < seed_to:
-            mask = np.zeros(labels.shape, dtype=bool)
+        if seed_from <= float(near[box][inside].max()) < seed_to:
+            box = _moved(box, window)
+            mask = np.zeros(probability.shape, dtype=bool)
             mask[box] = inside
             chosen.append((mask, box))
     if not chosen:
         return []
     wider = _wider(probability, _LESS_SURE * level)
-    steepness = _steepness(probability)
     found = [
-        steepness.noted(_measure(prediction, anatomy, mask, box, level, surroundings, wider), box)
+        surroundings.steepness.noted(_measure(prediction, anatomy, mask, box, level, surroundings, wider), box)
         for mask, box in chosen
     ]
     found.sort(key=lambda f: (-round(f.confidence, 4), f.centroid_px))
@@ -299,7 +305,7 @@ class Surroundings:
     """
 
     def __init__(self, prediction: Prediction, anatomy: Anatomy) -> None:
-        self._prepared = prediction.prepared
+        self._prediction = prediction
         self._anatomy = anatomy
 
     @cached_property
@@ -311,7 +317,13 @@ class Surroundings:
     @cached_property
     def density(self) -> DensityScale:
         """Brightness of cortex."""
-        return DensityScale(self._prepared.pixels, self._anatomy, self._prepared.valid)
+        prepared = self._prediction.prepared
+        return DensityScale(prepared.pixels, self._anatomy, prepared.valid)
+
+    @cached_property
+    def steepness(self) -> _Steepness:
+        """Steepness of the map of ectopic bone."""
+        return _steepness(self._prediction.probabilities[Structure.HO])
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,6 +367,13 @@ def _steepness(probability: NDArray[np.float32]) -> _Steepness:
     count, labels = _parts(probability, FRINGE_LEVEL)
     core = np.bincount(labels[probability >= CORE_LEVEL], minlength=count)
     return _Steepness(labels, core, np.bincount(labels.ravel(), minlength=count))
+
+
+def _moved(box: tuple[slice, ...], window: tuple[slice, slice]) -> tuple[slice, ...]:
+    """Return where a box of a window lies on the whole film."""
+    return tuple(
+        slice(part.start + around.start, part.stop + around.start) for part, around in zip(box, window, strict=True)
+    )
 
 
 def _framed(box: tuple[slice, ...]) -> tuple[slice, slice]:

@@ -27,9 +27,8 @@ from ho_imaging.progression.schema import (
     NoduleChangeResult,
     ProgressionResult,
     SideIntervalResult,
-    VerdictWord,
 )
-from ho_imaging.progression.summary import comparison_table
+from ho_imaging.progression.schema_side import VerdictWord
 from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
@@ -78,7 +77,7 @@ class Comparison:
         return repr(self.result).replace("ProgressionResult", "Comparison", 1)
 
     def _repr_html_(self) -> str:
-        return comparison_table(self.result)
+        return self.result._repr_html_()
 
 
 def compare(
@@ -418,6 +417,7 @@ def _films(study: StudyAnalysis, side: Side) -> list[FilmReading]:
 _SETTLED_BY = {
     "apart.projections": Message("settled.projection"),
     "apart.no_scale": Message("settled.spacing"),
+    "apart.no_spacing": Message("settled.spacing"),
     "apart.no_joint": Message("settled.whole_joint"),
     "apart.little_bone": Message("settled.whole_joint"),
     "apart.size": Message("settled.spacing"),

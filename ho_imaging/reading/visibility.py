@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.reading.percentiles import percentiles
+
 __all__ = ["LEAST_GREYS", "LEAST_SAID", "MOST_LOST", "Picture", "share_covered", "share_lost"]
 
 LEAST_SAID = 0.1
@@ -70,8 +72,8 @@ def share_lost(view: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
     lost = _lost(whole, (view < _CLIPPED, view > 1.0 - _CLIPPED))
     if lost is None:
         return 0.0
-    dark, bright = np.percentile(view[np.isfinite(view)], [0.5, 99.5])
-    return max(lost, 1.0 - min(1.0, float(bright - dark) / LEAST_GREYS))
+    dark, bright = percentiles(view[np.isfinite(view)], 0.5, 99.5)
+    return max(lost, 1.0 - min(1.0, (bright - dark) / LEAST_GREYS))
 
 
 def share_covered(picture: Picture) -> float:
@@ -84,10 +86,10 @@ def share_covered(picture: Picture) -> float:
 def _lost(whole: NDArray[np.float32], covers: Sequence[NDArray[np.bool_]]) -> float | None:
     """Return the share of detail under one of several covers; ``None`` where a film has none."""
     known = whole[np.isfinite(whole)]
-    low, high = np.percentile(known, [0.5, 99.5]) if known.size else (0.0, 0.0)
+    low, high = percentiles(known, 0.5, 99.5) if known.size else (0.0, 0.0)
     if not high > low:
         return None
-    cap = _CAP * float(high - low)
+    cap = _CAP * (high - low)
     cells = _cells(whole)
     ends = [_cells(cover.astype(np.float32)) > 0.5 for cover in covers]
     total = lost = 0.0

@@ -14,7 +14,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ho_imaging.errors import UsageError
-from ho_imaging.readings.decision_values import VALUE_CHECKS
+from ho_imaging.readings.decision_values import check_value
 from ho_imaging.results.schema import ModelResult
 
 __all__ = ["DECISIONS_VERSION", "Decision", "check_reader"]
@@ -87,8 +87,9 @@ class Decision(BaseModel):
             raise ValueError(f"{self.action} names no nodule")
         if self.action in {"reshape", "add"} and self.image_uid is None:
             raise ValueError(f"{self.action} names no film")
-        if self.action in VALUE_CHECKS:
-            VALUE_CHECKS[self.action](self)
+        if self.action == "regrade" and not (self.reason or "").strip():
+            raise ValueError("a grade is changed with a reason")
+        check_value(self.action, self.value)
         return self
 
     def to_line(self) -> str:

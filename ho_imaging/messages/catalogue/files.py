@@ -77,6 +77,11 @@ ENTRIES: dict[str, Entry] = {
         _("unpack it and give the folder"),
         note="A zip, gzip or similar file in a zip archive.",
     ),
+    "archive_in_folder": Entry(
+        _("is a zip archive in a folder, which is not looked into"),
+        _("give the archive itself, or unpack it"),
+        note="Archives are read where they are given, not where they are found.",
+    ),
     "archive_empty": Entry(
         _("is a zip archive without files"),
         note="Nothing in a zip archive, or nothing but what this program wrote.",

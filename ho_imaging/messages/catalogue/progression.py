@@ -170,8 +170,12 @@ ENTRIES: dict[str, Entry] = {
         note="Why images cannot be compared.",
     ),
     "apart.no_scale": Entry(
-        _("no believable spacing and no femoral head to scale by"),
+        _("no believable spacing and no {landmark:word} to scale by"),
         note="Why images cannot be compared.",
+    ),
+    "apart.no_spacing": Entry(
+        _("no believable spacing"),
+        note="Why images cannot be compared: nothing in them is of a known size.",
     ),
     "apart.no_side": Entry(
         _("the studies show no side in common"),
