@@ -34,7 +34,7 @@ _SCREEN_PITCHES_MM = (25.4 / 72.0, 25.4 / 96.0)
 def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tuple[QualityFlag, ...]]:
     """Read the spacing that can be believed, in the patient plane as far as the file allows.
 
-    Pixel Spacing that differs from the detector's, or has a calibration type and nothing to compare it with, is
+    Pixel Spacing that differs from the detector's by a believable magnification, or has a calibration type, is
     ``calibrated``; the detector's pitch is ``detector``, divided by the magnification where that is stated or follows
     from the distances; Pixel Spacing alone is ``assumed``; anything missing, zero, absurd or plainly a placeholder is
     ``none``. Statements that contradict each other are flagged.
@@ -55,12 +55,12 @@ def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tup
     calibration = calibration if calibration in {"GEOMETRY", "FIDUCIAL"} else ""
     if pixel and detector and not _same(pixel, detector):
         spacing = _differing(dataset, pixel, detector, (source, calibration), flags)
-    elif detector:
-        if pixel and calibration:
-            # Values that were calibrated differ from the detector's (PS3.3 10.7.1.1).
-            flags.append(_contradiction(Message("calibration_without_change", keyword=source)))
+    elif detector and not (pixel and calibration):
         spacing = _of_detector(dataset, detector, source, flags)
     elif pixel and calibration:
+        if detector:
+            # Values that were calibrated differ from the detector's (PS3.3 10.7.1.1), unless by chance.
+            flags.append(_contradiction(Message("calibration_without_change", keyword=source)))
         spacing = Spacing(*pixel, SpacingBasis.CALIBRATED, f"PixelSpacing ({calibration})")
     elif pixel:
         spacing = _alone(dataset, pixel, flags)

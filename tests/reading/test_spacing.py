@@ -71,7 +71,7 @@ def spacing_of(**attributes):
         ({"PixelSpacing": [1.0, 1.0], "ConversionType": "WSD"}, "none", None, "spacing_implausible"),
         # A calibrated spacing differs from the detector's (PS3.3 10.7.1.1), by a believable magnification.
         ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3]}, "calibrated", 0.25, None),
-        ({**GEOMETRY, "ImagerPixelSpacing": [0.25, 0.25]}, "detector", 0.25, "spacing_contradictory"),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.25, 0.25]}, "calibrated", 0.25, "spacing_contradictory"),
         ({**GEOMETRY, "ImagerPixelSpacing": [0.1, 0.1]}, "assumed", 0.25, "spacing_contradictory"),
         ({**GEOMETRY, "ImagerPixelSpacing": [0.6, 0.6]}, "assumed", 0.25, "spacing_contradictory"),
         ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3], **factor(1.8)}, "calibrated", 0.25, "spacing_contradictory"),

@@ -201,7 +201,7 @@ ENTRIES: dict[str, Entry] = {
         note="Two pitches of one detector.",
     ),
     "calibration_without_change": Entry(
-        _("PixelSpacing is said to be calibrated, but equals {keyword}: lengths are at the detector."),
+        _("PixelSpacing is said to be calibrated, but equals {keyword}: lengths may be at the detector."),
         note="By PS3.3 10.7.1.1 a calibrated spacing differs from the detector's.",
     ),
     "magnification_contradicts": Entry(
