@@ -1,8 +1,8 @@
 """Load the service: several senders at once, kills of service and archive, an archive that is away, a full disk.
 
     python benchmarks/service_load.py --studies 40 --kills 2 --archive-kills 2 --absences 1 --fills 1
-    python benchmarks/service_load.py --studies 1000 --films sample_data/0[78]*.dcm --most-waiting 8 --disk-mb 512 \
-        --kills 10 --archive-kills 10 --absences 2 --absence-s 60 --fills 2
+    python benchmarks/service_load.py --studies 1000 --films sample_data/0[78]*.dcm --most-waiting 8 --disk-mb 96 \
+        --kills 10 --archive-kills 10 --terms 3 --absences 2 --absence-s 60 --fills 2
 
 Every film has to be answered with success in the end, and every object of every study has to be in the archive, once;
 the exit status is 1 otherwise. Without ``--films`` the analysis is replaced by one that takes no time, so that what is
@@ -10,9 +10,11 @@ measured is the service. With them each study is one of these films under identi
 and the objects that belong to it are those that a call of `to_dicom` makes before the service starts.
 
 Service and archive are processes of their own, killed with SIGKILL at random moments; the archive notes each object in
-a file before it answers. Prints one JSON object: seconds from the first try to send a study, and from the answer to its
-film, to its last object stored; the most memory and descriptors; the machine's mean load. ``--fills`` needs the right
-to mount a small file system; without it they are left out, and that is said.
+a file before it answers. The disk stays full until a film has been refused for want of room (A700): delivered studies
+give way before that, so a small disk gets there sooner. Prints one JSON object: seconds from the first try to send a
+study, and from the answer to its film, to its last object stored; how long TERM takes; the most memory and descriptors;
+the machine's mean load. ``--fills`` needs the right to mount a small file system; without it they are left out, and
+that is said.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,12 @@ from ho_imaging.results.folder import folder_name
 
 logger = logging.getLogger("service_load")
 
+Disturbance = tuple[float, Callable[[], None]]
+
 _ROOT = "1.2.826.0.1.3680043.8.498.77"
 _LOOK_EVERY_S, _SAY_EVERY_S = 1.0, 60.0
+_NO_ROOM = "a700"
+_MOST_FULL_S, _MOST_STOPPING_S = 180.0, 90.0
 
 
 def no_work(job: Job) -> Outcome:
@@ -69,21 +75,13 @@ def no_work(job: Job) -> Outcome:
 
 
 def serve(config: Path, *, in_earnest: bool) -> None:
-    """Serve until TERM; the body of one process that is killed."""
+    """Serve until TERM, as the command does; the body of one process that is killed."""
+    from ho_imaging.cli.serve import serve_until_told  # noqa: PLC0415
     from ho_imaging.pacs.config import load_serve_config  # noqa: PLC0415
     from ho_imaging.pacs.service import Service  # noqa: PLC0415
 
-    service = Service(load_serve_config(config), function=None if in_earnest else no_work)
-    ended = threading.Event()
-
-    def end(*_: object) -> None:
-        ended.set()
-        service.interrupt()
-
-    signal.signal(signal.SIGTERM, end)
-    service.start()
-    ended.wait()
-    service.stop()
+    serve_until_told(Service(load_serve_config(config), function=None if in_earnest else no_work))
+    os._exit(0)
 
 
 def archive(port: int, log: Path) -> None:
@@ -226,19 +224,18 @@ class Process:
         return self.running.poll() is not None
 
     def end(self, port: int) -> float:
-        """Stop it with TERM when it listens and is idle; return how many seconds that takes."""
-        for _ in range(300):
+        """Stop it with TERM when it listens; return how many seconds that takes."""
+        for _ in range(600):
             if listens(port):
                 break
             time.sleep(0.2)
-        time.sleep(2.0)
         begun = time.monotonic()
         self.running.terminate()
         try:
-            self.running.wait(60)
-        finally:
-            if not self.has_ended:
-                self.kill()
+            self.running.wait(_MOST_STOPPING_S)
+        except subprocess.TimeoutExpired:
+            logger.warning("TERM did not end it within %.0f s", _MOST_STOPPING_S)
+            self.kill()
         return time.monotonic() - begun
 
 
@@ -330,41 +327,54 @@ def kill(process: Process, away_s: float) -> None:
         process.start()
 
 
-def fill(disk: Path, away_s: float) -> None:
-    """Leave no room on a disk for a while."""
-    others = disk / "of others"
+def terminate(process: Process, port: int, seconds: list[float]) -> None:
+    """Stop a process with TERM, at work or not, and start it again; add how many seconds stopping took."""
+    with process.lock:
+        seconds.append(round(process.end(port), 2))
+        process.start()
+
+
+def fill(disk: Path, least_s: float, refused: Callable[[], int]) -> None:
+    """Leave no room on a disk for a while, and until a film has been refused."""
+    others, before, begun = disk / "of others", refused(), time.monotonic()
     with others.open("ab", buffering=0) as stream:
-        try:
-            while stream.write(bytes(2**16)):
-                pass
-        except OSError:
-            logger.info("the disk is full")
-        end = time.monotonic() + away_s
-        while time.monotonic() < end:  # what the service frees is taken as well
-            time.sleep(0.2)
+        while time.monotonic() - begun < (least_s if refused() > before else _MOST_FULL_S):
             try:
-                while stream.write(bytes(2**16)):
+                while stream.write(bytes(2**16)):  # what the service frees is taken as well
                     pass
             except OSError:
-                pass
+                time.sleep(0.2)
+    logger.info("the disk was full for %.0f s: %d films refused", time.monotonic() - begun, refused() - before)
     others.unlink()
 
 
-def disturbances(
-    options: argparse.Namespace, service: Process, pacs: Process, disk: Path | None
-) -> Iterator[tuple[float, Callable[[], None]]]:
+def disturbances(seed: int, kinds: Iterable[tuple[int, Callable[[], None]]]) -> Iterator[Disturbance]:
     """Yield when each disturbance begins, as a part of the run, and what it does."""
-    chance = random.Random(options.seed)
-    kinds: list[tuple[int, Callable[[], None]]] = [
-        (options.kills, lambda: kill(service, 1.0)),
-        (options.archive_kills, lambda: kill(pacs, 1.0)),
-        (options.absences, lambda: kill(pacs, options.absence_s)),
-    ]
-    if disk is not None:
-        kinds.append((options.fills, lambda: fill(disk, options.absence_s)))
+    chance = random.Random(seed)
     for count, task in kinds:
         for _ in range(count):
             yield chance.uniform(0.03, 0.95), task
+
+
+def may_begin(
+    options: argparse.Namespace, begun: float, senders: Sequence[Sender], stored: Stored, *, is_full: bool
+) -> bool | None:
+    """Return True if the next film may be sent, ``None`` if no further one is to be."""
+    if time.monotonic() - begun > options.send_for_s:
+        return None
+    if is_full:  # what waits may wait for room: a modality goes on sending
+        return True
+    return len(stored.complete) + int(options.most_waiting) > sum(len(sender.begun) for sender in senders)
+
+
+def write_config(path: Path, port: int, spool: Path, pacs_port: int, *, small: bool) -> Path:
+    """Write the configuration of the service; return its path."""
+    path.write_text(
+        f"[listen]\nport = {port}\n[accept]\nfree_gb = {0.004 if small else 0}\n"
+        f'[spool]\nfolder = "{spool}"\nquiet_s = 0.5\nreserve_mb = 8\n'
+        f'[[send]]\nkind = "dimse"\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {pacs_port}\n'
+    )
+    return path
 
 
 def run(options: argparse.Namespace, place: Path, disk: Path | None) -> dict[str, Any]:
@@ -373,22 +383,28 @@ def run(options: argparse.Namespace, place: Path, disk: Path | None) -> dict[str
     expected = films.expected()
     port, pacs_port, spool, log = free_port(), free_port(), (disk or place) / "spool", place / "stored.txt"
     log.touch()
-    config = place / "serve.toml"
-    config.write_text(
-        f"[listen]\nport = {port}\n[accept]\nfree_gb = {0.004 if disk else 0}\n"
-        f'[spool]\nfolder = "{spool}"\nquiet_s = 0.5\nreserve_mb = 8\n'
-        f'[[send]]\nkind = "dimse"\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {pacs_port}\n'
-    )
+    config = write_config(place / "serve.toml", port, spool, pacs_port, small=disk is not None)
     pacs = Process("--archive", str(log), "--port", str(pacs_port))
     service = Process("--serve", str(config), *(["--in-earnest"] if options.films else []))
     watch, stored = Watch(service), Stored(log, expected)
-    todo = sorted(disturbances(options, service, pacs, disk), key=lambda one: one[0])
-    total, begun = len(todo), time.monotonic()
+    terms: list[float] = []
+    full = threading.Event()
 
-    def may_begin() -> bool | None:
-        if time.monotonic() - begun > options.send_for_s:
-            return None
-        return sum(len(sender.begun) for sender in senders) - len(stored.complete) < options.most_waiting
+    def fill_disk(folder: Path) -> None:
+        full.set()
+        fill(folder, options.absence_s, lambda: sum(sender.answers[_NO_ROOM] for sender in senders))
+        full.clear()
+
+    kinds: list[tuple[int, Callable[[], None]]] = [
+        (options.kills, lambda: kill(service, 1.0)),
+        (options.archive_kills, lambda: kill(pacs, 1.0)),
+        (options.absences, lambda: kill(pacs, options.absence_s)),
+        (options.terms, lambda: terminate(service, port, terms)),
+    ]
+    if disk is not None:
+        kinds.append((options.fills, lambda: fill_disk(disk)))
+    todo = sorted(disturbances(options.seed, kinds), key=lambda one: one[0])
+    total, begun = len(todo), time.monotonic()
 
     senders = [
         Sender(
@@ -396,7 +412,7 @@ def run(options: argparse.Namespace, place: Path, disk: Path | None) -> dict[str
             films,
             range(lane, options.studies, options.senders),
             pause_s=options.pause_s,
-            may_begin=may_begin,
+            may_begin=lambda: may_begin(options, begun, senders, stored, is_full=full.is_set()),
         )
         for lane in range(options.senders)
     ]
@@ -446,7 +462,8 @@ def run(options: argparse.Namespace, place: Path, disk: Path | None) -> dict[str
         "most_mb": round(watch.most_mb, 1),
         "most_mb_with_workers": round(watch.most_mb_with_workers, 1),
         "most_descriptors": watch.most_descriptors,
-        "term_s": round(stopped_s, 2),
+        "term_idle_s": round(stopped_s, 2),
+        "term_at_work_s": terms,
         "mean_load": round(float(np.mean(watch.loads)), 1),
     }
 
@@ -470,6 +487,7 @@ def main() -> int:
     parser.add_argument("--most-waiting", type=int, default=10**6, help="studies that are not stored yet")
     parser.add_argument("--kills", type=int, default=2, help="of the service")
     parser.add_argument("--archive-kills", type=int, default=2)
+    parser.add_argument("--terms", type=int, default=1, help="of the service, which is started again")
     parser.add_argument("--absences", type=int, default=1, help="of the archive")
     parser.add_argument("--absence-s", type=float, default=5.0, help="how long it, or room on the disk, is away")
     parser.add_argument("--fills", type=int, default=1, help="of the disk")

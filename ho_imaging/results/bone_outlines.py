@@ -24,7 +24,6 @@ from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = [
     "BONE_OUTLINES_VERSION",
-    "DRAWN",
     "BoneOutlines",
     "FilmGeometry",
     "KeptJoint",
@@ -47,9 +46,6 @@ _JOINT_DIGITS = 6
 """A grade from kept outlines measures from the joint's centre as the first one did."""
 
 _ANALYSE_AGAIN = "analyse the study again to have them"
-
-DRAWN = tuple(structure for structure in Structure if structure not in {Structure.HO, Structure.BODY})
-"""Structures that pictures show besides nodules; the body's outline is kept for grades of residual limbs."""
 
 _FROM_MASKS = (Structure.IMPLANT, Structure.BODY)
 
@@ -104,6 +100,11 @@ class BoneOutlines(Part):
         "(column, row) in source pixels, pixel centres at whole numbers."
     )
     geometry: FilmGeometry = Field(description="The prepared grid, its scale, the joints, and which side lies where.")
+
+    @property
+    def drawn(self) -> dict[str, tuple[Ring, ...]]:
+        """Outlines that pictures show: bones in the order of the plan, and implants; the body's is kept for grades."""
+        return {str(name): rings for name, rings in self.outlines_xy_px.items() if name != Structure.BODY}
 
     def to_json(self) -> str:
         """Return them as JSON; the same outlines give the same text."""

@@ -1,10 +1,10 @@
 """DICOM objects that are made on request: a refusal's report, key objects, the report as PDF."""
 
 import shutil
-import subprocess
 
 import pydicom
 import pytest
+from dicom_checks import file_errors
 
 from ho_imaging import Analyzer
 from ho_imaging.outputs import registry, to_dicom
@@ -17,11 +17,6 @@ def analyse(region, film):
 def written(study, folder, **options):
     registry.write(study, "dicom", folder, **options)
     return {path.name.split("-")[0]: path for path in sorted(folder.glob("*.dcm"))}
-
-
-def errors_of(path):
-    checked = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
-    return [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
 
 
 def texts_of(item):
@@ -54,9 +49,23 @@ def test_a_refused_study_says_so_only_where_it_is_asked_for(fake_network, film, 
     assert any(str(study.result.reason) in text for text in texts)
     assert study.result.research_use in texts
     assert codes_of(report) == {study.result.reason.code, *(image.reason.code for image in study.result.images)}
-    assert not errors_of(paths["sr"])
+    assert not file_errors(paths["sr"])
     (again,) = to_dicom(study, refusals=True)
     assert again.SOPInstanceUID == report.SOPInstanceUID
+
+
+def referred_to_by(report):
+    """Documents that a report refers to in its content, each of which has to be in its evidence too."""
+    items = [item for item in report.ContentSequence if item.ValueType == "COMPOSITE"]
+    evidence = [
+        reference.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    ]
+    found = [(name_of(item), item.ReferencedSOPSequence[0]) for item in items]
+    assert all(evidence.count(reference.ReferencedSOPInstanceUID) == 1 for _, reference in found)
+    return [(name, reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) for name, reference in found]
 
 
 def test_key_objects_are_the_films_with_findings(fake_network, film, tmp_path):
@@ -65,7 +74,9 @@ def test_key_objects_are_the_films_with_findings(fake_network, film, tmp_path):
     selection = pydicom.dcmread(paths["ko"])
     named = {e.value for e in selection.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
     assert named == {film.SOPInstanceUID}
-    assert not errors_of(paths["ko"])
+    assert not file_errors(paths["ko"])
+    assert referred_to_by(pydicom.dcmread(paths["sr"])) == [("113000", selection.SOPClassUID, selection.SOPInstanceUID)]
+    assert not file_errors(paths["sr"])
     fake_network.ho = False
     assert "ko" not in written(analyse("pelvis", film), tmp_path, **{"key-objects": True})
 
@@ -83,5 +94,7 @@ def test_a_report_as_pdf_is_an_object_of_the_study(fake_network, film, tmp_path)
     }
     assert document.PatientID == film.PatientID
     assert document.SourceInstanceSequence[0].ReferencedSOPInstanceUID == film.SOPInstanceUID
-    assert not errors_of(paths["doc"])
+    assert not file_errors(paths["doc"])
+    assert referred_to_by(pydicom.dcmread(paths["sr"])) == [("18748-4", document.SOPClassUID, document.SOPInstanceUID)]
+    assert not file_errors(paths["sr"])
     assert written(study, tmp_path, report=True)["doc"] == paths["doc"]
