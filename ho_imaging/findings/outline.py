@@ -50,8 +50,9 @@ def outlines(level_map: NDArray[np.float32], level: float) -> list[Points]:
     order = np.argsort(starts)
     starts = starts[order]
     following: list[int] = np.searchsorted(starts, ends[order]).tolist()
+    last_first: list[int] = np.argsort(-(2 * cells + second)[order]).tolist()
     points = _crossings(framed.ravel(), columns, starts, level)
-    found = [points[ring] for ring in _rings(following)]
+    found = [points[ring] for ring in _rings(following, last_first)]
     return sorted((contour for contour in found if len(contour) >= 4), key=len, reverse=True)
 
 
@@ -102,21 +103,25 @@ def _crossings(values: NDArray[np.float32], columns: int, edges: NDArray[np.intp
     return points
 
 
-def _rings(following: list[int]) -> list[list[int]]:
-    """Return the rings of a list that names the point after each, each with its first point once more at its end."""
+def _rings(following: list[int], last_first: list[int]) -> list[list[int]]:
+    """Return the rings of a list that names the point after each, each with its first point once more at its end.
+
+    A ring begins with the point after that of its points which comes first in ``last_first``.
+    """
     left = bytearray(b"\1") * len(following)
     rings = []
-    for first in range(len(following)):
-        if not left[first]:
+    for last in last_first:
+        if not left[last]:
             continue
-        ring, place = [], first
+        first = place = following[last]
+        ring = []
         while left[place]:
             left[place] = 0
             ring.append(place)
             place = following[place]
         ring.append(first)
         rings.append(ring)
-    return rings
+    return rings[::-1]
 
 
 def enclosed_area(contours: list[Points]) -> float:
