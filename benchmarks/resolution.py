@@ -1,7 +1,7 @@
 """How coarse and how strongly compressed a real film may be: nodules found and false positives, step by step.
 
     python benchmarks/resolution.py FOLDER --labels CSV --model hip [--films 20] [--steps 0.5,1,2] [--jpeg none,60]
-        [--rows ROWS.jsonl]
+        [--rows ROWS.jsonl] [--placed-by MODEL]
 
 Real films of adult hips without ectopic bone (``ho`` is ``no`` in the table), of 800 pixels and more, are brought to
 0.25 mm a pixel (or left as they are, if coarser). Free nodules of simulated test patients are laid into soft tissue at
@@ -9,6 +9,8 @@ the film's own sharpness; only then the picture is scaled down to each step's pi
 asked, and analysed like any film, with its pixel size stated. A nodule counts as found where the map reaches the
 operating threshold in it and does not do so on the same film without it. Those counted are at least 5 mm long with a
 contrast-to-noise ratio of 2 and more at 0.5 mm, before anything is lost. Prints JSON; ``--rows`` keeps every candidate.
+
+Where nodules go depends on where a model sees bone. To compare models, give all of them the same ``--placed-by``.
 """
 
 from __future__ import annotations
@@ -196,7 +198,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--model", default="default")
+    parser.add_argument("--placed-by", help="the model whose bones say where nodules go (default: --model)")
     parser.add_argument("--films", type=int, default=20)
+    parser.add_argument("--least-px", type=int, default=LEAST_PX, help="least pixels of the longer side")
     parser.add_argument("--draws", type=int, default=1, help="times that nodules are laid into each film")
     parser.add_argument("--patients", type=int, default=16, help="simulated patients that nodules are taken from")
     parser.add_argument("--seed", type=int, default=0)
@@ -207,14 +211,15 @@ def main() -> None:
     steps = [float(step) for step in options.steps.split(",")]
     qualities = [None if quality == "none" else int(quality) for quality in options.jpeg.split(",")]
     analyzer = Analyzer(options.model)
+    placing = Analyzer(options.placed_by) if options.placed_by else analyzer
     nodules = sample_nodules(FINEST_MM, options.patients)
     rows: list[Degraded] = []
     used = 0
-    for number, path in enumerate(films_labelled(options.folder, options.labels, least_px=LEAST_PX)):
+    for number, path in enumerate(films_labelled(options.folder, options.labels, least_px=options.least_px)):
         if used == options.films:
             break
         for draw in range(options.draws):
-            pair = pair_of(analyzer, path, nodules, np.random.default_rng([options.seed, number, draw]))
+            pair = pair_of(placing, path, nodules, np.random.default_rng([options.seed, number, draw]))
             if pair is None:
                 break
             used += draw == 0

@@ -20,6 +20,8 @@ from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
 from ho_imaging.regions import read_regions
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
 
+sys.path.insert(0, str(Path(__file__).parent / "shared"))  # modules that tests of several packages import
+
 # Tools that come as wheels (dciodvfy) lie beside Python, also where its environment is not activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 

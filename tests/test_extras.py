@@ -50,7 +50,7 @@ def plot_result():
 
 
 def frame():
-    import_module("ho_imaging.results.frames").to_dataframe(None, "sides")
+    import_module("ho_imaging.results.frames").to_dataframe("1.2", [], [], "sides")
 
 
 def deidentify():

@@ -314,6 +314,29 @@ class TestArchive:
         assert said == {"more/inner.zip": "archive_nested", "secret": "archive_member_encrypted"}
         assert not any(item.stray for item in found.rejected)
 
+    def test_an_archive_in_a_folder_is_refused_by_name_and_a_document_is_not(self, tmp_path):
+        with zipfile.ZipFile(tmp_path / "films.zip", "w") as file:
+            file.write(SAMPLE, "IM1")
+        with zipfile.ZipFile(tmp_path / "labels.xlsx", "w") as file:
+            file.writestr("docProps/app.xml", "<Properties/>")
+            file.writestr("[Content_Types].xml", "<Types/>")
+        said = {item.path.name: (item.reason.code, item.stray) for item in discover(tmp_path).rejected}
+        assert said == {"films.zip": ("archive_in_folder", False), "labels.xlsx": ("file_packed", True)}
+        both = discover([tmp_path, tmp_path / "films.zip"])
+        assert [str(image.path) for study in both.studies for image in study.images] == [f"{tmp_path}/films.zip/IM1"]
+        assert [item.path.name for item in both.rejected] == ["labels.xlsx"]
+
+    def test_what_is_no_image_is_not_unpacked(self, tmp_path, monkeypatch):
+        with zipfile.ZipFile(tmp_path / "sent.zip", "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("notes.txt", "x" * 1_000_000)
+        read = []
+        whole = zipfile.ZipExtFile.read
+        monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda self, n=-1: read.append(n) or whole(self, n))
+        (item,) = discover(tmp_path / "sent.zip").rejected
+        assert (item.reason.code, item.path.name) == ("file_of_other_kind", "notes.txt")
+        assert read
+        assert max(read) <= 4096
+
     def test_what_this_program_wrote_is_no_film_in_an_archive_either(self, tmp_path, picture):
         packed = tmp_path / "out.zip"
         with zipfile.ZipFile(packed, "w") as file:

@@ -68,6 +68,25 @@ class Settings:
     identifiers: Identifiers | None = None
     language: str | None = None
 
+    def analyzer(self) -> Analyzer:
+        """Return an analyzer of these settings, whose model is loaded when it is needed.
+
+        Raises
+        ------
+        UsageError
+            If a word or number means nothing.
+
+        """
+        return Analyzer(
+            self.model,
+            device=self.device,
+            region=self.region,
+            view=self.view,
+            laterality=self.laterality,
+            spacing_mm=self.spacing_mm,
+            site=self.site,
+        )
+
 
 CHANGES_RESULTS = ("region", "view", "laterality", "spacing_mm", "site")
 CHANGES_NO_RESULT = ("model", "device", "outputs", "identifiers", "language")
@@ -134,15 +153,7 @@ def prepare_worker(threads: int) -> None:
 @functools.lru_cache(maxsize=1)
 def _analyzer(settings: Settings) -> Analyzer:
     """Load the model once a process."""
-    return Analyzer(
-        settings.model,
-        device=settings.device,
-        region=settings.region,
-        view=settings.view,
-        laterality=settings.laterality,
-        spacing_mm=settings.spacing_mm,
-        site=settings.site,
-    )
+    return settings.analyzer()
 
 
 def fingerprint(study: StudyRef, settings: Settings, context: StudyContext | None, model_digest: str) -> str:

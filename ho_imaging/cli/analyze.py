@@ -150,7 +150,6 @@ def _settings(options: argparse.Namespace) -> Settings:
     """Return the settings of the analysis; words and numbers are checked before the first film."""
     from ho_imaging.batch import Settings  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.outputs.spoken import check_language  # noqa: PLC0415
-    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
     settings = Settings(
         model=str(options.model),
@@ -166,13 +165,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
     if settings.language is not None:
         check_language(settings.language)
-    Analyzer(
-        settings.model,
-        region=settings.region,
-        view=settings.view,
-        laterality=settings.laterality,
-        spacing_mm=settings.spacing_mm,
-    )
+    settings.analyzer()  # checks words and numbers
     return settings
 
 

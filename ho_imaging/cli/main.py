@@ -1,6 +1,7 @@
 """``ho-imaging``: choose a command, set up logging, turn errors into exit codes.
 
-Exit status: 0 all done, 1 some input was refused or failed, 2 wrong use, 130 interrupted. Standard output is the
+Exit status: 0 all done, 1 some input was refused or failed, 2 wrong use, 130 interrupted (Ctrl-C), 143
+told to end (SIGTERM). Standard output is the
 answer, standard error is talk.
 """
 
@@ -15,6 +16,7 @@ from types import ModuleType
 
 from ho_imaging._version import __version__
 from ho_imaging.cli.common import check_out, is_page
+from ho_imaging.cli.termination import told_to_end
 from ho_imaging.errors import HOImagingError
 from ho_imaging.logs import LogSettings, say, set_up
 
@@ -52,20 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     level = logging.DEBUG if options.verbose else logging.ERROR if options.quiet else logging.INFO
     set_up(LogSettings(level, as_json=options.log_json, times=options.command == "serve"))
-    try:
-        _settle_out(options)
-        return int(_module(options.command).run(options))
-    except HOImagingError as error:
-        logging.getLogger(__name__).error("%s", error)
-        logging.getLogger(__name__).debug("trace", exc_info=True)
-        return 2
-    except BrokenPipeError:
-        # Whoever read our output has enough of it.
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt as error:
-        logging.getLogger(__name__).warning("%s", str(error) or "interrupted")
-        return 130
+    with told_to_end() as terminated:
+        try:
+            _settle_out(options)
+            return int(_module(options.command).run(options))
+        except HOImagingError as error:
+            logging.getLogger(__name__).error("%s", error)
+            logging.getLogger(__name__).debug("trace", exc_info=True)
+            return 2
+        except BrokenPipeError:
+            # Whoever read our output has enough of it.
+            sys.stderr.close()
+            return 0
+        except KeyboardInterrupt as error:
+            logging.getLogger(__name__).warning("%s", str(error) or "interrupted")
+            return 143 if terminated() else 130
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -54,12 +54,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--false-positive-rate {rate:g} is not from 0 to less than 1", remedy="give a share as 0.1")
     from ho_imaging.batch import BatchOptions, Settings  # noqa: PLC0415  (heavy imports wait)
     from ho_imaging.evaluation.validate import validate  # noqa: PLC0415
-    from ho_imaging.pipeline import Analyzer  # noqa: PLC0415
 
     settings = Settings(
         model=str(options.model), device=options.device, region=options.region, view=options.view, site=site_of(options)
     )
-    Analyzer(settings.model, region=settings.region, view=settings.view)  # checks the words before the first film
+    settings.analyzer()  # checks the words before the first film
     progress_line = ProgressLine(quiet=options.quiet)
 
     def on_study(_outcome: Outcome, _folder: Path, progress: Progress) -> None:

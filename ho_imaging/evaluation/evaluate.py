@@ -235,7 +235,7 @@ def _evaluate_one(analyzer: Analyzer, study: Path, digest: str | None) -> FilmRe
     about, scene = truth.about, truth.about["truth"]
     found = {side.side.value: side for side in (analysis.severity.sides if analysis.severity is not None else ())}
     # The rules need anatomy, which nobody outlines in a review.
-    can_grade = bool(truth.sides) and "pelvis" in truth.masks
+    can_grade = any(BROOKER.name in side for side in truth.sides) and "pelvis" in truth.masks
     on_truth = {side.side.value: side for side in grade_study([read_truth_masks(truth)]).sides} if can_grade else {}
     common: dict[str, Any] = {
         "study": study.name,
@@ -247,7 +247,7 @@ def _evaluate_one(analyzer: Analyzer, study: Path, digest: str | None) -> FilmRe
         "implant": bool(scene.get("implants")),
         "fat_mm": scene.get("habitus", {}).get("fat_mm"),
         "mimics": tuple(scene.get("mimics", ())),
-        "sides": tuple(_side(side, truth, found, on_truth) for side in truth.sides),
+        "sides": tuple(_side(side, truth, found, on_truth) for side in truth.sides if BROOKER.name in side),
         "truth_digest": digest,
     }
     if film is None:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -262,7 +262,7 @@ def _row(number: int, values: Mapping[str, str]) -> LabelRow:
     if not keys:
         reasons.append("names no film")
     sides = _sides(values, reasons)
-    ho = _WORDS.get(values.get("ho", "").lower())
+    ho = _WORDS.get(values.get("ho", "").lower().removesuffix(".0"))
     if values.get("ho") and ho is None:
         reasons.append("ho is none of yes, no, unsure")
     grades = _grades(values, reasons)
@@ -278,8 +278,18 @@ def _row(number: int, values: Mapping[str, str]) -> LabelRow:
     return LabelRow(number, keys, sides, ho, grades, boxes, groups)
 
 
+def _of_columns(
+    values: Mapping[str, str], columns: Sequence[str], reasons: list[str], spelled: Callable[[str], str] = spell
+) -> str:
+    """Return what the columns of one meaning say, which must not contradict each other."""
+    stated = [(column, values[column]) for column in columns if values.get(column)]
+    if len({spelled(text) for _, text in stated}) > 1:
+        reasons.append(f"the columns {' and '.join(column for column, _ in stated)} contradict each other")
+    return stated[0][1] if stated else ""
+
+
 def _sides(values: Mapping[str, str], reasons: list[str]) -> tuple[Side, ...]:
-    text = next((values[column] for column in _SIDE if values.get(column)), "")
+    text = _of_columns(values, _SIDE, reasons, spell_side)
     if not text:
         return ()
     word = spell_side(text)
@@ -303,7 +313,7 @@ def _by_grades(ho: HO | None, grades: Mapping[str, str], reasons: list[str]) -> 
 
 
 def _grades(values: Mapping[str, str], reasons: list[str]) -> dict[str, str]:
-    system = next((spell(values[column]) for column in _SYSTEM if values.get(column)), BROOKER.name)
+    system = spell(_of_columns(values, _SYSTEM, reasons) or BROOKER.name)
     stated = {name: values[name] for name in GRADES if values.get(name)}
     if values.get("grade"):
         if system not in GRADES:
@@ -324,7 +334,7 @@ def _grades(values: Mapping[str, str], reasons: list[str]) -> dict[str, str]:
 
 def _boxes(values: Mapping[str, str], reasons: list[str]) -> tuple[Box, ...]:
     boxes = []
-    text = next((values[column] for column in _BOXES if values.get(column)), "")
+    text = _of_columns(values, _BOXES, reasons)
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
         found = _BOX.fullmatch(part)
         if found is None:

@@ -46,7 +46,7 @@ class StudyTruth:
 
     @property
     def sides(self) -> list[Mapping[str, Any]]:
-        """Facts on each side: ``side``, ``brooker``, ``gap_mm``."""
+        """Facts on each side: ``side``, its grade by the name of the grading system, ``gap_mm``."""
         return list(self.about["truth"].get("sides", ()))
 
     @property

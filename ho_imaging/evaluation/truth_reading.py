@@ -11,18 +11,11 @@ from ho_imaging.network.prediction import ModelIdentity, Prediction
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph, Sourced, Spacing
+from ho_imaging.regions import plan_of
 from ho_imaging.severity import FilmReading
 from ho_imaging.vocabulary import Laterality, Region, SpacingBasis, Structure, View
 
 __all__ = ["read_truth_masks"]
-
-_MASKS = {
-    Structure.PELVIS: "pelvis",
-    Structure.FEMUR: "femur",
-    Structure.FEMORAL_HEAD: "femoral_head",
-    Structure.IMPLANT: "implant",
-    Structure.BODY: "body",
-}
 
 
 def read_truth_masks(truth: StudyTruth) -> FilmReading:
@@ -47,8 +40,10 @@ def read_truth_masks(truth: StudyTruth) -> FilmReading:
     picture = np.zeros(shape, dtype=np.float32)
     prepared = Prepared(radiograph, picture, np.ones(shape, dtype=bool), Scale(pixel_mm, SpacingBasis.CALIBRATED), grid)
     maps = {
-        structure: truth.masks[name].astype(np.float32) if name in truth.masks else np.zeros(shape, np.float32)
-        for structure, name in _MASKS.items()
+        structure: truth.masks[structure].astype(np.float32)
+        if structure in truth.masks
+        else np.zeros(shape, np.float32)
+        for structure in plan_of(Region(about["region"])).structures
     }
     maps[Structure.HO] = (truth.nodules > 0).astype(np.float32)
     # Nodules are outlined at a share of the operating threshold: this one puts the outline on the mask's edge.

@@ -108,7 +108,7 @@ def _mean_scale(prepared: Prepared) -> float:
 def _without_specks(mask: NDArray[np.bool_], least_px: float) -> NDArray[np.bool_]:
     # Counting alone takes a third of the time of OpenCV's statistics.
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
-    keep = np.bincount(labels.ravel(), minlength=count) >= least_px
+    keep = np.bincount(labels[mask], minlength=count) >= least_px
     keep[0] = False
     return mask if keep[1:].all() else np.asarray(keep[labels])
 
@@ -134,7 +134,9 @@ def _joints(
             found.append((area, label))
     found.sort(reverse=True)
     kept = [label for area, label in found[:_MOST_JOINTS] if area >= _LEAST_OF_LARGEST * found[0][0]]
-    mask = np.isin(labels, kept)
+    is_kept = np.zeros(len(statistics), dtype=bool)
+    is_kept[kept] = True
+    mask = is_kept[labels]
     centers = [prepared.grid.points_to_source(centroids[label][::-1][None])[0] for label in kept]
     areas = [float(statistics[label, cv2.CC_STAT_AREA]) for label in kept]
     radii_px = [float(np.sqrt(area / np.pi)) * prepared.grid.column_scale for area in areas]

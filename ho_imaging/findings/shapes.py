@@ -32,5 +32,7 @@ def shape_of(outlines: Sequence[NDArray[np.float64]]) -> Shape:
     rings = [shapely.linearrings(outline[:, ::-1]) for outline in outlines if len(outline) >= 4]
     if not rings:
         return shapely.Polygon()
+    if len(rings) == 1 and (alone := shapely.Polygon(rings[0])).is_valid:
+        return alone
     # Where outlines lie inside each other, every second one is a hole.
     return shapely.build_area(shapely.multilinestrings(rings))

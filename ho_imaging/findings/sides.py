@@ -1,4 +1,4 @@
-"""Sides of the patient on a film: by the hips it shows, and by what its file says."""
+"""Sides of the patient on a film: by the joints it shows, and by what its file says."""
 
 from __future__ import annotations
 

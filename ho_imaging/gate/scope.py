@@ -20,7 +20,7 @@ from ho_imaging.gate.sockets import heads_of, sits_in_socket
 from ho_imaging.messages import Message
 from ho_imaging.network.prediction import Prediction
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.regions import ScopeLimits, is_read
+from ho_imaging.regions import ScopeLimits, is_read, stated_regions
 from ho_imaging.vocabulary import Region, Structure
 
 __all__ = ["ScopeReading", "check_anatomy", "check_attributes", "check_region", "has_a_socket"]
@@ -30,7 +30,6 @@ _LEAST_BODY_SHARE = 0.10
 _CLEAR = 2.0
 """A limb that the network doubts shows its bone in one piece of so many times the least area."""
 
-_STATE_REGION = Message("advice.state_region")
 _CHECK_REGION = Message("advice.check_region")
 
 
@@ -51,11 +50,17 @@ def check_attributes(radiograph: Radiograph) -> None:
         Naming the region and where it was read.
 
     """
+    if not is_read(radiograph.region.value):
+        raise OutOfScopeError(_not_read(radiograph), path=radiograph.path)
+
+
+def _not_read(radiograph: Radiograph) -> Message:
     region = radiograph.region
-    if not is_read(region.value):
-        raise OutOfScopeError(
-            Message("region_not_read", region=region.value, source=region.source), path=radiograph.path
-        )
+    return Message("region_not_read", region=region.value, source=region.source, regions=stated_regions())
+
+
+def _state_region() -> Message:
+    return Message("advice.state_region", regions=stated_regions())
 
 
 def check_region(radiograph: Radiograph, regions: Collection[Region], model: str) -> None:
@@ -107,9 +112,8 @@ def check_anatomy(prediction: Prediction, anatomy: Anatomy, scope_threshold: flo
     limits = anatomy.plan.scope
     probability = prediction.scope_probability
     if limits is None:
-        region = prediction.prepared.radiograph.region
-        return ScopeReading(Message("region_not_read", region=region.value, source=region.source), probability)
-    advice = _CHECK_REGION if limits.is_definite else _STATE_REGION
+        return ScopeReading(_not_read(prediction.prepared.radiograph), probability)
+    advice = _CHECK_REGION if limits.is_definite else _state_region()
     doubted = probability is not None and scope_threshold > 0.0 and probability < scope_threshold
     if doubted and not _is_beyond_doubt(prediction, anatomy, limits):
         reason = Message(
@@ -132,10 +136,10 @@ def _check_joints(prediction: Prediction, anatomy: Anatomy, limits: ScopeLimits)
         return ScopeReading(None, probability)
     first, second = anatomy.plan.opposing
     if not anatomy.joints and (anatomy.scale.is_assumed or limits.needs_joint):
-        advice = Message("advice.state_spacing") if limits.is_definite else _STATE_REGION
+        advice = Message("advice.state_spacing") if limits.is_definite else _state_region()
         return ScopeReading(Message("joint_missing", joint=pair.joint, advice=advice), probability)
     if not limits.is_definite and not has_a_socket(prediction, anatomy):
-        reason = Message("socket_missing", joint=pair.joint, above=first, below=second, advice=_STATE_REGION)
+        reason = Message("socket_missing", joint=pair.joint, above=first, below=second, advice=_state_region())
         return ScopeReading(reason, probability)
     return ScopeReading(why_no_adult(prediction, anatomy, pair), probability)
 

@@ -15,8 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from ho_imaging.messages.catalogue import CATALOGUE
-from ho_imaging.messages.message import Message
-from ho_imaging.messages.template import filled
+from ho_imaging.messages.template import Coded, filled, is_coded
 from ho_imaging.messages.words import WORDS
 
 __all__ = ["Language", "languages", "load_language"]
@@ -94,12 +93,12 @@ class Language:
         text = f"{value:{'+' if signed else ''}.{digits}f}"
         return text.lstrip("+-") if not any(digit in text for digit in "123456789") else text
 
-    def text(self, message: Message) -> str:
+    def text(self, message: Coded) -> str:
         """Write a message with what can be done in brackets."""
         remedy = self.remedy(message)
         return f"{self.problem(message)} ({remedy})" if remedy else self.problem(message)
 
-    def problem(self, message: Message) -> str:
+    def problem(self, message: Coded) -> str:
         """Write a message without what can be done; messages that belong to it follow."""
         own = self._filled(message, lambda code: CATALOGUE[code].text)
         if own is None:
@@ -109,13 +108,13 @@ class Language:
             return " ".join(parts)
         return "; ".join(part.rstrip(".") for part in parts)
 
-    def remedy(self, message: Message) -> str:
+    def remedy(self, message: Coded) -> str:
         """Write what can be done; empty where nothing can."""
         own = self._filled(message, lambda code: CATALOGUE[code].remedy)
         parts = [part for part in (own, *(self.remedy(other) for other in message.also)) if part]
         return self.listed(parts, last="or") if len(parts) > 1 else "".join(parts)
 
-    def knows(self, message: Message) -> bool:
+    def knows(self, message: Coded) -> bool:
         """Return True if this language has the text of a message, and of all that are in it."""
         entry = CATALOGUE.get(message.code)
         if entry is None or not entry.parameters <= message.parameters.keys():
@@ -124,7 +123,7 @@ class Language:
             return self.code == SOURCE
         return all(self.knows(other) for other in (*_within(message), *message.also))
 
-    def _filled(self, message: Message, part: Callable[[str], str]) -> str | None:
+    def _filled(self, message: Coded, part: Callable[[str], str]) -> str | None:
         """Fill a template; ``None`` for a code or parameters of another version of this program."""
         try:
             template = part(message.code)
@@ -133,15 +132,15 @@ class Language:
             return None
 
 
-def _within(message: Message) -> list[Message]:
+def _within(message: Coded) -> list[Coded]:
     """Return the messages that are parameters of another."""
-    found = []
+    found: list[Coded] = []
     for value in message.parameters.values():
-        found += [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, Message)]
+        found += [part for part in (value if isinstance(value, tuple) else (value,)) if is_coded(part)]
     return found
 
 
-def _unknown(message: Message) -> str:
+def _unknown(message: Coded) -> str:
     """Write a message that another version of this program made: its code and parameters, readable as they are."""
     said = ", ".join(f"{name} {_shown(value)}" for name, value in message.parameters.items())
     words = message.code.replace("_", " ").replace(".", ": ")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Union
 
+from ho_imaging.messages.language import load_language
+
 __all__ = ["Message", "Value"]
 
 Value = Union[str, int, float, bool, tuple[str, ...], "Message", tuple["Message", ...]]
@@ -55,8 +57,6 @@ class Message:
         return self if not others else _replaced(self, (*self.also, *others))
 
     def __str__(self) -> str:
-        from ho_imaging.messages.language import load_language  # noqa: PLC0415  (it renders messages)
-
         return load_language("en").text(self)
 
 

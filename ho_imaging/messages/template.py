@@ -20,13 +20,31 @@ placeholder               what stands there
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Formatter
-from typing import Protocol
+from typing import Protocol, TypeGuard, Union
 
-from ho_imaging.messages.message import Message, Value
+__all__ = ["Coded", "Parameter", "Writer", "filled", "is_coded", "placeholders"]
 
-__all__ = ["Writer", "filled", "placeholders"]
+
+class Coded(Protocol):
+    """Protocol of a message as far as its text needs it: `ho_imaging.messages.Message` makes its own text from here."""
+
+    @property
+    def code(self) -> str:
+        """The code."""
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Parameters by name."""
+
+    @property
+    def also(self) -> Sequence[Coded]:
+        """Further messages that belong to it."""
+
+
+Parameter = Union[str, int, float, bool, tuple[str, ...], "Coded", tuple["Coded", ...]]
+"""Type of a parameter."""
 
 _DECIMALS = re.compile(r"(?P<sign>\+?)\.(?P<digits>\d)f")
 
@@ -34,13 +52,13 @@ _DECIMALS = re.compile(r"(?P<sign>\+?)\.(?P<digits>\d)f")
 class Writer(Protocol):
     """Protocol of a language that fills templates."""
 
-    def text(self, message: Message) -> str:
+    def text(self, message: Coded) -> str:
         """Write a message with what can be done."""
 
-    def problem(self, message: Message) -> str:
+    def problem(self, message: Coded) -> str:
         """Write a message without what can be done."""
 
-    def remedy(self, message: Message) -> str:
+    def remedy(self, message: Coded) -> str:
         """Write what can be done."""
 
     def word(self, value: str) -> str:
@@ -61,7 +79,12 @@ def placeholders(template: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
-def filled(template: str, parameters: Mapping[str, Value], writer: Writer) -> str:
+def is_coded(value: Parameter) -> TypeGuard[Coded]:
+    """Return True if a parameter, or one of several, is a message."""
+    return not isinstance(value, str | int | float | tuple)
+
+
+def filled(template: str, parameters: Mapping[str, Parameter], writer: Writer) -> str:
     """Return a template with its parameters in place.
 
     Raises
@@ -78,27 +101,29 @@ def filled(template: str, parameters: Mapping[str, Value], writer: Writer) -> st
     return "".join(parts)
 
 
-def _written(value: Value, form: str, writer: Writer) -> str:
+def _written(value: Parameter, form: str, writer: Writer) -> str:
     if form.startswith("?"):
         one, several = form[1:].split("|")
         return one if (len(value) if isinstance(value, tuple) else value) == 1 else several
-    if isinstance(value, Message):
-        return {"problem": writer.problem, "remedy": writer.remedy}.get(form, writer.text)(value)
     if isinstance(value, tuple):
         return _joined(value, form, writer)
-    return _text(value, form, writer) if isinstance(value, str) else _number(value, form, writer)
+    if isinstance(value, str):
+        return _text(value, form, writer)
+    if isinstance(value, int | float):
+        return _number(value, form, writer)
+    return {"problem": writer.problem, "remedy": writer.remedy}.get(form, writer.text)(value)
 
 
-def _joined(values: tuple[str, ...] | tuple[Message, ...], form: str, writer: Writer) -> str:
+def _joined(values: tuple[str, ...] | tuple[Coded, ...], form: str, writer: Writer) -> str:
     parts = []
     for value in values:
-        if isinstance(value, Message):
-            parts.append(writer.text(value).rstrip("."))
-        else:
+        if isinstance(value, str):
             parts.append(writer.word(value) if form in {"words", "or"} else value)
+        else:
+            parts.append(writer.text(value).rstrip("."))
     if form in {"words", "or"}:
         return writer.listed(parts, last="and" if form == "words" else "or")
-    return ("; " if any(isinstance(value, Message) for value in values) and form != "," else ", ").join(parts)
+    return ("; " if any(is_coded(value) for value in values) and form != "," else ", ").join(parts)
 
 
 def _text(value: str, form: str, writer: Writer) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ho_imaging.messages.catalogue import severity
+
 __all__ = ["BASIS_MEANINGS", "WORDS"]
 
 
@@ -13,6 +15,7 @@ def _(text: str) -> str:
 
 
 WORDS: Mapping[str, str] = {
+    **severity.WORDS,
     # sides, and which sides a film shows
     "left": _("left"),
     "right": _("right"),
@@ -76,9 +79,6 @@ WORDS: Mapping[str, str] = {
     "axial": _("axial"),
     # bones and what else is seen
     "ho": _("ectopic bone"),
-    "femur": _("femur"),
-    "femoral_head": _("femoral head"),
-    "femoral heads": _("femoral heads"),
     "implant": _("implant"),
     "body": _("body"),
     # what millimetres rest on
@@ -91,13 +91,6 @@ WORDS: Mapping[str, str] = {
     "mild": _("mild"),
     "moderate": _("moderate"),
     "severe": _("severe"),
-    "I to III: motion needed": _("I to III: motion needed"),
-    "Brooker class": _("Brooker class"),
-    "Della Valle class": _("Della Valle class"),
-    "Biplanar grade": _("Biplanar grade"),
-    "Hastings-Graham class, radiographic part": _("Hastings-Graham class, radiographic part"),
-    "Schmidt-Hackenbrock region and grade": _("Schmidt-Hackenbrock region and grade"),
-    "Walter Reed grade of a residual limb": _("Walter Reed grade of a residual limb"),
     # courses and verdicts
     "new": _("new"),
     "grown": _("grown"),
@@ -165,7 +158,6 @@ BASIS_MEANINGS: Mapping[str, str] = {
         "Pixel pitch of the detector, divided by the magnification where that is known; without it lengths are 5 to 25 "
         "% too long."
     ),
-    "anatomical": _("Scaled from the femoral heads, taken as 48 mm wide: take lengths as ± 8 %."),
     "assumed": _("Stated by a caller, or by the file without saying what it rests on."),
     "none": _("No believable pixel spacing: pixels and ratios only, no millimetres."),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
 
 from ho_imaging.errors import UsageError
@@ -23,6 +24,7 @@ from ho_imaging.outputs.fhir_resources import (
     tracking,
 )
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.results.analysis import StudyAnalysis, result_of
 from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Region, Side, Status
@@ -46,7 +48,9 @@ _BODY_SITE = "http://hl7.org/fhir/StructureDefinition/bodySite"
 """Extension of a body site of R4 that refers to a BodyStructure."""
 
 
-def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release = "R4") -> dict[str, Any]:
+def to_fhir(
+    result: StudyResult | StudyAnalysis, *, subject: str | None = None, release: Release = "R4"
+) -> dict[str, Any]:
     """Return a Bundle of a DiagnosticReport, its Observations and what they refer to, as JSON-able data.
 
     What was analysed is ``preliminary``: no reader has seen it. A study that was refused or failed is ``cancelled``,
@@ -55,7 +59,7 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release
     Parameters
     ----------
     result
-        What is reported.
+        What is reported: a result, or what `Analyzer.analyze_films` returned.
     subject
         Reference to the patient, such as ``Patient/42``; a result holds no patient data, so without it there is none,
         and no BodyStructure, which belongs to a patient.
@@ -68,42 +72,74 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release
         If ``subject`` is no reference to a patient, or the release is none of the two.
 
     """
+    result = result_of(result)
     if release not in _STUDY_FIELD:
         raise UsageError(f"{release!r} is no release of FHIR that is written", remedy="use R4 (also for R4B) or R5")
     if subject is not None and _PATIENT.fullmatch(subject) is None:
         raise UsageError("the subject is no reference to a patient", remedy="give one such as Patient/42")
     about = {} if subject is None else {"subject": {"reference": subject}}
-    done = result.status == Status.DONE
     common: dict[str, Any] = {"status": "preliminary", "resourceType": "Observation", "category": [_IMAGING], **about}
-    study = _study(result)
-    further: list[dict[str, Any]] = []
-
-    def add(part: str, resource: dict[str, Any]) -> dict[str, Any]:
-        further.append({"fullUrl": _name(result, part), "resource": resource})
-        return {"reference": further[-1]["fullUrl"]}
-
+    further = _Further(result)
     if result.model is not None:
         made = device(result.model, result.software, release)
-        common["device"] = add("device", made) | {"display": device_words(result.model, result.software)}
-    images = {image.sop_instance_uid: image for image in result.images}
-    regions = {uid: Region(image.region) for uid, image in images.items()}
+        common["device"] = further.add("device", made) | {"display": device_words(result.model, result.software)}
+    regions = {image.sop_instance_uid: Region(image.region) for image in result.images}
     sides = () if result.severity is None else result.severity.sides
+    study = _study(result)
     observations = [{"derivedFrom": [study]} | _of_side(side, regions) for side in sides]
-    for finding in result.findings:
-        image = images.get(finding.sop_instance_uid)
-        region = regions.get(finding.sop_instance_uid)
-        observation = {"derivedFrom": [study]} | _of_nodule(finding, region, image, outlines=release == "R4")
-        if release == "R5" and image is not None and finding.contours_xy_px:
-            selection = imaging_selection(finding, image, result, study, about)
-            observation["derivedFrom"] = [study, add(f"selection {finding.id}", selection)]
-        if subject is not None:
-            structure = body_structure(finding, region, subject, release)
-            _state_structure(observation, add(f"structure {finding.id}", structure), release)
-        observations.append(observation)
+    observations += [
+        _with_references(finding, result, release, subject, further, regions.get(finding.sop_instance_uid))
+        for finding in result.findings
+    ]
     entries = [
         {"fullUrl": _name(result, f"observation {number}"), "resource": common | observation}
         for number, observation in enumerate(observations)
     ]
+    report = _report(result, study, release) | about
+    if entries:
+        report["result"] = [{"reference": entry["fullUrl"]} for entry in entries]
+    first = {"fullUrl": _name(result, "report"), "resource": report}
+    return {"resourceType": "Bundle", "type": "collection", "entry": [first, *entries, *further.entries]}
+
+
+@dataclass(frozen=True)
+class _Further:
+    """Entries of a bundle that observations refer to."""
+
+    result: StudyResult
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, part: str, resource: dict[str, Any]) -> dict[str, Any]:
+        """Add a resource and return the reference to it."""
+        self.entries.append({"fullUrl": _name(self.result, part), "resource": resource})
+        return {"reference": self.entries[-1]["fullUrl"]}
+
+
+def _with_references(
+    finding: FindingResult,
+    result: StudyResult,
+    release: Release,
+    subject: str | None,
+    further: _Further,
+    region: Region | None,
+) -> dict[str, Any]:
+    """Return a nodule's Observation; what it refers to is added to the bundle."""
+    study = _study(result)
+    image = next((image for image in result.images if image.sop_instance_uid == finding.sop_instance_uid), None)
+    observation = {"derivedFrom": [study]} | _of_nodule(finding, region, image, outlines=release == "R4")
+    if release == "R5" and image is not None and finding.contours_xy_px:
+        about = {} if subject is None else {"subject": {"reference": subject}}
+        selection = imaging_selection(finding, image, result, study, about)
+        observation["derivedFrom"] = [study, further.add(f"selection {finding.id}", selection)]
+    if subject is not None:
+        structure = body_structure(finding, region, subject, release)
+        _state_structure(observation, further.add(f"structure {finding.id}", structure), release)
+    return observation
+
+
+def _report(result: StudyResult, study: dict[str, Any], release: Release) -> dict[str, Any]:
+    """Return the DiagnosticReport without its results and patient."""
+    done = result.status == Status.DONE
     report: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
         "status": "preliminary" if done else "cancelled",
@@ -117,14 +153,10 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": _name(result, "report")}],
         _STUDY_FIELD[release]: [study],
         "conclusion": _conclusion(result),
-        **about,
     }
     if result.reason is not None:
         report["conclusionCode"] = [_told(result.reason)]
-    if entries:
-        report["result"] = [{"reference": entry["fullUrl"]} for entry in entries]
-    first = {"fullUrl": _name(result, "report"), "resource": report}
-    return {"resourceType": "Bundle", "type": "collection", "entry": [first, *entries, *further]}
+    return report
 
 
 def _study(result: StudyResult) -> dict[str, Any]:

@@ -27,11 +27,6 @@ class Box:
     right: float
     bottom: float
 
-    def meets(self, other: Box) -> bool:
-        """Return True if the two share more than an edge."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.top < other.bottom and other.top < self.bottom
-
     def nearest_to(self, x: float, y: float) -> tuple[float, float]:
         """Return the (x, y) of the box that is nearest to a point."""
         return min(max(x, self.left), self.right), min(max(y, self.top), self.bottom)

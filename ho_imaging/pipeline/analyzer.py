@@ -25,12 +25,20 @@ from ho_imaging.messages import Message
 from ho_imaging.network.site import Site, read_site
 from ho_imaging.pipeline.film_warnings import film_warnings, with_doubts
 from ho_imaging.pipeline.look import look_at
-from ho_imaging.pipeline.not_done import not_done, rejected_input
+from ho_imaging.pipeline.not_done import left_out_film, not_done, rejected_input
 from ho_imaging.reading import Radiograph, StudyRef, discover, read_radiograph
 from ho_imaging.reading.archive import in_archive, list_archive
 from ho_imaging.reading.array import radiograph_from_array
 from ho_imaging.reading.completeness import Completeness, StudyFilms
-from ho_imaging.reading.one_study import FilmHeader, by_study, copies, doubts, film_headers, why_not_one
+from ho_imaging.reading.one_study import (
+    FilmHeader,
+    by_study,
+    copies,
+    copies_elsewhere,
+    doubts,
+    film_headers,
+    why_not_one,
+)
 from ho_imaging.reading.read import ImageRef, check_spacing, with_callers_words
 from ho_imaging.reading.reduction import reduce_radiograph
 from ho_imaging.reading.sources import (
@@ -89,6 +97,8 @@ class Analyzer:
 
     Raises
     ------
+    TypeError
+        If model or device is of a type that means nothing.
     UsageError
         If an argument means nothing, or the site file cannot be read.
 
@@ -105,6 +115,8 @@ class Analyzer:
         spacing_mm: tuple[float, float] | None = None,
         site: str | PathLike[str] | Site | None = None,
     ) -> None:
+        if not isinstance(device, str):
+            raise TypeError(f"device must be a word, not {type(device).__name__} (give auto, cpu, cuda or mps)")
         self._device = device
         self._site = site if site is None or isinstance(site, Site) else read_site(site)
         self._region = to_word(Region, region)
@@ -117,6 +129,8 @@ class Analyzer:
         self._model: Model | None = None
         if isinstance(model, str | PathLike):
             self._model_name = model if isinstance(model, str) else Path(model)
+        elif not hasattr(model, "identity"):
+            raise TypeError(f"{type(model).__name__} is no model (give a name, a folder or a model that is loaded)")
         else:
             self._model = self._with_site(model)
         self._lock = threading.Lock()
@@ -241,8 +255,11 @@ class Analyzer:
             found = discover(paths)
             films: list[PlainSource] = [image for study in found.studies for image in study.images]
             films += in_memory
-            studies = [[films[place] for place in places] for places in by_study(film_headers(films))]
-            results = [moved(self.analyze_films(study, context=context).result, names) for study in studies]
+            headers = film_headers(films)
+            elsewhere = copies_elsewhere(headers)
+            studies = [[films[n] for n in places if n not in elsewhere] for places in by_study(headers)]
+            results = [moved(self.analyze_films(study, context=context).result, names) for study in studies if study]
+            results += [moved(left_out_film(films[place], place, reason), names) for place, reason in elsewhere.items()]
         return results + [
             rejected_input(moved_text(str(item.path), names), item.status, moved_message(item.reason, names))
             for item in found.rejected
@@ -395,6 +412,20 @@ class Analyzer:
             if film is not None:
                 films.append(film)
                 warnings += film_warnings(film)
+        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
+        return self._graded(study_uid, ended, films, warnings, context, completeness, datasets)
+
+    def _graded(
+        self,
+        study_uid: str | None,
+        ended: Sequence[ImageResult],
+        films: Sequence[FilmAnalysis],
+        warnings: Sequence[Message],
+        context: StudyContext | None,
+        completeness: Completeness | None,
+        datasets: dict[str, Dataset],
+    ) -> StudyAnalysis:
+        """Grade the films of a study that were analysed; ``ended``: every image, however it ended."""
         films = _with_study_wide_ids(films)
         readings = [film.reading for film in films]
         with stage("severity"):
@@ -418,7 +449,6 @@ class Analyzer:
             completeness,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
-        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
         return StudyAnalysis(result, severity, by_uid, datasets)
 
     def _withheld(
@@ -523,7 +553,7 @@ def _why_not_graded(
     return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
 
 
-def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
+def _with_study_wide_ids(films: Sequence[FilmAnalysis]) -> list[FilmAnalysis]:
     """Assign finding numbers over the whole study, so that an id names one nodule on one film."""
     numbered: list[FilmAnalysis] = []
     found, possible = itertools.count(1), itertools.count(1)

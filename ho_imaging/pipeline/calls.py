@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ho_imaging.reading.sources import (
-    ImageSource,
-)
+from ho_imaging.pipeline.analyzer import Analyzer
+from ho_imaging.reading.sources import ImageSource
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity import StudyContext
 from ho_imaging.vocabulary import Laterality, Region, Side, View
-
-if TYPE_CHECKING:
-    pass
-
-from ho_imaging.pipeline.analyzer import Analyzer
 
 __all__ = ["analyze", "analyze_all", "analyze_array"]
 

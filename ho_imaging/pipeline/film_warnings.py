@@ -50,6 +50,9 @@ _SERIOUS = {
     *_GREYS_IN_DOUBT,
     "polarity_contradicts_pixels",
     "laterality_conflict",
+    "view_conflict",
+    "spacing_contradictory",
+    "padding_invalid",
     "orientation_unusual",
     "spacing_implausible",
 }
@@ -66,14 +69,7 @@ def film_warnings(film: FilmAnalysis) -> list[Message]:
     if anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
         found.append(Message("sides_by_place", source=stated.source, side=stated.value))
     if anatomy.scale.basis is SpacingBasis.ANATOMICAL and landmark is not None:
-        found.append(
-            Message(
-                "mm_from_heads",
-                landmarks=landmark.words,
-                diameter_mm=landmark.diameter_mm,
-                percent=100.0 * landmark.scale_sd,
-            )
-        )
+        found.append(landmark.scale_message())
     elif anatomy.scale.is_assumed:
         found.append(Message("no_spacing") if landmark is None else Message("no_mm", landmark=landmark.structure))
     return found

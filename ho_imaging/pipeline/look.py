@@ -56,7 +56,7 @@ def look_at(model: Model, radiograph: Radiograph) -> tuple[FilmAnalysis, float |
         If it is shown wrongly, or the model was not made for it.
 
     """
-    from ho_imaging.gate.showing import shown_wrongly  # noqa: PLC0415  (torch loads only when it is needed)
+    from ho_imaging.gate.orientation import shown_wrongly  # noqa: PLC0415  (torch loads only when it is needed)
     from ho_imaging.network.inference import predict  # noqa: PLC0415  (likewise)
 
     check_region(radiograph, model.description.regions, model.description.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
-from ho_imaging.errors import HOImagingError
+from ho_imaging.errors import HOImagingError, RefusedError
 from ho_imaging.messages import Message
 from ho_imaging.reading import Radiograph
 from ho_imaging.reading.read import ImageRef
@@ -27,7 +27,7 @@ from ho_imaging.vocabulary import Status
 if TYPE_CHECKING:
     pass
 
-__all__ = ["not_done", "rejected_input"]
+__all__ = ["left_out_film", "not_done", "rejected_input"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,15 @@ def rejected_input(path: str, status: Status, reason: Message) -> StudyResult:
 
     uid = raster_uid(path.encode("utf-8", "surrogateescape"), "input")
     image = failed_image(sop_instance_uid=uid, series_uid=None, path=path, status=status, reason=reason)
+    return study_result(uid, [image], [], None, None, [])
+
+
+def left_out_film(source: PlainSource, number: int, reason: Message) -> StudyResult:
+    """Return the result of a film that is no study of its own, since another one counts in its place."""
+    from ho_imaging.reading.raster import raster_uid  # noqa: PLC0415  (only for inputs in no study)
+
+    image, _, _ = not_done(source, number, None, Status.REFUSED, RefusedError(reason))
+    uid = raster_uid(f"{number} {image.sop_instance_uid}".encode(), "input")
     return study_result(uid, [image], [], None, None, [])
 
 

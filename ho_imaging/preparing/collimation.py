@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.reading.percentiles import percentiles
+
 __all__ = ["ExposedArea", "find_exposed_area"]
 
 _LOOK_AT_PX = 768
@@ -25,14 +27,34 @@ _ROWS_AT_A_TIME = 16
 
 
 class ExposedArea:
-    """Rows and columns of the source to keep (slices) and, within them, the mask of pixels that carry an image."""
+    """Rows and columns of the source to keep (slices) and, within them, the mask of pixels that carry an image.
 
-    __slots__ = ("columns", "rows", "valid")
+    ``cells``: that mask as it was looked at, of fewer pixels, where the file declares no padding.
+    """
 
-    def __init__(self, rows: slice, columns: slice, valid: NDArray[np.bool_]) -> None:
+    __slots__ = ("_padding", "cells", "columns", "rows")
+
+    def __init__(
+        self, rows: slice, columns: slice, cells: NDArray[np.bool_], padding: NDArray[np.bool_] | None = None
+    ) -> None:
         self.rows = rows
         self.columns = columns
-        self.valid = valid
+        self.cells = cells
+        self._padding = padding
+
+    @property
+    def has_padding(self) -> bool:
+        """Return True if the file declares padding, which ``cells`` leave in."""
+        return self._padding is not None
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Return the mask in stored pixels."""
+        size = (self.columns.stop - self.columns.start, self.rows.stop - self.rows.start)
+        valid = cv2.resize(self.cells.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(bool)
+        if self._padding is not None:
+            valid &= ~self._padding[self.rows, self.columns]
+        return valid
 
 
 def find_exposed_area(
@@ -73,7 +95,7 @@ def find_exposed_area(
         ends = [(0, length - reduction * held) for length, held in zip(shape, padding.shape, strict=True)]
         padding = np.pad(np.kron(padding, np.ones((reduction, reduction), dtype=bool)), ends, mode="edge")
     inside = small[~outside]
-    low, high = (float(v) for v in np.percentile(inside, [0.2, 99.8])) if inside.size else (0.0, 0.0)
+    low, high = percentiles(inside, 0.2, 99.8) if inside.size else (0.0, 0.0)
     scale = high - low
     if not scale > 0.0:
         return _everything(shape, padding)
@@ -85,17 +107,12 @@ def find_exposed_area(
         return _everything(shape, padding)
     rows = slice(top * step, shape[0] if bottom == small.shape[0] else bottom * step)
     columns = slice(left * step, shape[1] if right == small.shape[1] else right * step)
-    size = (columns.stop - columns.start, rows.stop - rows.start)
-    valid = cv2.resize(kept.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
-    if padding is not None:
-        valid &= ~padding[rows, columns]
-    return ExposedArea(rows, columns, valid)
+    return ExposedArea(rows, columns, kept, padding)
 
 
 def _everything(shape: tuple[int, ...], padding: NDArray[np.bool_] | None) -> ExposedArea:
     """Return the whole image less the padding declared by the file."""
-    valid = np.ones(shape, dtype=bool) if padding is None else ~padding
-    return ExposedArea(slice(0, shape[0]), slice(0, shape[1]), valid)
+    return ExposedArea(slice(0, shape[0]), slice(0, shape[1]), np.ones((1, 1), dtype=bool), padding)
 
 
 def _shutter(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:

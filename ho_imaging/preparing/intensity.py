@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ho_imaging.reading.percentiles import percentiles
+
 __all__ = ["normalise_intensity"]
 
 _LOW_PERCENT, _HIGH_PERCENT = 0.5, 99.7
@@ -40,15 +42,15 @@ def normalise_intensity(pixels: NDArray[np.float32], valid: NDArray[np.bool_] | 
     inside = pixels[valid] if valid is not None else pixels.ravel()
     if inside.size == 0:
         return np.zeros(pixels.shape, np.float32)
-    sample = inside[:: max(1, inside.size // _SAMPLES)].astype(np.float64)
-    low, high = np.percentile(sample, [_LOW_PERCENT, _HIGH_PERCENT])
+    sample = inside[:: max(1, inside.size // _SAMPLES)]
+    low, high = percentiles(sample, _LOW_PERCENT, _HIGH_PERCENT)
     if not high > low:
         return np.zeros(pixels.shape, np.float32)
-    within = (sample - low) / (high - low)
+    within = (sample.astype(np.float64) - low) / (high - low)
     curve = _limited_equalisation(within[(within > 0.0) & (within < 1.0)])
     knots = np.linspace(0.0, 1.0, _BINS + 1)
     tone = (1.0 - _EQUALISED) * knots + _EQUALISED * curve
-    result = _through(pixels, float(low), float(high), tone)
+    result = _through(pixels, low, high, tone)
     if valid is not None and not valid.all():
         result[~valid] = 0.0
     return result

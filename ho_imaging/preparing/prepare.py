@@ -8,7 +8,7 @@ from ho_imaging.preparing.collimation import find_exposed_area
 from ho_imaging.preparing.contract import PreparationContract
 from ho_imaging.preparing.intensity import normalise_intensity
 from ho_imaging.preparing.prepared import Prepared
-from ho_imaging.preparing.resample import grid_for, part_to_prepared, to_prepared
+from ho_imaging.preparing.resample import cells_to_prepared, grid_for, part_to_prepared, to_prepared
 from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
@@ -59,7 +59,12 @@ def prepare(
         (contract.pixel_mm / row_mm, contract.pixel_mm / column_mm),
     )
     # The grid covers the kept part and nothing else.
-    valid = np.ones(grid.prepared_shape, dtype=bool) if area.valid.all() else part_to_prepared(area.valid, grid) > 0.5
+    if area.cells.all() and not area.has_padding:
+        valid = np.ones(grid.prepared_shape, dtype=bool)
+    elif area.has_padding or min(grid.row_scale, grid.column_scale) < 1.0:
+        valid = part_to_prepared(area.valid, grid) > 0.5
+    else:
+        valid = cells_to_prepared(area.cells, grid) > 0.5
     return Prepared(
         radiograph=radiograph,
         pixels=normalise_intensity(to_prepared(radiograph.pixels, grid, radiograph.reduction), valid),

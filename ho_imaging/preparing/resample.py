@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from ho_imaging.preparing.prepared import GridMap
 
 __all__ = [
+    "cells_to_prepared",
     "grid_for",
     "mask_to_prepared",
     "mask_to_source",
@@ -136,6 +137,37 @@ def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float
 def part_to_prepared(part: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
     """Return the same as `mask_to_prepared` for a mask of only the part of the source that the grid covers."""
     return _resize(part.astype(np.float32), grid, enlarging=cv2.INTER_LINEAR)
+
+
+def cells_to_prepared(cells: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
+    """Return the fraction of each prepared pixel that a mask of the part that the grid covers fills.
+
+    ``cells``: the mask in coarser cells, each of which stands for the source pixels nearest to it.
+    """
+    by_rows, by_columns = (
+        _weights_of_cells(count, scale, held)
+        for count, scale, held in zip(
+            grid.prepared_shape, (grid.row_scale, grid.column_scale), cells.shape, strict=True
+        )
+    )
+    lying = np.ascontiguousarray((by_rows @ cells.astype(np.float32)).T)
+    return np.asarray((by_columns @ lying).T)
+
+
+def _weights_of_cells(count: int, scale: float, cells: int) -> csr_array:
+    """Return the share (count, cells) float32 of each prepared pixel that lies in each cell, along one axis."""
+    length = round(count * scale)
+    # As OpenCV finds the nearest, rounding included.
+    nearest = np.floor(np.arange(length) * (1.0 / (length / cells)))
+    edges = np.searchsorted(nearest, np.arange(cells + 1))
+    low = scale * np.arange(count + 1)
+    first = np.clip(np.searchsorted(edges, low, side="right") - 1, 0, cells - 1)
+    near = first[:-1, None] + np.arange(int((first[1:] - first[:-1]).max()) + 1)
+    inside = np.minimum(near, cells - 1)
+    share = np.minimum(low[1:, None], edges[inside + 1]) - np.maximum(low[:-1, None], edges[inside])
+    share = np.where(near < cells, np.maximum(share, 0.0), 0.0) / scale
+    starts = near.shape[1] * np.arange(count + 1)
+    return csr_array((share.astype(np.float32).ravel(), inside.ravel(), starts), shape=(count, cells))
 
 
 def _resize(part: NDArray[np.float32], grid: GridMap, *, enlarging: int) -> NDArray[np.float32]:

@@ -177,7 +177,10 @@ def _evenly(outline: Points) -> Points:
 def _mm(view: SideView) -> float:
     cell_mm = view.film.anatomy.scale.measured_mm
     if cell_mm is None:
-        raise NotComparableError(Message("apart.no_scale"))
+        landmark = view.film.anatomy.plan.landmark
+        raise NotComparableError(
+            Message("apart.no_spacing") if landmark is None else Message("apart.no_scale", landmark=landmark.structure)
+        )
     return cell_mm
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from ho_imaging._version import __version__
@@ -16,6 +17,7 @@ from ho_imaging.errors import UsageError
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
 from ho_imaging.pipeline import Analyzer
+from ho_imaging.preparing import Prepared
 from ho_imaging.progression.change import NoduleChange, SideChange, Verdict, find_changes, verdict_of
 from ho_imaging.progression.growth import Growth
 from ho_imaging.progression.register import NotComparableError, Registration, register
@@ -25,9 +27,8 @@ from ho_imaging.progression.schema import (
     NoduleChangeResult,
     ProgressionResult,
     SideIntervalResult,
-    VerdictWord,
 )
-from ho_imaging.progression.summary import comparison_table
+from ho_imaging.progression.schema_side import VerdictWord
 from ho_imaging.reading import discover
 from ho_imaging.reading.dates import DATE_FLAGS
 from ho_imaging.reading.files import FileKind
@@ -76,7 +77,7 @@ class Comparison:
         return repr(self.result).replace("ProgressionResult", "Comparison", 1)
 
     def _repr_html_(self) -> str:
-        return comparison_table(self.result)
+        return self.result._repr_html_()
 
 
 def compare(
@@ -165,6 +166,7 @@ def compare_studies(
         for warning in study.result.warnings
     ]
     warnings += about_patients
+    warnings += [warning for pair in pairwise(enumerate(studies, start=1)) for warning in _same_films(*pair)]
     if any(not patient.number for _, patient in patients):
         warnings.append(Message("patients_not_named"))
     if days is None:
@@ -207,6 +209,8 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
     """
     if isinstance(study, StudyAnalysis):
         return study
+    if study is None:
+        raise TypeError("a study is missing: None was given (give an image, a folder, the images or a StudyAnalysis)")
     if isinstance(study, str | PathLike) and Path(study).is_dir():
         discovery = discover([study])
         found = discovery.studies
@@ -241,6 +245,22 @@ def _patients(number: int, study: StudyAnalysis) -> list[tuple[Label, PatientIde
         )
         for film in films
     ]
+
+
+def _same_films(one: tuple[int, StudyAnalysis], other: tuple[int, StudyAnalysis]) -> list[Message]:
+    """Say that two studies hold one film: what is compared then is no course of time."""
+    (number, earlier), (next_number, later) = one, other
+    return [
+        Message("one_film_twice", first=number, second=next_number)
+        for first in earlier.films.values()
+        for second in later.films.values()
+        if _is_one_film(first.reading.prepared, second.reading.prepared)
+    ][:1]
+
+
+def _is_one_film(first: Prepared, second: Prepared) -> bool:
+    one, other = ((film.radiograph.sop_instance_uid, film.radiograph.frame) for film in (first, second))
+    return one == other or np.array_equal(first.pixels, second.pixels)
 
 
 def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
@@ -399,6 +419,7 @@ def _films(study: StudyAnalysis, side: Side) -> list[FilmReading]:
 _SETTLED_BY = {
     "apart.projections": Message("settled.projection"),
     "apart.no_scale": Message("settled.spacing"),
+    "apart.no_spacing": Message("settled.spacing"),
     "apart.no_joint": Message("settled.whole_joint"),
     "apart.little_bone": Message("settled.whole_joint"),
     "apart.size": Message("settled.spacing"),

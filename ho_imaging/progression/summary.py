@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ho_imaging.progression.schema import IntervalResult, ProgressionResult, SideIntervalResult
+    from collections.abc import Sequence
 
-__all__ = ["comparison_parts", "comparison_table", "interval_parts"]
+    from ho_imaging.progression.schema_side import SideIntervalResult
 
-
-def comparison_parts(result: ProgressionResult) -> list[tuple[str | None, Any]]:
-    """Return verdict, number of studies and each side of the last interval, with their names."""
-    parts: list[tuple[str | None, Any]] = [("verdict", result.verdict), ("studies", len(result.intervals) + 1)]
-    return [*parts, *(interval_parts(result.intervals[-1])[1:] if result.intervals else ())]
+__all__ = ["comparison_table", "side_words"]
 
 
-def interval_parts(interval: IntervalResult) -> list[tuple[str | None, Any]]:
-    """Return verdict, days and each side of an interval, with their names."""
-    sides = ", ".join(f"{side.side} {side.verdict}{_areas(side)}" for side in interval.sides)
-    return [("verdict", interval.verdict), ("days", interval.days), ("sides", sides)]
+def side_words(sides: Sequence[SideIntervalResult]) -> str:
+    """Return the verdict on each side in a line, with its areas."""
+    return ", ".join(f"{side.side} {side.verdict}{_areas(side)}" for side in sides)
 
 
-def comparison_table(result: ProgressionResult) -> str:
-    """Return the verdict and a row a side of the last interval as HTML, for a notebook."""
-    days = result.intervals[-1].days if result.intervals else None
-    about = f"{len(result.intervals) + 1} studies: {result.verdict}"
-    about += "" if days is None else f"; the last two are {days} days apart"
-    head = f"<table><caption>{escape(about)}<br><small>{escape(result.research_use)}</small></caption>"
+def comparison_table(about: str, research_use: str, sides: Sequence[SideIntervalResult]) -> str:
+    """Return a row a side as HTML, for a notebook, under a line about the comparison and the limits of use."""
+    head = f"<table><caption>{escape(about)}<br><small>{escape(research_use)}</small></caption>"
     names = ("side", "verdict", "grade", "earlier mm²", "later mm²", "a month")
     row = "".join(f"<th>{name}</th>" for name in names)
-    rows = "".join(f"<tr>{_cells(side)}</tr>" for side in (result.intervals[-1].sides if result.intervals else ()))
+    rows = "".join(f"<tr>{_cells(side)}</tr>" for side in sides)
     return f"{head}<thead><tr>{row}</tr></thead><tbody>{rows}</tbody></table>"
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "file_state",
     "first_bytes",
     "in_archive",
+    "is_document",
     "list_archive",
     "path_or_bytes",
 ]
@@ -45,6 +46,9 @@ _MOST_DIRECTORY_BYTES = MOST_MEMBERS * 1024
 """Of the list of files at an archive's end, which is read at once: more than 46 bytes and a path a file."""
 
 _ENCRYPTED = 0x1
+_OF_DOCUMENTS = ("[Content_Types].xml", "mimetype", "META-INF/MANIFEST.MF")
+"""A file by one of these names is in every Office Open XML file, OpenDocument file and Java archive."""
+
 _DAMAGED = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError, struct.error, RuntimeError)
 _REMEDY = "send the archive again, or unpack it and give the folder"
 _TOO_LARGE_REMEDY = "unpack it and give the folder"
@@ -81,6 +85,15 @@ def list_archive(path: Path) -> Listing:
         else:
             files.append(path / name)
     return Listing(tuple(files), tuple(failed))
+
+
+def is_document(path: Path) -> bool:
+    """Return True for a zip archive that another program keeps a text, a table, arrays or code in, and no films."""
+    try:
+        members = _archive(path).members
+    except ReadError:
+        return False
+    return not members.keys().isdisjoint(_OF_DOCUMENTS) or all(name.endswith(".npy") for name in members)
 
 
 def in_archive(path: Path) -> tuple[Path, str] | None:

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from ho_imaging.messages import Message
 from ho_imaging.reading.describe import body_part_named, view_named
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.rescaling import loses_values, rescale
 from ho_imaging.reading.spacing import MOST_ANISOTROPY
 from ho_imaging.reading.values import REPAIRED, numbers_of, one_number, one_whole, read_date, values_of
 
@@ -59,7 +60,7 @@ def header_flags(dataset: Dataset) -> tuple[QualityFlag, ...]:
                 )
             )
             flags.append(QualityFlag(attribute.code, message))
-    return (*flags, *_unpaired(dataset))
+    return (*flags, *_unpaired(dataset), *_modality_contradictions(dataset))
 
 
 def flags_of_lost(keywords: Collection[str]) -> tuple[QualityFlag, ...]:
@@ -79,6 +80,26 @@ def _unpaired(dataset: Dataset) -> tuple[QualityFlag, ...]:
     if centers == widths:
         return ()
     return (QualityFlag("window_invalid", Message("windows_not_pairs", centers=centers, widths=widths)),)
+
+
+def _modality_contradictions(dataset: Dataset) -> tuple[QualityFlag, ...]:
+    """Return what contradicts itself between stored values and the Modality LUT's output (PS3.3 C.11.1)."""
+    flags = []
+    found = rescale(dataset)
+    if len(values_of(dataset, "ModalityLUTSequence")) > 1:
+        message = _not_understood("ModalityLUTSequence", Message("wrong.several"), Message("taken.first"))
+        flags.append(QualityFlag("modality_lut_invalid", message))
+    if values_of(dataset, "ModalityLUTSequence") and found not in {None, (1.0, 0.0)}:
+        message = _not_understood("RescaleSlope", Message("wrong.beside_table"), Message("taken.table"))
+        flags.append(QualityFlag("rescale_invalid", message))
+    if loses_values(dataset):
+        message = _not_understood("RescaleIntercept", Message("wrong.values_alike"), Message("taken.no_rescale"))
+        flags.append(QualityFlag("rescale_invalid", message))
+    return tuple(flags)
+
+
+def _not_understood(keyword: str, wrong: Message, taken: Message) -> Message:
+    return Message("attribute_not_understood", keyword=keyword, wrong=wrong, taken=taken)
 
 
 def _number(values: Sequence[object]) -> Message | None:
@@ -186,7 +207,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("PhotometricInterpretation", "a term of PS3.3 C.7.6.3.1.2", "MONOCHROME2", Message("taken.low_is_black"),
               "photometric_invalid", _word(*_PHOTOMETRIC)),
     Attribute("PresentationLUTShape", "IDENTITY, INVERSE", "Photometric Interpretation", Message("taken.photometric"),
-              "photometric_invalid", _word("IDENTITY", "INVERSE", "LIN OD")),
+              "photometric_invalid", _word("IDENTITY", "INVERSE")),
     Attribute("PresentationIntentType", "FOR PRESENTATION, FOR PROCESSING", "FOR PRESENTATION", Message("taken.for_presentation"),
               "intent_invalid", _word("FOR PRESENTATION", "FOR PROCESSING")),
     Attribute("PixelIntensityRelationship", "LIN, LOG, DISP", "not LIN", Message("taken.not_linear"), "intensity_relationship_invalid",

@@ -329,14 +329,17 @@ def _phase(values: NDArray[np.generic]) -> tuple[int, float] | None:
     """Phase of the block edges along the first axis and their strength."""
     stride = max(1, values.size // _MOST_SAMPLED)
     picked = values[:, ::stride].astype(np.float32)
-    jumps = np.abs(np.diff(picked, axis=0))
+    jumps = np.subtract(picked[1:], picked[:-1])
+    np.abs(jumps, out=jumps)
     # A jump against its neighbours; large ones are edges of the picture, not of blocks.
-    excess = jumps[1:-1] - 0.5 * (jumps[:-2] + jumps[2:])
+    excess = np.add(jumps[:-2], jumps[2:], out=picked[:-3])
+    excess *= np.float32(-0.5)
+    excess += jumps[1:-1]
     limit = np.float32(_LARGEST_JUMP * float(jumps.mean()))
-    usual = float(np.minimum(jumps, limit).mean())
+    usual = float(np.minimum(jumps, limit, out=jumps).mean())
     if usual == 0.0:
         return None
-    by_row = np.clip(excess, -limit, limit).mean(axis=1)
+    by_row = np.clip(excess, -limit, limit, out=excess).mean(axis=1)
     count = len(by_row) // BLOCK_PX * BLOCK_PX
     folded = by_row[:count].reshape(-1, BLOCK_PX)
     mean = folded.mean(axis=0)

@@ -18,6 +18,9 @@ DATE_KEYWORDS = ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "Serie
 DATE_FLAGS = frozenset({"date_invalid", "date_implausible", "dates_disagree"})
 """Codes that say that an interval between films may rest on a wrong date."""
 
+_NEVER_SET = frozenset({date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1970, 1, 1), date(1980, 1, 1)})
+"""Days from which programs and clocks count: they stand where nobody set a date."""
+
 _CLOCKS_APART = timedelta(days=1)
 """Somewhere it is tomorrow already."""
 
@@ -28,8 +31,9 @@ _MOST_APART = timedelta(days=31)
 def date_acquired(dataset: Dataset, *, today: date | None = None) -> tuple[date | None, tuple[QualityFlag, ...]]:
     """Return the first date that can be believed, and what makes the others or itself doubtful.
 
-    A date in the future or before the patient's birth is passed over. Values that are no dates at all are passed over
-    too, and said with all other values that are not understood (`ho_imaging.reading.attributes`).
+    A date in the future, before the patient's birth, or from which clocks count is passed over. Values that are no
+    dates at all are passed over too, and said with all other values that are not understood
+    (`ho_imaging.reading.attributes`).
     """
     latest = (date.today() if today is None else today) + _CLOCKS_APART
     born = _date(dataset, "PatientBirthDate")
@@ -39,13 +43,9 @@ def date_acquired(dataset: Dataset, *, today: date | None = None) -> tuple[date 
         day = _date(dataset, keyword)
         if day is None:
             continue
-        if day > latest or (born is not None and day < born):
-            message = (
-                Message("date_in_future", keyword=keyword)
-                if day > latest
-                else Message("date_before_birth", keyword=keyword)
-            )
-            flags.append(QualityFlag("date_implausible", message))
+        wrong = _wrong(keyword, day, latest, born)
+        if wrong is not None:
+            flags.append(QualityFlag("date_implausible", wrong))
             continue
         found.append((keyword, day))
     if not found:
@@ -55,6 +55,15 @@ def date_acquired(dataset: Dataset, *, today: date | None = None) -> tuple[date 
     if abs(day - study) > _MOST_APART:
         flags.append(QualityFlag("dates_disagree", Message("dates_disagree", keyword=keyword)))
     return day, tuple(flags)
+
+
+def _wrong(keyword: str, day: date, latest: date, born: date | None) -> Message | None:
+    """Return what is wrong with the date of an exposure."""
+    if day > latest:
+        return Message("date_in_future", keyword=keyword)
+    if born is not None and day < born:
+        return Message("date_before_birth", keyword=keyword)
+    return Message("date_never_set", keyword=keyword) if day in _NEVER_SET else None
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:

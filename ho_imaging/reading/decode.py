@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from contextlib import suppress
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames, parse_basic_offsets
 from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import (
@@ -137,7 +139,7 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS, *, 
     signed = stated_whole(dataset, "PixelRepresentation", 0) == 1
     reduced: NDArray[np.integer] | None = None
     try:
-        said = _checked(dataset, described, syntax, frame, frames, expected)
+        said = _checked(dataset, described, syntax, (frame, frames), expected, flags)
         if factor > 1 and said is not None and _is_plain_grey(dataset, said, allocated, signed):
             padding = padding_range(dataset, bits, signed=signed)
             reduced = decode_reduced(said.data, syntax, bits=bits, signed=signed, factor=factor, padding=padding)
@@ -161,6 +163,23 @@ def decode_frame(dataset: Dataset, frame: int, max_pixels: int = MAX_PIXELS, *, 
     stored.codestream = said.data if said is not None else b""
     stored.reduction = reduction
     return stored
+
+
+def _keep_frame(described: Dataset, data: bytes) -> None:
+    """Leave the frame that was checked, so that it is the one that is decoded, whatever offset tables say."""
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        described.pop(keyword, None)
+    described.PixelData = encapsulate([data])
+    described.NumberOfFrames = 1
+
+
+def _join_fragments(described: Dataset) -> None:
+    """Take all fragments for the one frame there is, which pydicom cuts where an offset table says (PS3.5 A.4)."""
+    stream = BytesIO(described.PixelData)
+    # A table that is none is left to the decoding, which names it.
+    with suppress(ValueError):
+        if parse_basic_offsets(stream) not in ([], [0]):
+            _keep_frame(described, b"".join(generate_fragments(stream)))
 
 
 def _is_plain_grey(dataset: Dataset, said: _Codestream, allocated: int, signed: bool) -> bool:
@@ -198,19 +217,32 @@ def _cell(dataset: Dataset, keyword: str, bits: int, *, signed: bool) -> int | N
 
 
 def _checked(
-    dataset: Dataset, described: Dataset, syntax: UID, frame: int, frames: int, expected: int
+    dataset: Dataset,
+    described: Dataset,
+    syntax: UID,
+    frame_of: tuple[int, int],
+    expected: int,
+    flags: list[QualityFlag],
 ) -> _Codestream | None:
-    """See that pixel data is whole before memory is taken for it."""
+    """See that pixel data is whole before memory is taken for it; ``frame_of``: a frame, and how many there are."""
+    rows, columns = stated_whole(dataset, "Rows"), stated_whole(dataset, "Columns")
     if syntax.is_encapsulated:
-        return _check_codestream(
-            described, syntax, frame, frames, (stated_whole(dataset, "Rows"), stated_whole(dataset, "Columns"))
-        )
+        if frame_of[1] == 1:
+            _join_fragments(described)
+        said = _check_codestream(described, syntax, *frame_of, (rows, columns))
+        if said is not None:
+            _keep_frame(described, said.data)
+        return said
     present = len(described.PixelData)
     if present < expected:
         raise DecodeError(Message("pixel_data_short", present=present, expected=expected))
     if present >= 2 * expected:
         # More than any filling: rows, bits or frames are not what the header says, and neither is the picture.
         raise DecodeError(Message("pixel_data_long", present=present, expected=expected))
+    if (present - expected) * rows >= expected // frame_of[1]:
+        # Less than a row is filling; more may be rows that the header does not tell of.
+        over = Message("pixel_data_over", rows=rows, bytes=present - expected)
+        flags.append(QualityFlag("pixel_description_invalid", over))
     return None
 
 
@@ -408,8 +440,8 @@ def _decode(dataset: Dataset, syntax: UID, frame: int, said: _Codestream | None)
                 return decode_12_bit_jpeg(said.data, (said.rows, said.columns))
             if syntax in {JPEG2000, JPEG2000Lossless} and said is not None and said.has_offset:
                 # pylibjpeg-openjpeg 2.6.0 returns the whole reference grid, of another size than the picture.
-                return _pixel_array(dataset, frame, "gdcm")
-            return _pixel_array(dataset, frame, _DECODERS.get(syntax, ""))
+                return _pixel_array(dataset, 0, "gdcm")
+            return _pixel_array(dataset, 0 if said is not None else frame, _DECODERS.get(syntax, ""))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
         raise DecodeError(Message("decoding_failed", syntax=syntax.name, detail=_short(error))) from error

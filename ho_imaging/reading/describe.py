@@ -177,6 +177,23 @@ _TEXTS = _FILM_TEXTS + _EXAM_TEXTS
 
 _FRONTAL = {View.AP, View.PA, View.FROG_LEG}
 
+_UNCLEAR_VIEWS = {View.UNKNOWN, View.OTHER, View.FROG_LEG, View.CROSS_TABLE_LATERAL}
+"""Views that say little, or that are filed under another name as well."""
+
+_UNCLEAR_REGIONS = {Region.UNKNOWN, Region.OTHER, Region.EXTREMITY, Region.WHOLE_BODY, Region.RESIDUAL_LIMB}
+
+_ON_ONE_FILM = (
+    {Region.PELVIS, Region.HIP, Region.THIGH},
+    {Region.PELVIS, Region.HIP, Region.SPINE, Region.ABDOMEN},
+    {Region.THIGH, Region.KNEE, Region.LOWER_LEG},
+    {Region.LOWER_LEG, Region.ANKLE, Region.FOOT},
+    {Region.CHEST, Region.ABDOMEN, Region.SPINE, Region.SHOULDER},
+    {Region.SHOULDER, Region.UPPER_ARM, Region.ELBOW},
+    {Region.ELBOW, Region.FOREARM, Region.WRIST, Region.HAND},
+    {Region.HEAD, Region.TEETH, Region.SPINE},
+)
+"""Regions that lie so near to each other that one film may be called by the name of either."""
+
 
 def describe(dataset: Dataset) -> Description:
     """Read region, view and laterality; a statement's source is the DICOM keyword it came from, ``"none"`` if absent."""
@@ -188,6 +205,7 @@ def describe(dataset: Dataset) -> Description:
     laterality = _laterality(dataset, flags, exam_counts=not is_pelvis)
     if laterality.value is Laterality.UNKNOWN and is_pelvis and view.value in {*_FRONTAL, View.UNKNOWN}:
         laterality = Sourced(Laterality.BILATERAL, f"region ({region.source})")
+    flags += [*_other_regions(dataset, region), *_other_views(dataset, view)]
     columns_run_to = _columns_run_to(dataset, view.value, flags)
     return Description(region, view, laterality, columns_run_to, tuple(flags))
 
@@ -285,7 +303,7 @@ def _region(dataset: Dataset) -> Sourced[Region]:
     return Sourced(Region.UNKNOWN, "none")
 
 
-def _view(dataset: Dataset) -> Sourced[View]:
+def _coded_view(dataset: Dataset) -> View | None:
     for value, meaning in _codes(dataset, "ViewCodeSequence"):
         modifiers = " ".join(
             meaning
@@ -295,7 +313,14 @@ def _view(dataset: Dataset) -> Sourced[View]:
         special = _search(_VIEW_PATTERNS[:2], f"{meaning} {modifiers}")
         found = special or _VIEW_CODES.get(value) or _search(_VIEW_PATTERNS, meaning)
         if found:
-            return Sourced(found, "ViewCodeSequence")
+            return found
+    return None
+
+
+def _view(dataset: Dataset) -> Sourced[View]:
+    coded = _coded_view(dataset)
+    if coded:
+        return Sourced(coded, "ViewCodeSequence")
     position = _text(dataset, "ViewPosition")
     texts = [(keyword, _text(dataset, keyword)) for keyword in _TEXTS]
     for keyword, text in texts[: len(_FILM_TEXTS)]:
@@ -314,11 +339,61 @@ def _view(dataset: Dataset) -> Sourced[View]:
 
 def _names_one_view(text: str) -> bool:
     """Return True if a text names one view alone; "frog-leg lateral" is one."""
-    spaced = text.replace("_", " ")
-    named = {view for view, pattern in _VIEW_PATTERNS if pattern.search(spaced)}
+    return len(_views_in(text)) == 1
+
+
+def _views_in(text: str) -> set[View]:
+    named = _all_in(_VIEW_PATTERNS, text)
     if named & {View.FROG_LEG, View.CROSS_TABLE_LATERAL}:
         named.discard(View.LATERAL)
-    return len(named) == 1
+    return named
+
+
+def _other_views(dataset: Dataset, view: Sourced[View]) -> list[QualityFlag]:
+    """Say which attributes of the film name another projection than the one in use.
+
+    A frog-leg or cross-table film is filed as frontal or lateral too; a text that names several views names none.
+    """
+    position = view_named(_text(dataset, "ViewPosition"))
+    stated = [
+        ("ViewCodeSequence", {found} if (found := _coded_view(dataset)) else set()),
+        ("ViewPosition", {position} if position else set()),
+        *((keyword, _views_in(_text(dataset, keyword))) for keyword in _FILM_TEXTS),
+    ]
+    others = [
+        keyword
+        for keyword, views in stated
+        if len(views) == 1 and not any(_may_be_one_view(view.value, other) for other in views)
+    ]
+    if not others:
+        return []
+    return [QualityFlag("view_conflict", Message("view_conflict", source=view.source, view=view.value, others=others))]
+
+
+def _may_be_one_view(one: View, other: View) -> bool:
+    return one is other or bool({one, other} & _UNCLEAR_VIEWS)
+
+
+def _other_regions(dataset: Dataset, region: Sourced[Region]) -> list[QualityFlag]:
+    """Say which attributes of the film name only regions that one film does not show together with the one in use."""
+    part = body_part_named(_text(dataset, "BodyPartExamined"))
+    stated = [
+        ("BodyPartExamined", {part} if part else set()),
+        *((keyword, _all_in(_REGION_PATTERNS, _text(dataset, keyword))) for keyword in _FILM_TEXTS),
+    ]
+    others = [
+        keyword
+        for keyword, regions in stated
+        if regions and not any(_may_be_one_film(region.value, other) for other in regions)
+    ]
+    if not others:
+        return []
+    message = Message("region_conflict", source=region.source, region=region.value, others=others)
+    return [QualityFlag("region_conflict", message)]
+
+
+def _may_be_one_film(one: Region, other: Region) -> bool:
+    return one is other or bool({one, other} & _UNCLEAR_REGIONS) or any({one, other} <= group for group in _ON_ONE_FILM)
 
 
 def _laterality(dataset: Dataset, flags: list[QualityFlag], *, exam_counts: bool) -> Sourced[Laterality]:
@@ -363,3 +438,9 @@ def _search(patterns: tuple[tuple[T, re.Pattern[str]], ...], text: str) -> T | N
     """Find the first entry whose pattern is in the text; underscores part words."""
     spaced = text.replace("_", " ")
     return next((value for value, pattern in patterns if pattern.search(spaced)), None)
+
+
+def _all_in(patterns: tuple[tuple[T, re.Pattern[str]], ...], text: str) -> set[T]:
+    """Find every entry whose pattern is in the text."""
+    spaced = text.replace("_", " ")
+    return {value for value, pattern in patterns if pattern.search(spaced)}

@@ -115,7 +115,10 @@ def _decoded(
     number = frame or 0
     if not 0 <= number < max(frames, 1):
         raise UsageError(f"has no frame {number}, only {frames}", remedy="count frames from 0")
-    rows, columns = int(dataset.Rows or 0), int(dataset.Columns or 0)
+    rows, columns = (stated_whole(dataset, keyword) for keyword in ("Rows", "Columns"))
+    unread = [keyword for keyword in ("Rows", "Columns") if stated_whole(dataset, keyword) <= 0]
+    if unread:
+        raise ReadError(Message("size_unread", keywords=unread))
     if min(rows, columns) < LEAST_SIDE_PX:
         raise NotARadiographError(Message("image_too_small", rows=rows, columns=columns))
     dataset = of_frame(dataset, number)
@@ -126,7 +129,7 @@ def _decoded(
     stored = decode_frame(dataset, number, max_pixels, factor=factor)
     flags += stored.flags
     known = compression_of_dataset(dataset, stored.syntax, stored.codestream)
-    padding = padding_mask(dataset, stored) if stored.values.ndim == 2 else None
+    padding = padding_mask(dataset, stored, flags) if stored.values.ndim == 2 else None
     stored = to_grey(dataset, stored, flags)
     # Edges of JPEG blocks show in stored pixels alone.
     compression = with_pixels(known, stored.values) if stored.reduction == 1 else known

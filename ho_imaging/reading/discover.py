@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import os
 import stat
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,14 @@ from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeE
 from ho_imaging.files.output_names import written_names
 from ho_imaging.files.path_text import path_text
 from ho_imaging.messages import Message
-from ho_imaging.reading.archive import MAX_FILE_BYTES, list_archive, path_or_bytes
+from ho_imaging.reading.archive import (
+    MAX_FILE_BYTES,
+    first_bytes,
+    in_archive,
+    is_document,
+    list_archive,
+    path_or_bytes,
+)
 from ho_imaging.reading.damaged_elements import drop_damaged
 from ho_imaging.reading.dicom import content_uid
 from ho_imaging.reading.dicomdir import images_listed
@@ -38,6 +47,7 @@ __all__ = ["Discovery", "Rejected", "StudyRef", "discover", "first_copies", "pat
 logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 512
+_GZIP = b"\x1f\x8b"
 _WRITTEN = Message("folder_of_results")
 _EVENT = "event "
 
@@ -194,7 +204,8 @@ def path_list(paths: object) -> list[str | PathLike[str]]:
     if isinstance(paths, str | PathLike):
         return [paths]
     found: list[str | PathLike[str]] = []
-    for path in paths if isinstance(paths, Iterable) and not isinstance(paths, bytes) else [paths]:
+    several = isinstance(paths, Iterable) and not isinstance(paths, bytes | bytearray) and not hasattr(paths, "read")
+    for path in paths if several else [paths]:  # type: ignore[attr-defined]  # checked just before
         if not isinstance(path, str | PathLike):
             raise TypeError(f"{type(path).__name__} is not a path (give paths of files or folders)")
         found.append(path)
@@ -203,6 +214,7 @@ def path_list(paths: object) -> list[str | PathLike[str]]:
 
 def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> Iterator[Path]:
     seen_files: _Seen = {}
+    archives = {_place(path) for path in map(Path, paths) if path.is_file() and _is_archive(path)}
     for given in paths:
         path = Path(given)
         if str(given) == "-":
@@ -230,12 +242,19 @@ def _files(paths: Sequence[str | PathLike[str]], rejected: list[Rejected]) -> It
             if not stat.S_ISREG(identity.st_mode):
                 rejected.append(Rejected(file, Status.REFUSED, Message("file_not_regular"), stray=True))
                 continue
+            if (identity.st_dev, identity.st_ino) in archives:
+                continue  # it was given, too, and is looked into
             first = seen_files.setdefault((identity.st_dev, identity.st_ino, ""), file)
             if first is file:
                 yield file
             elif file.absolute() != first.absolute():
                 reason = Message("file_twice", path=path_text(first))
                 rejected.append(Rejected(file, Status.REFUSED, reason))
+
+
+def _place(path: Path) -> tuple[int, int]:
+    identity = path.stat()
+    return identity.st_dev, identity.st_ino
 
 
 def _is_archive(path: Path) -> bool:
@@ -319,21 +338,21 @@ def _unreadable(error: OSError) -> Message:
 
 def _look(path: Path) -> _Candidate:
     try:
+        # Of a file in an archive no more is unpacked before it is known to be an image.
+        head = first_bytes(path, _HEAD_BYTES)
+        kind = kind_of(head)
+        if not head:
+            raise ReadError(Message("file_empty"))
+        if kind is FileKind.PACKED:
+            raise _why_packed(path, head)
+        if kind is FileKind.OTHER:
+            raise _NoImageError(Message("file_of_other_kind"))
         found = path_or_bytes(path)
         size = path.stat().st_size if isinstance(found, Path) else len(found)
-        with path.open("rb") if isinstance(found, Path) else io.BytesIO(found) as stream:
-            head = stream.read(_HEAD_BYTES)
-            if not head:
-                raise ReadError(Message("file_empty"))
-            kind = kind_of(head)
-            if kind is FileKind.PACKED and isinstance(found, bytes):
-                raise RefusedError(Message("archive_nested"))
-            if kind is FileKind.PACKED:
-                raise _NoImageError(Message("file_packed"))
-            if size > MAX_FILE_BYTES:
-                raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
-            if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
-                stream.seek(0)
+        if size > MAX_FILE_BYTES:
+            raise TooLargeError(Message("file_too_large", most_gib=MAX_FILE_BYTES >> 30))
+        if kind in {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}:
+            with path.open("rb") if isinstance(found, Path) else io.BytesIO(found) as stream:
                 data = stream.read()
                 uids = raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data)
                 image = ImageRef(path, kind, *uids, "", NO_PATIENT)
@@ -342,14 +361,33 @@ def _look(path: Path) -> _Candidate:
         if isinstance(error, HOImagingError):
             raise
         raise ReadError(_unreadable(error)) from error
-    if kind is FileKind.OTHER:
-        raise _NoImageError(Message("file_of_other_kind"))
     dataset = open_dataset(found, header_only=True)
     if "DirectoryRecordSequence" in dataset:
         raise _NoImageError(Message("dicomdir"))
     drop_damaged(dataset)
     check_is_radiograph(dataset)
     return _candidate(path, dataset, size)
+
+
+def _why_packed(path: Path, head: bytes) -> RefusedError:
+    """Return why a packed file is not read; for one that may hold films, in a way that nobody overlooks."""
+    if in_archive(path) is not None:
+        return RefusedError(Message("archive_nested"))
+    if is_zip(head) and not is_document(path):
+        return RefusedError(Message("archive_in_folder"))
+    packed = Message("file_packed")
+    return RefusedError(packed) if _is_packed_film(path, head) else _NoImageError(packed)
+
+
+def _is_packed_film(path: Path, head: bytes) -> bool:
+    """Return True for an image that is packed by gzip."""
+    if not head.startswith(_GZIP):
+        return False
+    try:
+        with gzip.open(path) as unpacked:
+            return kind_of(unpacked.read(_HEAD_BYTES)) not in {FileKind.OTHER, FileKind.PACKED}
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _candidate(path: Path, dataset: Dataset, size: int) -> _Candidate:

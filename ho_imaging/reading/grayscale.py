@@ -17,6 +17,7 @@ from ho_imaging.messages import Message
 from ho_imaging.reading.decode import photometric_of
 from ho_imaging.reading.luts import LookupTable, LookupTableError, read_lookup_table
 from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.reading.rescaling import rescale
 from ho_imaging.reading.values import one_number, stated_number, stated_whole, stated_word, values_of
 from ho_imaging.reading.visibility import LEAST_SAID, MOST_LOST, Picture, share_lost
 
@@ -27,7 +28,7 @@ __all__ = [
     "grayscale_table",
     "is_inverse",
     "modality_lut",
-    "rescale",
+    "view_falls",
     "voi_views",
     "window_values",
 ]
@@ -136,6 +137,9 @@ def grayscale_table(
         flags.append(QualityFlag("for_processing", Message("raw_as_stored")))
     view: int | None = None
     shown = _everything(values, ends)
+    if view_falls(dataset, occurring):
+        # A table that makes low values white says so of all values, whatever it hides.
+        shown = 1.0 - shown
     if not whole_range:
         view, chosen = _voi(dataset, occurring, values, voi, _Judge(picture, first, shown, ends), flags)
         shown = shown if chosen is None else chosen
@@ -295,6 +299,17 @@ def _said(view: str, lost: float, *, used: bool) -> QualityFlag:
     return QualityFlag(WINDOW_CLIPS, Message("window_clips", view=view, share=lost))
 
 
+def view_falls(dataset: Dataset, occurring: tuple[int, int] | None = None) -> bool:
+    """Return True if the first VOI view of a header is a lookup table that makes low values white."""
+    first, last = occurring or _possible(dataset)
+    views, _ = voi_views(dataset, (first, last))
+    if not views or views[0].table is None:
+        return False
+    ends = views[0].table.shown(_modality(dataset, np.array([first, last], dtype=np.float64), (first, last), flags=[]))
+    rises = float(np.diff(_modality(dataset, np.array([first, last], dtype=np.float64), (first, last), flags=[]))[0])
+    return float(ends[1] - ends[0]) * rises < 0.0
+
+
 def voi_views(
     dataset: Dataset, occurring: tuple[int, int] | None = None
 ) -> tuple[tuple[VoiView, ...], tuple[QualityFlag, ...]]:
@@ -350,15 +365,6 @@ def modality_lut(dataset: Dataset) -> LookupTable | None:
         )
     except LookupTableError:
         return None
-
-
-def rescale(dataset: Dataset) -> tuple[float, float] | None:
-    """Return Rescale Slope and Intercept, ``None`` where neither is stated or one cannot be used."""
-    slope, intercept = (one_number(values_of(dataset, keyword)) for keyword in ("RescaleSlope", "RescaleIntercept"))
-    unread = any(part.value is None and part.wrong is not None for part in (slope, intercept))
-    if unread or slope.value == 0.0 or (slope.value is None and intercept.value is None):
-        return None
-    return 1.0 if slope.value is None else slope.value, intercept.value or 0.0
 
 
 def _everything(values: Values, ends: Values) -> Values:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_color_lut
 
+from ho_imaging.messages import Message
 from ho_imaging.reading.colour import GREY_TOLERANCE, grey_of
 from ho_imaging.reading.decode import Stored, padding_range, photometric_of
 from ho_imaging.reading.grayscale import GrayscaleTable, grayscale_table
+from ho_imaging.reading.palette import through_palette
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.reading.values import stated_whole
-from ho_imaging.reading.visibility import Picture
+from ho_imaging.reading.visibility import LEAST_SAID, Picture, share_covered
 
 __all__ = ["displayed", "padding_mask", "to_grey"]
 
@@ -25,9 +26,7 @@ def to_grey(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> Store
     photometric = photometric_of(dataset)
     values, bits = stored.values, stored.bits
     if photometric == "PALETTE COLOR" and values.ndim == 2:
-        bits = 8
-        values = apply_color_lut(values, dataset)
-        values = (values >> 8).astype(np.uint8) if values.dtype == np.uint16 else values
+        values, bits = through_palette(values, dataset, flags)
     if values.ndim == 2:
         if not photometric:
             flags.append(QualityFlag("photometric_missing"))
@@ -50,14 +49,23 @@ def _is_luminance_first(channels: NDArray[np.int32], top: int) -> bool:
     return float(np.percentile(differences, 98.0)) <= GREY_TOLERANCE / 2 * top / 255
 
 
-def padding_mask(dataset: Dataset, stored: Stored) -> NDArray[np.bool_] | None:
-    """Return the mask of padding by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2); ``None`` without one."""
+def padding_mask(dataset: Dataset, stored: Stored, flags: list[QualityFlag]) -> NDArray[np.bool_] | None:
+    """Return the mask of padding by Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2); ``None`` without one.
+
+    No pixel of the image itself has such a value. Where the picture goes on within the values, they are no padding.
+    """
     found = padding_range(dataset, stored.bits, signed=stored.signed)
     if found is None:
         return None
     low, high = found
     padding = (stored.values >= low) & (stored.values <= high)
-    return padding if padding.any() and not padding.all() else None
+    if not padding.any():
+        return None
+    covered = share_covered(Picture.of(stored.values, padding))
+    if covered > LEAST_SAID or padding.all():
+        flags.append(QualityFlag("padding_invalid", Message("padding_covers", share=1.0 if padding.all() else covered)))
+        return None
+    return padding
 
 
 def displayed(

@@ -15,12 +15,13 @@ Qualifiers Sequence            type decides; else the local name, in any case. I
 Other Patient IDs (Sequence)   a Patient ID that the other image states among its other IDs is the same   none
                                patient's, whatever the issuer of the first
 Original Attributes Sequence   not compared: a corrected ID may have been another person's                none
-Patient's Birth Date           as a date; what is no date (19500000) is missing                           conflict
+Patient's Birth Date           as a date; what is no date (19500000) or a day from which programs count    conflict
+                               (19000101) is missing
 Patient's Sex                  M against F alone; O, U and anything else is missing                       conflict
 Patient's Name                 the words of family, given and middle name, in any case, order and         see below
                                accent, in groups (alphabetic, ideographic, phonetic) of one script;
                                prefix, suffix and trailing carets are not compared; placeholders and
-                               names with lost letters (?) are missing
+                               names with lost letters (?) are missing, as is Unknown^Male
 =============================  =========================================================================  =========
 
 Names: one of which all words (or initials) are in the other is the same name. A different name is a conflict, unless
@@ -73,6 +74,12 @@ _PLACEHOLDERS = {
     "pseudonym", "unknown", "unbekannt", "inconnu", "desconocido", "x", "xx", "xxx", "xxxx",
 }  # fmt: skip
 """Words that programs write in place of a missing value, without spaces and signs."""
+
+_GENERAL_WORDS = {"patient", "name", "person", "male", "female", "man", "woman", "trauma", "test", "case"}
+"""Words that stand beside a placeholder in the name of nobody, as in Unknown^Male."""
+
+_NO_BIRTH_DATES = frozenset({date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)})
+"""Days from which programs count: they stand where no birth date was known."""
 
 _LETTERS = str.maketrans({"ø": "o", "æ": "a", "œ": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _DIGRAPHS = re.compile(r"([aou])e")
@@ -286,9 +293,10 @@ def _is_also(one: PatientIdentity, other: PatientIdentity) -> bool:
 def _date(text: str) -> date | None:
     found = re.fullmatch(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", text)
     try:
-        return None if found is None else date(*(int(part) for part in found.groups()))
+        day = None if found is None else date(*(int(part) for part in found.groups()))
     except ValueError:
         return None
+    return None if day in _NO_BIRTH_DATES else day
 
 
 class _Name(IntEnum):
@@ -304,8 +312,13 @@ def _names(text: str) -> Iterable[tuple[tuple[str, ...], tuple[str, ...]]]:
     for group in text.split("="):
         components = group.split("^")[:3]
         words = tuple(word for component in components for word in _words(component))
-        if words and not _LOST.search(group) and "".join(words) not in _PLACEHOLDERS:
+        if words and not _LOST.search(group) and not _is_nobody(words):
             yield words, tuple(word for component in components[1:] for word in _words(component))
+
+
+def _is_nobody(words: Sequence[str]) -> bool:
+    known = set(words) & _PLACEHOLDERS
+    return "".join(words) in _PLACEHOLDERS or bool(known and set(words) <= _PLACEHOLDERS | _GENERAL_WORDS)
 
 
 def _words(text: str) -> list[str]:

@@ -24,7 +24,16 @@ from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.sources import PlainSource
 from ho_imaging.reading.uid import usable_uid
 
-__all__ = ["FilmHeader", "by_study", "copies", "doubts", "film_headers", "one_patient", "why_not_one"]
+__all__ = [
+    "FilmHeader",
+    "by_study",
+    "copies",
+    "copies_elsewhere",
+    "doubts",
+    "film_headers",
+    "one_patient",
+    "why_not_one",
+]
 
 Label = str | Message
 """Name of an image for its user: a path, or a message with its number."""
@@ -124,6 +133,16 @@ def copies(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
     """Return the images, by their place, that are another copy of one that is used, and why each is left out."""
     kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
     return {place: _copy_of(headers[first]) for place, first in enumerate(kept) if first != place}
+
+
+def copies_elsewhere(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
+    """Return the images, by their place, that are another copy of an image of another study: it counts there."""
+    kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
+    return {
+        place: _copy_of(headers[first])
+        for place, first in enumerate(kept)
+        if first != place and headers[first].study_uid != headers[place].study_uid
+    }
 
 
 def _copy_of(used: FilmHeader) -> Message:

@@ -37,6 +37,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"([0-9]{4})(?:([0-9]{2})([0-9]{2})|\.([0-9]{2})\.([0-9]{2}))")
 _DATE_TIME = re.compile(r"[0-9]{8}(?:[0-9]{2}){0,3}(?:\.[0-9]{1,6})?(?:[+-][0-9]{4})?")
+_TIME = re.compile(r"[0-9]{8}([0-9]{2})?([0-9]{2})?([0-9]{2})?.*")
+_MOST_OF_TIME = (23, 59, 60)
 _FIRST_X_RAY = 1895
 """Year of the first radiograph; an earlier date of one is no date."""
 
@@ -138,6 +140,13 @@ def stated_word(dataset: Dataset, keyword: str) -> str:
     return str(values[0]).strip(" \0").upper() if len(values) == 1 and isinstance(values[0], str) else ""
 
 
+def _is_time(text: str) -> bool:
+    """Return True if hours, minutes and seconds of a date and time are ones of a day (PS3.5 6.2, DT)."""
+    found = _TIME.fullmatch(text)
+    parts = found.groups() if found is not None else ()
+    return all(part is None or int(part) <= most for part, most in zip(parts, _MOST_OF_TIME, strict=True))
+
+
 def read_date(value: object, *, with_time: bool = False) -> date | None:
     """Return a date written as YYYYMMDD, or YYYY.MM.DD as before DICOM 3.0, else ``None``.
 
@@ -150,7 +159,7 @@ def read_date(value: object, *, with_time: bool = False) -> date | None:
         value = f"{value:%Y%m%d}"
     text = str(value if value is not None else "").strip(" \0")
     if with_time:
-        text = text[:8] if _DATE_TIME.fullmatch(text) else ""
+        text = text[:8] if _DATE_TIME.fullmatch(text) and _is_time(text) else ""
     found = _DATE.fullmatch(text)
     if found is None:
         return None

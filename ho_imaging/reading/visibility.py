@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_GREYS", "LEAST_SAID", "MOST_LOST", "Picture", "share_lost"]
+from ho_imaging.reading.percentiles import percentiles
+
+__all__ = ["LEAST_GREYS", "LEAST_SAID", "MOST_LOST", "Picture", "share_covered", "share_lost"]
 
 LEAST_SAID = 0.1
 """A window that loses more of a film's detail than this is said to.
@@ -66,13 +69,29 @@ def share_lost(view: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
         The film in the view and with all values shown, (rows, columns) float32 in [0, 1], NaN for padding.
 
     """
-    known = whole[np.isfinite(whole)]
-    low, high = np.percentile(known, [0.5, 99.5]) if known.size else (0.0, 0.0)
-    if not high > low:
+    lost = _lost(whole, (view < _CLIPPED, view > 1.0 - _CLIPPED))
+    if lost is None:
         return 0.0
-    cap = _CAP * float(high - low)
+    dark, bright = percentiles(view[np.isfinite(view)], 0.5, 99.5)
+    return max(lost, 1.0 - min(1.0, (bright - dark) / LEAST_GREYS))
+
+
+def share_covered(picture: Picture) -> float:
+    """Return the share of a film's detail, as above, that lies within its padding, 0 to 1."""
+    if picture.padding is None:
+        return 0.0
+    return _lost(picture.stored.astype(np.float32), (picture.padding,)) or 0.0
+
+
+def _lost(whole: NDArray[np.float32], covers: Sequence[NDArray[np.bool_]]) -> float | None:
+    """Return the share of detail under one of several covers; ``None`` where a film has none."""
+    known = whole[np.isfinite(whole)]
+    low, high = percentiles(known, 0.5, 99.5) if known.size else (0.0, 0.0)
+    if not high > low:
+        return None
+    cap = _CAP * (high - low)
     cells = _cells(whole)
-    ends = [_cells(clipped.astype(np.float32)) > 0.5 for clipped in (view < _CLIPPED, view > 1.0 - _CLIPPED)]
+    ends = [_cells(cover.astype(np.float32)) > 0.5 for cover in covers]
     total = lost = 0.0
     for axis in (0, 1):
         steps = np.minimum(np.nan_to_num(np.abs(np.diff(cells, axis=axis))), cap)
@@ -80,10 +99,7 @@ def share_lost(view: NDArray[np.float32], whole: NDArray[np.float32]) -> float:
         for end in ends:
             first, second = (end[:-1], end[1:]) if axis == 0 else (end[:, :-1], end[:, 1:])
             lost += float(steps[first & second].sum())
-    if not total > 0.0:
-        return 0.0
-    dark, bright = np.percentile(view[np.isfinite(view)], [0.5, 99.5])
-    return max(lost / total, 1.0 - min(1.0, float(bright - dark) / LEAST_GREYS))
+    return lost / total if total > 0.0 else None
 
 
 def _cells(image: NDArray[np.float32]) -> NDArray[np.float32]:

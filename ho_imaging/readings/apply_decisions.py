@@ -119,7 +119,7 @@ def _to_review(result: StudyResult, active: Sequence[Decision], present: Present
 
 
 def _drawn(name: str, decision: Decision, result: StudyResult, status: Literal["unseen", "added"]) -> ReviewedFinding:
-    outline = outline_of(decision)
+    outline = outline_of(decision.value)
     return ReviewedFinding(name, str(decision.image_uid), _side(result, decision, outline), status, outline)
 
 
@@ -167,7 +167,7 @@ def _applied(
         found = replace(found, status="mimic", mimic=str(decision.value["mimic"]))
     elif decision.action == "reshape":
         status = found.status if found.status == "mimic" else kept
-        outline = outline_of(decision)
+        outline = outline_of(decision.value)
         side = _side(present.result, decision, outline)
         found = replace(found, outline_xy_px=outline, reshaped=True, status=status, side=side)
     return found

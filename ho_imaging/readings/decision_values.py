@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
 from ho_imaging.readings.outlines import Outline
 
-if TYPE_CHECKING:
-    from ho_imaging.readings.decisions import Decision
+__all__ = ["MIMICS", "Value", "check_value", "outline_of"]
 
-__all__ = ["MIMICS", "VALUE_CHECKS", "outline_of"]
+Value = Mapping[str, JsonValue]
+"""Type of a decision's value."""
 
 
 MIMICS = (
@@ -27,50 +26,52 @@ MIMICS = (
 _MOST_POINTS = 100_000
 
 
-def _check_mimic(decision: Decision) -> None:
-    if decision.value.get("mimic") not in MIMICS:
+def _check_mimic(value: Value) -> None:
+    if value.get("mimic") not in MIMICS:
         raise ValueError(f"mimic is not one of {', '.join(MIMICS)}")
 
 
-def _check_outline(decision: Decision) -> None:
-    outline_of(decision)
+def _check_outline(value: Value) -> None:
+    outline_of(value)
 
 
-def _check_grade(decision: Decision) -> None:
-    value = decision.value
+def _check_grade(value: Value) -> None:
     if value.get("side") not in {"left", "right", "unknown"}:
         raise ValueError("side is not left, right or unknown")
     if not isinstance(value.get("system"), str) or not isinstance(value.get("to"), str):
         raise ValueError("a grade needs a system and a class")
     if not isinstance(value.get("from"), str | None):
         raise ValueError("the class before is not text")
-    if not (decision.reason or "").strip():
-        raise ValueError("a grade is changed with a reason")
 
 
-def _check_measure(decision: Decision) -> None:
-    _point(decision.value.get("from_xy_px"))
-    _point(decision.value.get("to_xy_px"))
-    length_mm = decision.value.get("length_mm")
+def _check_measure(value: Value) -> None:
+    _point(value.get("from_xy_px"))
+    _point(value.get("to_xy_px"))
+    length_mm = value.get("length_mm")
     if length_mm is not None and not _is_number(length_mm):
         raise ValueError("length_mm is not a number")
-    if not isinstance(decision.value.get("basis"), str):
+    if not isinstance(value.get("basis"), str):
         raise ValueError("a measure needs its basis")
 
 
-def _check_undo(decision: Decision) -> None:
-    if not isinstance(decision.value.get(f"{decision.action}es"), str):
-        raise ValueError(f"{decision.action} names no decision")
+def _check_undo(value: Value) -> None:
+    if not isinstance(value.get("undoes"), str):
+        raise ValueError("undo names no decision")
 
 
-def _check_close(decision: Decision) -> None:
-    seconds = decision.value.get("seconds")
+def _check_redo(value: Value) -> None:
+    if not isinstance(value.get("redoes"), str):
+        raise ValueError("redo names no decision")
+
+
+def _check_close(value: Value) -> None:
+    seconds = value.get("seconds")
     if not _is_number(seconds) or float(seconds) < 0:  # type: ignore[arg-type]  # checked just before
         raise ValueError("seconds is not a duration")
 
 
-def _check_commit(decision: Decision) -> None:
-    confirmed = decision.value.get("confirmed", [])
+def _check_commit(value: Value) -> None:
+    confirmed = value.get("confirmed", [])
     if not isinstance(confirmed, list):
         raise ValueError("confirmed is not a list")
     for item in confirmed:
@@ -83,7 +84,7 @@ def _check_commit(decision: Decision) -> None:
             raise ValueError("the id of a confirmed nodule is not text")
 
 
-VALUE_CHECKS: dict[str, Callable[[Decision], None]] = {
+_CHECKS: dict[str, Callable[[Value], None]] = {
     "commit": _check_commit,
     "reclassify": _check_mimic,
     "reshape": _check_outline,
@@ -91,10 +92,15 @@ VALUE_CHECKS: dict[str, Callable[[Decision], None]] = {
     "regrade": _check_grade,
     "measure": _check_measure,
     "undo": _check_undo,
-    "redo": _check_undo,
+    "redo": _check_redo,
     "close": _check_close,
 }
-"""Checks by action; each raises ``ValueError`` where a value lacks what its action needs."""
+
+
+def check_value(action: str, value: Value) -> None:
+    """Raise ``ValueError`` where a value lacks what its action needs."""
+    if action in _CHECKS:
+        _CHECKS[action](value)
 
 
 def _is_number(value: JsonValue) -> bool:
@@ -107,9 +113,9 @@ def _point(value: JsonValue) -> tuple[float, float]:
     return float(value[0]), float(value[1])  # type: ignore[arg-type]  # checked just before
 
 
-def outline_of(decision: Decision) -> Outline:
+def outline_of(value: Value) -> Outline:
     """Return the outline of a ``reshape`` or ``add``; raise ``ValueError`` if there is none."""
-    rings = decision.value.get("outline_xy_px")
+    rings = value.get("outline_xy_px")
     if not isinstance(rings, list) or not rings:
         raise ValueError("there is no outline")
     outline = tuple(tuple(_point(point) for point in (ring if isinstance(ring, list) else [])) for ring in rings)

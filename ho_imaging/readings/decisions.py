@@ -14,7 +14,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ho_imaging.errors import UsageError
-from ho_imaging.readings.decision_values import VALUE_CHECKS
+from ho_imaging.readings.decision_values import check_value
 from ho_imaging.results.schema import ModelResult
 
 __all__ = ["DECISIONS_VERSION", "Decision", "check_reader"]
@@ -87,8 +87,9 @@ class Decision(BaseModel):
             raise ValueError(f"{self.action} names no nodule")
         if self.action in {"reshape", "add"} and self.image_uid is None:
             raise ValueError(f"{self.action} names no film")
-        if self.action in VALUE_CHECKS:
-            VALUE_CHECKS[self.action](self)
+        if self.action == "regrade" and not (self.reason or "").strip():
+            raise ValueError("a grade is changed with a reason")
+        check_value(self.action, self.value)
         return self
 
     def to_line(self) -> str:
@@ -97,7 +98,9 @@ class Decision(BaseModel):
 
 
 def check_reader(reader: str) -> None:
-    """Raise `UsageError` unless this is a name that decisions can be kept under."""
+    """Raise `UsageError`, or of what is no text ``TypeError``, unless decisions can be kept under this name."""
+    if not isinstance(reader, str):
+        raise TypeError(f"the reader is {type(reader).__name__} (give a name, initials or a code)")
     if not reader.strip() or not reader.isprintable():
         raise UsageError("the reader has no printable name", remedy="give initials or a code")
     if len(reader) > _LONGEST_NAME:

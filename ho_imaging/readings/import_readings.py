@@ -12,7 +12,7 @@ from ho_imaging.readings.decisions import Decision, check_reader
 from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.outline_files import DrawnFilm, outside, read_outline_file
 from ho_imaging.readings.review_store import ReviewStore
-from ho_imaging.results.folder import OutputFolder, batch_results, folder_name
+from ho_imaging.results.folder import OutputFolder, batch_results, is_film_name
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
 
@@ -134,7 +134,7 @@ def _listed(files: Sequence[Path]) -> list[Path]:
 def _film_of(drawn: DrawnFilm, films: Sequence[_Film]) -> _Film:
     """Return the film that a file means: by UID, else by path, else by the name of its file, with or without suffix."""
     for film in films:
-        if drawn.uid in {film.image.sop_instance_uid, folder_name(film.image.sop_instance_uid)}:
+        if is_film_name(drawn.uid, film.image.sop_instance_uid):
             return film
     name = PurePath(drawn.name)
     paths = [(film, PurePath(film.image.path)) for film in films if film.image.path is not None]

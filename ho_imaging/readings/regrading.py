@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ho_imaging.errors import ReadError
 from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.results.analysis import StudyAnalysis
-from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
-from ho_imaging.results.folder import StudyFolder
+from ho_imaging.results.kept_bones import kept_bones
 from ho_imaging.results.kept_reading import kept_reading, outlined_finding
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.severity import FilmReading, grade_study
@@ -87,7 +85,8 @@ class Regrader:
             for image in self._result.images:
                 if image.status != Status.DONE.value:
                     continue
-                bones = self._bones(image.sop_instance_uid)
+                uid = image.sop_instance_uid
+                bones = kept_bones(self._result, uid, analysis=self._analysis, folder=self._folder)
                 film = None if bones is None else kept_reading(image, bones)
                 if film is None:
                     films = []
@@ -95,24 +94,6 @@ class Regrader:
                 films.append(film)
             self._films = films
         return self._films
-
-    def _bones(self, uid: str) -> BoneOutlines | None:
-        model = self._result.model
-        analysis = self._analysis
-        if analysis is not None and uid in analysis.films:
-            return bone_outlines(analysis.films[uid].reading, "" if model is None else model.sha256)
-        if self._folder is None:
-            return None
-        path = StudyFolder(self._folder).bone_outlines(uid)
-        if not path.exists():
-            return None
-        try:
-            bones = read_bone_outlines(path)
-        except ReadError as error:
-            logger.warning("%s", error)
-            return None
-        same = bones.sop_instance_uid == uid and model is not None and bones.model_sha256 == model.sha256
-        return bones if same else None
 
     def _reproduced(self, films: Sequence[FilmReading], side: str) -> bool:
         if self._model_agrees is None:

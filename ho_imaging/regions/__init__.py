@@ -1,4 +1,4 @@
-"""Plans of joints and regions: one frozen `RegionPlan` each, and the table of them.
+"""Plans of joints and regions: one frozen `RegionPlan` each, a module a joint, and the table of them.
 
 Everything that differs from joint to joint stands in a plan: the structures a network must outline, the two bones
 whose gap is measured, the landmark that millimetres and sides come from, what a film must show to be read, the codes
@@ -8,7 +8,16 @@ plans and hold no constants of one joint. ``docs/add-a-joint.md`` says how to ad
 
 from ho_imaging.regions.hip import UNSTATED
 from ho_imaging.regions.plan import COMMON, Bone, Code, Landmark, Pair, RegionPlan, ScopeLimits, Socket
-from ho_imaging.regions.table import PLANS, all_plans, bone_codes, is_read, plan_of, read_regions, regions_of
+from ho_imaging.regions.table import (
+    PLANS,
+    all_plans,
+    bone_codes,
+    is_read,
+    plan_of,
+    read_regions,
+    regions_of,
+    stated_regions,
+)
 
 __all__ = [
     "COMMON",
@@ -27,4 +36,5 @@ __all__ = [
     "plan_of",
     "read_regions",
     "regions_of",
+    "stated_regions",
 ]

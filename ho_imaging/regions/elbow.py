@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ho_imaging.regions.plan import RegionPlan
+from ho_imaging.vocabulary import Region
 
-__all__ = ["ELBOW"]
+__all__ = ["ELBOW", "PLANS"]
 
 ELBOW = RegionPlan(
     name="elbow",
@@ -20,3 +21,6 @@ ELBOW = RegionPlan(
     site=None,
     leading_system="hastings_graham",
 )
+
+PLANS = {Region.ELBOW: ELBOW}
+"""The plan of each region."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ho_imaging.regions.plan import Bone, Landmark, Pair, RegionPlan, ScopeLimits, Socket
 from ho_imaging.vocabulary import Region, Structure
 
-__all__ = ["FEMUR_MM2", "HIP", "PELVIS", "UNSTATED"]
+__all__ = ["FEMUR_MM2", "HIP", "PELVIS", "PLANS", "UNSTATED"]
 
 FEMUR_MM2 = 800.0
 _PELVIS_MM2 = 1500.0
@@ -95,3 +95,6 @@ UNSTATED = replace(
     site=None,
 )
 """Plan of a film of no known region: the picture decides, by the rules of hips."""
+
+PLANS = {Region.PELVIS: PELVIS, Region.HIP: HIP, Region.OTHER: UNSTATED, Region.UNKNOWN: UNSTATED}
+"""The plan of each region."""

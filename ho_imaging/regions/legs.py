@@ -8,7 +8,7 @@ from ho_imaging.regions.hip import FEMUR_MM2, HIP
 from ho_imaging.regions.plan import RegionPlan, ScopeLimits
 from ho_imaging.vocabulary import Region, Structure
 
-__all__ = ["EXTREMITY", "KNEE", "RESIDUAL_LIMB", "THIGH"]
+__all__ = ["EXTREMITY", "KNEE", "PLANS", "RESIDUAL_LIMB", "THIGH"]
 
 
 def _limb(*shows: Region, is_definite: bool = True) -> ScopeLimits:
@@ -36,3 +36,11 @@ EXTREMITY: RegionPlan = replace(
     scope=_limb(Region.THIGH, Region.KNEE, Region.RESIDUAL_LIMB, is_definite=False),
     site=None,
 )
+
+PLANS = {
+    Region.THIGH: THIGH,
+    Region.KNEE: KNEE,
+    Region.RESIDUAL_LIMB: RESIDUAL_LIMB,
+    Region.EXTREMITY: EXTREMITY,
+}
+"""The plan of each region."""

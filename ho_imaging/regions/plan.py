@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ho_imaging.messages import Message
 from ho_imaging.vocabulary import Region, Structure
 
 __all__ = ["COMMON", "Bone", "Code", "Landmark", "Pair", "RegionPlan", "ScopeLimits", "Socket"]
@@ -77,6 +78,12 @@ class Landmark:
     apart_radii: float
     beside_radii: float
     registered_radii: float
+
+    def scale_message(self) -> Message:
+        """Return what is said of millimetres that are scaled from it."""
+        return Message(
+            "mm_from_heads", landmarks=self.words, diameter_mm=self.diameter_mm, percent=100.0 * self.scale_sd
+        )
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,50 @@
-"""Lookup of the plan of a region."""
+"""Lookup of the plan of a region. To add a joint, add a module beside this one with its ``PLANS``."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 
-from ho_imaging.regions.elbow import ELBOW
-from ho_imaging.regions.hip import HIP, PELVIS, UNSTATED
-from ho_imaging.regions.legs import EXTREMITY, KNEE, RESIDUAL_LIMB, THIGH
+from ho_imaging.regions.hip import UNSTATED
 from ho_imaging.regions.plan import Code, RegionPlan
 from ho_imaging.vocabulary import Region, Structure
 
-__all__ = ["PLANS", "all_plans", "bone_codes", "is_read", "plan_of", "read_regions", "regions_of"]
+__all__ = [
+    "PLANS",
+    "all_plans",
+    "bone_codes",
+    "is_read",
+    "plan_of",
+    "read_regions",
+    "regions_of",
+    "stated_regions",
+]
 
-PLANS: Mapping[Region, RegionPlan] = MappingProxyType(
-    {
-        Region.PELVIS: PELVIS,
-        Region.HIP: HIP,
-        Region.THIGH: THIGH,
-        Region.KNEE: KNEE,
-        Region.RESIDUAL_LIMB: RESIDUAL_LIMB,
-        Region.EXTREMITY: EXTREMITY,
-        Region.ELBOW: ELBOW,
-        Region.OTHER: UNSTATED,
-        Region.UNKNOWN: UNSTATED,
-    }
-)
-"""The plan of each region; to add a joint, add its row. Films of a region without a row are refused by its name."""
+
+def find_plans() -> dict[Region, RegionPlan]:
+    """Return the plans of the modules of this package that hold ``PLANS``, in the order of `Region`.
+
+    Raises
+    ------
+    LookupError
+        If two modules hold a plan of one region.
+
+    """
+    found: dict[Region, RegionPlan] = {}
+    for module in sorted(module.name for module in iter_modules(sys.modules[__package__].__path__)):
+        if module != __name__.rpartition(".")[2]:
+            plans = getattr(import_module(f"{__package__}.{module}"), "PLANS", {})
+            for region in plans.keys() & found.keys():
+                raise LookupError(f"{region} has a plan in {module} and another one")
+            found |= plans
+    return {region: found[region] for region in Region if region in found}
+
+
+PLANS: Mapping[Region, RegionPlan] = MappingProxyType(find_plans())
+"""The plan of each region. Films of a region without one are refused by its name."""
 
 
 def plan_of(region: Region) -> RegionPlan:
@@ -59,6 +77,12 @@ def is_read(region: Region) -> bool:
 def read_regions() -> tuple[Region, ...]:
     """Return the regions whose films are read, in the order of the table."""
     return tuple(region for region in PLANS if is_read(region))
+
+
+def stated_regions() -> tuple[Region, ...]:
+    """Return the regions that a caller can state to have a film read by the rules of its joint."""
+    found = ((region, plan_of(region).scope) for region in read_regions())
+    return tuple(region for region, scope in found if scope is not None and scope.is_definite)
 
 
 def regions_of(structures: Collection[Structure]) -> tuple[Region, ...]:

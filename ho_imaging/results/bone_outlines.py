@@ -5,7 +5,6 @@ They are kept beside the result: for pictures, and to grade a side again from ou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import isinf
 from pathlib import Path
@@ -25,7 +24,6 @@ from ho_imaging.vocabulary import Side, SpacingBasis, Structure
 
 __all__ = [
     "BONE_OUTLINES_VERSION",
-    "DRAWN",
     "BoneOutlines",
     "FilmGeometry",
     "KeptJoint",
@@ -48,9 +46,6 @@ _JOINT_DIGITS = 6
 """A grade from kept outlines measures from the joint's centre as the first one did."""
 
 _ANALYSE_AGAIN = "analyse the study again to have them"
-
-DRAWN = tuple(structure for structure in Structure if structure not in {Structure.HO, Structure.BODY})
-"""Structures that pictures show besides nodules; the body's outline is kept for grades of residual limbs."""
 
 _FROM_MASKS = (Structure.IMPLANT, Structure.BODY)
 
@@ -106,9 +101,14 @@ class BoneOutlines(Part):
     )
     geometry: FilmGeometry = Field(description="The prepared grid, its scale, the joints, and which side lies where.")
 
+    @property
+    def drawn(self) -> dict[str, tuple[Ring, ...]]:
+        """Outlines that pictures show: bones in the order of the plan, and implants; the body's is kept for grades."""
+        return {str(name): rings for name, rings in self.outlines_xy_px.items() if name != Structure.BODY}
+
     def to_json(self) -> str:
         """Return them as JSON; the same outlines give the same text."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":")) + "\n"
+        return self.model_dump_json() + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> BoneOutlines:

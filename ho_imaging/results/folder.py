@@ -28,8 +28,10 @@ __all__ = [
     "batch_results",
     "check_schema",
     "film_file",
+    "film_name",
     "folder_name",
     "forget_names",
+    "is_film_name",
     "read_result",
     "result_paths",
     "study_file",
@@ -72,6 +74,31 @@ def film_file(result: StudyResult, film_uid: str) -> str | None:
         if image.sop_instance_uid == film_uid and any(flag.code == NO_HEADER.code for flag in image.quality_flags):
             return image.path
     return None
+
+
+def film_name(result: StudyResult, film_uid: str) -> str:
+    """Return the name of a film's files without their suffix: that of its picture file, else its UID.
+
+    Parameters
+    ----------
+    result
+        The study's result. One without paths (``--anonymous``) gives names of UIDs alone.
+    film_uid
+        SOP Instance UID of the film.
+
+    Returns
+    -------
+    str
+        ``FILM`` of docs/output-folder.md.
+
+    """
+    file = film_file(result, film_uid)
+    return folder_name(film_uid) if file is None else names.name_of_file(file, film_uid)
+
+
+def is_film_name(name: str, film_uid: str) -> bool:
+    """Return True for a name that `film_name` gives a film, whatever its file was called then."""
+    return name in {film_uid, folder_name(film_uid)} or name.endswith(names.tail_of(film_uid))
 
 
 def forget_names(batch: OutputFolder, study_uid: str) -> StudyFolder:

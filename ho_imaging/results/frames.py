@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
+from ho_imaging.results.schema_finding import FindingResult
+from ho_imaging.results.schema_severity import SideResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from pydantic import BaseModel
-
-    from ho_imaging.results.schema import StudyResult
 
 __all__ = ["TableName", "to_dataframe"]
 
@@ -24,7 +26,9 @@ _NESTED = {"evidence", "systems", "probabilities"}
 _OF_EVIDENCE = ("gap_mm", "spacing_basis", "statement")
 
 
-def to_dataframe(result: StudyResult, table: TableName) -> pd.DataFrame:
+def to_dataframe(
+    study_uid: str, findings: Sequence[FindingResult], sides: Sequence[SideResult], table: TableName
+) -> pd.DataFrame:
     """Return a table of a result: a row a finding, or a row a side; the columns are the same without any row.
 
     Raises
@@ -39,32 +43,27 @@ def to_dataframe(result: StudyResult, table: TableName) -> pd.DataFrame:
         import pandas as pd  # noqa: PLC0415  (optional, and slow to import)
     except ImportError as error:
         raise missing_extra(error, "pandas", "a data frame") from error
-    columns, rows = _findings(result) if table == "findings" else _sides(result)
-    return pd.DataFrame(rows, columns=["study_uid", *columns])
+    columns, rows = _findings(findings) if table == "findings" else _sides(sides)
+    return pd.DataFrame([{"study_uid": study_uid, **row} for row in rows], columns=["study_uid", *columns])
 
 
-def _findings(result: StudyResult) -> tuple[list[str], list[dict[str, Any]]]:
-    from ho_imaging.results.schema import FindingResult  # noqa: PLC0415  (which has this as a method)
-
+def _findings(findings: Sequence[FindingResult]) -> tuple[list[str], list[dict[str, Any]]]:
     columns = [name for name in FindingResult.model_fields if not any(word in name for word in _NOT_IN_A_CELL)]
-    return columns, [_row(result, finding, columns) for finding in result.findings]
+    return columns, [_row(finding, columns) for finding in findings]
 
 
-def _sides(result: StudyResult) -> tuple[list[str], list[dict[str, Any]]]:
-    from ho_imaging.results.schema import SideResult  # noqa: PLC0415  (likewise)
-
+def _sides(sides: Sequence[SideResult]) -> tuple[list[str], list[dict[str, Any]]]:
     columns = [name for name in SideResult.model_fields if name not in _NESTED]
-    sides = () if result.severity is None else result.severity.sides
     rows = []
     for side in sides:
         likeliest = None if side.grade is None else side.probabilities.get(side.grade)
         evidence = {name: _cell(getattr(side.evidence, name)) for name in _OF_EVIDENCE}
-        rows.append({**_row(result, side, columns), "probability": likeliest, **evidence})
+        rows.append({**_row(side, columns), "probability": likeliest, **evidence})
     return [*columns, "probability", *_OF_EVIDENCE], rows
 
 
-def _row(result: StudyResult, part: BaseModel, columns: list[str]) -> dict[str, Any]:
-    return {"study_uid": result.study_uid, **{name: _cell(getattr(part, name)) for name in columns}}
+def _row(part: BaseModel, columns: list[str]) -> dict[str, Any]:
+    return {name: _cell(getattr(part, name)) for name in columns}
 
 
 def _cell(value: Any) -> Any:

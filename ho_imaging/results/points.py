@@ -40,7 +40,8 @@ def rows_columns(points_xy_px: ArrayLike) -> NDArray[np.float64]:
 
 def points_xy(rows_and_columns: ArrayLike, digits: int = 2) -> Ring:
     """Return points (row, column), an array of shape (n, 2), as rounded points (x, y) of a result."""
-    return tuple((float(x), float(y)) for x, y in np.round(_swapped(rows_and_columns), digits).tolist())
+    x, y = np.round(_swapped(rows_and_columns), digits).reshape(-1, 2).T.tolist()
+    return tuple(zip(x, y, strict=True))
 
 
 def _swapped(points: ArrayLike) -> NDArray[np.float64]:

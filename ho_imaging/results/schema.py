@@ -183,7 +183,7 @@ class StudyResult(Part):
         description="How much of the study came, where it was fetched from an archive; null where nothing tells.",
     )
     model: ModelResult | None = Field(default=None, description="The weights that were used; null where none were.")
-    software: SoftwareResult = Field(description="The program that made the result.")
+    software: SoftwareResult = Field(description="Name and version of the program that made the result.")
     warnings: tuple[MessageResult, ...] = Field(
         default=(), description="What a user should know about the analysis as a whole."
     )
@@ -256,7 +256,8 @@ class StudyResult(Part):
             If there is no such table, or pandas is not installed.
 
         """
-        return to_dataframe(self, table)
+        sides = () if self.severity is None else self.severity.sides
+        return to_dataframe(self.study_uid, self.findings, sides, table)
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return summary_parts(self)

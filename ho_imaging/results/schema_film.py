@@ -118,7 +118,7 @@ class ImageResult(Part):
     measured_spacing_mm: RowColumnMm | None = Field(
         default=None,
         description="Size of a source pixel in mm that the findings are measured with, (row spacing, column spacing): "
-        "spacing_mm, or one scaled from the femoral heads.",
+        "spacing_mm, or one scaled from the heads of the joints.",
     )
     measured_basis: SpacingBasis = Field(
         default=SpacingBasis.NONE,

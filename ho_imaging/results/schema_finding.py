@@ -72,7 +72,8 @@ class FindingResult(Part):
         "where no joint is seen."
     )
     distance_to_joint_radii: NonNegative | None = Field(
-        description="The same distance in radii of the femoral head (or of the implant's); null where no joint is seen."
+        description="The same distance in radii of the joint's head (on hips the femoral head), or of the implant's; "
+        "null where no joint is seen."
     )
     periarticular: bool | None = Field(
         description="True where the nodule's nearest point lies near the joint (see docs/severity.md); null where no "

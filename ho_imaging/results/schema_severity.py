@@ -109,4 +109,4 @@ class SeverityResult(Part):
     """Each side and the study."""
 
     sides: tuple[SideResult, ...] = Field(description="Each side of the patient that an image shows.")
-    study: StudySeverityResult = Field(description="The worst of the sides.")
+    study: StudySeverityResult = Field(description="Grade and score of the study: those of its worst side.")

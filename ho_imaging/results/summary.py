@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ho_imaging.results.schema import SideResult, StudyResult
+    from collections.abc import Sequence
 
-__all__ = ["html_table", "summary_parts"]
+    from ho_imaging.results.messages import MessageResult
+    from ho_imaging.results.schema_finding import FindingResult
+    from ho_imaging.results.schema_severity import SeverityResult, SideResult
+
+__all__ = ["Summarised", "html_table", "summary_parts"]
 
 _LONGEST_REASON = 120
 _LONGEST_UID = 64
 
 
-def summary_parts(result: StudyResult) -> list[tuple[str | None, Any]]:
+class Summarised(Protocol):
+    """Protocol of a `ho_imaging.StudyResult` as far as a summary needs it."""
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID."""
+
+    @property
+    def status(self) -> str:
+        """done, refused or failed."""
+
+    @property
+    def reason(self) -> MessageResult | None:
+        """Why no image was analysed."""
+
+    @property
+    def findings(self) -> Sequence[FindingResult]:
+        """Nodules that the model reports."""
+
+    @property
+    def severity(self) -> SeverityResult | None:
+        """Grades and scores."""
+
+    @property
+    def research_use(self) -> str:
+        """The limits of use."""
+
+
+def summary_parts(result: Summarised) -> list[tuple[str | None, Any]]:
     """Return study, status, the grade of each side and the number of findings, with their names."""
     parts: list[tuple[str | None, Any]] = [("study_uid", _uid(result)), ("status", str(result.status))]
     if result.reason is not None:
@@ -24,7 +56,7 @@ def summary_parts(result: StudyResult) -> list[tuple[str | None, Any]]:
     return [*parts, ("findings", len(result.findings))]
 
 
-def html_table(result: StudyResult) -> str:
+def html_table(result: Summarised) -> str:
     """Return study, status, number of findings and a row a side as HTML, for a notebook."""
     about = f"Study {_uid(result)}: {result.status}, {len(result.findings)} findings"
     if result.reason is not None:
@@ -47,10 +79,10 @@ def _grade(side: SideResult) -> str:
     return "not graded" if side.grade is None else side.grade
 
 
-def _uid(result: StudyResult) -> str:
+def _uid(result: Summarised) -> str:
     return result.study_uid[:_LONGEST_UID]
 
 
-def _reason(result: StudyResult) -> str:
+def _reason(result: Summarised) -> str:
     reason = str(result.reason)
     return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 3]}..."

@@ -16,7 +16,6 @@ from ho_imaging.readings.readings import Nodule, NotBone, Reading
 from ho_imaging.results.schema import ImageResult
 from ho_imaging.review.leaving import Leaving
 from ho_imaging.review.reviewed_studies import Reviewed
-from ho_imaging.severity.systems import BROOKER
 
 __all__ = ["write_truth"]
 
@@ -124,12 +123,12 @@ def _about(
 
 
 def _sides(reviewed: Reviewed, image_uid: str) -> list[dict[str, Any]]:
-    """Return the grades on which all readers agree, of the sides whose grade rests on this image."""
+    """Return the grades on which all readers agree, by system, of the sides whose grade rests on this image."""
     severity = reviewed.result.severity
     found = []
     for side in () if severity is None else severity.sides:
         grades = {reading.grades.get(str(side.side)) for reading in reviewed.readings}
         grade = grades.pop() if len(grades) == 1 else None
-        if side.system == BROOKER.name and grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
-            found.append({"side": str(side.side), BROOKER.name: grade})
+        if grade is not None and side.evidence.sop_instance_uid in {image_uid, None}:
+            found.append({"side": str(side.side), side.system: grade})
     return found

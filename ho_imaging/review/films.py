@@ -23,6 +23,7 @@ from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.reading.one_study import film_headers
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.reduction import enlarge_radiograph
+from ho_imaging.reading.values import stated_whole
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.schema import ImageResult
@@ -104,7 +105,7 @@ def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
 
 def _frame(dataset: Dataset | None, frame: int) -> int | None:
     """Return the number of a frame to read; none for a film of one frame, so that rasters need none."""
-    several = dataset is not None and int(dataset.get("NumberOfFrames", 1) or 1) > 1
+    several = dataset is not None and stated_whole(dataset, "NumberOfFrames", 1) > 1
     return frame if several or frame else None
 
 

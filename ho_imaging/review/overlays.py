@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
 from ho_imaging.errors import UsageError
-from ho_imaging.findings.outline import outlines
 from ho_imaging.outputs.probability_map import ho_probability_8bit
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.results.analysis import FilmAnalysis
+from ho_imaging.results.bone_outlines import bone_outlines
 from ho_imaging.results.folder import StudyFolder
+from ho_imaging.results.kept_bones import kept_bones
 from ho_imaging.review.inputs import ReviewInput
-from ho_imaging.vocabulary import Structure
 
 __all__ = ["Overlays"]
 
 Rings = list[list[tuple[float, float]]]
 
-_SHOWN = (Structure.PELVIS, Structure.FEMUR, Structure.FEMORAL_HEAD, Structure.IMPLANT)
 _LONGEST_MAP_PX = 1536
 _MOST_PNG_BYTES = 64 << 20
 
@@ -32,7 +30,7 @@ class Overlays:
         self._again: dict[str, FilmAnalysis] = {}
 
     def anatomy(self, uid: str) -> dict[str, Rings]:
-        """Return outlines of pelvis, femur, femoral head and implant as rings of (x, y) in source pixels.
+        """Return outlines of the region's bones and of implants as rings of (x, y) in source pixels, bones first.
 
         Raises
         ------
@@ -42,17 +40,12 @@ class Overlays:
             If the film has moved.
 
         """
-        film = self._film(uid)
-        grid = film.prediction.prepared.grid
-        found: dict[str, Rings] = {}
-        for structure in _SHOWN:
-            mask = film.reading.anatomy.masks[structure]
-            rings = [grid.points_to_source(ring) for ring in outlines(mask.astype(np.float32), 0.5)]
-            found[structure.value] = [
-                [(round(float(c), 1), round(float(r), 1)) for r, c in ring[:: 2 if len(ring) > 40 else 1]]
-                for ring in rings
-            ]
-        return found
+        study = self._study
+        bones = kept_bones(study.result, uid, analysis=study.analysis, folder=study.folder)
+        if bones is None:
+            film = self._film(uid)
+            bones = bone_outlines(film.reading, film.prediction.model.sha256)
+        return {structure: [list(ring) for ring in rings] for structure, rings in bones.drawn.items()}
 
     def probability_png(self, uid: str) -> bytes:
         """Return the map of ectopic bone over the whole film as a grey PNG, 255 being certain; it may be smaller.

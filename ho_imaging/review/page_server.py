@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable
 from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 from ho_imaging.errors import UsageError
 from ho_imaging.review.front_end import front_end, static_text, style
@@ -36,6 +36,83 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class _Site:
+    """A room, its pages by path with their media types, and who may speak with it; one message at a time."""
+
+    def __init__(self, room: ReadingRoom, token: str) -> None:
+        self.token = token
+        self.names: frozenset[str] = frozenset()
+        self.pages = {
+            "/": (static_text("page.html"), "text/html"),
+            "/page.js": (static_text("page.js"), "text/javascript"),
+            "/page.css": (static_text("page.css"), "text/css"),
+            "/review.js": (front_end(), "text/javascript"),
+            "/review.css": (style(), "text/css"),
+        }
+        self._room = room
+        self._lock = threading.Lock()
+
+    def answers(self, message: dict[str, Any]) -> bytes:
+        """Return the room's answers to a message, packed."""
+        with self._lock:
+            return _packed(list(self._room.handle(message)))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection."""
+
+    site: ClassVar[_Site]
+    protocol_version = "HTTP/1.1"  # a connection is kept: a message costs no handshake
+    timeout = 600
+
+    def do_GET(self) -> None:
+        page = self.site.pages.get(self.path)
+        if page is None or not self._is_for_us():
+            self._answer(404, b"not found\n", "text/plain")
+        else:
+            self._answer(200, page[0].encode(), f"{page[1]}; charset=utf-8")
+
+    def do_POST(self) -> None:
+        size = self.headers.get("Content-Length", "")
+        if not size.isdigit() or int(size) > _MOST_BYTES:
+            self.close_connection = True
+            self._answer(413, b"too large\n", "text/plain")
+            return
+        body = self.rfile.read(int(size))
+        if self.path != "/message" or not self._is_for_us():
+            self._answer(404, b"not found\n", "text/plain")
+            return
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self.site.token.encode()):
+            self._answer(403, b"the address of the page lacks its token\n", "text/plain")
+            return
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError):  # the latter of text nested too deeply
+            message = None
+        if not isinstance(message, dict):
+            self._answer(400, b"no message\n", "text/plain")
+            return
+        self._answer(200, self.site.answers(message), "application/octet-stream")
+
+    def _is_for_us(self) -> bool:
+        """Return True if the page was asked for by this machine's own name."""
+        return self.headers.get("Host", "") in self.site.names
+
+    def _answer(self, status: int, data: bytes, kind: str) -> None:
+        self.send_response(status)
+        for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        try:
+            self.end_headers()
+            self.wfile.write(data)
+        except ConnectionError:
+            self.close_connection = True  # the page was left; what was decided is kept
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: every decision is in its store."""
 
 
 class PageServer:
@@ -61,74 +138,12 @@ class PageServer:
     """
 
     def __init__(self, room: ReadingRoom, *, port: int | None = None) -> None:
-        token = secrets.token_urlsafe(24)
-        lock = threading.Lock()
-        pages = {
-            "/": (static_text("page.html"), "text/html"),
-            "/page.js": (static_text("page.js"), "text/javascript"),
-            "/page.css": (static_text("page.css"), "text/css"),
-            "/review.js": (front_end(), "text/javascript"),
-            "/review.css": (style(), "text/css"),
-        }
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # a connection is kept: a message costs no handshake
-            timeout = 600
-
-            def do_GET(self) -> None:
-                page = pages.get(self.path)
-                if page is None or not self.is_for_us():
-                    self.answer(404, b"not found\n", "text/plain")
-                else:
-                    self.answer(200, page[0].encode(), f"{page[1]}; charset=utf-8")
-
-            def do_POST(self) -> None:
-                size = self.headers.get("Content-Length", "")
-                if not size.isdigit() or int(size) > _MOST_BYTES:
-                    self.close_connection = True
-                    self.answer(413, b"too large\n", "text/plain")
-                    return
-                body = self.rfile.read(int(size))
-                if self.path != "/message" or not self.is_for_us():
-                    self.answer(404, b"not found\n", "text/plain")
-                    return
-                given = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                if not hmac.compare_digest(given.encode(), token.encode()):
-                    self.answer(403, b"the address of the page lacks its token\n", "text/plain")
-                    return
-                try:
-                    message = json.loads(body)
-                except (ValueError, RecursionError):  # the latter of text nested too deeply
-                    message = None
-                if not isinstance(message, dict):
-                    self.answer(400, b"no message\n", "text/plain")
-                    return
-                with lock:
-                    answers = list(room.handle(message))
-                self.answer(200, _packed(answers), "application/octet-stream")
-
-            def is_for_us(self) -> bool:
-                """Return True if the page was asked for by this machine's own name."""
-                return self.headers.get("Host", "") in names
-
-            def answer(self, status: int, data: bytes, kind: str) -> None:
-                self.send_response(status)
-                for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(data))}.items():
-                    self.send_header(name, value)
-                try:
-                    self.end_headers()
-                    self.wfile.write(data)
-                except ConnectionError:
-                    self.close_connection = True  # the page was left; what was decided is kept
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing: every decision is in its store."""
-
-        self._server = _listening(Handler, port)
-        names = _host_names(self._server.server_address[1])
+        site = _Site(room, secrets.token_urlsafe(24))
+        self._server = _listening(type("Handler", (_Handler,), {"site": site}), port)
         self._server.daemon_threads = True
+        site.names = _host_names(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
-        self.url = f"http://{_HOST}:{self._server.server_address[1]}/#token={token}"
+        self.url = f"http://{_HOST}:{self._server.server_address[1]}/#token={site.token}"
 
     def start(self) -> None:
         """Answer, in a thread."""

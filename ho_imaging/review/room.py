@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.readings.regrading import Regrader
@@ -18,10 +18,9 @@ from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.review.inputs import ReviewInput, StudySource, open_study
 from ho_imaging.review.opening import open_session
 from ho_imaging.review.session import ReviewSession, answering, regrader_of
+from ho_imaging.review.study_list import StudyList
+from ho_imaging.review.study_rows import StudyRow
 from ho_imaging.review.viewer_messages import ViewerMessage, film_messages
-
-if TYPE_CHECKING:
-    from ho_imaging.review.worklist import StudyRow, Worklist
 
 __all__ = ["ReadingRoom", "open_room"]
 
@@ -52,7 +51,7 @@ class ReadingRoom:
     def __init__(
         self,
         session: ReviewSession,
-        worklist: Worklist | None = None,
+        worklist: StudyList | None = None,
         *,
         films: Sequence[str | PathLike[str]] = (),
     ) -> None:
@@ -213,7 +212,7 @@ class ReadingRoom:
 
 
 def open_room(
-    worklist: Worklist,
+    worklist: StudyList,
     study_uid: str | None = None,
     *,
     previous: StudySource | None = None,

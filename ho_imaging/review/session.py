@@ -25,11 +25,11 @@ from ho_imaging.review.films import FilmPixels
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.kept_decisions import BLINDED, KeptDecisions
 from ho_imaging.review.overlays import Overlays
-from ho_imaging.review.telling import (
+from ho_imaging.review.viewer_messages import ViewerMessage, film_messages, state_message, study_message
+from ho_imaging.review.viewer_words import (
     length,
     pixel_aspect,
 )
-from ho_imaging.review.viewer_messages import ViewerMessage, film_messages, state_message, study_message
 from ho_imaging.severity.systems import system_named
 
 __all__ = ["ReviewSession", "answering", "regrader_of"]

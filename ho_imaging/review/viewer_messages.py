@@ -20,7 +20,7 @@ from ho_imaging.review.films import FilmPixels, strips
 from ho_imaging.review.grade_reasons import GRADE_REASONS
 from ho_imaging.review.inputs import ReviewInput
 from ho_imaging.review.kept_decisions import KeptDecisions
-from ho_imaging.review.telling import film_about, gap_text, measure_text, model_outline, size_text, untouched
+from ho_imaging.review.viewer_words import film_about, gap_text, measure_text, model_outline, size_text, untouched
 from ho_imaging.severity.systems import SYSTEMS, GradeScale
 
 __all__ = ["ViewerMessage", "film_messages", "state_message", "study_message"]

@@ -129,23 +129,22 @@ def lay_out_side(view: SideView) -> dict[int, Layout]:
         # Nothing lies anywhere: the bones need not be looked at.
         empty = Layout((), {}, {}, np.zeros((0, 0)), {})
         return dict.fromkeys(OUTLINES, empty)
-    bones = _bones_of_side(view)
-    solid = shapely.union_all(list(bones.values()))
-    return {which: _lay_out(view, which, bones, solid) for which in OUTLINES}
+    bones = {name: _Bone(shape) for name, shape in _bones_of_side(view).items()}
+    return {which: _lay_out(view, which, bones) for which in OUTLINES}
 
 
-def _lay_out(view: SideView, which: int, bones: Mapping[Structure, Shape], solid: Shape) -> Layout:
-    """Measure one side by its own bones; ``solid``: all of them as one."""
+def _lay_out(view: SideView, which: int, bones: Mapping[Structure, _Bone]) -> Layout:
+    """Measure one side by its own bones."""
     findings = (*view.findings, *view.possible)
     shapes = np.array([shape_of(finding.levels[which]) for finding in findings], dtype=object)
     area = np.maximum(shapely.area(shapes), 1e-9)
-    free = shapely.area(shapely.intersection(shapes, solid)) / area <= SUPERIMPOSED_SHARE
-    to_bone = {name: _distances(shapes, bone) for name, bone in bones.items()}
+    free = _area_over_bone(shapes, [bone.shape for bone in bones.values()]) / area <= SUPERIMPOSED_SHARE
+    to_bone = {name: bone.distances(shapes) for name, bone in bones.items()}
     return Layout(
         shapes=tuple(shapes),
-        bones=bones,
+        bones={name: bone.shape for name, bone in bones.items()},
         to_bone=to_bone,
-        between=_distances(shapes[:, None], shapes[None, :]),
+        between=_between(shapes),
         joined={name: free & (distance <= TOUCH_PX) for name, distance in to_bone.items()},
     )
 
@@ -155,6 +154,21 @@ def _bones_of_side(view: SideView) -> dict[Structure, Shape]:
     low, high = view.columns
     side = shapely.box(low, -1.0, high, float(view.film.prepared.grid.prepared_shape[0]))
     return {name: shapely.intersection(bone, side) for name, bone in view.film.bone_shapes.items()}
+
+
+def _area_over_bone(shapes: NDArray[Any], bones: Sequence[Shape]) -> NDArray[np.float64]:
+    """Return the area of each shape that lies over one bone or more.
+
+    Bones are taken off each other within the shape: making one of them all takes longer than all the rest.
+    """
+    total = np.zeros(len(shapes))
+    left = shapes.copy()
+    for number, bone in enumerate(bones):
+        over = np.flatnonzero(shapely.intersects(bone, left))  # in this order a prepared bone helps
+        total[over] += shapely.area(shapely.intersection(left[over], bone))
+        if number < len(bones) - 1:
+            left[over] = shapely.difference(left[over], bone)
+    return total
 
 
 def arrange(layout: Layout, present: Sequence[bool] | NDArray[np.bool_], *, reach_px: float) -> Arrangement:
@@ -205,7 +219,39 @@ def _gap(
     return min(found, key=lambda item: item[0])
 
 
-def _distances(first: NDArray[Any], second: Any) -> NDArray[np.float64]:
-    """Return the distances between shapes; infinite where one is empty."""
-    distances = np.asarray(shapely.distance(first, second), dtype=np.float64)
-    return np.where(np.isnan(distances), np.inf, distances)
+def _between(shapes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the distances (n, n) of shapes from each other; infinite where one is empty."""
+    first, second = np.triu_indices(len(shapes))
+    distances = np.full((len(shapes), len(shapes)), np.inf)
+    found = np.asarray(shapely.distance(shapes[first], shapes[second]), dtype=np.float64)
+    distances[first, second] = distances[second, first] = np.where(np.isnan(found), np.inf, found)
+    return distances
+
+
+class _Bone:
+    """A bone whose distance is asked for many times: its outline in short pieces, of which near ones are measured."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        shapely.prepare(shape)
+        # Where a bone ends at the film's midline, a part of it may be a mere line.
+        lines = [part.boundary if isinstance(part, shapely.Polygon) else part for part in shapely.get_parts(shape)]
+        rings = [shapely.get_coordinates(ring) for ring in shapely.get_parts(lines)]
+        pieces = [
+            shapely.LineString(ring[start : start + _PIECE + 1])
+            for ring in rings
+            for start in range(0, len(ring) - 1, _PIECE)
+        ]
+        self._pieces = shapely.STRtree(pieces)
+
+    def distances(self, shapes: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the distance of each shape; infinite where it or the bone is empty."""
+        distances = np.full(len(shapes), np.inf)
+        (asked, _), found = self._pieces.query_nearest(shapes, return_distance=True, all_matches=False)
+        distances[asked] = found
+        distances[shapely.intersects(self.shape, shapes)] = 0.0
+        return distances
+
+
+_PIECE = 16
+"""Points of a piece of an outline."""

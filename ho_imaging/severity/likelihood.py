@@ -59,6 +59,7 @@ def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
     findings = (*view.findings, *view.possible)
     chances = np.array([finding.confidence for finding in findings])
     scale, true = view.film.anatomy.scale, true_lengths(view)
+    measured_mm = scale.measured_mm
     reach_px = view.film.anatomy.plan.gap_reach_mm / scale.cell_mm
     rng = np.random.default_rng(_SEED)
     outlines = rng.choice(list(_OUTLINE_SHARES), DRAWS, p=list(_OUTLINE_SHARES.values()))
@@ -78,7 +79,7 @@ def draw(view: SideView, layouts: Mapping[int, Layout]) -> Draws:
         if not arrangement.pieces:
             empty += 1
             continue
-        mm_per_px = None if scale.measured_mm is None else scale.measured_mm * factor
+        mm_per_px = None if measured_mm is None else measured_mm * factor
         gap_mm = None
         if arrangement.gap_px is not None and mm_per_px is not None:
             gap_mm = max(arrangement.gap_px + error_px, 0.0) * mm_per_px

@@ -334,7 +334,7 @@ def _touches(mask: NDArray[np.bool_], bone: NDArray[np.bool_]) -> bool:
     return bool((ndimage.binary_dilation(mask[near], iterations=2) & bone[near]).any())
 
 
-def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the grading)
+def grow_about_hip(
     rng: np.random.Generator,
     camera: Camera,
     hip: Hip,
@@ -377,11 +377,49 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
     """
     if grade == "0":
         return Growth((), "0", None)
-    islands: list[Nodule] = []
+    bone = pelvis_mask | femur_mask
+    islands = _islands(rng, camera, hip, bone, body_mask, alone=grade == "I", styles=styles)
+    without_spurs = Growth(islands, "I" if islands else "0", None)
+    if grade == "I":
+        return without_spurs
+    if grade == "IV":
+        drawn = [_bridge(rng, camera, hip, pelvis_vertices, styles) for _ in range(int(rng.choice([2, 3])))]
+        bridges = [bridge for bridge in drawn if inside(bridge.mask, body_mask)][: int(rng.choice([1, 1, 2]))]
+        return Growth((*bridges, *islands), "IV", 0.0) if bridges else without_spurs
+    best: tuple[tuple[Nodule, ...], float] | None = None
     # The head is inside the socket: no spur can oppose its surface.
     opposing_femur = femur_mask & ~head_disc(camera, hip)
-    bone = pelvis_mask | femur_mask
-    wanted = int(rng.choice([1, 1, 2, 3, 4])) if grade == "I" else int(rng.choice([0, 0, 1, 2]))
+    for _ in range(8):
+        spurs = _spurs(rng, camera, hip, pelvis_vertices, grade, styles)
+        nodules = tuple(spur for spur in spurs if inside(spur.mask, body_mask))
+        gap = measure_gap(pelvis_mask, opposing_femur, nodules, pixel_mm)
+        if gap is None:
+            continue
+        best = (nodules, gap)
+        if (grade == "II" and gap >= GAP_LIMIT_MM) or (grade == "III" and 0.8 <= gap < GAP_LIMIT_MM):
+            break
+    if best is None:
+        return without_spurs
+    nodules, gap = best
+    if gap <= 0.0:
+        # No gap on this image, whatever the gap in space: apparent ankylosis, as Brooker defines class IV.
+        return Growth((*nodules, *islands), "IV", 0.0)
+    return Growth((*nodules, *islands), "II" if gap >= GAP_LIMIT_MM else "III", gap)
+
+
+def _islands(
+    rng: np.random.Generator,
+    camera: Camera,
+    hip: Hip,
+    bone: NDArray[np.bool_],
+    body_mask: NDArray[np.bool_],
+    *,
+    alone: bool,
+    styles: Styles,
+) -> tuple[Nodule, ...]:
+    """Grow nodules in the soft tissue; ``alone``: at least one is wanted."""
+    islands: list[Nodule] = []
+    wanted = int(rng.choice([1, 1, 2, 3, 4])) if alone else int(rng.choice([0, 0, 1, 2]))
     for _ in range(6 * wanted):
         if len(islands) == wanted:
             break
@@ -393,31 +431,15 @@ def grow_about_hip(  # noqa: PLR0911, PLR0912  (one branch a class of the gradin
         if rng.random() < 0.92 and _touches(island.mask, bone):
             continue
         islands.append(island)
-    if grade == "I":
-        return Growth(tuple(islands), "I" if islands else "0", None)
-    if grade == "IV":
-        drawn = [_bridge(rng, camera, hip, pelvis_vertices, styles) for _ in range(int(rng.choice([2, 3])))]
-        bridges = [bridge for bridge in drawn if inside(bridge.mask, body_mask)][: int(rng.choice([1, 1, 2]))]
-        if not bridges:
-            return Growth(tuple(islands), "I" if islands else "0", None)
-        return Growth((*bridges, *islands), "IV", 0.0)
-    best: tuple[tuple[Nodule, ...], float] | None = None
-    for _ in range(8):
-        remaining = rng.uniform(10.0, 38.0) if grade == "II" else rng.uniform(1.0, 11.0)
-        spurs = [_spur(rng, camera, hip, pelvis_vertices, remaining, styles)]
-        if rng.random() < 0.3:
-            spurs.append(_spur(rng, camera, hip, pelvis_vertices, rng.uniform(20.0, 40.0), styles))
-        nodules = tuple(spur for spur in spurs if inside(spur.mask, body_mask))
-        gap = measure_gap(pelvis_mask, opposing_femur, nodules, pixel_mm)
-        if gap is None:
-            continue
-        best = (nodules, gap)
-        if (grade == "II" and gap >= GAP_LIMIT_MM) or (grade == "III" and 0.8 <= gap < GAP_LIMIT_MM):
-            break
-    if best is None:
-        return Growth(tuple(islands), "I" if islands else "0", None)
-    nodules, gap = best
-    if gap <= 0.0:
-        # No gap on this image, whatever the gap in space: apparent ankylosis, as Brooker defines class IV.
-        return Growth((*nodules, *islands), "IV", 0.0)
-    return Growth((*nodules, *islands), "II" if gap >= GAP_LIMIT_MM else "III", gap)
+    return tuple(islands)
+
+
+def _spurs(
+    rng: np.random.Generator, camera: Camera, hip: Hip, pelvis_vertices: Points, grade: str, styles: Styles
+) -> list[Nodule]:
+    """Grow a spur that leaves a gap of the class in space, and in a third of hips a second one that leaves more."""
+    remaining = rng.uniform(10.0, 38.0) if grade == "II" else rng.uniform(1.0, 11.0)
+    spurs = [_spur(rng, camera, hip, pelvis_vertices, remaining, styles)]
+    if rng.random() < 0.3:
+        spurs.append(_spur(rng, camera, hip, pelvis_vertices, rng.uniform(20.0, 40.0), styles))
+    return spurs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ho_imaging.simulation.body import Habitus, fascia, sample_habitus
-from ho_imaging.simulation.bones import project_bone, sample_bone_quality
+from ho_imaging.simulation.bones import BoneLayer, project_bone, sample_bone_quality
 from ho_imaging.simulation.growth import Nodule
 from ho_imaging.simulation.hip_scene import nodule_layer, nodule_truth
 from ho_imaging.simulation.limb import Limb, pose_limb
 from ho_imaging.simulation.limb_growth import grow_in_limb
 from ho_imaging.simulation.limb_implants import implant_bodies
 from ho_imaging.simulation.limb_mimics import sample_limb_mimics
+from ho_imaging.simulation.mimic_drawing import Mimic
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.projection import Camera, path_through
 from ho_imaging.simulation.scene import FRINGE_MM, Material, Scene
+from ho_imaging.simulation.shape_model import Mesh
 from ho_imaging.simulation.solids import smooth_noise_2d
 from ho_imaging.vocabulary import Region, Side, View
 
@@ -85,66 +88,21 @@ def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
         bone.name: project_bone(camera, bone.mesh, bone.cortex_mm, bone.spongiosa, rng, quality.texture)
         for bone in limb.bones
     }
+    # The order of these steps is that of their random draws: a seed gives the same scene for good.
     habitus = sample_habitus(rng)
     lean, fat, body = _envelope(rng, camera, limb, habitus)
-    has_ho = rng.random() < 0.65
-    count = int(rng.choice([1, 1, 2, 3, 4])) if has_ho else 0
-    nodules = grow_in_limb(rng, camera, limb, body, count, plan.styles)
-    mineral = sum((layer.mineral_mm for layer in layers.values()), np.zeros(camera.shape, np.float32))
-    occupied = sum((layer.occupied_mm for layer in layers.values()), np.zeros(camera.shape, np.float32))
-    marrow = np.maximum(occupied - mineral, 0.0)
-    ho_mineral = sum((nodule.mineral_mm for nodule in nodules), np.zeros(camera.shape, np.float32))
+    nodules = grow_in_limb(rng, camera, limb, body, _nodule_count(rng), plan.styles)
     mimics = sample_limb_mimics(rng, camera, limb, body) if plan.clutter else []
-    bone = np.asarray(mineral + ho_mineral, dtype=np.float32)
-    for mimic in mimics:
-        if mimic.material is Material.BONE:
-            bone = bone + mimic.thickness_mm
-    if plan.clutter and rng.random() < _CAST_SHARE:
-        bone = bone + _cast(rng, camera, limb)
-    thickness: dict[Material, Image] = {
-        Material.FAT: (fat + _MARROW_FAT * marrow).astype(np.float32),
-        Material.MUSCLE: np.maximum(lean - bone - _MARROW_FAT * marrow, 0.0).astype(np.float32),
-        Material.BONE: bone,
-    }
-    implant_mask = np.zeros(camera.shape, dtype=bool)
+    cast = _cast(rng, camera, limb) if plan.clutter and rng.random() < _CAST_SHARE else None
     kind, bodies = implant_bodies(rng, limb) if plan.clutter else (None, [])
-    for material, mesh in bodies:
-        path, _ = path_through(camera, mesh)
-        _lay(thickness, material, path)
-        if material is not Material.PLASTIC:
-            implant_mask |= path > 0.2
+    thickness = _tissues(lean, fat, layers, nodules, mimics, cast)
+    implant_mask = _lay_implants(thickness, camera, bodies)
     for mimic in mimics:
         if mimic.material is not Material.BONE:
             _lay(thickness, mimic.material, mimic.thickness_mm)
-    ho_mask = np.zeros(camera.shape, dtype=bool)
-    for nodule in nodules:
-        ho_mask |= nodule.mask
-    empty = np.zeros(camera.shape, dtype=bool)
-    femur = layers["femur"].mask.copy()
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for mimic in mimics:
-        name = f"mimic_{mimic.kind}"
-        masks[name] = masks.get(name, empty) | mimic.mask
-        if mimic.bone == "femur":
-            femur |= mimic.mask
-    other_bone = empty.copy()
-    for name, layer in layers.items():
-        if name != "femur":
-            other_bone |= layer.mask
-    masks |= {
-        "ho": ho_mask,
-        "pelvis": empty,
-        "femur": femur,
-        f"femur_{side.value}": femur,
-        "femoral_head": empty,
-        "other_bone": other_bone,
-        "implant": implant_mask,
-        "body": body,
-        "ignore": ((ho_mineral > FRINGE_MM) & ~ho_mask) | (ho_mask & implant_mask),
-    }
     return Scene(
         thickness_mm=thickness,
-        masks=masks,
+        masks=_masks(side, layers, nodules, mimics, implant_mask, body),
         pixel_mm=plan.pixel_mm,
         magnification=magnification,
         region=region.value,
@@ -156,8 +114,99 @@ def sample_limb_scene(seed: int, plan: LimbPlan | None = None) -> Scene:
     )
 
 
+def _nodule_count(rng: np.random.Generator) -> int:
+    """Draw how many nodules grow; about a third of the legs has none."""
+    has_ho = rng.random() < 0.65
+    return int(rng.choice([1, 1, 2, 3, 4])) if has_ho else 0
+
+
+def _total(images: Iterable[Image], shape: tuple[int, int]) -> Image:
+    return sum(images, np.zeros(shape, np.float32))
+
+
+def _tissues(
+    lean: Image,
+    fat: Image,
+    layers: Mapping[str, BoneLayer],
+    nodules: Sequence[Nodule],
+    mimics: Sequence[Mimic],
+    cast: Image | None,
+) -> dict[Material, Image]:
+    """Return mm of fat, muscle and bone along each ray; bone and part of its marrow take the place of muscle."""
+    mineral = _total((layer.mineral_mm for layer in layers.values()), lean.shape)
+    occupied = _total((layer.occupied_mm for layer in layers.values()), lean.shape)
+    marrow = np.maximum(occupied - mineral, 0.0)
+    bone = np.asarray(mineral + _total((nodule.mineral_mm for nodule in nodules), lean.shape), dtype=np.float32)
+    for mimic in mimics:
+        if mimic.material is Material.BONE:
+            bone = bone + mimic.thickness_mm
+    if cast is not None:
+        bone = bone + cast
+    return {
+        Material.FAT: (fat + _MARROW_FAT * marrow).astype(np.float32),
+        Material.MUSCLE: np.maximum(lean - bone - _MARROW_FAT * marrow, 0.0).astype(np.float32),
+        Material.BONE: bone,
+    }
+
+
+def _lay_implants(
+    thickness: dict[Material, Image], camera: Camera, bodies: Sequence[tuple[Material, Mesh]]
+) -> NDArray[np.bool_]:
+    """Add implants to the tissues, and return where they show; plastic does not."""
+    mask = np.zeros(camera.shape, dtype=bool)
+    for material, mesh in bodies:
+        path, _ = path_through(camera, mesh)
+        _lay(thickness, material, path)
+        if material is not Material.PLASTIC:
+            mask |= path > 0.2
+    return mask
+
+
+def _masks(
+    side: Side,
+    layers: Mapping[str, BoneLayer],
+    nodules: Sequence[Nodule],
+    mimics: Sequence[Mimic],
+    implant: NDArray[np.bool_],
+    body: NDArray[np.bool_],
+) -> dict[str, NDArray[np.bool_]]:
+    """Return the truth as masks, (rows, columns) bool: structures, and a mask for each kind of mimic."""
+    empty = np.zeros(body.shape, dtype=bool)
+    ho = empty.copy()
+    for nodule in nodules:
+        ho |= nodule.mask
+    mineral = _total((nodule.mineral_mm for nodule in nodules), body.shape)
+    femur, other_bone = layers["femur"].mask.copy(), empty.copy()
+    for name, layer in layers.items():
+        if name != "femur":
+            other_bone |= layer.mask
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for mimic in mimics:
+        name = f"mimic_{mimic.kind}"
+        masks[name] = masks.get(name, empty) | mimic.mask
+        if mimic.bone == "femur":
+            femur |= mimic.mask
+    return masks | {
+        "ho": ho,
+        "pelvis": empty,
+        "femur": femur,
+        f"femur_{side.value}": femur,
+        "femoral_head": empty,
+        "other_bone": other_bone,
+        "implant": implant,
+        "body": body,
+        "ignore": ((mineral > FRINGE_MM) & ~ho) | (ho & implant),
+    }
+
+
 def _truth(
-    seed: int, distance: float, side: Side, nodules: list[Nodule], pixel_mm: float, mimics: Any, implant: str | None
+    seed: int,
+    distance: float,
+    side: Side,
+    nodules: list[Nodule],
+    pixel_mm: float,
+    mimics: list[Mimic],
+    implant: str | None,
 ) -> dict[str, Any]:
     return {
         "seed": seed,

@@ -148,29 +148,40 @@ def pose_skeleton(
             (Side.LEFT, 1.0, skeleton.femur_left, skeleton.pelvis_landmarks_left),
         )
     ):
-        head = np.asarray(heads[side].center)
         turn_femur = _femur_rotation(rng, view, outward, shown=side is shown)
         if stir is not None:
             turn_femur = Rotation.from_euler("xyz", stir.femurs_deg[number], degrees=True) * turn_femur
-        turned = turn_femur.apply(neutral.vertices - head) + head
-        femur = neutral.moved(place(turned))
-        positions = {name: femur.vertices[index] for name, index in skeleton.femur_landmarks.items()}
-        shaft = (
+        head = np.asarray(heads[side].center)
+        femur = neutral.moved(place(turn_femur.apply(neutral.vertices - head) + head))
+        pelvis_marks = {name: pelvis.vertices[index] for name, index in marks.items()}
+        hips.append(_hip(skeleton, side, outward, femur, place(head[None])[0], pelvis_marks, pelvis_tree))
+    return PosedSkeleton(pelvis, (hips[0], hips[1]), skeleton, rotation, offset)
+
+
+def _hip(
+    skeleton: Skeleton,
+    side: Side,
+    outward: float,
+    femur: Mesh,
+    head_center: Points,
+    pelvis_marks: dict[str, Points],
+    pelvis_tree: cKDTree,
+) -> Hip:
+    """Return a hip whose bones are in place, with its marks and shaft."""
+    positions = {name: femur.vertices[index] for name, index in skeleton.femur_landmarks.items()}
+    head = skeleton.head_left if side is Side.LEFT else skeleton.head_right
+    return Hip(
+        side=side,
+        outward=outward,
+        femur=femur,
+        head_center=head_center,
+        head_radius_mm=head.radius_mm,
+        femur_marks=positions,
+        pelvis_marks=pelvis_marks,
+        shaft=(
             0.5 * (positions["proximal_shaft_lateral"] + positions["proximal_shaft_medial"]),
             0.5 * (positions["lateral_epicondyle"] + positions["medial_epicondyle"]),
-        )
-        hips.append(
-            Hip(
-                side=side,
-                outward=outward,
-                femur=femur,
-                head_center=place(head[None])[0],
-                head_radius_mm=heads[side].radius_mm,
-                femur_marks=positions,
-                pelvis_marks={name: pelvis.vertices[index] for name, index in marks.items()},
-                shaft=shaft,
-                femur_tree=cKDTree(femur.vertices),
-                pelvis_tree=pelvis_tree,
-            )
-        )
-    return PosedSkeleton(pelvis, (hips[0], hips[1]), skeleton, rotation, offset)
+        ),
+        femur_tree=cKDTree(femur.vertices),
+        pelvis_tree=pelvis_tree,
+    )

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from kept_results import keep_results
 from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch, summarise
@@ -119,13 +120,6 @@ def test_the_same_command_again_does_nothing_again(films, tmp_path, functions):
     again = run_batch([films], out, CHEST, BatchOptions(workers=2), function=functions.steady)
     assert (again.done, again.analysed) == (12, 0)
     assert set(tries(out).values()) == {1}
-
-
-def keep_results(out):
-    for uid in states(out):
-        folder = out / "studies" / uid
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text("{}")
 
 
 def test_a_changed_file_setting_or_lost_result_is_done_again_and_nothing_else(films, tmp_path, functions):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from kept_results import keep_results
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
 from ho_imaging.batch.ledger import Ledger
@@ -173,13 +174,6 @@ def states(out):
         return ledger.states()
     finally:
         ledger.close()
-
-
-def keep_results(out):
-    for uid in states(out):
-        folder = out / "studies" / uid
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text("{}")
 
 
 def by_film(out):

@@ -12,11 +12,10 @@ import time
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pydicom
 import pytest
-from PIL import Image
+from pictures import picture
 from pydicom.uid import ExplicitVRLittleEndian
 
 import ho_imaging.batch.work
@@ -62,13 +61,6 @@ def put(film, tmp_path):
         return path
 
     return write
-
-
-def picture(path: Path, number: int) -> None:
-    values = np.random.default_rng(number).integers(0, 255, (70, 80)).astype(np.uint8)
-    stream = BytesIO()
-    Image.fromarray(values).save(stream, "PNG")
-    path.write_bytes(stream.getvalue())
 
 
 def inputs(out: Path) -> dict[str, tuple[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pictures import picture
 from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
@@ -51,13 +52,6 @@ def dicom(folder, **attributes):
         setattr(dataset, keyword, value)
     dataset.save_as(folder / f"private_{dataset.SOPInstanceUID[-3:]}.dcm")
     return folder
-
-
-def picture(path, number=0):
-    values = np.random.default_rng(number).integers(0, 255, (70, 80)).astype(np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(values).save(path, "PNG")
-    return path
 
 
 @pytest.fixture

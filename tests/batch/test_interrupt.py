@@ -132,3 +132,17 @@ def test_tables_that_cannot_be_written_do_not_hide_the_interrupt(films, tmp_path
             [films], tmp_path / "out", CHEST, BatchOptions(workers=0), function=importable(WORK).interrupted_at_03
         )
     assert "No space" in caplog.text
+
+
+def test_a_command_that_is_told_to_end_leaves_nothing_of_standard_input(tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ho_imaging", "-q", "analyze", "-", "--out", str(out), "--anonymous"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdin.write("the beginning of a film")
+        process.stdin.flush()
+        while process.poll() is None and not list(out.glob("standard_input/*")):
+            time.sleep(0.02)
+        process.terminate()
+        _, talk = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in talk) == (143, False), talk
+    assert not out.exists()

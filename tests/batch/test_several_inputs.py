@@ -5,10 +5,9 @@ import json
 import shutil
 import sqlite3
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from pictures import picture
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch, summarise
 from ho_imaging.errors import UsageError
@@ -18,13 +17,6 @@ CHEST = Settings(region="chest")
 
 HERE = BatchOptions(workers=0)
 TORN = b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL"
-
-
-def picture(path, number):
-    """A film that is a study of its own, by its content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(number).integers(0, 255, (70, 80)).astype(np.uint8)
-    Image.fromarray(values).save(path, "PNG")
 
 
 @pytest.fixture

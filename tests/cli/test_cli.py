@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ho_imaging.batch import folder_name
 from ho_imaging.cli import main
@@ -20,15 +18,6 @@ def run(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "ho_imaging", *map(str, arguments)], capture_output=True, text=True, check=False
     )
-
-
-@pytest.fixture
-def chest(tmp_path):
-    """A film that its caller calls a chest: refused before any model is needed."""
-    path = tmp_path / "films" / "a.png"
-    path.parent.mkdir()
-    Image.fromarray((np.random.default_rng(0).random((200, 240)) * 255).astype(np.uint8)).save(path)
-    return path
 
 
 def test_schema_is_json_schema():

@@ -9,9 +9,7 @@ import termios
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ho_imaging.batch import Outcome, Progress
 from ho_imaging.cli import main
@@ -33,15 +31,6 @@ GRADED = SimpleNamespace(
         )
     ),
 )
-
-
-@pytest.fixture
-def chest(tmp_path):
-    """A folder with an image that its caller calls a chest: refused before any model is needed."""
-    path = tmp_path / "films" / "a.png"
-    path.parent.mkdir()
-    Image.fromarray((np.random.default_rng(0).random((200, 240)) * 255).astype(np.uint8)).save(path)
-    return path.parent
 
 
 def line_of(result, monkeypatch):
@@ -67,7 +56,7 @@ def test_a_study_without_a_result_says_why(tmp_path):
 
 def test_json_is_for_programs_and_sentences_for_people(chest, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("ho_imaging.pipeline.Analyzer.model", property(lambda self: None))
-    command = ["analyze", str(chest), "--out", str(tmp_path / "o"), "--region", "chest"]
+    command = ["analyze", str(chest.parent), "--out", str(tmp_path / "o"), "--region", "chest"]
     assert main([*command, "--no-json"]) == 1
     said = capsys.readouterr()
     assert said.out.startswith("a.png: refused: ")

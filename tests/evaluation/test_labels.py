@@ -125,6 +125,7 @@ def test_a_table_that_is_not_there(tmp_path):
     ("system", "text", "grade"),
     [
         ("brooker", "2", "II"), ("brooker", "iv", "IV"), ("brooker", "0", "0"), ("brooker", "5", None),
+        ("brooker", "3.0", "III"), ("brooker", "0.0", "0"), ("brooker", "3.5", None), ("brooker", "1-Feb", None),
         ("walter_reed", "Moderate", "moderate"), ("schmidt_hackenbrock", "iib", "II B"),
         ("schmidt_hackenbrock", "2 B", "II B"), ("della_valle", "c", "C"), ("biplanar", "2", "2"),
         ("hastings_graham", "II", "I to III: motion needed"), ("hastings_graham", "0", "0"),
@@ -132,6 +133,20 @@ def test_a_table_that_is_not_there(tmp_path):
 )  # fmt: skip
 def test_grades_as_people_write_them(system, text, grade):
     assert grade_of(system, text) == grade
+
+
+def test_columns_of_one_meaning_must_agree(table):
+    found = table(
+        "film,ho,side,laterality,boxes,boxes_percent,grade,system,grading_system\n"
+        "a,1.0,R,right,,,,,\n"
+        "b,yes,R,L,,,,,\n"
+        "c,yes,,,1-2-3-4,5-6-7-8,,,\n"
+        "d,yes,,,,,II,brooker,della_valle\n"
+    )
+    assert [(row.line, row.ho, len(row.sides)) for row in found.rows] == [(2, HO.YES, 1)]
+    for problem, columns in zip(found.problems, ("side", "boxes", "system"), strict=True):
+        assert columns in problem.why
+        assert "contradict" in problem.why
 
 
 def test_a_grade_says_whether_there_is_bone(table):

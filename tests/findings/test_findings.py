@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial import ConvexHull
+from skimage.draw import polygon
+from skimage.measure import find_contours
 
 from ho_imaging.findings import find_nodules, highest_probabilities, read_anatomy
-from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2
-from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, outlines
+from ho_imaging.findings.boxes import bounds
+from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2, _distance
+from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, filled, outlines
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
 
@@ -66,6 +70,18 @@ def test_areas_of_all_parts_at_once_are_those_of_their_drawn_outlines(seed, smoo
         assert areas[part] == pytest.approx(enclosed_area(outlines(alone, level)), abs=1e-6)
 
 
+@pytest.mark.parametrize("where", [(100, 130), (180, 200), (395, 290), (2, 2)])
+@pytest.mark.parametrize("nodule", [(90, 120), (20, 250), (399, 299), (3, 2)])
+def test_the_distance_of_a_nodule_is_that_of_its_nearest_cell_anywhere_on_the_film(where, nodule):
+    mask, bone = (np.zeros((400, 300), dtype=bool) for _ in range(2))
+    rows, columns = np.indices(mask.shape)
+    for place, center, radius in ((mask, nodule, 9), (bone, where, 6)):
+        place[np.hypot(rows - center[0], columns - center[1]) <= radius] = True
+    bone[0, 299] = True  # one far away must not be taken for the nearest
+    expected = ndimage.distance_transform_edt(~bone)[mask].min()
+    assert _distance(mask, bounds(mask), bone) == pytest.approx(expected, abs=1e-4)
+
+
 def test_the_highest_threshold_is_the_one_at_which_outlines_become_too_small(known):
     """A cone of known slope: its outline at 60 % of a threshold encloses a disc of known area."""
     rows, columns = np.indices((120, 120))
@@ -77,6 +93,43 @@ def test_the_highest_threshold_is_the_one_at_which_outlines_become_too_small(kno
     threshold = (0.9 - smallest_px / 40.0) / GROW_SHARE
     found = max(highest_probabilities(prediction, read_anatomy(prediction)).values())
     assert found == pytest.approx(min(threshold, 0.9), abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_outlines_are_those_of_scikit_image(seed):
+    rng = np.random.default_rng(seed)
+    map_ = rng.random(tuple(rng.integers(1, 50, 2))).astype(np.float32)
+    if seed % 3:  # without it, every second square has two corners across from each other above the level
+        map_ = ndimage.gaussian_filter(map_, seed % 3)
+    level = float(np.quantile(map_, 0.6))
+
+    def from_their_first_point(contours):
+        turned = [np.roll(ring, -np.lexsort(ring.T[::-1])[0], axis=0) for ring in (c[:-1] for c in contours)]
+        return sorted(turned, key=lambda ring: (len(ring), ring.tolist()))
+
+    found = outlines(map_, level)
+    expected = [ring - 1.0 for ring in find_contours(np.pad(map_.astype(np.float64), 1), level) if len(ring) >= 4]
+    assert all(np.array_equal(ring[0], ring[-1]) for ring in found)
+    assert [len(ring) for ring in found] == sorted((len(ring) for ring in expected), reverse=True)
+    for ring, other in zip(from_their_first_point(found), from_their_first_point(expected), strict=True):
+        np.testing.assert_allclose(ring, other, atol=1e-12)
+    filling = np.zeros(map_.shape, dtype=bool)
+    for ring in expected:
+        filling[polygon(ring[:, 0], ring[:, 1], map_.shape)] ^= True
+    np.testing.assert_array_equal(filled(found, map_.shape), filling)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_convex_outline_holds_the_centres_inside_and_on_its_line(seed):
+    rng = np.random.default_rng(seed)
+    points = rng.integers(-4, 24, (8, 2)) / (1 + seed % 2)  # whole numbers, and halves of them
+    ring = points[ConvexHull(points).vertices]
+    expected = np.zeros((16, 18), dtype=bool)
+    expected[polygon(ring[:, 0], ring[:, 1], expected.shape)] = True
+    np.testing.assert_array_equal(filled([ring], expected.shape), expected)
+    hole = filled([ring, ring.mean(axis=0) + 0.4 * (ring - ring.mean(axis=0))], expected.shape)
+    assert not (hole & ~expected).any()
+    assert hole.sum() < expected.sum()
 
 
 @pytest.mark.parametrize(("scale", "pixel_mm"), [((1.0, 1.0), 0.5), ((3.0, 3.0), 0.6), ((2.0, 4.0), 0.6)])

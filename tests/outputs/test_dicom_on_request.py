@@ -1,10 +1,10 @@
 """DICOM objects that are made on request: a refusal's report, key objects, the report as PDF."""
 
 import shutil
-import subprocess
 
 import pydicom
 import pytest
+from dicom_checks import file_errors
 
 from ho_imaging import Analyzer
 from ho_imaging.outputs import registry, to_dicom
@@ -17,11 +17,6 @@ def analyse(region, film):
 def written(study, folder, **options):
     registry.write(study, "dicom", folder, **options)
     return {path.name.split("-")[0]: path for path in sorted(folder.glob("*.dcm"))}
-
-
-def errors_of(path):
-    checked = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
-    return [line for line in (checked.stdout + checked.stderr).splitlines() if line.startswith("Error")]
 
 
 def texts_of(item):
@@ -54,7 +49,7 @@ def test_a_refused_study_says_so_only_where_it_is_asked_for(fake_network, film, 
     assert any(str(study.result.reason) in text for text in texts)
     assert study.result.research_use in texts
     assert codes_of(report) == {study.result.reason.code, *(image.reason.code for image in study.result.images)}
-    assert not errors_of(paths["sr"])
+    assert not file_errors(paths["sr"])
     (again,) = to_dicom(study, refusals=True)
     assert again.SOPInstanceUID == report.SOPInstanceUID
 
@@ -79,9 +74,9 @@ def test_key_objects_are_the_films_with_findings(fake_network, film, tmp_path):
     selection = pydicom.dcmread(paths["ko"])
     named = {e.value for e in selection.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
     assert named == {film.SOPInstanceUID}
-    assert not errors_of(paths["ko"])
+    assert not file_errors(paths["ko"])
     assert referred_to_by(pydicom.dcmread(paths["sr"])) == [("113000", selection.SOPClassUID, selection.SOPInstanceUID)]
-    assert not errors_of(paths["sr"])
+    assert not file_errors(paths["sr"])
     fake_network.ho = False
     assert "ko" not in written(analyse("pelvis", film), tmp_path, **{"key-objects": True})
 
@@ -99,7 +94,7 @@ def test_a_report_as_pdf_is_an_object_of_the_study(fake_network, film, tmp_path)
     }
     assert document.PatientID == film.PatientID
     assert document.SourceInstanceSequence[0].ReferencedSOPInstanceUID == film.SOPInstanceUID
-    assert not errors_of(paths["doc"])
+    assert not file_errors(paths["doc"])
     assert referred_to_by(pydicom.dcmread(paths["sr"])) == [("18748-4", document.SOPClassUID, document.SOPInstanceUID)]
-    assert not errors_of(paths["sr"])
+    assert not file_errors(paths["sr"])
     assert written(study, tmp_path, report=True)["doc"] == paths["doc"]

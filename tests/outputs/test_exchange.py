@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,41 +12,16 @@ import jsonschema
 import numpy as np
 import pytest
 import shapely
+from outlined_study import COLUMNS, FILM, PARTS, RING, ROWS, STUDY
 from skimage.draw import polygon as polygon_pixels
 
 from ho_imaging.errors import UsageError
 from ho_imaging.outputs import write
 from ho_imaging.outputs.registry import find
-from ho_imaging.results.schema import FindingResult, ImageResult, SoftwareResult, StudyResult
-from ho_imaging.vocabulary import Side, SpacingBasis, Status
+from ho_imaging.results.schema import ImageResult, SoftwareResult, StudyResult
+from ho_imaging.vocabulary import SpacingBasis, Status
 
-ROWS, COLUMNS = 60, 80
-FILM, STUDY = "1.2.3.4", "1.2.3"
 ROW_MM, COLUMN_MM = 0.5, 0.25
-
-
-def box(left, top, right, bottom):
-    """The outline of whole pixels, the last ones included, as (x, y) with centres at whole numbers."""
-    x0, y0, x1, y1 = left - 0.5, top - 0.5, right + 0.5, bottom + 0.5
-    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))
-
-
-def finding(number, *rings):
-    return FindingResult(
-        id=f"F{number}", sop_instance_uid=FILM, side=Side.LEFT, confidence=0.8, mean_probability=0.8, area_px=10.0,
-        area_mm2=1.25, long_axis_px=5.0, long_axis_mm=2.5, short_axis_px=2.0, short_axis_mm=1.0,
-        long_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)), short_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)),
-        centroid_xy_px=(29.5, 17.0), contours_xy_px=rings, density_ratio=None, nearest_bone=None,
-        distance_to_bone_mm=None, distance_to_joint_mm=None, distance_to_joint_radii=None,
-        periarticular=None, joined_to=(),
-    )  # fmt: skip
-
-
-RING = finding(1, box(20, 10, 39, 24), box(28, 15, 31, 18))
-"""A nodule with a hole."""
-
-PARTS = finding(2, box(2, 40, 9, 50), box(60, 3, 79, 9))
-"""Two parts, one at the film's edge."""
 
 
 def masks():
@@ -234,6 +210,25 @@ def test_the_table_for_r_says_na_for_what_is_not_known(result, tmp_path):
     assert [row["id"] for row in rows] == ["F1", "F2"]
     assert rows[0]["area_mm2"] == "1.25"
     assert rows[0]["grade"] == rows[0]["periarticular"] == "NA"
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [("geojson", ".geojson"), ("labelme", ".json"), ("labels", ".png"), ("nrrd", ".seg.nrrd"), ("nifti", ".nii.gz")],
+)
+def test_a_picture_file_names_its_files_as_it_does_in_output_folders(result, tmp_path, name, suffix):
+    uid = "2.25.7"
+    flags = ({"code": "raster_file", "message": {"code": "raster_file"}},)
+    changes = {"sop_instance_uid": uid, "path": "films/left hip.png"}
+    image = ImageResult.model_validate(result.images[0].model_dump() | changes | {"quality_flags": flags})
+    findings = tuple(one.model_copy(update={"sop_instance_uid": uid}) for one in result.findings)
+    pictures = result.model_copy(update={"images": (image,), "findings": findings})
+    stem = "left_hip-" + hashlib.sha256(uid.encode()).hexdigest()[:12]
+    write(pictures, name, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{stem}{suffix}"]
+    unnamed = image.model_copy(update={"path": None})
+    write(pictures.model_copy(update={"images": (unnamed,)}), name, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{uid}{suffix}"]
 
 
 def test_files_of_one_name_are_refused_and_one_file_is_for_one_film(result, tmp_path):

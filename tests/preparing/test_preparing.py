@@ -12,8 +12,8 @@ from ho_imaging.preparing import (
     prepare,
     probability_to_source,
 )
-from ho_imaging.preparing.collimation import find_exposed_area
-from ho_imaging.preparing.resample import grid_for
+from ho_imaging.preparing.collimation import ExposedArea, find_exposed_area
+from ho_imaging.preparing.resample import cells_to_prepared, grid_for, part_to_prepared
 from ho_imaging.vocabulary import Region, SpacingBasis
 
 RNG = np.random.default_rng(0)
@@ -123,6 +123,16 @@ def test_shutters_are_left_out_and_nothing_else(value, borders):
     valid[area.rows, area.columns] = area.valid
     assert (valid & ~inside).sum() <= 0.01 * inside.sum()
     assert (inside & ~valid).sum() <= 0.005 * inside.sum()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_coarse_mask_covers_as_much_of_each_prepared_pixel_as_the_same_mask_in_stored_pixels(seed):
+    rng = np.random.default_rng(seed)
+    cells = rng.random((90, 70)) > 0.4
+    rows, columns = slice(7, 7 + 90 * 3 - seed), slice(0, 70 * 3 - seed % 2)
+    grid = grid_for((400, 300), rows, columns, (1.3 + 0.4 * seed, 1.1 + 0.5 * seed))
+    stored = ExposedArea(rows, columns, cells).valid
+    np.testing.assert_allclose(cells_to_prepared(cells, grid), part_to_prepared(stored, grid), atol=1e-6)
 
 
 def test_letters_in_the_shutter_keep_it_rather_than_lose_anatomy():

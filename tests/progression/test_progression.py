@@ -425,6 +425,19 @@ def test_the_same_film_twice_is_stable_however_much_outlines_err(known, monkeypa
         assert side.growth.ratio_high - side.growth.ratio_low == pytest.approx(0.1, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"sop_instance_uid": "1.1"}, {"sop_instance_uid": "1.1"}, True),
+        ({"sop_instance_uid": "1.1"}, {"sop_instance_uid": "1.2"}, True),  # the same pixels under another UID
+        ({"sop_instance_uid": "1.1"}, {"sop_instance_uid": "1.2", "angle_deg": 2}, False),
+    ],
+)
+def test_one_film_in_two_studies_is_never_without_a_warning(known, first, second, said):
+    warnings = compared(hip(known, NODULE, **first), hip(known, NODULE, **second)).warnings
+    assert ("one_film_twice" in {warning.code for warning in warnings}) is said
+
+
 def blurred(known, *nodules):
     """The same hip, whose nodules the network outlines alike, with a rim of doubt about them."""
     rim = [(row, column, radius + 5) for row, column, radius in nodules]

@@ -215,7 +215,7 @@ def stated(**dates):
         ({"AcquisitionDate": "20300101", "StudyDate": "20240102"}, date(2024, 1, 2), "date_implausible"),
         ({"AcquisitionDate": "20300101"}, None, "date_implausible"),
         ({"StudyDate": "19500101", "PatientBirthDate": "19600101"}, None, "date_implausible"),
-        ({"AcquisitionDate": "19700101", "StudyDate": "20240102"}, date(1970, 1, 1), "dates_disagree"),
+        ({"AcquisitionDate": "19710203", "StudyDate": "20240102"}, date(1971, 2, 3), "dates_disagree"),
         ({"StudyDate": "20250601"}, date(2025, 6, 1), None),
         ({"StudyDate": "20250602"}, date(2025, 6, 2), None),
         ({"StudyDate": "20250603"}, None, "date_implausible"),
@@ -236,3 +236,24 @@ def test_an_element_that_cannot_be_read_at_all_has_the_flag_of_its_attribute(mak
 def test_dates_to_come_are_judged_by_the_clock(make_film):
     later = date.today() + timedelta(days=30)
     assert "date_implausible" in codes(read_radiograph(make_film(StudyDate=f"{later:%Y%m%d}")))
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionDate", "StudyDate"])
+@pytest.mark.parametrize("day", ["18991230", "18991231", "19000101", "19700101", "19800101"])
+def test_a_day_from_which_clocks_count_is_no_date_of_a_film(keyword, day):
+    film = Dataset()
+    film.SeriesDate = "20240102"
+    setattr(film, keyword, day)
+    taken, flags = date_acquired(film)
+    assert (taken, [flag.message.code for flag in flags]) == (date(2024, 1, 2), ["date_never_set"])
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("20240102", True), ("20240102235960.123456+0100", True), ("2024010224", False), ("202401022360", False),
+        ("20240102235961", False), ("20240102030405", True),
+    ],
+)  # fmt: skip
+def test_a_date_and_time_has_the_hours_of_a_day(text, good):
+    assert (read_date(text, with_time=True) == date(2024, 1, 2)) is good

@@ -1,11 +1,13 @@
 """Stored values bit by bit, in every transfer syntax, whole or not."""
 
+import struct
 from io import BytesIO
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.encaps import get_frame
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -545,3 +547,49 @@ def test_damaged_files_raise_typed_errors_only(make_film, as_bytes):
         assert np.isfinite(pixels).all()
         assert pixels.min() >= 0.0
         assert pixels.max() <= 1.0
+
+
+def _fragmented(film, size, table):
+    """The one frame in fragments of some bytes, behind an offset table."""
+    data = get_frame(film.PixelData, 0, number_of_frames=1)
+    parts = [data[at : at + size] for at in range(0, len(data), size)]
+    parts = [part + bytes(len(part) % 2) for part in parts]
+    items = [table, *parts]
+    film.PixelData = b"".join(b"\xfe\xff\x00\xe0" + struct.pack("<I", len(part)) + part for part in items)
+    film["PixelData"].is_undefined_length = True
+    return film
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("offsets", [(), (0,), (999_998,), (0, 408), (2, 4, 6)])
+def test_offset_tables_do_not_move_the_one_frame_there_is(make_film, ramp, syntax, offsets):
+    film = make_film(BitsStored=12, **WINDOW)
+    film.compress(syntax, generate_instance_uid=False)
+    film = _fragmented(film, 200, struct.pack(f"<{len(offsets)}I", *offsets))
+    np.testing.assert_allclose(read_radiograph(film).pixels, np.clip(ramp / 2048, 0, 1), atol=1e-3)
+
+
+@pytest.mark.parametrize("length", [2, 10, 1 << 40])
+def test_an_extended_offset_table_that_is_wrong_does_not_lose_the_film(make_film, ramp, length):
+    film = make_film(BitsStored=12, **WINDOW)
+    film.compress(JPEG2000Lossless, generate_instance_uid=False)
+    film.ExtendedOffsetTable, film.ExtendedOffsetTableLengths = struct.pack("<Q", 0), struct.pack("<Q", length)
+    np.testing.assert_allclose(read_radiograph(film).pixels, np.clip(ramp / 2048, 0, 1), atol=1e-3)
+
+
+@pytest.mark.parametrize(("more", "said"), [(1, False), (200, False), (256, True), (23_000, True)])
+def test_more_pixel_data_than_a_row_is_said(make_film, more, said):
+    """Rows of 256 bytes: less than one is filling, more may be rows that the header does not tell of."""
+    film = make_film()
+    film.PixelData += bytes(more)
+    assert ("pixel_description_invalid" in codes(read_radiograph(film))) is said
+
+
+@pytest.mark.parametrize("keyword", ["Rows", "Columns"])
+@pytest.mark.parametrize("value", [0, None, [96, 128], "many"])
+def test_a_size_that_is_none_is_named(make_film, keyword, value):
+    film = make_film()
+    del film[keyword]
+    film.add_new(keyword, "LO" if isinstance(value, str) else "US", value)
+    with pytest.raises(ReadError, match=keyword):
+        read_radiograph(film)

@@ -183,3 +183,45 @@ def test_dx_is_a_side_beside_an_italian_word_and_else_a_modality():
     assert side("DX Hip") == side("hip AP DX") == side("genou deux incidences") == "unknown"
     assert side("DX HIP LEFT") == "left"
     assert side("RX anca dx") == "right"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "view", "others"),
+    [
+        ({"ViewPosition": "AP"}, "ap", ()),
+        ({"ViewPosition": "AP", "ViewCodeSequence": "399348003"}, "ap", ()),
+        ({"ViewPosition": "LL", "ViewCodeSequence": "399348003"}, "ap", ("ViewPosition",)),
+        ({"ViewPosition": "PA", "ViewCodeSequence": "399348003"}, "ap", ("ViewPosition",)),
+        ({"ViewPosition": "AP", "SeriesDescription": "Hip lateral"}, "ap", ("SeriesDescription",)),
+        ({"ViewPosition": "AP", "SeriesDescription": "Hip AP / lateral"}, "ap", ()),  # several: of none in particular
+        ({"ViewPosition": "AP", "StudyDescription": "Hip lateral"}, "ap", ()),  # of the examination
+        ({"ViewPosition": "AP", "SeriesDescription": "frog leg lateral"}, "frog_leg", ()),
+        ({"ViewPosition": "??", "SeriesDescription": "Hip lateral"}, "other", ()),
+    ],
+)
+def test_projections_that_disagree_are_flagged(attributes, view, others):
+    code = attributes.get("ViewCodeSequence")
+    dataset = header(**{name: value for name, value in attributes.items() if name != "ViewCodeSequence"})
+    if code is not None:
+        item = header(CodeValue=code, CodingSchemeDesignator="SCT", CodeMeaning="")
+        dataset.ViewCodeSequence = Sequence([item])
+    found = describe(dataset)
+    assert found.view.value == view
+    said = [flag.message.parameters["others"] for flag in found.flags if flag.code == "view_conflict"]
+    assert [tuple(names) for names in said] == ([others] if others else [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "conflict"),
+    [
+        ({"BodyPartExamined": "PELVIS", "SeriesDescription": "Hip AP"}, False),
+        ({"BodyPartExamined": "HIP", "ProtocolName": "Femur"}, False),
+        ({"BodyPartExamined": "KNEE", "SeriesDescription": "Pelvis AP"}, True),
+        ({"BodyPartExamined": "HIP", "ProtocolName": "CHEST PA"}, True),
+        ({"BodyPartExamined": "EXTREMITY", "ProtocolName": "Hand"}, False),
+        ({"BodyPartExamined": "HIP", "SeriesDescription": "Hip and knee"}, False),
+        ({"BodyPartExamined": "HIP", "StudyDescription": "Chest, hip"}, False),  # of the examination
+    ],
+)
+def test_regions_that_no_film_shows_together_are_flagged(attributes, conflict):
+    assert ("region_conflict" in {flag.code for flag in describe(header(**attributes)).flags}) is conflict

@@ -53,6 +53,7 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     (tmp_path / "README.txt").write_text("words")
     with zipfile.ZipFile(tmp_path / "films.zip", "w") as packed:
         packed.write(tmp_path / "ct.dcm", "ct.dcm")
+    (tmp_path / "labels.csv.gz").write_bytes(gzip.compress(b"film,ho,side and a longer row of it"))
     (tmp_path / "film.dcm.gz").write_bytes(gzip.compress(as_bytes(make_film())))
     (tmp_path / "empty.dcm").write_bytes(b"")
     (tmp_path / "broken.dcm").write_bytes(as_bytes(make_film())[:200])
@@ -73,7 +74,10 @@ def test_every_file_ends_in_a_study_or_among_the_rejected(put, make_film, as_byt
     assert said["two.txt"] == ("refused", f"same SOP Instance UID as {tmp_path / 'a/copy.dcm'}: the first one is used")
     assert said["film_copy.png"][1] == f"holds the same picture as {tmp_path / 'film.png'}: that one is used"
     assert said["README.txt"] == ("refused", "is not an image file (give DICOM, PNG, JPEG or TIFF)")
-    assert said["films.zip"] == said["film.dcm.gz"] == ("refused", "is packed (unpack it)")
+    assert said["films.zip"][1].startswith("is a zip archive in a folder, which is not looked into (give the archive")
+    assert said["film.dcm.gz"] == ("refused", "is packed (unpack it)")
+    strays = {item.path.name for item in discovery.rejected if item.stray}
+    assert strays == {"README.txt", "labels.csv.gz"}
     assert said["ct.dcm"][0] == said["state.dcm"][0] == "refused"
     assert "Grayscale Softcopy Presentation State" in said["state.dcm"][1]
     assert said["empty.dcm"][0] == said["broken.dcm"][0] == "failed"

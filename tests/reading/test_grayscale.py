@@ -1,6 +1,7 @@
 """Grey values against the standard's formulae, written out pixel by pixel."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,10 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.valuerep import DSfloat
 
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import DecodeError, UsageError
+from ho_imaging.outputs.dicom.greys import state_greys
 from ho_imaging.reading import read_radiograph
+from ho_imaging.reading.attributes import header_flags
 from ho_imaging.reading.grayscale import grayscale_table, window_values
+from ho_imaging.reading.radiograph import QualityFlag
+from ho_imaging.review.films import film_pixels
 
 
 def literal_window(x: float, c: float, w: float, function: str) -> float:
@@ -236,3 +242,114 @@ def test_a_window_that_misses_every_pixel_is_said_and_left_out(make_film, center
 def test_an_image_of_one_value_is_not_blamed_on_its_window(make_film):
     radiograph = read_radiograph(make_film(np.full((96, 128), 7, np.uint16), WindowCenter=1000, WindowWidth=100))
     assert "window_misses" not in {flag.code for flag in radiograph.quality}
+
+
+@given(
+    slope=st.floats(1e-300, 1e300).flatmap(lambda size: st.sampled_from([size, -size])),
+    intercept=st.floats(-1e300, 1e300),
+)
+def test_a_rescale_keeps_the_picture_or_is_said(slope, intercept):
+    """Whatever numbers a header states, values that differ are shown as different, and bone stays where it was."""
+    film = Dataset()
+    film.RescaleSlope, film.RescaleIntercept = (DSfloat(value, auto_format=True) for value in (slope, intercept))
+    found = grayscale_table(film, 0, 4095, (0, 4095))
+    said = bool(header_flags(film))
+    expected = np.linspace(0.0, 1.0, 4096)
+    np.testing.assert_allclose(found.table, expected if said or slope > 0 else expected[::-1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [
+        ({"RescaleSlope": "1", "RescaleIntercept": "1E20"}, "rescale_invalid"),
+        ({"RescaleSlope": "1E308", "RescaleIntercept": "0"}, "rescale_invalid"),
+        ({"RescaleSlope": "-1", "RescaleIntercept": "2032", "tables": 1}, "rescale_invalid"),
+        ({"RescaleSlope": "1", "RescaleIntercept": "0", "tables": 1}, None),
+        ({"tables": 2}, "modality_lut_invalid"),
+        ({"PresentationLUTShape": "LIN OD"}, "photometric_invalid"),
+    ],
+)
+def test_contradictions_of_the_modality_lut_are_said(make_film, attributes, code):
+    """One table of one item, without rescale beside it (PS3.3 C.11.1)."""
+    tables = attributes.pop("tables", 0)
+    if tables:
+        attributes["ModalityLUTSequence"] = [lut(list(range(2048)), 0, 11)] * tables
+    codes = {flag.code for flag in read_radiograph(make_film(**attributes)).quality}
+    assert codes & {"rescale_invalid", "modality_lut_invalid", "photometric_invalid"} == ({code} - {None})
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("slope", [1, -1])
+@pytest.mark.parametrize("clips", [False, True])
+@pytest.mark.parametrize("falls", [False, True])
+def test_all_values_are_shown_in_the_direction_of_the_table(make_film, photometric, slope, clips, falls):
+    """A VOI LUT that makes low values white says so of all values: what it hides is not shown the other way round."""
+    entries = np.clip(np.arange(2033) * (8 if clips else 2), 0, 4095)
+    entries = entries[::-1] if falls else entries
+    film = make_film(
+        PhotometricInterpretation=photometric, RescaleSlope=slope, RescaleIntercept=0 if slope > 0 else 2032,
+        VOILUTSequence=[lut(list(entries), 0, 12)],
+    )  # fmt: skip
+    rises = (slope > 0) != falls
+    bright_right = rises == (photometric == "MONOCHROME2")
+    expected = np.linspace(0.0, 1.0, 128) if bright_right else np.linspace(1.0, 0.0, 128)
+    for how in ({"whole_range": True}, {"never_clipped": True}) if clips else ({"whole_range": True},):
+        np.testing.assert_allclose(read_radiograph(film, **how).pixels[0], expected, atol=1e-6)
+    viewed = film_pixels(film)
+    assert (int(viewed.codes[0, -1]) > int(viewed.codes[0, 0])) is bright_right
+    assert viewed.curve[-1] > viewed.curve[0]
+    state = Dataset()
+    state_greys(state, film, SimpleNamespace(quality_flags=[QualityFlag("window_clips")] if clips else []))
+    assert ("SoftcopyVOILUTSequence" in state) is not clips
+    # What a viewer shows that knows the state alone: Modality LUT, VOI LUT if any, then the shape.
+    white_at_high = (slope > 0) != (state.PresentationLUTShape == "INVERSE")
+    assert (white_at_high != (falls and not clips)) is bright_right
+
+
+def test_padding_that_covers_the_picture_is_no_padding(make_film, ramp):
+    """No pixel of the image has a padding value (PS3.3 C.7.5.1.1.2)."""
+    for last, is_padding in ((0, True), (63, True), (1500, False), (2032, False)):
+        film = make_film(PixelPaddingValue=0, PixelPaddingRangeLimit=last)
+        radiograph = read_radiograph(film)
+        assert (radiograph.padding is not None) is is_padding
+        assert ("padding_invalid" in {flag.code for flag in radiograph.quality}) is not is_padding
+        if not is_padding:
+            np.testing.assert_allclose(radiograph.pixels, ramp / 2032, atol=1e-6)
+    framed = np.full((200, 200), 4095, np.uint16)
+    framed[50:150, 40:168] = np.vstack([ramp, ramp[:4]])
+    radiograph = read_radiograph(make_film(framed, PixelPaddingValue=4095))
+    assert radiograph.padding is not None
+    assert not radiograph.padding[50:150, 40:168].any()
+
+
+def palette(film, entries, bits, first=0):
+    for colour in ("Red", "Green", "Blue"):
+        setattr(film, f"{colour}PaletteColorLookupTableDescriptor", [len(entries) & 0xFFFF, first, bits])
+        setattr(film, f"{colour}PaletteColorLookupTableData", np.asarray(entries, dtype="<u2").tobytes())
+    return film
+
+
+@pytest.mark.parametrize(
+    ("entries", "bits", "said"),
+    [
+        (np.arange(256) * 257, 16, False),
+        (np.arange(256), 16, True),  # 8 bits in use of 16: 1/256 as bright, were it taken at its word
+        (np.arange(256), 8, False),
+        (np.arange(256) * 16, 16, True),
+    ],
+)
+def test_a_palette_is_read_with_the_bits_that_its_entries_have(make_film, entries, bits, said):
+    pixels = np.tile(np.arange(0, 256, 2, dtype=np.uint8), (96, 1))
+    film = palette(make_film(pixels, PhotometricInterpretation="PALETTE COLOR"), entries, bits)
+    radiograph = read_radiograph(film)
+    np.testing.assert_allclose(radiograph.pixels[0], pixels[0] / 255, atol=4e-3)
+    assert ("pixel_description_invalid" in {flag.code for flag in radiograph.quality}) is said
+
+
+def test_a_palette_keeps_what_its_entries_tell_apart_and_is_named_where_it_lacks_one(make_film):
+    pixels = np.tile(np.arange(128, dtype=np.uint16) * 32, (96, 1))
+    film = palette(make_film(pixels, PhotometricInterpretation="PALETTE COLOR"), np.arange(4096) * 16, 16)
+    np.testing.assert_allclose(read_radiograph(film).pixels[0], pixels[0] * 16 / 65535, atol=1e-4)
+    del film.GreenPaletteColorLookupTableData
+    with pytest.raises(DecodeError, match="table of Green"):
+        read_radiograph(film)

@@ -130,6 +130,9 @@ TABLE = {
     "other birth date": ({"PatientBirthDate": "19500101"}, {"PatientBirthDate": "19500102"}, (BIRTH,)),
     "birth date in the old form": ({"PatientBirthDate": "1950.01.02"}, {"PatientBirthDate": "19500102"}, ()),
     "no birth date at all": ({"PatientBirthDate": "19500000"}, {"PatientBirthDate": "19500102"}, ()),
+    "birth date that nobody set": ({"PatientBirthDate": "19000101"}, {"PatientBirthDate": "19500102"}, ()),
+    "nobody's name": ({"PatientName": "Unknown^Male"}, {"PatientName": "Doe^John"}, ()),
+    "a general word as a name": ({"PatientName": "Man^Anna"}, {"PatientName": "Doe^Bert"}, (NAME,)),
     "other sex": ({"PatientSex": "M"}, {"PatientSex": "F"}, (SEX,)),
     "sex that says nothing": ({"PatientSex": "O"}, {"PatientSex": "F"}, ()),
     "one ID, another person": (

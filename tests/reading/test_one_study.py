@@ -154,6 +154,21 @@ def test_several_sources_give_a_result_a_study(film, fake_network, as_bytes, tmp
     assert Analyzer().analyze_all([]) == []
 
 
+@pytest.mark.parametrize("as_files", [False, True])
+def test_a_film_filed_in_two_studies_counts_once_however_it_comes(film, fake_network, as_bytes, tmp_path, as_files):
+    sources = [film(), film(StudyInstanceUID="1.2.4"), film("1.2.4.4.5", StudyInstanceUID="1.2.4")]
+    if as_files:
+        for number, one in enumerate(sources):
+            (tmp_path / f"{number}.dcm").write_bytes(as_bytes(one))
+        sources = sorted(tmp_path.iterdir())
+    results = Analyzer().analyze_all(sources)
+    assert [(r.study_uid, r.status, len(r.images)) for r in results[:2]] == [("1.2.3", "done", 1), ("1.2.4", "done", 1)]
+    (left_out,) = results[2:]
+    assert left_out.status == "refused"
+    assert "same SOP Instance UID" in str(left_out.reason)
+    assert left_out.study_uid not in {"1.2.3", "1.2.4"}
+
+
 def test_a_study_known_to_be_incomplete_is_graded_only_as_asked(film, fake_network):
     films = StudyFilms(
         [film()], Completeness(1, 2, (Message("images_missing", missing=1, expected=2, series="1.2.3.4"),))

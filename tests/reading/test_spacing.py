@@ -10,6 +10,18 @@ from ho_imaging.reading.spacing import aspect_ratio, read_spacing
 from ho_imaging.vocabulary import SpacingBasis
 
 SHAPE = (2000, 1600)
+GEOMETRY = {"PixelSpacing": [0.25, 0.25], "PixelSpacingCalibrationType": "GEOMETRY"}
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+def factor(value):
+    return {"EstimatedRadiographicMagnificationFactor": value}
+
+
+def distances(detector, patient):
+    return {
+        "ImagerPixelSpacing": [0.3, 0.3], "DistanceSourceToDetector": detector, "DistanceSourceToPatient": patient,
+    }  # fmt: skip
 
 
 def spacing_of(**attributes):
@@ -57,6 +69,36 @@ def spacing_of(**attributes):
         ({"PixelSpacing": [1.5, 1.5]}, "none", None, "spacing_implausible"),  # a film of 3 m
         ({"PixelSpacing": [0.1, 0.3]}, "none", None, "spacing_implausible"),
         ({"PixelSpacing": [1.0, 1.0], "ConversionType": "WSD"}, "none", None, "spacing_implausible"),
+        # A calibrated spacing differs from the detector's (PS3.3 10.7.1.1), by a believable magnification.
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3]}, "calibrated", 0.25, None),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.25, 0.25]}, "calibrated", 0.25, "spacing_contradictory"),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.1, 0.1]}, "assumed", 0.25, "spacing_contradictory"),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.6, 0.6]}, "assumed", 0.25, "spacing_contradictory"),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3], **factor(1.8)}, "calibrated", 0.25, "spacing_contradictory"),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3], **factor(1.15)}, "calibrated", 0.25, None),
+        (
+            {"PixelSpacing": [0.3, 0.2], "ImagerPixelSpacing": [0.2, 0.3]},
+            "assumed",
+            0.3,
+            "spacing_contradictory",
+        ),
+        (
+            {"ImagerPixelSpacing": [0.3, 0.3], "NominalScannedPixelSpacing": [0.1, 0.1], **factor(1.0)},
+            "detector",
+            0.3,
+            "spacing_contradictory",
+        ),
+        ({**distances(1000, 1150)}, "detector", 0.3, "magnification_implausible"),
+        ({**distances(115, 1000)}, "detector", 0.3, "magnification_implausible"),
+        ({**distances(11500, 1000)}, "detector", 0.3, "magnification_implausible"),
+        ({**distances(-1150, -1000)}, "detector", 0.3, "magnification_implausible"),
+        ({**distances(1150, 0)}, "detector", 0.3, "magnification_unknown"),
+        ({**distances(1500, 1000), **factor(1.1)}, "detector", 0.3 / 1.1, "magnification_implausible"),
+        ({**distances(1150, 1000), **factor(1.1)}, "detector", 0.3 / 1.1, None),
+        ({"PixelAspectRatio": ["2", "1"], "PixelSpacing": [0.3, 0.3]}, "assumed", 0.3, "aspect_ratio_invalid"),
+        ({"PixelSpacing": [25.4 / 96, 25.4 / 96], "ConversionType": "WSD"}, "none", None, "spacing_implausible"),
+        ({"PixelSpacing": [0.352778, 0.352778], "SOPClassUID": CAPTURE}, "none", None, "spacing_implausible"),
+        ({"PixelSpacing": [0.3, 0.3], "SOPClassUID": CAPTURE}, "assumed", 0.3, "spacing_assumed"),
     ],
 )
 def test_spacing_and_its_basis(attributes, basis, row_mm, code):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from outlined_study import COLUMNS, FILM, PARTS, RING, ROWS, STUDY
 
 from ho_imaging.cli import main
 from ho_imaging.errors import ReadError, UsageError, WriteError
@@ -13,32 +14,8 @@ from ho_imaging.readings.outlines import outline_shape
 from ho_imaging.readings.readings import reader_reading
 from ho_imaging.readings.review_store import ReviewStore
 from ho_imaging.results.folder import OutputFolder
-from ho_imaging.results.schema import FindingResult, ImageResult, SoftwareResult, StudyResult
-from ho_imaging.vocabulary import Side, SpacingBasis, Status
-
-ROWS, COLUMNS = 60, 80
-STUDY, FILM = "1.2.3", "1.2.3.4"
-
-
-def box(left, top, right, bottom):
-    """The outline of whole pixels, the last ones included, as (x, y) with centres at whole numbers."""
-    x0, y0, x1, y1 = left - 0.5, top - 0.5, right + 0.5, bottom + 0.5
-    return ((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))
-
-
-def finding(number, *rings):
-    return FindingResult(
-        id=f"F{number}", sop_instance_uid=FILM, side=Side.LEFT, confidence=0.8, mean_probability=0.8, area_px=10.0,
-        area_mm2=1.25, long_axis_px=5.0, long_axis_mm=2.5, short_axis_px=2.0, short_axis_mm=1.0,
-        long_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)), short_axis_ends_xy_px=((0.0, 0.0), (1.0, 1.0)),
-        centroid_xy_px=(29.5, 17.0), contours_xy_px=rings, density_ratio=None, nearest_bone=None,
-        distance_to_bone_mm=None, distance_to_joint_mm=None, distance_to_joint_radii=None,
-        periarticular=None, joined_to=(),
-    )  # fmt: skip
-
-
-RING = finding(1, box(20, 10, 39, 24), box(28, 15, 31, 18))
-PARTS = finding(2, box(2, 40, 9, 50), box(60, 3, 79, 9))
+from ho_imaging.results.schema import ImageResult, SoftwareResult, StudyResult
+from ho_imaging.vocabulary import SpacingBasis, Status
 
 
 def image(uid=FILM, path="films/AP hip.dcm"):

@@ -1,7 +1,7 @@
 """An invented joint, made of a plan and a toy grading system alone, is read, gated, laid out and graded."""
 
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,11 +11,14 @@ from ho_imaging.errors import OutOfScopeError
 from ho_imaging.findings import find_nodules, find_possible_nodules, read_anatomy
 from ho_imaging.gate import check_anatomy, check_attributes, check_region
 from ho_imaging.network.prediction import ModelIdentity, Prediction
+from ho_imaging.outputs.report import drawing
 from ho_imaging.preparing import Scale
 from ho_imaging.preparing.prepared import GridMap, Prepared
 from ho_imaging.regions import Bone, Landmark, RegionPlan, ScopeLimits, plan_of, table
 from ho_imaging.results.bone_outlines import bone_outlines
-from ho_imaging.severity import Category, FilmReading, grade_study
+from ho_imaging.review.overlays import Overlays
+from ho_imaging.review.viewer_words import length
+from ho_imaging.severity import Category, FilmReading, grade_study, systems
 from ho_imaging.severity.systems import System, leading_system, registry
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, Structure, View
 
@@ -197,6 +200,30 @@ def test_codes_of_bones_come_from_plans(shoulder):
     assert regions.bone_codes()[HUMERUS] == ("85050009", "Humerus")
 
 
+def test_modules_of_a_plan_and_of_a_system_are_found_where_they_lie(monkeypatch, tmp_path):
+    (tmp_path / "found_shoulder.py").write_text(
+        "from dataclasses import replace\n"
+        "from ho_imaging.regions.hip import HIP\n"
+        "from ho_imaging.vocabulary import Region\n"
+        "PLANS = {Region.SHOULDER: replace(HIP, name='found', leading_system='found')}\n"
+    )
+    (tmp_path / "found_system.py").write_text(
+        "from dataclasses import replace\n"
+        "from ho_imaging.severity.systems.brooker import BROOKER\n"
+        "FOUND = replace(BROOKER, name='found')\n"
+    )
+    monkeypatch.setattr(regions, "__path__", [*regions.__path__, str(tmp_path)])
+    monkeypatch.setattr(systems, "__path__", [*systems.__path__, str(tmp_path)])
+    plans, found = table.find_plans(), registry.find_systems()
+    assert {region: plan.name for region, plan in plans.items() if region not in table.PLANS} == {
+        Region.SHOULDER: "found"
+    }
+    assert [system.name for system in found if system not in registry.SYSTEMS] == ["found"]
+    (tmp_path / "second_hip.py").write_text("from ho_imaging.regions.hip import PLANS\n")
+    with pytest.raises(LookupError, match="has a plan in second_hip"):
+        table.find_plans()
+
+
 def test_every_plan_names_a_system_that_is_there():
     for region in table.PLANS:
         assert leading_system(region).name == plan_of(region).leading_system
@@ -207,3 +234,35 @@ def test_a_plan_that_names_no_system_is_said(monkeypatch):
     monkeypatch.setattr(table, "PLANS", MappingProxyType({Region.SHOULDER: plan}))
     with pytest.raises(LookupError, match="shoulder names 'nothing'"):
         leading_system(Region.SHOULDER)
+
+
+def test_the_viewer_and_the_report_show_the_plans_own_bones_each_in_its_style(shoulder, known):
+    read = reading(film(known))
+    uid = read.prepared.radiograph.sop_instance_uid
+    analysis = SimpleNamespace(films={uid: SimpleNamespace(reading=read)})
+    study = SimpleNamespace(result=SimpleNamespace(model=None), analysis=analysis, folder=None)
+    shown = Overlays(study).anatomy(uid)
+    assert list(shown) == ["scapula", "humerus", "humeral_head", "implant"]
+    assert shown["scapula"][0]
+    assert not shown["implant"]
+    drawn = drawing._bones(bone_outlines(read, "0" * 64), lambda point: point)
+    assert [(bone.name, bone.layer) for bone in drawn] == [
+        ("scapula", "bone-1"),
+        ("humerus", "bone-2"),
+        ("humeral_head", "bone-3"),
+    ]
+
+
+def test_what_is_said_of_lengths_names_the_plans_own_landmark(shoulder, known):
+    image = SimpleNamespace(
+        measured_spacing_mm=(1.0, 1.0), measured_basis="anatomical", region="shoulder", magnification=None
+    )
+    assert length(image, [0, 0], [1, 0])["basis"] == "scaled from the humeral heads, ± 10 %"
+    assert "44 mm" in str(shoulder.landmark.scale_message())
+
+
+def test_a_refusal_names_the_regions_that_can_be_stated(shoulder, known):
+    with pytest.raises(OutOfScopeError) as caught:
+        check_attributes(film(known, region=Region.ELBOW).prepared.radiograph)
+    assert Region.SHOULDER in caught.value.message.parameters["regions"]
+    assert "or shoulder are read" in str(caught.value)

@@ -172,7 +172,7 @@ def test_other_weights_leave_the_readers_own_outlines_and_nothing_else(place, ol
     state = place.state()
     (kept,) = (found for found in state.findings if found.id.startswith("R-"))
     assert statuses(state) == {"F1": "unseen", "F2": "unseen", "F3": "unseen", kept.id: "added", "R1": "added"}
-    assert kept.outline_xy_px == outline_of(reshape)
+    assert kept.outline_xy_px == outline_of(reshape.value)
     assert state.grades["left"] == ("II", None)
     assert [d.action for d in state.left_out] == ["accept", "reject", "regrade", "commit"]
     reading = reader_reading(place.result, ReviewStore(place.folder / "reviews").read(STUDY, "AB"), final=True)

@@ -77,6 +77,11 @@ ENTRIES: dict[str, Entry] = {
         _("unpack it and give the folder"),
         note="A zip, gzip or similar file in a zip archive.",
     ),
+    "archive_in_folder": Entry(
+        _("is a zip archive in a folder, which is not looked into"),
+        _("give the archive itself, or unpack it"),
+        note="Archives are read where they are given, not where they are found.",
+    ),
     "archive_empty": Entry(
         _("is a zip archive without files"),
         note="Nothing in a zip archive, or nothing but what this program wrote.",
@@ -130,6 +135,16 @@ ENTRIES: dict[str, Entry] = {
         _("has a damaged Modality"),
         _("send the file again"),
         note="The attribute Modality holds control characters or a long text.",
+    ),
+    "size_unread": Entry(
+        _("is damaged: {keywords} is no number above 0"),
+        _("send the file again"),
+        note="Rows or Columns is empty, zero, or not a number.",
+    ),
+    "palette_unusable": Entry(
+        _("has a palette whose table of {colour} cannot be used: {wrong}"),
+        _("ask for it in grey"),
+        note="A PALETTE COLOR image whose lookup tables are missing or damaged.",
     ),
     "rows_missing": Entry(
         _("is damaged: {object} without rows and columns"),

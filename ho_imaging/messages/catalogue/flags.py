@@ -84,6 +84,14 @@ ENTRIES: dict[str, Entry] = {
         _("The header states {stated} bits, the pixels have {held}."),
         note="Bits Stored is wrong.",
     ),
+    "pixel_data_over": Entry(
+        _("The pixel data holds {bytes} bytes more than {rows} rows take: rows of the film may be missing."),
+        note="Rows or Number of Frames may be wrong.",
+    ),
+    "padding_covers": Entry(
+        _("The stated padding values cover {share:%} of the film's detail, perhaps bone: no padding was taken."),
+        note="Pixel Padding Value and Range Limit hold values of the image itself (PS3.3 C.7.5.1.1.2).",
+    ),
     "sign_disagrees": Entry(
         _("Header and codestream disagree on the sign of stored values: taken as {sign:word}."),
         note="Pixel Representation and compressed data differ.",
@@ -128,6 +136,10 @@ ENTRIES: dict[str, Entry] = {
         _("{keyword} is before the patient's birth: it was not used."),
         note="A date that cannot be.",
     ),
+    "date_never_set": Entry(
+        _("{keyword} is a day from which clocks count, as where nobody set a date: it was not used."),
+        note="1899-12-30, 1899-12-31, 1900-01-01, 1970-01-01 or 1980-01-01.",
+    ),
     "dates_disagree": Entry(
         _("{keyword} and StudyDate are more than a month apart: {keyword} was used."),
         note="Two dates of an image contradict each other.",
@@ -143,6 +155,14 @@ ENTRIES: dict[str, Entry] = {
     "laterality_conflict": Entry(
         _("{source} says {side:word}, {others} says otherwise."),
         note="Attributes disagree on the side that an image shows.",
+    ),
+    "view_conflict": Entry(
+        _("The projection is {view:word} by {source}, but another by {others}."),
+        note="Attributes disagree on the projection of an image.",
+    ),
+    "region_conflict": Entry(
+        _("The region is {region:word} by {source}, but another by {others}."),
+        note="Attributes name regions that one image does not show together.",
     ),
     "lossy_compression": Entry(
         _("The film went through lossy compression: faint bone may be lost, and traces of it look like bone."),
@@ -176,6 +196,22 @@ ENTRIES: dict[str, Entry] = {
         _("PixelSpacing and {keyword} differ more than any magnification."),
         note="Two pixel spacings that contradict each other.",
     ),
+    "spacings_differ": Entry(
+        _("{first} and {second} differ: {first} was used."),
+        note="Two pitches of one detector.",
+    ),
+    "calibration_without_change": Entry(
+        _("PixelSpacing is said to be calibrated, but equals {keyword}: lengths may be at the detector."),
+        note="By PS3.3 10.7.1.1 a calibrated spacing differs from the detector's.",
+    ),
+    "magnification_contradicts": Entry(
+        _("PixelSpacing, {keyword} and the stated magnification contradict each other: PixelSpacing was used."),
+        note="A calibrated spacing and a magnification that differ by more than a tenth.",
+    ),
+    "aspect_ratio_contradicts": Entry(
+        _("PixelAspectRatio contradicts the pixel spacing, which was used."),
+        note="Pixel Aspect Ratio is for images without a spacing (PS3.3 C.7.6.3.1.7).",
+    ),
     "magnification_unknown": Entry(
         _("Lengths are at the detector: in the patient they are 5 to 25 % shorter."),
         note="The detector's pixel pitch without a magnification.",
@@ -183,6 +219,21 @@ ENTRIES: dict[str, Entry] = {
     "magnification_implausible": Entry(
         _("The stated magnification is not between 1 and 2."),
         note="Estimated Radiographic Magnification Factor cannot be.",
+    ),
+    "magnification_disagrees": Entry(
+        _("The stated magnification is not that of the stated distances: the magnification was used."),
+        note="Estimated Radiographic Magnification Factor and source distances differ by more than a tenth.",
+    ),
+    "distances_implausible": Entry(
+        _(
+            "The distances from source to detector and patient make no magnification between 1 and 2: "
+            "they were not used."
+        ),
+        note="Distances that were exchanged, or are in different units.",
+    ),
+    "spacing_of_screen": Entry(
+        _("Pixel Spacing is that of a screen of 72 or 96 dots an inch, not of the film."),
+        note="A secondary capture whose resolution tag was taken for a pixel spacing.",
     ),
     "spacing_placeholder": Entry(
         _("Pixel Spacing is exactly 1 x 1 mm on an image of unknown origin: a placeholder."),
@@ -314,6 +365,22 @@ ENTRIES: dict[str, Entry] = {
     "wrong.first_value_sign": Entry(
         _("has a first value of the other sign than its input: it was taken so"),
         note="What is wrong with an attribute.",
+    ),
+    "wrong.beside_table": Entry(
+        _("contradicts ModalityLUTSequence, beside which it has no place"),
+        note="What is wrong with an attribute (PS3.3 C.11.1).",
+    ),
+    "wrong.values_alike": Entry(
+        _("makes values alike that differ"),
+        note="What is wrong with an attribute: a number so large or small that rescaling loses the picture.",
+    ),
+    "taken.first": Entry(
+        _("the first was used"),
+        note="What was done in place of an attribute.",
+    ),
+    "taken.table": Entry(
+        _("the lookup table was used"),
+        note="What was done in place of an attribute.",
     ),
     "taken.number": Entry(
         _("{number} was taken"),

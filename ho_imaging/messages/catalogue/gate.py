@@ -9,9 +9,9 @@ __all__ = ["ENTRIES"]
 
 ENTRIES: dict[str, Entry] = {
     "region_not_read": Entry(
-        _("shows {region:word} by its {source}; the model reads hips, pelves, thighs and knees"),
+        _("shows {region:word} by its {source}; images of {regions:or} are read"),
         _("leave it out, or pass region= if the file is wrong"),
-        note="The header states a region that the model was not made for.",
+        note="The header states a region that is not read.",
     ),
     "region_not_of_model": Entry(
         _("shows {region:word} by its {source}; the model {model} does not read it"),
@@ -82,7 +82,7 @@ ENTRIES: dict[str, Entry] = {
         note="The image lies on its side.",
     ),
     "advice.state_region": Entry(
-        _("if it shows a hip, thigh, knee or residual limb, state the region (region=, --region)"),
+        _("if it shows {regions:or}, state the region (region=, --region)"),
         note="What can be done.",
     ),
     "advice.check_region": Entry(

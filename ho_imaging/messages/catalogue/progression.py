@@ -48,6 +48,10 @@ ENTRIES: dict[str, Entry] = {
         _("study {number}: {flag} Intervals and growth per month may be wrong."),
         note="A date of an image is doubtful.",
     ),
+    "one_film_twice": Entry(
+        _("studies {first} and {second} hold the same film: no time lies between its copies."),
+        note="A film was given twice, or was filed in two studies. A verdict on it says nothing of the course.",
+    ),
     "patients_not_named": Entry(
         _("Not every file names its patient: nothing shows that all are of one person."),
         note="Files without a Patient ID are compared.",
@@ -166,8 +170,12 @@ ENTRIES: dict[str, Entry] = {
         note="Why images cannot be compared.",
     ),
     "apart.no_scale": Entry(
-        _("no believable spacing and no femoral head to scale by"),
+        _("no believable spacing and no {landmark:word} to scale by"),
         note="Why images cannot be compared.",
+    ),
+    "apart.no_spacing": Entry(
+        _("no believable spacing"),
+        note="Why images cannot be compared: nothing in them is of a known size.",
     ),
     "apart.no_side": Entry(
         _("the studies show no side in common"),

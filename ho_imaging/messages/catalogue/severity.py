@@ -5,7 +5,7 @@ from __future__ import annotations
 from ho_imaging.messages.entry import Entry
 from ho_imaging.messages.entry import mark as _
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "WORDS"]
 
 ENTRIES: dict[str, Entry] = {
     "no_ectopic_bone": Entry(
@@ -186,3 +186,19 @@ ENTRIES: dict[str, Entry] = {
         note="A grade and its probability.",
     ),
 }
+
+WORDS = {
+    # bones and landmarks of joints
+    "femur": _("femur"),
+    "femoral_head": _("femoral head"),
+    "femoral heads": _("femoral heads"),
+    # titles of grading systems, and grades that are words
+    "Brooker class": _("Brooker class"),
+    "Della Valle class": _("Della Valle class"),
+    "Biplanar grade": _("Biplanar grade"),
+    "Hastings-Graham class, radiographic part": _("Hastings-Graham class, radiographic part"),
+    "Schmidt-Hackenbrock region and grade": _("Schmidt-Hackenbrock region and grade"),
+    "Walter Reed grade of a residual limb": _("Walter Reed grade of a residual limb"),
+    "I to III: motion needed": _("I to III: motion needed"),
+}
+"""Words of the vocabulary that come with a joint or a grading system; the others are in ``words``."""

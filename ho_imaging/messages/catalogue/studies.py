@@ -68,7 +68,7 @@ ENTRIES: dict[str, Entry] = {
         note="A picture, table or file of a study is missing.",
     ),
     "dicom_attributes_left_out": Entry(
-        _("DICOM objects of film {uid} leave out what is not of DICOM's form: {attributes}."),
+        _("DICOM objects of film {uid} leave out or shorten what is not of DICOM's form: {attributes}."),
         note="Attributes of an image that cannot be copied into objects.",
     ),
     "dicom_object_failed": Entry(

@@ -77,7 +77,7 @@ HETEROTOPIC_OSSIFICATION = _private("HO", "Suspected heterotopic ossification")
 BURDEN = _private("BURDEN", "Burden of heterotopic ossification, 0 to 100")
 COUNT = _private("COUNT", "Number of nodules")
 GAP = _private("BONE-GAP", "Least distance between opposing bone surfaces outside the joint")
-DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to femoral cortex")
+DENSITY_RATIO = _private("DENSITY-RATIO", "Brightness over soft tissue relative to cortical bone")
 GRADE_PROBABILITY = _private("GRADE-PROB", "Probability of the grade")
 ANALYSIS = _private("ANALYSIS", "Analysis for heterotopic ossification")
 NOT_ANALYSED = _private("NOT-ANALYSED", "Not analysed")
@@ -88,7 +88,7 @@ MESSAGE = _private("MESSAGE", "Code of a message in the text")
 BASES = {
     SpacingBasis.CALIBRATED: _private("MM-CALIBRATED", "calibrated pixel spacing of the film"),
     SpacingBasis.DETECTOR: _private("MM-DETECTOR", "pixel pitch at the detector"),
-    SpacingBasis.ANATOMICAL: _private("MM-ANATOMICAL", "scaled to femoral heads of usual size"),
+    SpacingBasis.ANATOMICAL: _private("MM-ANATOMICAL", "scaled to the heads of bones of usual size"),
     SpacingBasis.ASSUMED: _private("MM-ASSUMED", "assumed spacing, reliability not known"),
     SpacingBasis.NONE: _private("MM-NONE", "no believable spacing, sizes in pixels"),
 }

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DSfloat
 
-from ho_imaging.reading.grayscale import WINDOW_CLIPS, VoiView, is_inverse, modality_lut, rescale, voi_views
+from ho_imaging.reading.grayscale import WINDOW_CLIPS, VoiView, is_inverse, modality_lut, view_falls, voi_views
 from ho_imaging.reading.luts import LookupTable
+from ho_imaging.reading.rescaling import rescale
 from ho_imaging.reading.values import stated_whole
 from ho_imaging.results.schema import ImageResult
 
@@ -41,7 +42,10 @@ def state_greys(made: Dataset, source: Dataset, image: ImageResult) -> None:
     if view is not None:
         made.SoftcopyVOILUTSequence = [_voi_item(view)]
     # A state replaces the film's own polarity (PS3.4 N.2), so it has to say it again.
-    made.PresentationLUTShape = "INVERSE" if is_inverse(source, []) else "IDENTITY"
+    inverse = is_inverse(source, [])
+    if not hasattr(made, "SoftcopyVOILUTSequence") and view_falls(source):
+        inverse = not inverse
+    made.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
 
 
 def _view_used(source: Dataset, image: ImageResult) -> VoiView | None:

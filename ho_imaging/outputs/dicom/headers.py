@@ -12,8 +12,12 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
-__all__ = ["without_unsound"]
+from ho_imaging.outputs.dicom.header_text import in_form
 
+__all__ = ["sop_class_of", "without_unsound"]
+
+_AGE = re.compile(r"[0-9]{3}[DWMY]")
+_DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d|60)?(\.\d{1,6})?)?")
 
 
@@ -22,17 +26,31 @@ def without_unsound(source: Dataset) -> tuple[Dataset, tuple[str, ...]]:
 
     One value of wrong form, or one attribute that is missing, must not keep a whole study without objects. Values that
     cannot be read, come several where there is one, or are no date, time, sex or pair of numbers (PS3.5 6.2) are left
-    out, never guessed; attributes of type 2 are there, if only empty. The source stays as it is.
+    out, never guessed; attributes of type 2 are there, if only empty. Texts that are too long, and names of too many
+    parts, are cut; identifiers are emptied, for a part of one is another one. The source stays as it is.
 
     Returns
     -------
-    The data set, and the keywords of what was left out.
+    The data set, and the keywords of what was left out or cut.
 
     """
+    whole, cut = _without_wrong(source)
+    made, cut_texts = in_form(whole)
+    return made, tuple(sorted({*cut, *cut_texts}))
+
+
+def sop_class_of(source: Dataset) -> str:
+    """Return the SOP class of a source, by its file's meta information where the data set lacks it."""
+    meta = getattr(source, "file_meta", None)
+    return str(source.get("SOPClassUID") or (meta.get("MediaStorageSOPClassUID") if meta is not None else "") or "")
+
+
+def _without_wrong(source: Dataset) -> tuple[Dataset, set[str]]:
     wrong = {name for name, is_sound in _CHECKS.items() if name in source and not _holds(source, name, is_sound)}
     missing = {name for name in _REQUIRED if name not in source}
-    if not wrong and not missing and all(source.get(keyword) for keyword in _ASKED_FOR):
-        return source, ()
+    asked_for = {**_ASKED_FOR, "SOPClassUID": sop_class_of(source)}
+    if not wrong and not missing and all(source.get(keyword) for keyword in asked_for):
+        return source, set()
     made = Dataset()
     for tag in list(source.keys()):
         keyword = keyword_for_tag(tag)
@@ -42,13 +60,13 @@ def without_unsound(source: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         # New elements: those of the source are its own.
         tag = Tag(keyword)
         made[tag] = DataElement(tag, dictionary_VR(tag), None)
-    for keyword, value in _ASKED_FOR.items():
+    for keyword, value in asked_for.items():
         if not made.get(keyword):
             setattr(made, keyword, value)
     if hasattr(source, "file_meta"):
         made.file_meta = source.file_meta
     made.set_original_encoding(*source.original_encoding)
-    return made, tuple(sorted(wrong))
+    return made, wrong
 
 
 def _holds(source: Dataset, keyword: str, is_sound: Callable[[object], bool]) -> bool:
@@ -75,6 +93,23 @@ def _is_date(value: object) -> bool:
 
 def _is_time(value: object) -> bool:
     return _TIME.fullmatch(str(value)) is not None
+
+
+def _is_age(value: object) -> bool:
+    return _AGE.fullmatch(str(value)) is not None
+
+
+def _is_side(value: object) -> bool:
+    return str(value) in {"R", "L"}
+
+
+def _are_directions(value: object) -> bool:
+    """Return True for two directions (PS3.3 C.7.6.1.1.1)."""
+    return (
+        isinstance(value, list | MultiValue)
+        and len(value) == 2
+        and all(_DIRECTIONS.fullmatch(str(one)) is not None for one in value)
+    )
 
 
 def _is_sex(value: object) -> bool:
@@ -112,6 +147,9 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "PatientID": _is_one,
     "PatientBirthDate": _is_date,
     "PatientSex": _is_sex,
+    "PatientAge": _is_age,
+    "PatientOrientation": _are_directions,
+    "Laterality": _is_side,
     "StudyDate": _is_date,
     "StudyTime": _is_time,
     "StudyID": _is_one,

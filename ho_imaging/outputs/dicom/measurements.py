@@ -62,13 +62,7 @@ def structured_report(
     """
     observer = maker.observer
     images = {image.sop_instance_uid: image for image in result.images}
-    algorithm = AlgorithmIdentification(
-        name=f"ho_imaging {maker.model.name}",
-        version=maker.model.version,
-        parameters=list(
-            filter(None, (f"weights sha256 {maker.model.sha256}", maker.model.site_words(), result.research_use))
-        ),
-    )
+    algorithm = _algorithm(result, maker)
     groups: list[PlanarROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations] = [
         _nodule(finding, images[finding.sop_instance_uid], sources[finding.sop_instance_uid], algorithm, maker)
         for finding in result.findings
@@ -80,24 +74,7 @@ def structured_report(
     evidence = [as_reference(source) for source in sources.values()]
     first = evidence[0]
     report = MeasurementReport(
-        observation_context=ObservationContext(
-            observer_person_context=None
-            if observer is None
-            else ObserverContext(
-                observer_type=standard.DCM.Person,
-                observer_identifying_attributes=PersonObserverIdentifyingAttributes(name=observer.name),
-            ),
-            observer_device_context=ObserverContext(
-                observer_type=standard.DCM.Device,
-                observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
-                    uid=maker.uid("device"),
-                    name=f"{maker.model.name} {maker.model.version}",
-                    manufacturer_name=MANUFACTURER,
-                    model_name=MODEL_NAME,
-                    serial_number=maker.model.sha256[:16],
-                ),
-            ),
-        ),
+        observation_context=_context(maker),
         procedure_reported=codes.PLAIN_RADIOGRAPHY,
         imaging_measurements=groups or None,
         title=standard.DCM.ImagingMeasurementReport,
@@ -124,6 +101,36 @@ def structured_report(
         made.CompletionFlagDescription = f"Incomplete study: {missing}"[:_LONGEST_DESCRIPTION]
     take_over(made, next(iter(sources.values())), maker)
     return made
+
+
+def _algorithm(result: StudyResult, maker: Maker) -> AlgorithmIdentification:
+    said = (f"weights sha256 {maker.model.sha256}", maker.model.site_words(), result.research_use)
+    return AlgorithmIdentification(
+        name=f"ho_imaging {maker.model.name}", version=maker.model.version, parameters=[text for text in said if text]
+    )
+
+
+def _context(maker: Maker) -> ObservationContext:
+    """Name the program as the device that observed, and the reader as the person where there is one."""
+    observer = maker.observer
+    return ObservationContext(
+        observer_person_context=None
+        if observer is None
+        else ObserverContext(
+            observer_type=standard.DCM.Person,
+            observer_identifying_attributes=PersonObserverIdentifyingAttributes(name=observer.name),
+        ),
+        observer_device_context=ObserverContext(
+            observer_type=standard.DCM.Device,
+            observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
+                uid=maker.uid("device"),
+                name=f"{maker.model.name} {maker.model.version}",
+                manufacturer_name=MANUFACTURER,
+                model_name=MODEL_NAME,
+                serial_number=maker.model.sha256[:16],
+            ),
+        ),
+    )
 
 
 def _describable(sources: Sequence[Dataset]) -> list[Dataset]:

@@ -19,7 +19,7 @@ from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.messages import Message
 from ho_imaging.outputs.dicom.capture import secondary_capture
 from ho_imaging.outputs.dicom.document import pdf_document
-from ho_imaging.outputs.dicom.headers import without_unsound
+from ho_imaging.outputs.dicom.headers import sop_class_of, without_unsound
 from ho_imaging.outputs.dicom.identity import Maker
 from ho_imaging.outputs.dicom.key_objects import key_objects
 from ho_imaging.outputs.dicom.measurements import structured_report
@@ -275,7 +275,7 @@ def _check(result: StudyResult, sources: Mapping[str, Dataset]) -> None:
         if source is None:
             raise UsageError(f"the source of film {uid} is missing", remedy="give every analysed film as a source")
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
-            if not source.get(keyword):
+            if not source.get(keyword) and not (keyword == "SOPClassUID" and sop_class_of(source)):
                 raise UsageError(f"film {uid} states no {keyword}", remedy="have the header corrected, or use the JSON")
         if stated_whole(source, "NumberOfFrames", 1) > 1:
             raise UsageError(f"film {uid} is one of several frames", remedy="split it into single-frame objects first")

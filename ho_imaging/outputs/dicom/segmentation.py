@@ -32,6 +32,7 @@ from ho_imaging.outputs.dicom.identity import (
     take_over,
 )
 from ho_imaging.outputs.tracking import nodule_uid
+from ho_imaging.regions import plan_of
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, ModelResult
 from ho_imaging.vocabulary import Region, Side, Structure
@@ -41,13 +42,16 @@ __all__ = ["anatomy_segmentation", "nodule_segmentation", "probability_segmentat
 SERIES_NUMBER = 8801
 _SERIES_WORDS = {"nodules": "suspected HO", "probability": "probability of HO", "anatomy": "bones and implants"}
 _HO_COLOUR_LAB = (78.0, 24.0, 76.0)
-_ANATOMY_COLOURS_LAB = {
-    Structure.PELVIS: (70.0, -10.0, -30.0),
-    Structure.FEMUR: (70.0, -35.0, 5.0),
-    Structure.FEMORAL_HEAD: (75.0, -45.0, 40.0),
-    Structure.IMPLANT: (60.0, 40.0, -35.0),
-}
-_OTHER_BONES_LAB = (75.0, 0.0, 40.0)
+_IMPLANT_COLOUR_LAB = (60.0, 40.0, -35.0)
+_BONE_COLOURS_LAB = (
+    (70.0, -10.0, -30.0),
+    (70.0, -35.0, 5.0),
+    (75.0, -45.0, 40.0),
+    (75.0, 0.0, 40.0),
+    (70.0, 30.0, 0.0),
+    (60.0, 0.0, -45.0),
+)
+"""Colours of a region's bones and landmark, in the order of its plan."""
 
 
 def tracking(maker: Maker, finding: FindingResult) -> tuple[str, str]:
@@ -142,12 +146,19 @@ def anatomy_segmentation(
             structure.value.replace("_", " ").capitalize(),
             *codes.STRUCTURES[structure],
             maker,
-            colour=_ANATOMY_COLOURS_LAB.get(structure, _OTHER_BONES_LAB),
+            colour=_anatomy_colour(structure, Region(image.region)),
         )
         for number, structure in enumerate(shown, start=1)
     ]
     stacked = np.stack([masks[structure] for structure in shown], axis=-1).astype(np.uint8)
     return _segmentation(source, image, stacked, descriptions, maker, "anatomy", "ANATOMY", "Bones and implants")
+
+
+def _anatomy_colour(structure: Structure, region: Region) -> tuple[float, float, float]:
+    outlined = plan_of(region).outlined
+    if structure not in outlined:
+        return _IMPLANT_COLOUR_LAB
+    return _BONE_COLOURS_LAB[outlined.index(structure) % len(_BONE_COLOURS_LAB)]
 
 
 def _description(

@@ -13,8 +13,8 @@ from uuid import NAMESPACE_OID, uuid5
 import shapely
 
 from ho_imaging.files.atomic import write_text
-from ho_imaging.outputs.exchange.shapes import CORNER_ORIGIN, LABEL, Nodule, film_paths
-from ho_imaging.outputs.registry import Option, Output, Source
+from ho_imaging.outputs.exchange.shapes import CORNER_ORIGIN, LABEL, NAMES_OPTION, Nodule, film_paths
+from ho_imaging.outputs.registry import Output, Source
 
 __all__ = ["OUTPUT"]
 
@@ -51,5 +51,5 @@ OUTPUT = Output(
     name="geojson",
     about="GeoJSON for QuPath, a file a film",
     write=_write,
-    options={"names": Option("files named by the films' UID or by their file", default="uid", choices=("uid", "file"))},
+    options={"names": NAMES_OPTION},
 )

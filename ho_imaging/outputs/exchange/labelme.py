@@ -17,8 +17,8 @@ import shapely
 
 from ho_imaging.errors import HOImagingError
 from ho_imaging.files.atomic import write_text
-from ho_imaging.outputs.exchange.shapes import CORNER_ORIGIN, LABEL, Film, Nodule, film_paths
-from ho_imaging.outputs.registry import Option, Output, Source
+from ho_imaging.outputs.exchange.shapes import CORNER_ORIGIN, LABEL, NAMES_OPTION, Film, Nodule, film_paths
+from ho_imaging.outputs.registry import Output, Source
 
 __all__ = ["OUTPUT"]
 
@@ -72,5 +72,5 @@ OUTPUT = Output(
     name="labelme",
     about="LabelMe, a JSON a film",
     write=_write,
-    options={"names": Option("files named by the films' UID or by their file", default="uid", choices=("uid", "file"))},
+    options={"names": NAMES_OPTION},
 )

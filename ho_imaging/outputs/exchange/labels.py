@@ -11,8 +11,8 @@ import cv2
 
 from ho_imaging.errors import WriteError
 from ho_imaging.files.atomic import write_bytes
-from ho_imaging.outputs.exchange.shapes import film_paths
-from ho_imaging.outputs.registry import Option, Output, Source
+from ho_imaging.outputs.exchange.shapes import NAMES_OPTION, film_paths
+from ho_imaging.outputs.registry import Output, Source
 
 __all__ = ["OUTPUT"]
 
@@ -29,5 +29,5 @@ OUTPUT = Output(
     name="labels",
     about="label pictures: a 16-bit PNG a film, a number a nodule",
     write=_write,
-    options={"names": Option("files named by the films' UID or by their file", default="uid", choices=("uid", "file"))},
+    options={"names": NAMES_OPTION},
 )

@@ -18,9 +18,9 @@ from shapely.geometry.base import BaseGeometry
 
 from ho_imaging.errors import UsageError
 from ho_imaging.findings.outline import filled
-from ho_imaging.outputs.registry import Source
+from ho_imaging.outputs.registry import Option, Source
 from ho_imaging.readings.outlines import Outline, outline_shape
-from ho_imaging.results.folder import folder_name
+from ho_imaging.results.folder import film_name, is_film_name
 from ho_imaging.results.points import rows_columns
 from ho_imaging.results.schema import FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
@@ -28,6 +28,7 @@ from ho_imaging.vocabulary import Status
 __all__ = [
     "CORNER_ORIGIN",
     "LABEL",
+    "NAMES_OPTION",
     "Film",
     "Nodule",
     "film_paths",
@@ -41,6 +42,13 @@ LABEL = "heterotopic_ossification"
 
 CORNER_ORIGIN = 0.5
 """Offset added to x and y for tools whose first pixel reaches from 0 to 1."""
+
+NAMES_OPTION = Option(
+    "files named as in output folders (by the films' UID, or by a picture's file) or by the films' file alone",
+    default="uid",
+    choices=("uid", "file"),
+)
+"""The option ``names`` of formats with a file a film."""
 
 _DIGITS = 3
 
@@ -92,8 +100,10 @@ def films_of(result: StudyResult) -> list[Film]:
     return films
 
 
-def film_stem(image: ImageResult, named_by: str) -> str:
-    """Return the name of a film's file without its suffix; ``named_by``: ``uid``, or ``file`` for that of its file.
+def film_stem(result: StudyResult, image: ImageResult, named_by: str) -> str:
+    """Return the name of a film's file without its suffix.
+
+    ``named_by``: ``uid`` for the name that the film has in output folders, or ``file`` for that of its file alone.
 
     Raises
     ------
@@ -102,14 +112,14 @@ def film_stem(image: ImageResult, named_by: str) -> str:
 
     """
     if named_by == "uid":
-        return folder_name(image.sop_instance_uid)
+        return film_name(result, image.sop_instance_uid)
     if image.path is None:
         raise UsageError(f"film {image.sop_instance_uid} came from no file", remedy="leave names=file out")
     return Path(image.path).stem
 
 
 def film_paths(source: Source, path: Path, suffix: str, named_by: str = "uid") -> list[tuple[Film, Path]]:
-    """Return the films of a study and the file to write for each.
+    """Return the films of a study and the file to write for each; what is there of them under another name is deleted.
 
     ``path``: a folder, which is made, or the very file where it has the suffix and the study has one film.
 
@@ -124,11 +134,15 @@ def film_paths(source: Source, path: Path, suffix: str, named_by: str = "uid") -
         if len(films) != 1:
             raise UsageError(f"is one file, but {len(films)} films were analysed", path=path, remedy="give a folder")
         return [(films[0], path)]
-    names = [film_stem(film.image, named_by) for film in films]
+    names = [film_stem(source.result, film.image, named_by) for film in films]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise UsageError(f"two films are named {double}", path=path, remedy="leave names=file out")
     path.mkdir(parents=True, exist_ok=True)
+    for old in path.glob(f"*{suffix}"):
+        stem = old.name.removesuffix(suffix)
+        if stem not in names and any(is_film_name(stem, film.image.sop_instance_uid) for film in films):
+            old.unlink()  # the film's file had another name then
     return [(film, path / f"{name}{suffix}") for film, name in zip(films, names, strict=True)]
 
 

@@ -12,8 +12,16 @@ from pathlib import Path
 
 from ho_imaging.errors import UsageError
 from ho_imaging.files.atomic import write_text
-from ho_imaging.outputs.exchange.shapes import CORNER_ORIGIN, LABEL, Film, film_stem, films_of, without_holes
-from ho_imaging.outputs.registry import Option, Output, Per, Source
+from ho_imaging.outputs.exchange.shapes import (
+    CORNER_ORIGIN,
+    LABEL,
+    NAMES_OPTION,
+    Film,
+    film_stem,
+    films_of,
+    without_holes,
+)
+from ho_imaging.outputs.registry import Output, Per, Source
 
 __all__ = ["OUTPUT"]
 
@@ -26,7 +34,7 @@ def _write(sources: Iterable[Source], path: Path, *, names: str) -> None:
     written: dict[str, str] = {}
     for source in sources:
         for film in films_of(source.result):
-            name = film_stem(film.image, names)
+            name = film_stem(source.result, film.image, names)
             if name in written:
                 raise UsageError(f"two films are named {name}", path=path, remedy="leave names=file out")
             written[name] = film.image.path or film.image.sop_instance_uid
@@ -57,5 +65,5 @@ OUTPUT = Output(
     about="YOLO segmentation: a text file a film, and data.yaml",
     write=_write,
     per=Per.BATCH,
-    options={"names": Option("files named by the films' UID or by their file", default="uid", choices=("uid", "file"))},
+    options={"names": NAMES_OPTION},
 )

@@ -7,6 +7,7 @@ styles stand in ``templates/report.css`` under the layer's name.
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,14 +18,17 @@ from numpy.typing import NDArray
 from ho_imaging.outputs.film_picture import FilmView, film_picture
 from ho_imaging.outputs.label_places import Box, Named, place_labels
 from ho_imaging.reading.radiograph import Radiograph
-from ho_imaging.results.bone_outlines import DRAWN, BoneOutlines
+from ho_imaging.results.bone_outlines import BoneOutlines
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult
+from ho_imaging.vocabulary import Structure
 
 __all__ = ["Drawing", "Gap", "Label", "Outline", "ScaleBar", "draw_film", "jpeg_uri"]
 
 _JPEG_QUALITY = 88
 _LABEL_SHARE = 1.0 / 46.0
 """Height of a label over the height of the picture."""
+
+_BONE_LAYERS = ("bone-1", "bone-2", "bone-3", "bone-4", "bone-5")
 
 _CHARACTER_WIDTH = 0.7
 """Width of a character over a label's height, to keep labels apart."""
@@ -35,10 +39,11 @@ XY = Callable[[tuple[float, float]], tuple[float, float]]
 
 @dataclass(frozen=True)
 class Outline:
-    """Closed rings as an SVG path; ``layer`` names its style."""
+    """Closed rings as an SVG path; ``layer`` is its style in ``report.css``. ``name``: a bone's or the implant's."""
 
     layer: str
     path: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,11 +144,7 @@ def draw_film(
             for finding in findings
             for ends in (finding.long_axis_ends_xy_px, finding.short_axis_ends_xy_px)
         ),
-        bones=tuple(
-            Outline(str(structure), _path(rings, xy))
-            for structure, rings in (bones.outlines_xy_px if bones is not None else {}).items()
-            if rings and structure in DRAWN
-        ),
+        bones=() if bones is None else _bones(bones, xy),
         readers=tuple(Outline("reader", _path(rings, xy)) for rings in drawn.values()),
         labels=tuple(
             _label(layer, text, one.rings, place, text_px)
@@ -154,6 +155,15 @@ def draw_film(
             for (text, _), one, place in zip(gaps, to_place[len(named) :], places[len(named) :], strict=True)
         ),
         scale_bar=scale_bar,
+    )
+
+
+def _bones(bones: BoneOutlines, xy: XY) -> tuple[Outline, ...]:
+    """Return bones and implants; a bone's style goes by its place in the region's plan."""
+    own = (name for name in bones.drawn if name != Structure.IMPLANT)
+    layers = dict(zip(own, itertools.cycle(_BONE_LAYERS), strict=False))
+    return tuple(
+        Outline(layers.get(name, "implant"), _path(rings, xy), name) for name, rings in bones.drawn.items() if rings
     )
 
 

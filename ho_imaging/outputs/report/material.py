@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
-from ho_imaging.errors import HOImagingError, ReadError
+from ho_imaging.errors import HOImagingError
 from ho_imaging.outputs.report.model_card import ModelCard, card_of
 from ho_imaging.progression.schema import ProgressionResult
 from ho_imaging.reading import Radiograph, discover, read_radiograph
@@ -23,8 +23,8 @@ from ho_imaging.reading.identity import PatientIdentity, first_conflict, patient
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.read import all_pixels
 from ho_imaging.reading.values import read_date
-from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines, read_bone_outlines
-from ho_imaging.results.folder import StudyFolder
+from ho_imaging.results.bone_outlines import BoneOutlines, bone_outlines
+from ho_imaging.results.kept_bones import kept_bones
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Side
 
@@ -148,7 +148,7 @@ def material_of_result(
         found[uid] = film
         sources.append(path)
         if folder is not None:
-            kept = _bones(StudyFolder(folder).bone_outlines(uid), result)
+            kept = kept_bones(result, uid, folder=folder)
             if kept is not None:
                 bones[uid] = kept
     return Material(
@@ -167,18 +167,6 @@ def find_films(places: Iterable[str | PathLike[str]]) -> dict[str, Path]:
     """Find films under some paths, by SOP Instance UID: for results whose films have moved."""
     found = discover(list(places))
     return {image.sop_instance_uid: Path(image.path) for study in found.studies for image in study.images}
-
-
-def _bones(path: Path, result: StudyResult) -> BoneOutlines | None:
-    """Read the outlines of bones a batch kept, if they are of the same weights as the result."""
-    if not path.exists():
-        return None
-    try:
-        bones = read_bone_outlines(path)
-    except ReadError as error:
-        logger.warning("bones are not drawn: %s", error)
-        return None
-    return bones if result.model is not None and bones.model_sha256 == result.model.sha256 else None
 
 
 def _patient(sources: Iterable[Dataset | str | PathLike[str] | None]) -> Patient:

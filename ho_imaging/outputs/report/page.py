@@ -18,6 +18,7 @@ from ho_imaging.outputs.report.material import Material
 from ho_imaging.outputs.spoken import check_language
 from ho_imaging.progression.schema import IntervalResult, SideIntervalResult
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.regions import plan_of
 from ho_imaging.results.counting import area_mm2, counted_findings
 from ho_imaging.results.schema import (
     RESEARCH_USE,
@@ -29,7 +30,7 @@ from ho_imaging.results.schema import (
     SystemGradeResult,
 )
 from ho_imaging.severity.systems import grade_scales
-from ho_imaging.vocabulary import Side, SpacingBasis
+from ho_imaging.vocabulary import Region, Side, SpacingBasis
 
 __all__ = ["report_html"]
 
@@ -118,7 +119,8 @@ def report_html(material: Material, language: str = "en") -> str:
         film_numbers=numbers,
         sides=_sides(result, numbers),
         bases=_bases(result),
-        basis_meanings=BASIS_MEANINGS,
+        basis_meanings=_basis_meanings(result, spoken),
+        landmarks={image.sop_instance_uid: _landmarks(image) for image in result.images},
         grade_meanings={scale.name: scale.meanings for scale in grade_scales()},
         basis_of={image.sop_instance_uid: image.measured_basis for image in result.images},
         comparison=material.comparison,
@@ -333,6 +335,22 @@ def _bases(result: StudyResult) -> tuple[str, ...]:
     """Name what millimetres rest on in this study, each once, in the order of films."""
     found = dict.fromkeys(str(image.measured_basis) for image in result.images if image.status == "done")
     return tuple(found)
+
+
+def _basis_meanings(result: StudyResult, spoken: Language) -> dict[str, str]:
+    """Say what each basis of millimetres means; heads of joints are of the size that their own plan gives."""
+    said = {basis: spoken.say(text) for basis, text in BASIS_MEANINGS.items()}
+    for image in result.images:
+        landmark = plan_of(Region(image.region)).landmark
+        if image.measured_basis == SpacingBasis.ANATOMICAL and landmark is not None:
+            said[SpacingBasis.ANATOMICAL.value] = spoken.text(landmark.scale_message())
+    return said
+
+
+def _landmarks(image: ImageResult) -> str:
+    """Name what the millimetres of an image are scaled from; empty where the file or a caller gave them."""
+    landmark = plan_of(Region(image.region)).landmark
+    return landmark.words if landmark is not None and image.measured_basis == SpacingBasis.ANATOMICAL else ""
 
 
 def _bases_to_say(side: SideIntervalResult) -> tuple[SpacingBasis, ...]:

@@ -6,8 +6,10 @@ import { draggedWindow } from "./tones.js";
 export const COLOURS = {
   unseen: "#ffb000", accepted: "#35d07f", added: "#f0e442", mimic: "#e08fc0", rejected: "#8a8f98",
   gap: "#64c8ff", measure: "#ffffff", pen: "#f0e442", cut: "#ff6b5e",
-  pelvis: "#7fb2ff", femur: "#9be8c4", femoral_head: "#c9b6ff", implant: "#d0d0d0",
+  implant: "#d0d0d0",
 };
+// Of a region's bones, in the order in which they come.
+const BONES = ["#7fb2ff", "#9be8c4", "#c9b6ff", "#ffc4a3", "#a3e7f0", "#f0b6d8", "#d8e59b"];
 export const DRAWING = new Set(["brush", "eraser", "polygon", "cut", "measure"]);
 
 export class Pane {
@@ -254,11 +256,12 @@ export class Pane {
 
   paintAnatomy(context, matrix) {
     context.lineWidth = 1.5;
+    let bones = 0;
     for (const [structure, rings] of Object.entries(this.anatomy)) {
       if (structure === "paths") continue;
       this.anatomy.paths ??= {};
       this.anatomy.paths[structure] ??= {};
-      context.strokeStyle = COLOURS[structure];
+      context.strokeStyle = COLOURS[structure] ?? BONES[bones++ % BONES.length];
       context.stroke(this.onScreen(this.pathOf(this.anatomy.paths[structure], rings), matrix));
     }
   }

@@ -1,4 +1,4 @@
-"""Published grading systems, one a module; to add one, write its module and name it here.
+"""Published grading systems, one a module; to add one, add its module.
 
 Nobody else names a system: what leads in a region stands in its `ho_imaging.regions.RegionPlan`.
 """

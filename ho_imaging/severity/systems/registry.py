@@ -1,21 +1,39 @@
-"""The systems there are, and which of them leads where."""
+"""The systems there are, and which of them leads where. To add one, add its module beside this one."""
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
 from ho_imaging.regions import all_plans, plan_of
 from ho_imaging.severity.systems.biplanar import BIPLANAR
-from ho_imaging.severity.systems.brooker import BROOKER
-from ho_imaging.severity.systems.della_valle import DELLA_VALLE
-from ho_imaging.severity.systems.hastings_graham import HASTINGS_GRAHAM
-from ho_imaging.severity.systems.schmidt_hackenbrock import SCHMIDT_HACKENBROCK
 from ho_imaging.severity.systems.system import GradeScale, System
-from ho_imaging.severity.systems.walter_reed import WALTER_REED
 from ho_imaging.vocabulary import Region
 
-__all__ = ["SYSTEMS", "all_systems", "grade_orders", "grade_scale", "grade_scales", "leading_system", "system_named"]
+__all__ = [
+    "SYSTEMS",
+    "all_systems",
+    "grade_orders",
+    "grade_scale",
+    "grade_scales",
+    "leading_system",
+    "system_named",
+]
 
-SYSTEMS: tuple[System, ...] = (BROOKER, DELLA_VALLE, SCHMIDT_HACKENBROCK, WALTER_REED, HASTINGS_GRAHAM)
-"""Systems that grade one side of one film, in the order in which results list them; to add one, name it here."""
+
+def find_systems() -> tuple[System, ...]:
+    """Return the systems of the modules of this package, in the order of the modules' names."""
+    found: dict[str, System] = {}
+    for module in sorted(module.name for module in iter_modules(sys.modules[__package__].__path__)):
+        if module != __name__.rpartition(".")[2]:
+            values = vars(import_module(f"{__package__}.{module}")).values()
+            found |= {value.name: value for value in values if isinstance(value, System)}
+    return tuple(found.values())
+
+
+SYSTEMS = find_systems()
+"""Systems that grade one side of one film, in the order in which results list them."""
 
 
 def all_systems() -> tuple[System, ...]:

@@ -110,10 +110,11 @@ class GradeScale:
     def spell(self, text: str) -> str | None:
         """Return a grade as the system spells it; ``None`` for what is none of its grades.
 
-        Case and spaces do not count, and 1 to 4 stand for I to IV where the system counts in Roman numerals.
+        Case and spaces do not count, and 1 to 4 stand for I to IV where the system counts in Roman numerals. A column
+        with gaps holds whole numbers as 1.0.
         """
         known = {_plain(grade): grade for grade in self.grades} | dict(self.spellings)
-        word = _plain(text)
+        word = _plain(text).removesuffix(".0")
         return known.get(word) or known.get(_plain(_ARABIC.get(word[:1], word[:1]) + word[1:]))
 
     def shows_ho(self, grade: str) -> bool | None:

@@ -220,7 +220,7 @@ def test_a_study_refused_for_two_patients_names_films_by_number_alone(named_film
 @pytest.mark.parametrize(
     ("status", "reason", "german"),
     [
-        ("refused", Message("region_not_read", region="chest", source="BodyPartExamined"),
+        ("refused", Message("region_not_read", region="chest", source="BodyPartExamined", regions=("hip", "knee")),
          "zeigt laut BodyPartExamined: Thorax"),
         ("failed", Message("file_empty"), "ist leer"),
         ("failed", Message("given_up", tries=2, died=Message("died.memory")), "aufgegeben nach 2 Versuchen allein"),

@@ -9,9 +9,10 @@ import numpy as np
 
 from ho_imaging.readings.reviewed_study import ReviewedFinding
 from ho_imaging.readings.shapes import measured
+from ho_imaging.regions import plan_of
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult
 from ho_imaging.review.inputs import ReviewInput
-from ho_imaging.vocabulary import SpacingBasis
+from ho_imaging.vocabulary import Region, SpacingBasis
 
 __all__ = [
     "film_about",
@@ -58,9 +59,12 @@ def _basis_text(image: ImageResult) -> str:
         known = image.magnification is not None
         how = f"magnification {image.magnification:.2f} taken off" if known else "magnified: reads 10 to 25 % long"
         return f"detector, {how}"
+    landmark = plan_of(Region(image.region)).landmark
+    if basis is SpacingBasis.ANATOMICAL and landmark is not None:
+        return f"scaled from the {landmark.words}, ± {100.0 * landmark.scale_sd:.0f} %"
     return {
         SpacingBasis.CALIBRATED: "calibrated",
-        SpacingBasis.ANATOMICAL: "scaled from the femoral heads, ± 8 %",
+        SpacingBasis.ANATOMICAL: "scaled from bones of usual size",
         SpacingBasis.ASSUMED: "assumed spacing",
         SpacingBasis.NONE: "no believable spacing",
     }[basis]
