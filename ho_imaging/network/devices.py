@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +13,10 @@ from ho_imaging.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["choose_device", "choose_dtype", "may_have_gpu"]
+__all__ = ["choose_device", "choose_dtype", "held_below_bfloat16", "may_have_gpu"]
+
+_INSTRUCTIONS_VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+_WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 _AMD_DRIVER = Path("/dev/kfd")
@@ -63,9 +67,15 @@ def choose_dtype(device: torch.device, precision: Literal["auto", "float32", "bf
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
+def held_below_bfloat16() -> bool:
+    """Return True if oneDNN, which runs the network, is told to use no instructions that multiply bfloat16."""
+    stated = next((os.environ[name] for name in _INSTRUCTIONS_VARIABLES if os.environ.get(name)), "")
+    return stated.strip().upper() in _WITHOUT_BFLOAT16
+
+
 def _cpu_has_bf16() -> bool:
     """Return True if the CPU multiplies bfloat16 itself (AVX512-BF16, AMX); emulated, it is slower than float32."""
-    if platform.machine().lower() not in {"x86_64", "amd64"}:
+    if platform.machine().lower() not in {"x86_64", "amd64"} or held_below_bfloat16():
         return False
     import torch  # noqa: PLC0415  (heavy)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.extras import missing_extra
 from ho_imaging.network.architecture import INPUT_CHANNELS, SCOPE_WIDTH, SUB_PIXELS, Architecture
+from ho_imaging.network.devices import held_below_bfloat16
 
 __all__ = ["OpenVINONet"]
 
@@ -67,7 +68,8 @@ class OpenVINONet:
         model = openvino.Model([graph.logits, graph.scope], [graph.film], "ho_imaging")
         core = openvino.Core()
         if precision == "auto":
-            precision = "bfloat16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "float32"
+            fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") and not held_below_bfloat16()
+            precision = "bfloat16" if fast else "float32"
         self.precision = precision
         options = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
