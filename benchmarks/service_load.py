@@ -75,21 +75,13 @@ def no_work(job: Job) -> Outcome:
 
 
 def serve(config: Path, *, in_earnest: bool) -> None:
-    """Serve until TERM; the body of one process that is killed."""
+    """Serve until TERM, as the command does; the body of one process that is killed."""
+    from ho_imaging.cli.serve import serve_until_told  # noqa: PLC0415
     from ho_imaging.pacs.config import load_serve_config  # noqa: PLC0415
     from ho_imaging.pacs.service import Service  # noqa: PLC0415
 
-    service = Service(load_serve_config(config), function=None if in_earnest else no_work)
-    ended = threading.Event()
-
-    def end(*_: object) -> None:
-        ended.set()
-        service.interrupt()
-
-    signal.signal(signal.SIGTERM, end)
-    service.start()
-    ended.wait()
-    service.stop()
+    serve_until_told(Service(load_serve_config(config), function=None if in_earnest else no_work))
+    os._exit(0)
 
 
 def archive(port: int, log: Path) -> None:

@@ -185,9 +185,10 @@ def to_word(kind: type[_Word], given: object) -> _Word | None:
     if given is None:
         return None
     name = kind.__name__.lower()
+    remedy = f"use one of: {', '.join(kind)}" + (", or R, L, B, both" if name == "laterality" else "")
     if not isinstance(given, str):
-        raise UsageError(f"{name} must be a word, not {type(given).__name__}", remedy=f"use one of: {', '.join(kind)}")
+        raise UsageError(f"{name} must be a word, not {type(given).__name__}", remedy=remedy)
     try:
         return kind(spell_side(given) if name == "laterality" else spell(given))
     except ValueError as error:
-        raise UsageError(f"{given!r} is no {name}", remedy=f"use one of: {', '.join(kind)}") from error
+        raise UsageError(f"{given!r} is no {name}", remedy=remedy) from error

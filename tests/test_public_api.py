@@ -1,15 +1,18 @@
 """What the package promises: its names, its light import, its errors."""
 
 import inspect
+import io
 import pickle
+import re
 import subprocess
 import sys
 
 import pytest
 
 import ho_imaging
-from ho_imaging import errors
-from ho_imaging.batch import work
+from ho_imaging import errors, outputs, readings
+from ho_imaging.batch import run_batch, work
+from ho_imaging.review.worklist import open_worklist
 
 PROMISED = {
     "Analyzer",
@@ -76,6 +79,34 @@ def test_settings_of_a_batch_take_what_an_analyzer_takes_and_pass_it_on(monkeypa
     given = {one: f"a {one}" for one in options}
     work.Settings(**given).analyzer()
     assert made == [given]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ho_imaging.read_radiograph(None), "NoneType is not a film (give a path, bytes"),
+        (lambda: ho_imaging.read_radiograph(io.BytesIO(b"film")), "BytesIO is not a film (give a path, bytes"),
+        (lambda: ho_imaging.discover(io.BytesIO()), "BytesIO is not a path (give paths of files or folders)"),
+        (lambda: ho_imaging.compare(None, None), "a study is missing: None was given (give an image"),
+        (lambda: ho_imaging.Analyzer(None), "NoneType is no model (give a name, a folder"),
+        (lambda: ho_imaging.Analyzer(device=0), "device must be a word, not int (give auto"),
+        (lambda: ho_imaging.Analyzer(site=3), "int is not a path (give a site file"),
+        (lambda: ho_imaging.read_batch(None), "NoneType is not a path (give the --out"),
+        (lambda: run_batch("films", None), "NoneType is not a path (give the folder for the results)"),
+        (lambda: outputs.write(None, "coco", "coco.json"), "NoneType is no result (give a StudyResult"),
+        (lambda: outputs.write("result.json", "coco", "coco.json"), "str is no result (give a StudyResult"),
+        (lambda: outputs.to_fhir(None), "NoneType is no result (give a StudyResult"),
+        (lambda: outputs.to_dicom([]), "list is no result (give a StudyResult"),
+        (lambda: outputs.mask("result.json"), "str is no result (give a StudyResult"),
+        (lambda: outputs.plot(None), "NoneType is no result (give a StudyResult"),
+        (lambda: readings.agreements(None), "NoneType is not a path (give the --out"),
+        (lambda: readings.read_plan(None), "NoneType is not a path (give the folder of decisions"),
+        (lambda: open_worklist("out", None), "the reader is NoneType (give a name"),
+    ],
+)
+def test_an_argument_of_a_type_that_means_nothing_is_said_with_what_to_give(call, words):
+    with pytest.raises(TypeError, match=re.escape(words)):
+        call()
 
 
 def test_unknown_names_are_attribute_errors():

@@ -36,6 +36,9 @@ _OUT_OF_MEMORY = 71
 _DIED_TOGETHER_S = 0.5
 """Time within which whoever ends a worker together with the program ends the program."""
 
+_LOOK_EVERY_S = 0.2
+"""How long it may take until it is seen that the program is told to end."""
+
 _READY, _LOADING, _LOADED = "ready", "loading", "loaded"
 """Messages of a worker beside the outcomes of its studies."""
 
@@ -131,7 +134,7 @@ class Pool:
     def _collect(self) -> list[tuple[Job, Outcome | Died]]:
         """Wait a little for workers that end their job, their life or their time."""
         ended: list[tuple[Job, Outcome | Died]] = []
-        ready = wait(list(self._workers), timeout=1.0)
+        ready = wait(list(self._workers), timeout=_LOOK_EVERY_S)
         for connection, worker in list(self._workers.items()):
             job = worker.job
             if connection in ready:

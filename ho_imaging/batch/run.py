@@ -26,6 +26,7 @@ from ho_imaging.batch.standard_input import forget_standard_input
 from ho_imaging.batch.summary import write_tables
 from ho_imaging.batch.work import Settings, WorkFunction, work
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
+from ho_imaging.files.given_path import given_path
 from ho_imaging.files.name_length import check_name_length
 from ho_imaging.outputs.registry import Chosen, choose
 from ho_imaging.reading import Discovery, Rejected, discover
@@ -61,6 +62,8 @@ def run_batch(
 
     Raises
     ------
+    TypeError
+        If something that is to be a path is none.
     ReadError
         If a path does not exist.
     ModelError
@@ -75,7 +78,7 @@ def run_batch(
 
     """
     settings, options = settings or Settings(), options or BatchOptions()
-    paths, out_dir = path_list(paths), Path(out_dir)
+    paths, out_dir = path_list(paths), given_path(out_dir, "the folder for the results")
     check_name_length(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise UsageError("is a file, not a folder", path=out_dir, remedy="choose another --out")

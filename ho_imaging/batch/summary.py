@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,62 +28,80 @@ __all__ = ["summarise", "write_tables"]
 def write_tables(out_dir: Path) -> dict[str, Any]:
     """Write the tables of everything the folder's ledgers hold, each file whole or not at all; gives the summary."""
     folder = OutputFolder(out_dir)
-    studies: list[dict[str, Any]] = []
-    findings: list[dict[str, Any]] = []
-    sides: list[dict[str, Any]] = []
-    inputs: list[dict[str, Any]] = []
-    seconds = 0.0
-    stages: Counter[str] = Counter()
-    about: dict[str, Any] = {}
-    rejected: dict[str, tuple[str, str, Message]] = {}
-    left_out: set[str] = set()
-    rows: dict[str, dict[str, Any]] = {}
-    for path in folder.ledgers():
-        ledger = Ledger(path)
-        try:
-            about = ledger.about() or about
-            bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
-            for row in ledger.rows():
-                # A film that was analysed once and cannot be read now ended as that.
-                row["inputs"] = [film for film in row.get("inputs", ()) if film["path"] not in bad]
-                # Parts of one folder cut in other numbers hold the same study twice: the later one is on disk.
-                before = rows.get(row["study_uid"])
-                if before is None or (row["finished"] or "") >= (before["finished"] or ""):
-                    rows[row["study_uid"]] = row
-            unnamed = about.get("settings", {}).get("identifiers") == Identifiers.NONE.value
-            for name, (status, reason) in bad.items():
-                rejected[name] = ("", status, without_paths(reason)) if unnamed else (name, status, reason)
-            left_out |= ledger.left_out()
-        finally:
-            ledger.close()
-    for row in rows.values():
-        studies.append(_study(row))
-        findings += row.get(FINDINGS_TABLE, [])
-        sides += row.get(SIDES_TABLE, [])
-        inputs += row["inputs"]
-        seconds += row["seconds"] or 0.0
-        stages.update(row.get("stages", {}))
-    inputs += [
-        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, **reason_cells(reason)}
-        for name, status, reason in rejected.values()
-    ]
-    inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
-    tables = {STUDIES_TABLE: studies, FINDINGS_TABLE: findings, SIDES_TABLE: sides, INPUTS_TABLE: inputs}
+    kept = _kept(folder)
+    tables = _tables(kept)
+    studies = tables[STUDIES_TABLE]
     write_rows(folder.path, tables)
-    summary = _summary(studies, inputs, about, seconds) | {
-        "left_out": len(left_out - rows.keys()),
+    stages: Counter[str] = Counter()
+    for row in kept.rows.values():
+        stages.update(row.get("stages", {}))
+    seconds = sum((row["seconds"] or 0.0 for row in kept.rows.values()), 0.0)
+    summary = _summary(studies, tables[INPUTS_TABLE], kept.about, seconds) | {
+        "left_out": len(kept.left_out - kept.rows.keys()),
         # What is left of the work is looking for changed files, making tables' rows and loading the model.
         "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
     }
     write_text(folder.run, json.dumps(summary, indent=2) + "\n")
-    language = about.get("settings", {}).get("language") or "en"
-    reasons = {uid: row["reason"] for uid, row in rows.items() if row["reason"] is not None}
+    language = kept.about.get("settings", {}).get("language") or "en"
+    reasons = {uid: row["reason"] for uid, row in kept.rows.items() if row["reason"] is not None}
     spoken = [
         {**row, "reason": text(reasons[row["study_uid"]], language)} if row["study_uid"] in reasons else row
         for row in studies
     ]
     write_page(out_dir, spoken, language)
     return summary
+
+
+@dataclass
+class _Kept:
+    """What the ledgers of a folder hold: the last run, each study once, and each rejected file once.
+
+    ``rejected``: path, status and reason by path. ``left_out``: studies whose files are gone.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rejected: dict[str, tuple[str, str, Message]] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+
+
+def _kept(folder: OutputFolder) -> _Kept:
+    kept = _Kept()
+    for path in folder.ledgers():
+        ledger = Ledger(path)
+        try:
+            kept.about = ledger.about() or kept.about
+            bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
+            for row in ledger.rows():
+                # A film that was analysed once and cannot be read now ended as that.
+                row["inputs"] = [film for film in row.get("inputs", ()) if film["path"] not in bad]
+                # Parts of one folder cut in other numbers hold the same study twice: the later one is on disk.
+                before = kept.rows.get(row["study_uid"])
+                if before is None or (row["finished"] or "") >= (before["finished"] or ""):
+                    kept.rows[row["study_uid"]] = row
+            unnamed = kept.about.get("settings", {}).get("identifiers") == Identifiers.NONE.value
+            for name, (status, reason) in bad.items():
+                kept.rejected[name] = ("", status, without_paths(reason)) if unnamed else (name, status, reason)
+            kept.left_out |= ledger.left_out()
+        finally:
+            ledger.close()
+    return kept
+
+
+def _tables(kept: _Kept) -> dict[str, list[dict[str, Any]]]:
+    rows = list(kept.rows.values())
+    inputs = [film for row in rows for film in row["inputs"]]
+    inputs += [
+        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, **reason_cells(reason)}
+        for name, status, reason in kept.rejected.values()
+    ]
+    inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
+    return {
+        STUDIES_TABLE: [_study(row) for row in rows],
+        FINDINGS_TABLE: [found for row in rows for found in row.get(FINDINGS_TABLE, [])],
+        SIDES_TABLE: [side for row in rows for side in row.get(SIDES_TABLE, [])],
+        INPUTS_TABLE: inputs,
+    }
 
 
 def summarise(out_dir: Path) -> dict[str, Any]:

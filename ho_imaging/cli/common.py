@@ -48,14 +48,19 @@ def wants_json(options: argparse.Namespace) -> bool:
     return bool(options.json) if options.json is not None else not sys.stdout.isatty()
 
 
-def add_identifier_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is said of whose film it is; one option, and a short form of two of its words, of which one is given."""
+def add_identifier_arguments(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Add what is said of whose film it is; one option, and a short form of two of its words, of which one is given.
+
+    ``default``: its word where none is given; ``None`` for that of the folder's last run.
+    """
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--identifiers",
         choices=[str(word) for word in Identifiers],
         help="none: leave out paths and accession numbers; order: show these; patient: and the patient's ID, name, "
-        "birth date and sex and the study's date, as the files state them (default: as before, at first order)",
+        "birth date and sex and the study's date, as the files state them (default: "
+        f"{default or 'as before, at first order'})",
+        default=default,
     )
     group.add_argument(
         "--patient", dest="identifiers", action="store_const", const="patient", help="short for --identifiers patient"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ho_imaging.cli.common import add_out_argument, add_site_argument, site_of
+from ho_imaging.cli.common import add_identifier_arguments, add_out_argument, add_site_argument, site_of
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.logs import say
 from ho_imaging.messages import Message
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overlays", action="store_true", help="write pictures")
     parser.add_argument("--model", default="default", help="name or folder of a model (default: %(default)s)")
     add_site_argument(parser)
+    add_identifier_arguments(parser, default="order")
     web = parser.add_argument_group("DICOMweb")
     web.add_argument("--token-env", metavar="NAME", help="environment variable that holds a bearer token")
     web.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds a bearer token")
@@ -72,6 +73,12 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("neither --study nor --query is given", remedy="say which studies")
     if options.limit is not None and options.limit < 0:
         raise UsageError(f"--limit {options.limit} is negative", remedy="give 0 or more")
+    wanted = Identifiers(options.identifiers)
+    if wanted is Identifiers.NONE and options.send:
+        raise UsageError(
+            "DICOM objects name the patient, so --anonymous cannot be had with --send",
+            remedy="leave one of them out",
+        )
     check_schema(options.out)
     archive = _archive(options)
     found = archive.find(query) if query else []
@@ -79,17 +86,17 @@ def run(options: argparse.Namespace) -> int:
     if query and not found and not options.quiet:
         sys.stderr.write("no study matches the query\n")
     analyzer = Analyzer(options.model, site=site_of(options))
-    ended = [_one(archive, analyzer, uid, options) for uid in dict.fromkeys(studies)]
+    ended = [_one(archive, analyzer, uid, wanted, options) for uid in dict.fromkeys(studies)]
     if not options.quiet:
         say(f"{ended.count(True)} of {len(ended)} studies done")
     return 0 if all(ended) else 1
 
 
-def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Namespace) -> bool:
+def _one(archive: Archive, analyzer: Analyzer, uid: str, wanted: Identifiers, options: argparse.Namespace) -> bool:
     """Fetch and analyse a study; what goes wrong with it is said in its line and costs no other."""
     import pydicom  # noqa: PLC0415  (heavy imports wait)
 
-    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415
+    from ho_imaging.outputs.rows import IDENTIFIER_COLUMNS, reason_cells  # noqa: PLC0415
     from ho_imaging.outputs.study_folder import write_study  # noqa: PLC0415
     from ho_imaging.reading.identifiers import identifiers_of, of_one_study  # noqa: PLC0415
     from ho_imaging.results.folder import OutputFolder  # noqa: PLC0415
@@ -103,12 +110,14 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, options: argparse.Names
         else:
             analysis = analyzer.analyze_films(films, study_uid=uid, accept_incomplete=options.accept_incomplete)
             stated = of_one_study(map(identifiers_of, films))
-            analysis = replace(analysis, result=identified(analysis.result, Identifiers.ORDER, stated))
+            analysis = replace(analysis, result=identified(analysis.result, wanted, stated))
             folder = OutputFolder(options.out).study(uid)
-            analysis = write_study(analysis, folder.path, ("dicom", *(["overlays"] * options.overlays)))
+            outputs = [] if wanted is Identifiers.NONE else ["dicom"]  # objects are of a patient by nature
+            analysis = write_study(analysis, folder.path, [*outputs, *(["overlays"] * options.overlays)])
             result = analysis.result
             if result.identifiers is not None:
-                line["accession_number"] = result.identifiers.accession_number
+                said = result.identifiers.model_dump()
+                line |= {name: said[name] for name in IDENTIFIER_COLUMNS if said[name] is not None}
             line |= {"status": str(result.status), **reason_cells(result.reason), "findings": len(result.findings)}
             if result.severity is not None:
                 line |= {"grade": result.severity.study.grade, "score": result.severity.study.score}

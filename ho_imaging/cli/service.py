@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ho_imaging.errors import UsageError
+from ho_imaging.messages import Message
 
 if TYPE_CHECKING:
     from ho_imaging.pacs.config import ServeConfig
@@ -64,13 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it; print a JSON line for each study. Exit status 1 if an action left a study out."""
+    from ho_imaging.outputs.rows import reason_cells  # noqa: PLC0415
     from ho_imaging.pacs import operate  # noqa: PLC0415
     from ho_imaging.pacs.config import load_serve_config  # noqa: PLC0415
 
     config = load_serve_config(options.config)
     selection = _selection(options, config)
     if selection.is_all and not getattr(options, "all", True):
-        raise UsageError("no study is named", remedy="give UIDs, --state, --older-than or --newer-than, or --all")
+        raise UsageError(Message("operate_nothing_named"))
     with _ledger(config) as ledger:
         studies = operate.select(ledger, selection)
         if options.action in {"list", "show"}:
@@ -81,7 +83,8 @@ def run(options: argparse.Namespace) -> int:
         done = _act(options, config, ledger, studies)
         for study in studies:
             if study.study_uid not in done:
-                _say({"study_uid": study.study_uid, "action": None, "reason": _why_not(options.action, study)})
+                reason = operate.why_not(options.action, study)
+                _say({"study_uid": study.study_uid, "action": None, **reason_cells(reason)})
     if options.action == "purge":
         _delete_without_service(config)
     return 0 if len(done) == len(studies) else 1
@@ -96,21 +99,13 @@ def _act(options: argparse.Namespace, config: ServeConfig, ledger: Ledger, studi
         names = [destination.name for destination in config.send]
         unknown = [name for name in options.to if name not in names]
         if unknown:
-            raise UsageError(f"--to: no destination {unknown[0]!r}", path=options.config, remedy=f"known: {names}")
+            raise UsageError(Message("operate_destination_unknown", name=unknown[0]), path=options.config)
         done = operate.send(ledger, studies, options.to or names)
     else:
         done = operate.purge(ledger, studies, force=options.force)
     for uid in done:
         _say({"study_uid": uid, "action": options.action})
     return set(done)
-
-
-def _why_not(action: str, study: Study) -> str:
-    if study.state in {"leaving", "gone"} and action != "purge":
-        return "it has left the spool: send its films again"
-    if action == "purge":
-        return "it is not yet analysed or sent: --force deletes it all the same"
-    return "its films are not here: send them again" if action == "retry" else "it has no objects: retry it"
 
 
 def _selection(options: argparse.Namespace, config: ServeConfig) -> Selection:
@@ -136,7 +131,7 @@ def _ledger(config: ServeConfig) -> Iterator[Ledger]:
 
     folder = config.spool.folder
     if not (folder / LEDGER).exists():
-        raise UsageError("holds no spool", path=folder, remedy="start the service first, or name its configuration")
+        raise UsageError(Message("operate_no_spool"), path=folder)
     ledger = Ledger(folder)
     try:
         yield ledger

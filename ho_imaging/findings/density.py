@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ho_imaging.findings.boxes import Box, bounds, grown, within
 from ho_imaging.findings.finding import Anatomy
 from ho_imaging.vocabulary import Structure
 
@@ -43,14 +44,14 @@ class DensityScale:
         self._ring = _ring(self._cortex, self._soft)
         self._contrast = _contrast(self._pixels, self._cortex, self._ring)
 
-    def ratio(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
+    def ratio(self, nodule: NDArray[np.bool_], box: Box) -> float | None:
         """Return a nodule's brightness over its surround, relative to that of cortex over its own surround.
 
         1.0 is as bright as cortex. A film's tone curve is unknown, so this orders nodules of one film and compares
         films made alike; it is no mineral density. ``None`` without cortex or soft tissue beside either to
         compare with. ``nodule`` is bool, of the film's shape, and lies in ``box``.
         """
-        near = _wider(box, nodule.shape, _RING_PX[1] + 1)
+        near = grown(box, nodule.shape, _RING_PX[1] + 1)
         soft = self._soft[near] & ~ndimage.binary_dilation(nodule[near], iterations=_APART_PX)
         inside = self._pixels[near][nodule[near]]
         ring = _ring(nodule[near], soft)
@@ -62,15 +63,12 @@ class DensityScale:
             return None
         return max(0.0, contrast / cortex)
 
-    def _cortex_without(self, nodule: NDArray[np.bool_], box: tuple[slice, ...]) -> float | None:
+    def _cortex_without(self, nodule: NDArray[np.bool_], box: Box) -> float | None:
         """Return the contrast of the cortex that the nodule does not cover; only what lies near the nodule changes."""
-        changed = _wider(box, nodule.shape, _RING_PX[1] + _APART_PX)
-        around = _wider(changed, nodule.shape, _RING_PX[1] + 1)
+        changed = grown(box, nodule.shape, _RING_PX[1] + _APART_PX)
+        around = grown(changed, nodule.shape, _RING_PX[1] + 1)
         soft = self._soft[around] & ~ndimage.binary_dilation(nodule[around], iterations=_APART_PX)
-        part = tuple(
-            slice(inner.start - outer.start, inner.stop - outer.start)
-            for inner, outer in zip(changed, around, strict=True)
-        )
+        part = within(changed, around)
         covers = bool((self._cortex[box] & nodule[box]).any())
         bone = self._cortex[around].copy()
         if covers:
@@ -119,10 +117,14 @@ def _cortex_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple
 
 def _ring(mask: NDArray[np.bool_], soft: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the soft tissue that surrounds a mask."""
-    if not mask.any():
-        return np.zeros(mask.shape, dtype=bool)
-    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray((away >= _RING_PX[0]) & (away <= _RING_PX[1]) & soft)
+    ring = np.zeros(mask.shape, dtype=bool)
+    box = bounds(mask)
+    if box is None:
+        return ring
+    near = grown(box, mask.shape, _RING_PX[1] + 1)
+    away = cv2.distanceTransform((~mask[near]).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    ring[near] = (away >= _RING_PX[0]) & (away <= _RING_PX[1]) & soft[near]
+    return ring
 
 
 def _contrast(pixels: NDArray[np.float32], cortex: NDArray[np.bool_], ring: NDArray[np.bool_]) -> float | None:
@@ -131,10 +133,3 @@ def _contrast(pixels: NDArray[np.float32], cortex: NDArray[np.bool_], ring: NDAr
     if min(inside.size, beside.size) < _LEAST_CELLS:
         return None
     return float(np.percentile(inside, _CORTEX_PERCENTILE)) - float(np.median(beside))
-
-
-def _wider(box: tuple[slice, ...], shape: tuple[int, ...], by: int) -> tuple[slice, ...]:
-    """Return a box with so many cells more on each side, as far as the film goes."""
-    return tuple(
-        slice(max(part.start - by, 0), min(part.stop + by, size)) for part, size in zip(box, shape, strict=True)
-    )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ho_imaging.findings.boxes import Box, bounds, framed, grown, moved, within
 from ho_imaging.findings.density import DensityScale
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, outlines
@@ -50,6 +51,9 @@ POSSIBLE_LEVEL = 0.2
 
 _TOUCH_PX = 1.5
 """Bone closer than this on the prepared grid is touched: neighbours, also across a corner."""
+
+_REACHES_PX = (24, 120)
+"""Bone is looked for so many cells around a nodule, before the whole film is."""
 
 _INSIDE_SHARE = 0.9
 """With more of it over native bone than this, a nodule lies in front of or behind the bones and is joined to none."""
@@ -141,28 +145,22 @@ def _cut_to_outlined(
     All parts are measured in one pass: one with many specks has hundreds of them.
     """
     level = _outline_level(prediction, threshold)
-    box = _bounds(probability >= level)
+    box = bounds(probability >= level)
     if box is None:
         return None
-    near = probability[_framed(box)]
+    near = probability[framed(box)]
     count, labels = _parts(near, level)
     large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
     reached = np.zeros(count, dtype=bool)
     reached[labels[near >= threshold]] = True
-    inside = _bounds((large & reached)[labels])
-    return None if inside is None else near[_framed(inside)]
+    inside = bounds((large & reached)[labels])
+    return None if inside is None else near[framed(inside)]
 
 
 def _parts(probability: NDArray[np.float32], level: float) -> tuple[int, NDArray[np.int32]]:
     """Return the number of 8-connected parts that reach a level, the background counted in, and a map of labels."""
     count, labels = cv2.connectedComponents((probability >= level).view(np.uint8), connectivity=8)
     return count, np.asarray(labels, dtype=np.int32)
-
-
-def _bounds(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
-    """Return the rows and columns that hold a mask, ``None`` for an empty one."""
-    there = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    return tuple(slice(int(cells[0]), int(cells[-1]) + 1) for cells in there) if there[0].size else None
 
 
 def _are_large_enough(
@@ -183,10 +181,10 @@ def _cell_mm(anatomy: Anatomy) -> float:
 
 
 def _alone(
-    probability: NDArray[np.float32], mask: NDArray[np.bool_], box: tuple[slice, ...], level: float
+    probability: NDArray[np.float32], mask: NDArray[np.bool_], box: Box, level: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Cut one part out of a map without its neighbours above the level; and where the cut begins (row, column)."""
-    rows, columns = _framed(box)
+    rows, columns = framed(box)
     near = probability[rows, columns]
     alone = np.where(mask[rows, columns] | ~(near >= level), near, np.float32(0.0))
     return alone, np.array([rows.start, columns.start], dtype=np.float64)
@@ -203,10 +201,10 @@ def _find(
 ) -> list[Finding]:
     """Measure the large parts above ``level`` whose highest probability lies in the range given."""
     probability = prediction.probabilities[Structure.HO]
-    bounds = _bounds(probability >= level)
-    if bounds is None:
+    there = bounds(probability >= level)
+    if there is None:
         return []
-    window = _framed(bounds)
+    window = framed(there)
     near = probability[window]
     count, labels = _parts(near, level)
     large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
@@ -218,7 +216,7 @@ def _find(
         box = boxes[label - 1]
         inside = labels[box] == label
         if seed_from <= float(near[box][inside].max()) < seed_to:
-            box = _moved(box, window)
+            box = moved(box, window)
             mask = np.zeros(probability.shape, dtype=bool)
             mask[box] = inside
             chosen.append((mask, box))
@@ -237,7 +235,7 @@ def _measure(
     prediction: Prediction,
     anatomy: Anatomy,
     mask: NDArray[np.bool_],
-    box: tuple[slice, ...],
+    box: Box,
     level: float,
     surroundings: Surroundings,
     wider: _Wider,
@@ -263,7 +261,7 @@ def _measure(
     centroid = grid.points_to_source(np.array([[weights[0] + box[0].start, weights[1] + box[1].start]]))[0]
     long_ends, short_ends = grid.points_to_source(size.long_ends), grid.points_to_source(size.short_ends)
     mm = anatomy.scale.measured_mm
-    nearest, distance_px, joined = _bones(mask, box, anatomy, surroundings.away)
+    nearest, distance_px, joined = _bones(mask, box, anatomy, surroundings.bones)
     joint_px, joint_radii, side = _joint(mask, box, anatomy, prediction, (float(centroid[0]), float(centroid[1])))
     return Finding(
         id="",
@@ -309,10 +307,10 @@ class Surroundings:
         self._anatomy = anatomy
 
     @cached_property
-    def away(self) -> dict[Structure, NDArray[np.float32]]:
-        """Distance of each cell to the nearest one of each bone that is seen."""
+    def bones(self) -> dict[Structure, NDArray[np.bool_]]:
+        """Masks of the bones that are seen."""
         masks = self._anatomy.masks
-        return {bone: _distance_to(masks[bone]) for bone in self._anatomy.plan.bone_structures if masks[bone].any()}
+        return {bone: masks[bone] for bone in self._anatomy.plan.bone_structures if masks[bone].any()}
 
     @cached_property
     def density(self) -> DensityScale:
@@ -332,11 +330,11 @@ class _Wider:
 
     level: float
     labels: NDArray[np.int32]
-    boxes: list[tuple[slice, ...]]
+    boxes: list[Box]
 
-    def outline(self, probability: NDArray[np.float32], mask: NDArray[np.bool_], box: tuple[slice, ...]) -> Outlines:
+    def outline(self, probability: NDArray[np.float32], mask: NDArray[np.bool_], box: Box) -> Outlines:
         part = int(self.labels[box][mask[box]][0])
-        rows, columns = _framed(self.boxes[part - 1])
+        rows, columns = framed(self.boxes[part - 1])
         mine = self.labels[rows, columns] == part
         near = probability[rows, columns]
         alone = np.where(mine | (near < self.level), near, np.float32(0.0))
@@ -357,7 +355,7 @@ class _Steepness:
     core: NDArray[np.int64]
     fringe: NDArray[np.int64]
 
-    def noted(self, finding: Finding, box: tuple[slice, ...]) -> Finding:
+    def noted(self, finding: Finding, box: Box) -> Finding:
         parts = np.unique(self.labels[box][finding.mask[box]])
         parts = parts[parts > 0]
         return replace(finding, core_cells=int(self.core[parts].sum()), fringe_cells=int(self.fringe[parts].sum()))
@@ -367,19 +365,6 @@ def _steepness(probability: NDArray[np.float32]) -> _Steepness:
     count, labels = _parts(probability, FRINGE_LEVEL)
     core = np.bincount(labels[probability >= CORE_LEVEL], minlength=count)
     return _Steepness(labels, core, np.bincount(labels.ravel(), minlength=count))
-
-
-def _moved(box: tuple[slice, ...], window: tuple[slice, slice]) -> tuple[slice, ...]:
-    """Return where a box of a window lies on the whole film."""
-    return tuple(
-        slice(part.start + around.start, part.stop + around.start) for part, around in zip(box, window, strict=True)
-    )
-
-
-def _framed(box: tuple[slice, ...]) -> tuple[slice, slice]:
-    """Return a box with a row and a column more on each side."""
-    rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in box)
-    return rows, columns
 
 
 def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, mm: float) -> tuple[float, float]:
@@ -396,9 +381,21 @@ def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, 
     return surer * mm**2, (area_cells + grown) * mm**2
 
 
-def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance of each cell to the nearest one of a mask, between centres."""
-    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+def _distance(mask: NDArray[np.bool_], box: Box, other: NDArray[np.bool_]) -> float:
+    """Return the least distance between cells of a mask, which lies in ``box``, and of another, between centres."""
+    inside = mask[box]
+    if (other[box] & inside).any():
+        return 0.0
+    closest = np.inf
+    for reach in (*_REACHES_PX, max(mask.shape)):
+        window = grown(box, mask.shape, reach)
+        if other[window].any():
+            away = cv2.distanceTransform((~other[window]).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            closest = float(away[within(box, window)][inside].min())
+        # Nearer than that no cell lies outside the window.
+        if closest <= reach:
+            break
+    return closest
 
 
 def _ends(points: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -406,7 +403,7 @@ def _ends(points: NDArray[np.float64]) -> tuple[tuple[float, float], tuple[float
 
 
 def _bones(
-    mask: NDArray[np.bool_], box: tuple[slice, ...], anatomy: Anatomy, away: dict[Structure, NDArray[np.float32]]
+    mask: NDArray[np.bool_], box: Box, anatomy: Anatomy, seen: dict[Structure, NDArray[np.bool_]]
 ) -> tuple[Structure | None, float | None, tuple[Structure, ...]]:
     """Nearest native bone, its distance in prepared pixels (0 when touching), and the bones the nodule is joined to."""
     nearest: Structure | None = None
@@ -415,8 +412,8 @@ def _bones(
     inside = mask[box]
     bones = [anatomy.masks[bone][box][inside] for bone in anatomy.plan.bone_structures]
     superimposed = bool(bones) and float(np.logical_or.reduce(bones).mean()) > _INSIDE_SHARE
-    for bone, distance in away.items():
-        closest = float(distance[box][inside].min())
+    for bone, bone_mask in seen.items():
+        closest = _distance(mask, box, bone_mask)
         gap = 0.0 if closest <= _TOUCH_PX else closest - 1.0
         if least is None or gap < least:
             nearest, least = bone, gap
@@ -430,21 +427,19 @@ def _is_periarticular(joint_radii: float | None, anatomy: Anatomy) -> bool | Non
     return None if joint_radii is None or landmark is None else joint_radii <= landmark.periarticular_radii
 
 
-def _touches_outside_the_landmark(
-    mask: NDArray[np.bool_], box: tuple[slice, ...], anatomy: Anatomy, bone: Structure
-) -> bool:
+def _touches_outside_the_landmark(mask: NDArray[np.bool_], box: Box, anatomy: Anatomy, bone: Structure) -> bool:
     """Return False for a nodule that touches a bone's round end alone: it lies in the joint and overlaps the socket."""
     landmark = anatomy.plan.landmark
     if landmark is None or bone is not landmark.bone:
         return True
-    near = _framed(box)
+    near = framed(box)
     shaft = anatomy.masks[bone][near] & ~anatomy.masks[landmark.structure][near]
     return bool((ndimage.binary_dilation(mask[near], structure=np.ones((3, 3), dtype=bool)) & shaft).any())
 
 
 def _joint(
     mask: NDArray[np.bool_],
-    box: tuple[slice, ...],
+    box: Box,
     anatomy: Anatomy,
     prediction: Prediction,
     centroid_px: tuple[float, float],

@@ -10,12 +10,12 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ho_imaging.errors import UsageError
+from ho_imaging.files.given_path import given_path
 from ho_imaging.files.toml import parse_toml, read_toml_bytes, to_toml
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.network.prediction import ModelIdentity, SiteIdentity
@@ -124,11 +124,13 @@ def read_site(path: str | PathLike[str]) -> Site:
 
     Raises
     ------
+    TypeError
+        If it is no path.
     UsageError
         If it cannot be read or is no site file.
 
     """
-    place = Path(path)
+    place = given_path(path, "a site file of ho-imaging validate --suggest-threshold")
     data = read_toml_bytes(place, UsageError, remedy=_REMEDY)
     found = parse_toml(data, SiteFile, UsageError, path=place, remedy=_REMEDY)
     return Site(

@@ -24,6 +24,7 @@ from ho_imaging.outputs.fhir_resources import (
     tracking,
 )
 from ho_imaging.reading.uid import is_uid
+from ho_imaging.results.analysis import StudyAnalysis, result_of
 from ho_imaging.results.messages import MessageResult
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.vocabulary import Region, Side, Status
@@ -47,7 +48,9 @@ _BODY_SITE = "http://hl7.org/fhir/StructureDefinition/bodySite"
 """Extension of a body site of R4 that refers to a BodyStructure."""
 
 
-def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release = "R4") -> dict[str, Any]:
+def to_fhir(
+    result: StudyResult | StudyAnalysis, *, subject: str | None = None, release: Release = "R4"
+) -> dict[str, Any]:
     """Return a Bundle of a DiagnosticReport, its Observations and what they refer to, as JSON-able data.
 
     What was analysed is ``preliminary``: no reader has seen it; ``partial`` where films of the study did not come. The
@@ -57,7 +60,7 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release
     Parameters
     ----------
     result
-        What is reported.
+        What is reported: a result, or what `Analyzer.analyze_films` returned.
     subject
         Reference to the patient, such as ``Patient/42``; a result holds no patient data, so without it there is none,
         and no BodyStructure, which belongs to a patient.
@@ -70,6 +73,7 @@ def to_fhir(result: StudyResult, *, subject: str | None = None, release: Release
         If ``subject`` is no reference to a patient, or the release is none of the two.
 
     """
+    result = result_of(result)
     if release not in _STUDY_FIELD:
         raise UsageError(f"{release!r} is no release of FHIR that is written", remedy="use R4 (also for R4B) or R5")
     if subject is not None and _PATIENT.fullmatch(subject) is None:

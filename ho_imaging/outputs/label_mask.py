@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ho_imaging.errors import TooLargeError, UsageError
 from ho_imaging.findings.outline import filled
 from ho_imaging.reading.decode import MAX_PIXELS
-from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.analysis import StudyAnalysis, result_of
 from ho_imaging.results.schema import EvidenceResult, FindingResult, ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
 
@@ -41,7 +41,7 @@ def mask(study: StudyResult | StudyAnalysis, sop_uid: str | None = None) -> NDAr
         If the result states a size above 150 million pixels.
 
     """
-    result = study.result if isinstance(study, StudyAnalysis) else study
+    result = result_of(study)
     image = image_of(result, sop_uid)
     rows, columns = image.rows or 0, image.columns or 0
     if rows * columns > MAX_PIXELS:

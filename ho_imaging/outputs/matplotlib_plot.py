@@ -13,7 +13,7 @@ from ho_imaging.extras import missing_extra
 from ho_imaging.outputs.label_mask import gap_xy, image_of, rings_xy
 from ho_imaging.reading import Radiograph, read_radiograph
 from ho_imaging.reading.read import all_pixels
-from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.analysis import StudyAnalysis, result_of
 from ho_imaging.results.schema import RESEARCH_USE, ImageResult, StudyResult
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def plot(
         If ``image`` cannot be read.
 
     """
-    result = study.result if isinstance(study, StudyAnalysis) else study
+    result = result_of(study)
     about = image_of(result, sop_uid)
     radiograph = _radiograph(study, about, image)
     if ax is None:

@@ -368,6 +368,8 @@ def write(
 
     Raises
     ------
+    TypeError
+        If it is no result.
     UsageError
         If there is no such output or option, a package is missing, several studies are given to an output of one, or
         the output needs the analysis and only a result is given.
@@ -395,19 +397,14 @@ def _several(study: Any) -> list[Any]:
     from ho_imaging.results.analysis import StudyAnalysis  # noqa: PLC0415
     from ho_imaging.results.schema import StudyResult  # noqa: PLC0415
 
-    if isinstance(study, StudyResult | StudyAnalysis | Source):
+    if isinstance(study, StudyResult | StudyAnalysis | Source | str) or not isinstance(study, Iterable):
         return [study]
     return list(study)
 
 
 def _source(study: object) -> Source:
-    from ho_imaging.results.analysis import StudyAnalysis  # noqa: PLC0415
-    from ho_imaging.results.schema import StudyResult  # noqa: PLC0415
+    from ho_imaging.results.analysis import StudyAnalysis, result_of  # noqa: PLC0415
 
-    if isinstance(study, StudyAnalysis):
-        return Source(study.result, study)
-    if isinstance(study, StudyResult):
-        return Source(study)
     if isinstance(study, Source):
         return study
-    raise UsageError(f"{type(study).__name__} is no result", remedy="give a StudyResult or a StudyAnalysis")
+    return Source(result_of(study), study if isinstance(study, StudyAnalysis) else None)

@@ -36,8 +36,22 @@ MOST_INSTANCES = 500
 MOST_LISTED = 10_000
 """Objects of a study that a list is read to; films are only some of them."""
 
+_SUCCESS, _WITH_FAILURES = 0x0000, 0xB000
+"""Success, and: one or more failures or warnings (PS3.4 Tables C.4-2 and C.4-3)."""
+
+_SUB_OPERATIONS = tuple(f"NumberOf{state}Suboperations" for state in ("Remaining", "Completed", "Failed", "Warning"))
+
 _NO_DESTINATION = 0xA801
 """Refused: move destination unknown (PS3.4 Table C.4-2)."""
+
+_LIST_CUT = (0xFE00, 0xA700)
+"""Matching terminated, out of resources (PS3.4 Table C.4-1): Orthanc ends a list so that is over its limit."""
+
+_PARTIAL = 206
+"""Status of an answer that is a part of a list, in earlier versions of PS3.18."""
+
+_MOST_WRONG = 20
+"""Images of a study that an archive may fail to give by DICOMweb before the others are not asked for any more."""
 
 _MOST_DIGITS = 12
 _MOST_UID = 80
@@ -80,7 +94,8 @@ class DicomwebArchive:
     def __init__(self, peer: DicomwebDestination) -> None:
         require(("dicomweb_client",), "pacs", "fetching by DICOMweb")
         self._peer = peer
-        self._warning = ""
+        self._more = False
+        """Whether the last answer said that there is more than it holds (PS3.18 8.3.4.4)."""
         self._client = web_client(peer, answered=self._note_warning)
 
     def find(self, query: Mapping[str, str]) -> list[str]:
@@ -104,13 +119,29 @@ class DicomwebArchive:
         listed = self._list(study_uid)
         films = [(series.uid, uid) for series in listed.series for uid in series.instances if uid in series.films]
         _check_count(len(films), study_uid)
-        fetched = [
-            self._ask(
-                lambda series=series, uid=uid: self._client.retrieve_instance(study_uid, series, uid)  # type: ignore[misc]  # binds
-            )
-            for series, uid in films
-        ]
-        return StudyFilms((film for film in fetched if not is_own(film)), completeness_of(listed, Transfer(films)))
+        fetched: list[Dataset] = []
+        received: list[tuple[str, str]] = []
+        wrong: list[FetchError] = []
+        for series, uid in films:
+            try:
+                film = self._image(study_uid, series, uid)
+            except FetchError as error:
+                wrong.append(error)
+                if not _is_of_one_image(error) or len(wrong) >= _MOST_WRONG:
+                    break
+            else:
+                received.append((series, uid))
+                fetched += [] if is_own(film) else [film]
+        if wrong and not received:
+            raise wrong[0]
+        said = tuple(dict.fromkeys(error.message for error in wrong))
+        return StudyFilms(fetched, completeness_of(listed, Transfer(received, said=said)))
+
+    def _image(self, study_uid: str, series_uid: str, uid: str) -> Dataset:
+        film: Dataset = self._ask(lambda: self._client.retrieve_instance(study_uid, series_uid, uid))
+        if (film.get("StudyInstanceUID"), film.get("SOPInstanceUID")) != (study_uid, uid):
+            raise FetchError(Message("archive_web_other_image", archive=str(self._peer.url)))
+        return film
 
     def _list(self, study_uid: str) -> StudyListed:
         """List a study: its instances, and how many its archive counts, where it does."""
@@ -174,7 +205,7 @@ class DicomwebArchive:
             part = self._ask(lambda offset=offset: page(offset))  # type: ignore[misc]  # binds offset
             new = {item[0]: item for item in part if item[0] not in found}
             if not new:
-                if part and self._warning.startswith("299"):
+                if part and self._more:
                     raise FetchError(Message("archive_list_cut", archive=str(self._peer.url), count=len(found)))
                 break
             found |= new
@@ -182,7 +213,7 @@ class DicomwebArchive:
         return list(found.values())
 
     def _note_warning(self, response: Any, **_: object) -> None:
-        self._warning = response.headers.get("Warning", "")
+        self._more = response.headers.get("Warning", "").startswith("299") or response.status_code == _PARTIAL
 
     def _ask(self, call: Callable[[], Any]) -> Any:
         try:
@@ -234,6 +265,8 @@ class DimseArchive:
         found: dict[str, str] = {}
         with _Association(self._peer, self._own, [(StudyRootQueryRetrieveInformationModelFind, None)]) as association:
             for status, study in association.send_c_find(asked, StudyRootQueryRetrieveInformationModelFind):
+                if found and status.get("Status") in _LIST_CUT:
+                    raise FetchError(Message("archive_list_cut", archive=self._peer.name, count=len(found)))
                 self._check(status, "C-FIND")
                 if study is not None and len(found) <= MOST_STUDIES:
                     found[str(study.get("StudyInstanceUID", ""))] = str(study.get("StudyDate", "") or "")
@@ -261,42 +294,50 @@ class DimseArchive:
 
         model = StudyRootQueryRetrieveInformationModelFind
 
-        def ask(association: Any, level: str, *keywords: str, **known: str) -> list[tuple[str, ...]]:
+        def ask(association: Any, level: str, *keywords: str, **known: str) -> tuple[list[tuple[str, ...]], bool]:
+            """Return what an archive lists at a level, and whether its list ended well."""
             asked = Dataset()
             asked.QueryRetrieveLevel = level
             for keyword, value in {**dict.fromkeys(keywords, ""), **known}.items():
                 setattr(asked, keyword, value)
             found: list[tuple[str, ...]] = []
-            for status, item in association.send_c_find(asked, model):
-                self._check(status, "C-FIND")
-                if item is not None and len(found) < MOST_LISTED:
-                    found.append(tuple(str(item.get(keyword, "") or "") for keyword in keywords))
-            return found
+            try:
+                for status, item in association.send_c_find(asked, model):
+                    self._check(status, "C-FIND")
+                    if item is None or any(item.get(name) not in {None, "", uid} for name, uid in known.items()):
+                        continue  # some archives tell more than they are asked for
+                    if len(found) < MOST_LISTED:
+                        found.append(tuple(str(item.get(keyword, "") or "") for keyword in keywords))
+            except FetchError as error:
+                logger.debug("not listed to the end: %s", error)
+                return found, False
+            return found, True
 
+        counts: list[tuple[str, ...]] = []
+        series: list[SeriesListed] = []
+        whole = False
         try:
             with _Association(self._peer, self._own, [(model, None)]) as association:
-                counts = ask(
+                counts, _ = ask(
                     association, "STUDY", "NumberOfStudyRelatedInstances", "NumberOfStudyRelatedSeries",
                     StudyInstanceUID=study_uid,
                 )  # fmt: skip
-                series = []
-                for uid, modality, count in ask(
+                listed, whole = ask(
                     association, "SERIES", "SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances",
                     StudyInstanceUID=study_uid,
-                ):  # fmt: skip
-                    found = SeriesListed(uid, modality, _count(count))
-                    if found.may_hold_films and is_uid(uid):
-                        instances = ask(
+                )  # fmt: skip
+                series = [SeriesListed(uid, modality, _count(count)) for uid, modality, count in listed]
+                for place, found in enumerate(series):
+                    if found.may_hold_films and is_uid(found.uid):
+                        instances, _ = ask(
                             association, "IMAGE", "SOPInstanceUID", "SOPClassUID",
-                            StudyInstanceUID=study_uid, SeriesInstanceUID=uid,
+                            StudyInstanceUID=study_uid, SeriesInstanceUID=found.uid,
                         )  # fmt: skip
-                        found = replace(found, instances={sop: kind for sop, kind in instances if sop})
-                    series.append(found)
-        except FetchError as error:
+                        series[place] = replace(found, instances={sop: kind for sop, kind in instances if sop})
+        except FetchError as error:  # what it told before stays known
             logger.debug("not listed: %s", error)
-            return StudyListed()
         study = counts[0] if len(counts) == 1 else ("", "")
-        return StudyListed(_count(study[0]), _count(study[1]), tuple(series))
+        return StudyListed(_count(study[0]), _count(study[1]), tuple(series), cut=not whole)
 
     def _transfer(self, asked: Sequence[Dataset], intake: Intake, classes: Sequence[str]) -> Transfer:
         if self._move_port is None:
@@ -323,7 +364,7 @@ class DimseArchive:
         ]
         handlers = [(evt.EVT_C_STORE, intake.take)]
         with _Association(self._peer, self._own, contexts, handlers=handlers, roles=roles) as association:
-            return joined([self._ended(association.send_c_get(one, model), intake, "C-GET") for one in asked])
+            return self._all(asked, lambda one: association.send_c_get(one, model), intake, "C-GET")
 
     def _move(self, asked: Sequence[Dataset], intake: Intake, classes: Sequence[str], port: int) -> Transfer:
         from pynetdicom import AE, evt  # noqa: PLC0415
@@ -345,8 +386,8 @@ class DimseArchive:
             raise UsageError(f"cannot listen on port {port}: {error.strerror}", remedy="choose another") from error
         try:
             with _Association(self._peer, self._own, [(model, None)]) as association:
-                transfer = joined(
-                    [self._ended(association.send_c_move(one, self._own, model), intake, "C-MOVE") for one in asked]
+                transfer = self._all(
+                    asked, lambda one: association.send_c_move(one, self._own, model), intake, "C-MOVE"
                 )
         finally:
             receiver.shutdown()
@@ -355,12 +396,37 @@ class DimseArchive:
             logger.info("%s sent the study as %s", self._peer.name, ", ".join(sorted(others)))
         return transfer
 
+    def _all(
+        self,
+        asked: Sequence[Dataset],
+        send: Callable[[Dataset], Iterable[tuple[Dataset, Any]]],
+        intake: Intake,
+        what: str,
+    ) -> Transfer:
+        """Send every request; raise where nothing came and one of them was not answered, or with an error."""
+        parts: list[Transfer] = []
+        wrong: list[FetchError] = []
+        for one in asked:
+            try:
+                parts.append(self._ended(send(one), intake, what))
+            except FetchError as error:
+                wrong.append(error)
+                if error.code == "archive_silent":
+                    break  # the association has ended
+        if wrong and not intake.received:
+            raise wrong[0]
+        said = tuple(dict.fromkeys([*intake.turned_away, *(error.message for error in wrong)]))
+        return joined([*parts, Transfer(tuple(intake.received), 0, 0, said)])
+
     def _ended(self, answers: Iterable[tuple[Dataset, Any]], intake: Intake, what: str) -> Transfer:
         """Read the answers to their end; what did not come is told, whatever the last status says."""
-        status = Dataset()
-        for status, _ in answers:
+        status, announced = Dataset(), 0
+        named: Any = None
+        for status, identifier in answers:
             if status.get("Status") is None:
                 raise FetchError(Message("archive_silent", archive=self._peer.name, service=what))
+            named = identifier.get("FailedSOPInstanceUIDList") if isinstance(identifier, Dataset) else None
+            announced = max(announced, sum(number or 0 for number in map(status.get, _SUB_OPERATIONS)))
         code = status.get("Status")
         if code == _NO_DESTINATION:
             raise FetchError(
@@ -372,19 +438,25 @@ class DimseArchive:
                     status=f"{code:04X}",
                 )
             )
-        failed, completed = (
-            int(status.get(keyword) or 0)
-            for keyword in ("NumberOfFailedSuboperations", "NumberOfCompletedSuboperations")
-        )
-        said = list(intake.turned_away)
-        if code not in {0x0000, 0xB000}:
-            if not intake.received:
-                raise FetchError(Message("archive_answer", archive=self._peer.name, service=what, status=f"{code:04X}"))
-            said.append(Message("transfer_status", service=what, status=f"{code:04X}"))
+        if code not in {_SUCCESS, _WITH_FAILURES}:
+            raise FetchError(
+                Message("transfer_status", service=what, status=f"{code:04X}")
+                if intake.received
+                else Message("archive_answer", archive=self._peer.name, service=what, status=f"{code:04X}")
+            )
+        # Counts are optional in the last answer (PS3.7 9.1.3.1); some archives have them only in those before.
+        listed = 0 if not named else 1 if isinstance(named, str) else len(named)
+        failed = max(int(status.get("NumberOfFailedSuboperations") or 0), listed)
+        completed = status.get("NumberOfCompletedSuboperations")
+        if completed is None:
+            completed = max(0, announced - failed)
+        doubts = []
+        if code == _WITH_FAILURES and not failed and not status.get("NumberOfWarningSuboperations"):
+            doubts.append(Message("transfer_status", service=what, status=f"{code:04X}"))
+        said = intake.strangers if failed else []
         if failed:
-            said += intake.strangers
             logger.warning("%s: %d objects were not sent by the %s", self._peer.name, failed, what)
-        return Transfer(tuple(intake.received), failed, completed, tuple(said))
+        return Transfer(tuple(intake.received), failed, int(completed), tuple(said), tuple(doubts))
 
     def _check(self, status: Dataset, what: str) -> None:
         code = status.get("Status")
@@ -439,6 +511,12 @@ def _asked(study_uid: str, series_uid: str | None) -> Dataset:
     if series_uid is not None:
         asked.QueryRetrieveLevel, asked.SeriesInstanceUID = "SERIES", series_uid
     return asked
+
+
+def _is_of_one_image(error: FetchError) -> bool:
+    """Return True if the next image may be had: the archive is there and knows us."""
+    status = error.message.parameters.get("status")
+    return error.code != "archive_web_unreachable" and status not in {401, 403}
 
 
 def _check_uid(study_uid: str) -> None:

@@ -13,6 +13,9 @@ from ho_imaging.pacs.alarms import Alarm
 
 __all__ = ["Counters", "HealthServer"]
 
+_LOOK_EVERY_S = 0.1
+"""How long stopping may take."""
+
 
 class Counters:
     """Counts of what happened, safe for many threads."""
@@ -99,7 +102,9 @@ class HealthServer:
                 f"health: cannot listen on {host}:{port}: {error.strerror}", remedy="choose another port"
             ) from error
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_EVERY_S,), name="health", daemon=True
+        )
 
     @property
     def port(self) -> int:

@@ -42,12 +42,13 @@ class StudyListed:
     """A study as its archive lists it.
 
     ``count``: Number of Study Related Instances (0020,1208). ``series_count``: Number of Study Related Series
-    (0020,1206). ``series``: empty where the archive lists none.
+    (0020,1206). ``series``: empty where the archive lists none. ``cut``: whether its list of series did not end well.
     """
 
     count: int | None = None
     series_count: int | None = None
     series: tuple[SeriesListed, ...] = ()
+    cut: bool = False
 
     @property
     def film_classes(self) -> frozenset[str] | None:
@@ -55,7 +56,7 @@ class StudyListed:
         of_films = [series for series in self.series if series.may_hold_films]
         known = all(series.instances and len(series.instances) >= (series.count or 0) for series in of_films)
         found = {series.instances[uid] for series in of_films for uid in series.films}
-        return frozenset(found) if self.series and known and "" not in found else None
+        return frozenset(found) if self.series and known and not self.cut and "" not in found else None
 
     @property
     def film_series(self) -> tuple[str, ...]:
@@ -64,6 +65,8 @@ class StudyListed:
         return of_films if 0 < len(of_films) < len(self.series) and self._lists_all_series() else ()
 
     def _lists_all_series(self) -> bool:
+        if self.cut:
+            return False
         known = self.series_count is None or self.series_count <= len(self.series)
         if self.count is None or any(series.count is None for series in self.series):
             return known
@@ -75,13 +78,14 @@ class Transfer:
     """Objects received of a study: series and SOP Instance UID of each, copies too, and its archive's listing.
 
     ``failed``, ``completed``: numbers of sub-operations by the last answer (PS3.7 9.1.3, 9.1.4), where there is one.
-    ``said``: what else went wrong.
+    ``said``: what else went wrong. ``doubts``: what may have gone wrong, where no list shows that all is here.
     """
 
     received: Sequence[tuple[str, str]]
     failed: int = 0
     completed: int | None = None
     said: tuple[Message, ...] = ()
+    doubts: tuple[Message, ...] = ()
 
 
 def joined(parts: Sequence[Transfer]) -> Transfer:
@@ -95,6 +99,7 @@ def joined(parts: Sequence[Transfer]) -> Transfer:
         sum(part.failed for part in parts),
         sum(completed) if len(completed) == len(parts) and parts else None,
         tuple(dict.fromkeys(said for part in parts for said in part.said)),
+        tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)),
     )
 
 
@@ -119,6 +124,8 @@ def completeness_of(listed: StudyListed, transfer: Transfer) -> Completeness:
     reasons += _not_listed(listed, transfer)
     if transfer.failed and blind:
         reasons.append(Message("objects_not_sent", count=transfer.failed))
+    if blind:
+        reasons += transfer.doubts
     if transfer.completed is not None and transfer.completed > len(transfer.received):
         reasons.append(Message("objects_lost", sent=transfer.completed, received=len(transfer.received)))
     return Completeness(len(transfer.received), sum(expected) if expected else listed.count, tuple(reasons))

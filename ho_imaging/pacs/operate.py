@@ -16,7 +16,7 @@ from ho_imaging.messages import Message
 from ho_imaging.pacs.ledger import Ledger
 from ho_imaging.results.messages import read_message
 
-__all__ = ["STATES", "Selection", "Study", "describe", "purge", "retry", "select", "send"]
+__all__ = ["STATES", "Selection", "Study", "describe", "purge", "retry", "select", "send", "why_not"]
 
 STATES = ("waiting", "analysing", "done", "refused", "failed", "leaving", "gone", "unsent", "given up")
 """States by which studies are selected. ``gone``: it left the spool and is remembered for its losses. ``unsent``
@@ -79,7 +79,7 @@ def select(ledger: Ledger, selection: Selection) -> list[Study]:
     studies = _studies(ledger)
     unknown = sorted(set(selection.study_uids) - {study.study_uid for study in studies})
     if unknown:
-        raise UsageError(f"no study {unknown[0]} is in the spool", path=ledger.folder, remedy="see service list")
+        raise UsageError(Message("operate_study_unknown", study=unknown[0]), path=ledger.folder)
     return [
         study
         for study in studies
@@ -212,6 +212,15 @@ def purge(ledger: Ledger, studies: Sequence[Study], *, force: bool = False) -> l
             ledger.database.execute("UPDATE studies SET state = 'leaving' WHERE study_uid = ?", (study.study_uid,))
         found.append(study.study_uid)
     return found
+
+
+def why_not(action: str, study: Study) -> Message:
+    """Return why ``retry``, ``send`` or ``purge`` left a study out."""
+    if action == "purge":
+        return Message("operate_not_finished")
+    if study.state in {"leaving", "gone"}:
+        return Message("operate_study_left")
+    return Message("operate_films_gone") if action == "retry" else Message("operate_no_objects")
 
 
 def at(moment: float) -> str:

@@ -118,7 +118,7 @@ def _by_association(
     try:
         association = associate(destination, own_ae_title, wanted, answers=answers)
     except HOImagingError as error:
-        return dict.fromkeys(datasets, _why(error))
+        return {} if stopped() else dict.fromkeys(datasets, _why(error))
     found: dict[str, Message | None] = {}
     try:
         for uid, dataset in datasets.items():

@@ -39,6 +39,8 @@ class Sending:
         self._own, self._keep_hours, self._destination = config.listen.ae_title, config.spool.keep_hours, destination
         self._spool, self._outbox, self._count, self._stopping = spool, spool.outbox, count, stopping
         self._room = Room(spool, count, stopping)
+        self.on_its_way = False
+        """Whether an object is on its way, or what became of it is not noted yet; stopping waits for it."""
         self._failing: tuple[float | None, Message | None] = (
             spool.outbox.failing_since(destination.name),
             Message("send_failed_before_stop"),
@@ -55,6 +57,9 @@ class Sending:
         while not self._stopping.is_set():
             # What was sent and could not be noted is sent again, under its own name.
             sent = self._room.wait_for(self._send)
+            self.on_its_way = False
+            if self._stopping.is_set():
+                return
             asked = self._room.wait_for(self._commit)
             if not (sent or asked):
                 self._stopping.wait(_PAUSE_S)
@@ -71,7 +76,7 @@ class Sending:
             destination,
             {item.sop_uid: item.file for item in items},
             own_ae_title=self._own,
-            stopped=self._stopping.is_set,
+            stopped=self._stopped,
         )
         reasons = Counter[Message]()
         for item in items:
@@ -94,6 +99,12 @@ class Sending:
         for reason, count in reasons.items():
             logger.warning("%d objects not sent to %s: %s", count, destination.name, reason)
         return True
+
+    def _stopped(self) -> bool:
+        """Return True if nothing more is to be sent; asked before each object."""
+        stopping = self._stopping.is_set()
+        self.on_its_way |= not stopping
+        return stopping
 
     def _exists(self, item: OutboxItem) -> bool:
         if item.file.exists():
@@ -124,6 +135,8 @@ class Sending:
             self._count("commitments_asked" if wrong is None else "commitments_refused")
             if wrong is not None:
                 logger.warning("%s", wrong)
+        if self._stopping.is_set():
+            return False  # the ledger may be closed by now, and it is asked for again
         self._outbox.asked(destination.name, items, taken_up=wrong is None)
         return True
 

@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _SWEEP_EVERY_S = 600.0
-_MOST_STOPPING_S = 60.0
+_MOST_STOPPING_S, _STEP_S = 60.0, 0.2
+_TO = "to "
+"""Beginning of the names of threads that send."""
 
 
 def check_config(config: ServeConfig) -> None:
@@ -140,11 +142,15 @@ class Service:
         self._begin("analysis", self.analysing.run)
         self._begin("watch", self._watch)
         for name, sending in self._sendings.items():
-            self._begin(f"to {name}", sending.run)
+            self._begin(f"{_TO}{name}", sending.run)
 
     def interrupt(self) -> None:
         """Let a start that waits for room, and everything else, come to its end; `stop` waits for it."""
         self._stopping.set()
+
+    def wait_for_interrupt(self, seconds: float) -> bool:
+        """Wait for `interrupt` or `stop`, for so long at most; return True if one was called."""
+        return self._stopping.wait(seconds)
 
     def stop(self) -> None:
         """Stop taking films, end studies at work (they will be taken up again), and let go of the spool.
@@ -157,7 +163,11 @@ class Service:
         self.receiver.stop()
         until = time.monotonic() + _MOST_STOPPING_S
         for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            sending = self._sendings.get(thread.name.removeprefix(_TO))
+            while thread.is_alive() and time.monotonic() < until:
+                thread.join(_STEP_S)
+                if sending is not None and not sending.on_its_way:
+                    break  # it waits for a peer to answer the call, maybe long, and has nothing to note
         self._held.close()
 
     def check(self) -> None:

@@ -97,6 +97,8 @@ class Analyzer:
 
     Raises
     ------
+    TypeError
+        If model or device is of a type that means nothing.
     UsageError
         If an argument means nothing, or the site file cannot be read.
 
@@ -113,6 +115,8 @@ class Analyzer:
         spacing_mm: tuple[float, float] | None = None,
         site: str | PathLike[str] | Site | None = None,
     ) -> None:
+        if not isinstance(device, str):
+            raise TypeError(f"device must be a word, not {type(device).__name__} (give auto, cpu, cuda or mps)")
         self._device = device
         self._site = site if site is None or isinstance(site, Site) else read_site(site)
         self._region = to_word(Region, region)
@@ -125,6 +129,8 @@ class Analyzer:
         self._model: Model | None = None
         if isinstance(model, str | PathLike):
             self._model_name = model if isinstance(model, str) else Path(model)
+        elif not hasattr(model, "identity"):
+            raise TypeError(f"{type(model).__name__} is no model (give a name, a folder or a model that is loaded)")
         else:
             self._model = self._with_site(model)
         self._lock = threading.Lock()
@@ -406,6 +412,20 @@ class Analyzer:
             if film is not None:
                 films.append(film)
                 warnings += film_warnings(film)
+        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
+        return self._graded(study_uid, ended, films, warnings, context, completeness, datasets)
+
+    def _graded(
+        self,
+        study_uid: str | None,
+        ended: Sequence[ImageResult],
+        films: Sequence[FilmAnalysis],
+        warnings: Sequence[Message],
+        context: StudyContext | None,
+        completeness: Completeness | None,
+        datasets: dict[str, Dataset],
+    ) -> StudyAnalysis:
+        """Grade the films of a study that were analysed; ``ended``: every image, however it ended."""
         films = _with_study_wide_ids(films)
         readings = [film.reading for film in films]
         with stage("severity"):
@@ -429,7 +449,6 @@ class Analyzer:
             completeness,
         )
         by_uid = {film.reading.prepared.radiograph.sop_instance_uid: film for film in films}
-        datasets = {str(s.SOPInstanceUID): s for s in images if isinstance(s, Dataset) and "SOPInstanceUID" in s}
         return StudyAnalysis(result, severity, by_uid, datasets)
 
     def _withheld(
@@ -534,7 +553,7 @@ def _why_not_graded(
     return Status.FAILED, ReadError(Message("study_incomplete", reasons=completeness.reasons))
 
 
-def _with_study_wide_ids(films: list[FilmAnalysis]) -> list[FilmAnalysis]:
+def _with_study_wide_ids(films: Sequence[FilmAnalysis]) -> list[FilmAnalysis]:
     """Assign finding numbers over the whole study, so that an id names one nodule on one film."""
     numbered: list[FilmAnalysis] = []
     found, possible = itertools.count(1), itertools.count(1)

@@ -209,6 +209,8 @@ def analyze_study(analyzer: Analyzer, study: StudySource) -> StudyAnalysis:
     """
     if isinstance(study, StudyAnalysis):
         return study
+    if study is None:
+        raise TypeError("a study is missing: None was given (give an image, a folder, the images or a StudyAnalysis)")
     if isinstance(study, str | PathLike) and Path(study).is_dir():
         discovery = discover([study])
         found = discovery.studies

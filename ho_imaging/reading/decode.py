@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from contextlib import suppress
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames, parse_basic_offsets
 from pydicom.pixels.utils import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import (
@@ -171,6 +173,15 @@ def _keep_frame(described: Dataset, data: bytes) -> None:
     described.NumberOfFrames = 1
 
 
+def _join_fragments(described: Dataset) -> None:
+    """Take all fragments for the one frame there is, which pydicom cuts where an offset table says (PS3.5 A.4)."""
+    stream = BytesIO(described.PixelData)
+    # A table that is none is left to the decoding, which names it.
+    with suppress(ValueError):
+        if parse_basic_offsets(stream) not in ([], [0]):
+            _keep_frame(described, b"".join(generate_fragments(stream)))
+
+
 def _is_plain_grey(dataset: Dataset, said: _Codestream, allocated: int, signed: bool) -> bool:
     """Return True if values of a codestream are greys, of the sign and width that the header states."""
     return (
@@ -216,6 +227,8 @@ def _checked(
     """See that pixel data is whole before memory is taken for it; ``frame_of``: a frame, and how many there are."""
     rows, columns = stated_whole(dataset, "Rows"), stated_whole(dataset, "Columns")
     if syntax.is_encapsulated:
+        if frame_of[1] == 1:
+            _join_fragments(described)
         said = _check_codestream(described, syntax, *frame_of, (rows, columns))
         if said is not None:
             _keep_frame(described, said.data)

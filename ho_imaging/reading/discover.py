@@ -204,7 +204,8 @@ def path_list(paths: object) -> list[str | PathLike[str]]:
     if isinstance(paths, str | PathLike):
         return [paths]
     found: list[str | PathLike[str]] = []
-    for path in paths if isinstance(paths, Iterable) and not isinstance(paths, bytes) else [paths]:
+    several = isinstance(paths, Iterable) and not isinstance(paths, bytes | bytearray) and not hasattr(paths, "read")
+    for path in paths if several else [paths]:  # type: ignore[attr-defined]  # checked just before
         if not isinstance(path, str | PathLike):
             raise TypeError(f"{type(path).__name__} is not a path (give paths of files or folders)")
         found.append(path)

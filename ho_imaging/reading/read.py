@@ -112,6 +112,8 @@ def read_radiograph(
 
     Raises
     ------
+    TypeError
+        If the source is none of these.
     ReadError
         If the file cannot be read; `DecodeError` if its pixels cannot, `TooLargeError` if it is too large, or would be
         longer than 1.5 m by ``spacing_mm``.
@@ -123,6 +125,11 @@ def read_radiograph(
     """
     if coarsest_mm is not None and not coarsest_mm > 0.0:
         raise UsageError(f"coarsest_mm is {coarsest_mm}", remedy="give a length in mm, or leave it out")
+    if not isinstance(source, str | PathLike | bytes | Dataset | ImageRef):
+        raise TypeError(
+            f"{type(source).__name__} is not a film (give a path, bytes or a pydicom Dataset; of an open file what its "
+            "read() returns)"
+        )
     path = str(source.path) if isinstance(source, ImageRef) else None
     if isinstance(source, str | PathLike):
         path = str(source)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ho_imaging.errors import UsageError
 from ho_imaging.extras import missing_extra
+from ho_imaging.files.given_path import given_path
 from ho_imaging.readings.compare import outline_dice
 from ho_imaging.readings.readings import MODEL, Reading, model_reading, reader_reading
 from ho_imaging.readings.review_store import ReviewStore
@@ -218,7 +219,7 @@ def committed_readings(
     Of a blinded reading only what was decided before the model's result was shown counts. A reading that was committed
     for another result than the present one is left out and logged.
     """
-    place = Path(folder)
+    place = given_path(folder, "the --out of ho-imaging analyze")
     kept = ReviewStore(Path(store) if store is not None else OutputFolder(place).reviews)
     found: dict[str, dict[str, Reading]] = {}
     for _, result in batch_results(place):

@@ -98,7 +98,9 @@ class Decision(BaseModel):
 
 
 def check_reader(reader: str) -> None:
-    """Raise `UsageError` unless this is a name that decisions can be kept under."""
+    """Raise `UsageError`, or of what is no text ``TypeError``, unless decisions can be kept under this name."""
+    if not isinstance(reader, str):
+        raise TypeError(f"the reader is {type(reader).__name__} (give a name, initials or a code)")
     if not reader.strip() or not reader.isprintable():
         raise UsageError("the reader has no printable name", remedy="give initials or a code")
     if len(reader) > _LONGEST_NAME:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from itertools import combinations
-from pathlib import Path
+from os import PathLike
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ho_imaging.errors import ReadError, UsageError, WriteError
 from ho_imaging.files.atomic import write_text
+from ho_imaging.files.given_path import given_path
 from ho_imaging.readings.compare import disagreements
 from ho_imaging.readings.readings import Reading
 
@@ -21,6 +22,7 @@ __all__ = ["ReadingPlan", "read_plan", "write_plan"]
 
 PLAN_FILE = "plan.json"
 _MOST_BYTES = 1 << 20
+_STORE = "the folder of decisions: reviews in the --out of ho-imaging analyze"
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -34,13 +36,21 @@ class ReadingPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    version: Literal["1.0"] = "1.0"
-    readers: Annotated[tuple[Name, ...], Field(min_length=1)]
-    readings_per_study: Annotated[int, Field(ge=1)] = 1
-    adjudicator: Name | None = None
-    blinded: bool = False
-    grade_steps: Annotated[int, Field(ge=1)] = 1
-    least_dice: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    version: Literal["1.0"] = Field(default="1.0", description="Version of this form.")
+    readers: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(description="Names or codes of the readers.")
+    readings_per_study: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="Number of readers of each study; who reads it follows from its UID."
+    )
+    adjudicator: Name | None = Field(
+        default=None, description="Who reads the studies on which readers disagree; null for nobody."
+    )
+    blinded: bool = Field(default=False, description="True where the model's result is hidden until a commitment.")
+    grade_steps: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="Grades of a side that are so many classes or more apart are a disagreement."
+    )
+    least_dice: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        default=0.5, description="Outlines whose Dice coefficient, 0 to 1, is below this are a disagreement."
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> ReadingPlan:
@@ -69,7 +79,7 @@ class ReadingPlan(BaseModel):
         return tuple(dict.fromkeys(found))
 
 
-def write_plan(store: Path, plan: ReadingPlan) -> None:
+def write_plan(store: str | PathLike[str], plan: ReadingPlan) -> None:
     """Keep a plan in a store of decisions, in place of an earlier one.
 
     Parameters
@@ -81,18 +91,21 @@ def write_plan(store: Path, plan: ReadingPlan) -> None:
 
     Raises
     ------
+    TypeError
+        If the store is no path.
     WriteError
         If it cannot be written.
 
     """
+    folder = given_path(store, _STORE)
     try:
-        store.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WriteError(f"cannot be made: {error.strerror}", path=store, remedy="check space and rights") from error
-    write_text(store / PLAN_FILE, plan.model_dump_json(indent=2) + "\n")
+        raise WriteError(f"cannot be made: {error.strerror}", path=folder, remedy="check space and rights") from error
+    write_text(folder / PLAN_FILE, plan.model_dump_json(indent=2) + "\n")
 
 
-def read_plan(store: Path) -> ReadingPlan | None:
+def read_plan(store: str | PathLike[str]) -> ReadingPlan | None:
     """Read the plan of a store; ``None`` where there is none.
 
     Parameters
@@ -107,13 +120,15 @@ def read_plan(store: Path) -> ReadingPlan | None:
 
     Raises
     ------
+    TypeError
+        If the store is no path.
     ReadError
         If it cannot be read.
     UsageError
         If it is no plan.
 
     """
-    path = store / PLAN_FILE
+    path = given_path(store, _STORE) / PLAN_FILE
     try:
         if not path.exists():
             return None

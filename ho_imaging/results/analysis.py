@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ho_imaging.network.prediction import Prediction
     from ho_imaging.severity import FilmReading, Severity
 
-__all__ = ["FilmAnalysis", "StudyAnalysis"]
+__all__ = ["FilmAnalysis", "StudyAnalysis", "result_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,3 +81,19 @@ class StudyAnalysis:
         """Return the study's DICOM objects; short for ``ho_imaging.outputs.to_dicom(analysis, ...)``."""
         made: list[Dataset] = call_output("to_dicom", self, **options)
         return made
+
+
+def result_of(study: object) -> StudyResult:
+    """Return the result of a study, or of its analysis.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+
+    """
+    if isinstance(study, StudyAnalysis):
+        return study.result
+    if isinstance(study, StudyResult):
+        return study
+    raise TypeError(f"{type(study).__name__} is no result (give a StudyResult or a StudyAnalysis)")

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import overload
 
-from ho_imaging.errors import UsageError
+from ho_imaging.files.given_path import given_path
 from ho_imaging.results.folder import read_result, result_paths
 from ho_imaging.results.schema import StudyResult
 
@@ -59,6 +59,8 @@ def read_batch(folder: str | PathLike[str]) -> BatchResults:
 
     Raises
     ------
+    TypeError
+        If it is no path.
     UsageError
         If the folder holds no results.
     ReadError
@@ -71,8 +73,4 @@ def read_batch(folder: str | PathLike[str]) -> BatchResults:
     ...     print(result.study_uid, result.status)
 
     """
-    if not isinstance(folder, str | PathLike):
-        raise UsageError(
-            f"{type(folder).__name__} is no folder", remedy="give the --out of an earlier ho-imaging analyze"
-        )
-    return BatchResults(result_paths(Path(folder)))
+    return BatchResults(result_paths(given_path(folder, "the --out of an earlier ho-imaging analyze")))

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.files.given_path import given_path
 from ho_imaging.reading.identity import PatientIdentity
 from ho_imaging.results.analysis import StudyAnalysis
 from ho_imaging.results.folder import OutputFolder, StudyFolder, read_result
@@ -89,7 +90,7 @@ def open_study(
         return _checked(source.result, source, None, OutputFolder(Path()).reviews, (), films)
     if isinstance(source, StudyResult):
         return _checked(source, None, None, OutputFolder(Path()).reviews, (), films)
-    path = Path(source)
+    path = given_path(source, "the --out of ho-imaging analyze, a result or an analysis")
     if not path.exists():
         raise ReadError("does not exist", path=source, remedy="give the --out folder of ho-imaging analyze")
     if path.is_file():

@@ -164,7 +164,7 @@ def _area_over_bone(shapes: NDArray[Any], bones: Sequence[Shape]) -> NDArray[np.
     total = np.zeros(len(shapes))
     left = shapes.copy()
     for number, bone in enumerate(bones):
-        over = np.flatnonzero(shapely.intersects(left, bone))
+        over = np.flatnonzero(shapely.intersects(bone, left))  # in this order a prepared bone helps
         total[over] += shapely.area(shapely.intersection(left[over], bone))
         if number < len(bones) - 1:
             left[over] = shapely.difference(left[over], bone)
@@ -249,7 +249,7 @@ class _Bone:
         distances = np.full(len(shapes), np.inf)
         (asked, _), found = self._pieces.query_nearest(shapes, return_distance=True, all_matches=False)
         distances[asked] = found
-        distances[shapely.intersects(shapes, self.shape)] = 0.0
+        distances[shapely.intersects(self.shape, shapes)] = 0.0
         return distances
 
 

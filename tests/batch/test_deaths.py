@@ -330,6 +330,25 @@ def test_workers_end_with_a_program_that_is_killed(films, tmp_path, start):
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def test_term_of_all_processes_blames_no_study_however_often(films, ended, start, studies):
+    """As a system sends it that is shut down: the worker may be told first. A suspect is tried alone, twice."""
+    set_states(ended, {by_film(ended)["00"]: 1})
+    keep_results(ended)
+    for times in (1, 2):
+        process = start("hangs", films, ended, 0)
+        try:
+            wait_for(lambda times=times: (ended / "tries.txt").exists() and len(tries(ended)) == times)
+            ((_, worker),) = tries(ended)[times - 1 :]
+            os.kill(int(worker), signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGTERM)
+            assert process.wait() == -signal.SIGTERM
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    counts = run_batch([films], ended, CHEST, HERE, function=studies.ends)
+    assert (counts.analysed, counts.done, counts.failed) == (1, 12, 0)
+
+
 def is_running(process_id):
     """Whether there is such a process that is not merely waiting to be reaped."""
     try:

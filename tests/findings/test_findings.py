@@ -12,7 +12,8 @@ from skimage.draw import polygon
 from skimage.measure import find_contours
 
 from ho_imaging.findings import find_nodules, highest_probabilities, read_anatomy
-from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2
+from ho_imaging.findings.boxes import bounds
+from ho_imaging.findings.nodules import GROW_SHARE, SMALLEST_NODULE_MM2, _distance
 from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, filled, outlines
 from ho_imaging.network.calibration import Calibration
 from ho_imaging.vocabulary import Laterality, Side, SpacingBasis, Structure, View
@@ -67,6 +68,18 @@ def test_areas_of_all_parts_at_once_are_those_of_their_drawn_outlines(seed, smoo
     for part in range(1, count + 1):
         alone = np.where((labels == part) | (map_ < level), map_, np.float32(0.0))
         assert areas[part] == pytest.approx(enclosed_area(outlines(alone, level)), abs=1e-6)
+
+
+@pytest.mark.parametrize("where", [(100, 130), (180, 200), (395, 290), (2, 2)])
+@pytest.mark.parametrize("nodule", [(90, 120), (20, 250), (399, 299), (3, 2)])
+def test_the_distance_of_a_nodule_is_that_of_its_nearest_cell_anywhere_on_the_film(where, nodule):
+    mask, bone = (np.zeros((400, 300), dtype=bool) for _ in range(2))
+    rows, columns = np.indices(mask.shape)
+    for place, center, radius in ((mask, nodule, 9), (bone, where, 6)):
+        place[np.hypot(rows - center[0], columns - center[1]) <= radius] = True
+    bone[0, 299] = True  # one far away must not be taken for the nearest
+    expected = ndimage.distance_transform_edt(~bone)[mask].min()
+    assert _distance(mask, bounds(mask), bone) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_highest_threshold_is_the_one_at_which_outlines_become_too_small(known):

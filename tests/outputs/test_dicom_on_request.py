@@ -54,6 +54,20 @@ def test_a_refused_study_says_so_only_where_it_is_asked_for(fake_network, film, 
     assert again.SOPInstanceUID == report.SOPInstanceUID
 
 
+def referred_to_by(report):
+    """Documents that a report refers to in its content, each of which has to be in its evidence too."""
+    items = [item for item in report.ContentSequence if item.ValueType == "COMPOSITE"]
+    evidence = [
+        reference.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for reference in series.ReferencedSOPSequence
+    ]
+    found = [(name_of(item), item.ReferencedSOPSequence[0]) for item in items]
+    assert all(evidence.count(reference.ReferencedSOPInstanceUID) == 1 for _, reference in found)
+    return [(name, reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) for name, reference in found]
+
+
 def test_key_objects_are_the_films_with_findings(fake_network, film, tmp_path):
     paths = written(analyse("pelvis", film), tmp_path, **{"key-objects": True})
     assert set(paths) == {"seg", "sr", "pr", "ot", "ko"}
@@ -61,6 +75,8 @@ def test_key_objects_are_the_films_with_findings(fake_network, film, tmp_path):
     named = {e.value for e in selection.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
     assert named == {film.SOPInstanceUID}
     assert not file_errors(paths["ko"])
+    assert referred_to_by(pydicom.dcmread(paths["sr"])) == [("113000", selection.SOPClassUID, selection.SOPInstanceUID)]
+    assert not file_errors(paths["sr"])
     fake_network.ho = False
     assert "ko" not in written(analyse("pelvis", film), tmp_path, **{"key-objects": True})
 
@@ -79,4 +95,6 @@ def test_a_report_as_pdf_is_an_object_of_the_study(fake_network, film, tmp_path)
     assert document.PatientID == film.PatientID
     assert document.SourceInstanceSequence[0].ReferencedSOPInstanceUID == film.SOPInstanceUID
     assert not file_errors(paths["doc"])
+    assert referred_to_by(pydicom.dcmread(paths["sr"])) == [("18748-4", document.SOPClassUID, document.SOPInstanceUID)]
+    assert not file_errors(paths["sr"])
     assert written(study, tmp_path, report=True)["doc"] == paths["doc"]

@@ -1,7 +1,9 @@
 """The command against what people mistype: one line that names the option, and no study lost for another's sake."""
 
 import json
+from pathlib import Path
 
+import pydicom
 import pytest
 
 from ho_imaging.cli import main
@@ -10,6 +12,7 @@ from ho_imaging.reading.completeness import Completeness, StudyFilms
 
 from .conftest import free_port
 
+SAMPLES = Path(__file__).parents[2] / "sample_data"
 LONG = "A_TITLE_OF_MORE_THAN_16"
 
 
@@ -91,3 +94,31 @@ def test_a_title_may_hold_what_titles_hold(tmp_path, capsys):
     assert main(["-q", "fetch-analyze", "--dimse", where, "--study", "1.3", "--out", str(tmp_path)]) == 1
     (line,) = lines(capsys)
     assert line["reason"] == "archive cannot be reached"
+
+
+@pytest.mark.usefixtures("fake_network")
+def test_whose_film_a_study_is_is_said_as_much_as_is_asked_for(tmp_path, capsys, monkeypatch):
+    film = pydicom.dcmread(SAMPLES / "08_one_hip_no_ectopic_bone.dcm")
+    film.PatientID, film.PatientName, film.AccessionNumber = "PID-1", "Name^Of", "ORDER-1"
+    uid = str(film.StudyInstanceUID)
+    monkeypatch.setattr(DicomwebArchive, "fetch", lambda _self, _uid: StudyFilms((film,), Completeness(1)))
+    out = tmp_path / "out"
+
+    def fetch(*options):
+        command = ["-q", "fetch-analyze", "--dicomweb", "http://h", "--study", uid, "--out", str(out)]
+        assert main([*command, *options]) == 0
+        (line,) = lines(capsys)
+        return line, "".join(path.read_text(errors="replace") for path in out.rglob("*") if path.is_file())
+
+    line, written = fetch()
+    assert (line["accession_number"], "patient_id" in line) == ("ORDER-1", False)
+    line, written = fetch("--patient")
+    assert (line["patient_id"], line["patient_name"], line["accession_number"]) == ("PID-1", "Name^Of", "ORDER-1")
+    assert json.loads(Path(line["result"]).read_text())["identifiers"]["patient_id"] == "PID-1"
+    line, written = fetch("--anonymous", "--overlays")
+    for word in ("PID-1", "Name^Of", "ORDER-1"):
+        assert word not in written + json.dumps(line)
+    assert list(out.rglob("*.dcm")) == []
+    where = ["--dicomweb", "http://h", "--study", uid, "--out", str(out)]
+    assert main(["fetch-analyze", *where, "--anonymous", "--send"]) == 2
+    assert "--anonymous cannot be had with --send" in capsys.readouterr().err

@@ -17,11 +17,15 @@ from types import SimpleNamespace
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
+from pynetdicom import build_context
 
 from ho_imaging.batch.work import work
 from ho_imaging.errors import UsageError
+from ho_imaging.messages import Message
 from ho_imaging.pacs.config import load_serve_config, secret
+from ho_imaging.pacs.ledger import Ledger
 from ho_imaging.pacs.operate import Selection, select
+from ho_imaging.pacs.send import PeerError
 from ho_imaging.pacs.service import Service
 from ho_imaging.results.messages import read_message
 
@@ -147,6 +151,91 @@ def test_term_ends_a_study_at_work_which_is_begun_anew_with_all_its_tries(config
         ended = service.counters.values
         wait_for(lambda: {"studies_done", "studies_failed"} & set(ended()))
         assert (ended().get("studies_done"), ended().get("studies_failed")) == (1, None)
+
+
+def test_a_peer_that_does_not_answer_the_call_does_not_hold_up_the_end(config, peer, stand_ins, monkeypatch):
+    called, let_go = threading.Event(), threading.Event()
+
+    def associate(*_, **__):
+        called.set()
+        let_go.wait()
+        raise PeerError(Message("archive_unreachable", archive="peer"))
+
+    monkeypatch.setattr("ho_imaging.pacs.send.associate", associate)
+    monkeypatch.setattr("ho_imaging.pacs.service._MOST_STOPPING_S", 1e6)
+    with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
+        assert send(service.receiver.port, [small_film(1)]) == [0]
+        assert called.wait(300)
+    (sender,) = [thread for thread in threading.enumerate() if thread.name == "to peer"]
+    assert sender.is_alive()
+    let_go.set()
+    sender.join(300)
+    assert outbox_of(config()) == [("waiting", 0)]  # it was not tried
+
+
+def test_an_object_on_its_way_is_sent_to_its_end(config, peer, stand_ins):
+    begun, let_go = threading.Event(), threading.Event()
+    take = peer.store
+
+    def store(event):
+        begun.set()
+        let_go.wait()
+        return take(event)
+
+    peer.store = store
+    with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
+        assert send(service.receiver.port, [small_film(1)]) == [0]
+        assert begun.wait(300)
+        service.interrupt()
+        threading.Timer(1.0, let_go.set).start()
+    assert len(peer.taken) == 1
+    assert outbox_of(config()) == [("sent", 0)]
+
+
+def outbox_of(config):
+    """State and tries of each object in a spool that no service holds."""
+    ledger = Ledger(config.spool.folder)
+    try:
+        return [(row["state"], row["attempts"]) for row in ledger.all("SELECT * FROM outbox")]
+    finally:
+        ledger.close()
+
+
+def test_all_open_associations_end_with_the_service(config, stand_ins):
+    """Also those of peers that never hang up, of which each would be waited for on its own."""
+    with running(config(), stand_ins.stand_in) as service:
+        lines = [associated_line(service.receiver.port) for _ in range(20)]
+    for line in lines:
+        line.settimeout(300)
+        while line.recv(1000):
+            pass
+        line.close()
+
+
+def associated_line(port):
+    """Ask for an association over a bare connection, and leave it."""
+    from pynetdicom.pdu import A_ASSOCIATE_RQ  # noqa: PLC0415
+    from pynetdicom.pdu_primitives import (  # noqa: PLC0415
+        A_ASSOCIATE,
+        ImplementationClassUIDNotification,
+        MaximumLengthNotification,
+    )
+
+    asked = A_ASSOCIATE()
+    asked.application_context_name = "1.2.840.10008.3.1.1.1"
+    asked.calling_ae_title, asked.called_ae_title = "MODALITY", "HO_IMAGING"
+    context = build_context("1.2.840.10008.1.1")
+    context.context_id = 1
+    asked.presentation_context_definition_list = [context]
+    longest, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    longest.maximum_length_received, implementation.implementation_class_uid = 16384, "1.2.3"
+    asked.user_information = [longest, implementation]
+    request = A_ASSOCIATE_RQ()
+    request.from_primitive(asked)
+    line = socket.create_connection(("127.0.0.1", port), timeout=60)
+    line.sendall(request.encode())
+    assert line.recv(1) == b"\x02"  # accepted
+    return line
 
 
 def test_the_report_of_a_study_that_was_not_analysed_is_delivered_where_it_is_wanted(config, peer):

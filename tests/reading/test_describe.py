@@ -200,9 +200,10 @@ def test_dx_is_a_side_beside_an_italian_word_and_else_a_modality():
     ],
 )
 def test_projections_that_disagree_are_flagged(attributes, view, others):
-    dataset = header(**attributes)
-    if "ViewCodeSequence" in attributes:
-        item = header(CodeValue=attributes["ViewCodeSequence"], CodingSchemeDesignator="SCT", CodeMeaning="")
+    code = attributes.get("ViewCodeSequence")
+    dataset = header(**{name: value for name, value in attributes.items() if name != "ViewCodeSequence"})
+    if code is not None:
+        item = header(CodeValue=code, CodingSchemeDesignator="SCT", CodeMeaning="")
         dataset.ViewCodeSequence = Sequence([item])
     found = describe(dataset)
     assert found.view.value == view

@@ -1,5 +1,7 @@
 """Films read at a coarser pixel: in place, in range, and the same from every codec."""
 
+import zlib
+from base64 import b85decode
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -14,9 +16,11 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    HTJ2K,
     JPEG2000,
     UID,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLSLossless,
@@ -100,6 +104,58 @@ def test_an_edge_lies_where_it_lay(make_film: MakeFilm, how: str, factor: int) -
             low, high = float(along[:5].mean()), float(along[-5:].mean())
             dark = float(((high - along) / (high - low)).sum())
             assert factor * (10 + dark) == pytest.approx(place, abs=0.15)
+
+
+# Made by imagecodecs 2026.3.6 with OpenJPH 0.26.3 (``htj2k_encode``), which are no dependency: a picture of `crossing`,
+# once reversible and once not.
+_HIGH_THROUGHPUT = {
+    "5-3": (
+        "c-s5#|38pH(}4j95`j310Rd3?jQos@{{t8}7?^+@uKz&{JU|vB11k%Q1LOY~24RJc2}q!$qvL-HgE#}De?e-VSAd5?SZa}ifu50>"
+        "p0VEl2@G5y6PcYD82?W`z@U5K{Z5OUZ*S^N3l#i3@j^(qHgl`MA@4u@>$DgGw=*1I5Zl7QnAcFj8OQY0Y3GR(6`UI4KY6^*s5AW9"
+        "!LX=ROgZX8k_)%4+m;JSEG&$U4gv!In9f-q5Cdry_h(>;O^BWTF~!FH+{DYQC5)2($BLiGSjIYtPk;!17V!$y=@)oZ$zX7(fsvVw"
+        "M<V%V!?8__$59c3Oy}K`WrZB<nF0;V<3UE}GBCt7y<ytTpu&8T2<rYLp_YXjUP2y|_ApGIC{tjh#6G9zNyAAGJ`2f{j9`&T%xcP("
+        "4^mXvecXx;03~Js<tGbTKKNI|z|#KGL*(UBh2UjV8htM@0<GT$#1|O0ZJyhhqHt4hTQ?P`a}K{=|1aP)U_JgX{!{&FBqHDm^QBtG"
+        "^Y#CJKA(@1C^xc_^lO`Z@nivr;ii80<ckyw$+<l0izh!!DKVPUgDm;@fB7%R1O~ZZ42<s=AXD#B1*a^i{ub2u{-ziE{!|UQzYy-5"
+        "&CCZF^h+8T;$0i|-@X5C`|r2^${>u}f6MB3-+!0?{r2Ctb-VZ9&Hqla<e&fb|C!vs{`y<DKYso7*JzAM+(k@v`{uuY{`)6&sek|L"
+        "AN?<6{w2Wn_l1M>_k|4k_gWbDSK;IC+sgd^CIIxG(wh"
+    ),
+    "9-7": (
+        "c-s5#|38pH(}4j95`j310Rd3?jQos@{{t8}7?^+@mH$BuJU|vB11k%Q1H=Cq24$u8l6F@h6t9l~Lfi6HKzJy@6bLIKq#~r!_y12}"
+        "5NBZYFG$Vv3h+<}OD$3`&@(dAGuHb*fq@HT1B*8U<NwJA7@`wo<F9QIoaHltW$x;w1rN*lUoySe$$nknLE?6X0}N3c7{m@dVA69^"
+        "ODTWf#I3mdw}AH<SB76Z7^)oi#x01`UvZuL)%P98ZQp%lI;Y4W2GX<Z2ZMMT1H-#_hxv9tpXbED&`|x3*ZR%8>Mj9Bpzu!fHyf(o"
+        "X*wNYcx6>8%OEe|5VVJZy^Q@09~>6NKd(Dm3xi7+fPqBpn)m<qM;5g3KH_i?+rW5$v1$v0_$G!kf-VV*d(WmVJRsx9Vs`6>k1?wV"
+        "Da;S^5AiKmcvS=?Ca^J0J5<WJZR@qD?6q639SfBX&yCqycoiFCwwl8%hD@d<oD;Ax4*Wd8V8OuFU<?dw0R{#~1_m|@mIMa5zYPr4"
+        "-xwI*Y-BpX`bC8yK8T@{rE`hX(K(i!LKBph(uU!&a>nD={|kOSba(1&mF2P$DbaWlcwzBEAa{}gL(pEvbC))jh^4>OId>^?&eF{m"
+        "-sy$Y&OOqZdo<Fjdow~JS#bh$qYO)tzzIhMc2XGb9EvRhPH^JT|MHJvTi0esUE4ah^HXfO>h&TRar2OTi$d@+fkwX>POMgm93n3v"
+        "T;HqA2e@C)V62_TuwiFqAtTF{fh2R{e*CHbU&r~vrBLXIx1f&8M!Zyy$AhLK=Dge6a#0cQMy4cIn!>05>(Bg8fRrjNhXnL?C^Efn"
+        "B1pY?DXG3cW!~RO)!#hd-^9jzvy1irO#odn%{c"
+    ),
+}
+
+
+def crossing() -> NDArray[np.uint16]:
+    """An edge that begins with column 42, and a fainter one with row 41."""
+    pixels = np.full((90, 97), 8000, dtype=np.uint16)
+    pixels[:, 42:] += 24000
+    pixels[41:] += 16000
+    return pixels
+
+
+@pytest.mark.parametrize("how", ["5-3", "9-7"])
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_edges_of_high_throughput_streams_lie_where_they_lay(make_film: MakeFilm, how: str, factor: int) -> None:
+    data = zlib.decompress(b85decode(_HIGH_THROUGHPUT[how]))
+    syntax = HTJ2KLossless if how == "5-3" else HTJ2K
+    film = coded(make_film(crossing(), ImagerPixelSpacing=[STORED_MM, STORED_MM]), data, syntax)
+    found = decode_frame(film, 0, factor=factor)
+    assert found.reduction == factor, "the decoder itself must have left out resolution levels"
+    within = np.abs(found.values.astype(np.float64) - crossing()).max() if factor == 1 else 0.0
+    assert within <= (0.0 if how == "5-3" else 200.0)
+    assert found.values.shape == (90 // factor, 97 // factor)
+    for axis, place in ((0, 42), (1, 41)):
+        along = found.values.mean(axis=axis, dtype=np.float64)
+        low, high = along[: 16 // factor].mean(), along[-16 // factor :].mean()
+        assert factor * ((high - along) / (high - low)).sum() == pytest.approx(place, abs=0.15)
 
 
 @settings(max_examples=12, deadline=None)

@@ -215,7 +215,7 @@ def test_a_batch_is_read_when_it_is_asked_for(analysis, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="holds no results"):
         ho_imaging.read_batch(out)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(TypeError, match="is not a path"):
         ho_imaging.read_batch(None)
     for number in range(3):
         uid = f"1.2.{number}"

@@ -11,6 +11,7 @@ from ho_imaging.messages.catalogue import (
     files,
     flags,
     gate,
+    operating,
     patients,
     progression,
     severity,
@@ -23,7 +24,7 @@ __all__ = ["CATALOGUE", "SECTIONS"]
 SECTIONS: Mapping[str, Mapping[str, Entry]] = MappingProxyType(
     {
         (module.__doc__ or ""): MappingProxyType(module.ENTRIES)
-        for module in (files, flags, patients, gate, severity, studies, archives, batches, progression)
+        for module in (files, flags, patients, gate, severity, studies, archives, batches, operating, progression)
     }
 )
 """Codes by what they are about, in the order of the stages."""

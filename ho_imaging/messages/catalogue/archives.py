@@ -104,6 +104,11 @@ ENTRIES: dict[str, Entry] = {
         _("check address and credentials"),
         note="A DICOMweb answer that is not of its form.",
     ),
+    "archive_web_other_image": Entry(
+        _("{archive} answered with another image than the one that was asked for"),
+        _("see its log"),
+        note="An image that came by DICOMweb has another SOP Instance or Study Instance UID.",
+    ),
     "archive_list_cut": Entry(
         _("{archive} gives only {count} of a longer list"),
         _("raise its limit of a list"),

@@ -23,7 +23,9 @@ GREY_KEYWORDS = frozenset(
 )  # fmt: skip
 """Attributes that a presentation state states anew, so that a wrong form in the film's header cannot get into it."""
 
-_HIDING = frozenset({WINDOW_CLIPS, "window_misses"})
+_MISSES, _SEVERAL = "window_misses", "several_voi_views"
+"""Codes of the flags that say that a view shows nothing, or hides much and is not used; and which of several is."""
+
 _BITS = 16
 _LONGEST_NAME = 64
 
@@ -31,19 +33,31 @@ _LONGEST_NAME = 64
 def state_greys(made: Dataset, source: Dataset, image: ImageResult) -> None:
     """State Modality LUT, VOI LUT and polarity of a film as it was read.
 
-    A window that hides part of the film is left out: then all values are shown. Greys of a table
-    are written over 16 bits, whatever its descriptor says of fewer.
+    Of several windows or tables the one that reading used: they would be alternatives, of which a state holds one
+    (dcmtk does not load one with two). A window that hides part of the film is left out: then all values are shown.
+    Greys of a table are written over 16 bits, whatever its descriptor says of fewer.
     """
     _state_modality(made, source)
-    hidden = any(flag.code in _HIDING for flag in image.quality_flags)
-    views = [view for view in voi_views(source)[0] if view.table is not None or view.window is not None]
-    if views and not hidden:
-        made.SoftcopyVOILUTSequence = [_voi_item(views)]
+    view = _view_used(source, image)
+    if view is not None:
+        made.SoftcopyVOILUTSequence = [_voi_item(view)]
     # A state replaces the film's own polarity (PS3.4 N.2), so it has to say it again.
     inverse = is_inverse(source, [])
     if not hasattr(made, "SoftcopyVOILUTSequence") and view_falls(source):
         inverse = not inverse
     made.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
+
+
+def _view_used(source: Dataset, image: ImageResult) -> VoiView | None:
+    """Return the view that a film is shown in, ``None`` for all its values."""
+    flags = {flag.code: flag.message.parameters for flag in image.quality_flags}
+    views, _ = voi_views(source)
+    used = flags[_SEVERAL]["used"] if _SEVERAL in flags else 0
+    misses = _MISSES in flags and _SEVERAL not in flags  # of several another one is used
+    if WINDOW_CLIPS in flags or misses or not isinstance(used, int) or used >= len(views):
+        return None
+    view = views[used]
+    return None if view.table is None and view.window is None else view
 
 
 def _state_modality(made: Dataset, source: Dataset) -> None:
@@ -61,21 +75,21 @@ def _state_modality(made: Dataset, source: Dataset) -> None:
         made.RescaleType = "US"
 
 
-def _voi_item(views: list[VoiView]) -> Dataset:
-    """State the first table, or all windows; they would be alternatives to each other."""
+def _voi_item(view: VoiView) -> Dataset:
+    """State a table or a window."""
     item = Dataset()
-    table = views[0].table
+    table = view.table
     if table is not None:
         greys = np.rint(table.entries * ((1 << _BITS) - 1) / ((1 << table.bits) - 1)).astype(np.int64)
         item.VOILUTSequence = [_lut_item(table, greys, signed_input=table.first < 0)]
         return item
-    windows = [view.window for view in views if view.window is not None]
-    item.WindowCenter = [_decimal(center) for center, _ in windows]
-    item.WindowWidth = [_decimal(width) for _, width in windows]
-    names = [view.name.strip()[:_LONGEST_NAME] for view in views]
-    if all(names):
-        item.WindowCenterWidthExplanation = names
-    item.VOILUTFunction = views[0].function
+    if view.window is not None:
+        center, width = view.window
+        item.WindowCenter, item.WindowWidth = _decimal(center), _decimal(width)
+        item.VOILUTFunction = view.function
+    name = view.name.strip()[:_LONGEST_NAME]
+    if name:
+        item.WindowCenterWidthExplanation = name
     return item
 
 

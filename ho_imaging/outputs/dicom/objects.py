@@ -98,11 +98,12 @@ def study_objects(
         for image in images:
             given = (pictures or {}).get(image.sop_instance_uid, FilmPictures())
             _film_objects(result, image, kept[image.sop_instance_uid], given, maker, writing)
-        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker, list(writing.made)))
         if with_key_objects:
             writing.add("key_objects", result.study_uid, lambda: key_objects(result, kept, maker))
         if document is not None:
             writing.add("report", result.study_uid, lambda: pdf_document(*document, kept, maker))
+        # Last, for it refers to all the others.
+        writing.add("report", result.study_uid, lambda: structured_report(result, kept, maker, list(writing.made)))
         earlier = list(previous)
         for item in writing.made:
             if item.SOPClassUID == ComprehensiveSRStorage:

@@ -20,7 +20,7 @@ from ho_imaging.outputs.dicom.objects import (
 from ho_imaging.outputs.dicom.pictures import film_pictures
 from ho_imaging.outputs.overlay import draw_overlay
 from ho_imaging.reading import Radiograph, read_radiograph
-from ho_imaging.results.analysis import StudyAnalysis
+from ho_imaging.results.analysis import StudyAnalysis, result_of
 from ho_imaging.results.schema import StudyResult
 from ho_imaging.vocabulary import Status
 
@@ -81,7 +81,7 @@ def to_dicom(
         If a film cannot be read.
 
     """
-    about = study if isinstance(study, StudyResult) else study.result
+    about = result_of(study)
     if about.status != Status.DONE:
         if not refusals:
             return []
