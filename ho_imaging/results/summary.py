@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ho_imaging.results.messages import MessageResult
-    from ho_imaging.results.schema import CompletenessResult
     from ho_imaging.results.schema_finding import FindingResult
     from ho_imaging.results.schema_severity import SeverityResult, SideResult
 
@@ -17,6 +16,14 @@ __all__ = ["Summarised", "html_table", "summary_parts"]
 
 _LONGEST_REASON = 120
 _LONGEST_UID = 64
+
+
+class Completeness(Protocol):
+    """Protocol of what a result says of the parts of its study."""
+
+    @property
+    def complete(self) -> bool:
+        """False where something is known to be missing."""
 
 
 class Summarised(Protocol):
@@ -43,7 +50,7 @@ class Summarised(Protocol):
         """Grades and scores."""
 
     @property
-    def completeness(self) -> CompletenessResult | None:
+    def completeness(self) -> Completeness | None:
         """Parts of the study that came and that were expected."""
 
     @property
