@@ -18,12 +18,12 @@ _LONGEST_REASON = 120
 _LONGEST_UID = 64
 
 
-class Counted(Protocol):
-    """What is known of how much of a study came."""
+class Completeness(Protocol):
+    """Protocol of what a result says of the parts of its study."""
 
     @property
     def complete(self) -> bool:
-        """Whether all of it did."""
+        """False where something is known to be missing."""
 
 
 class Summarised(Protocol):
@@ -50,7 +50,7 @@ class Summarised(Protocol):
         """Grades and scores."""
 
     @property
-    def completeness(self) -> Counted | None:
+    def completeness(self) -> Completeness | None:
         """Parts of the study that came and that were expected."""
 
     @property
