@@ -370,7 +370,7 @@ def may_begin(
 def write_config(path: Path, port: int, spool: Path, pacs_port: int, *, small: bool) -> Path:
     """Write the configuration of the service; return its path."""
     path.write_text(
-        f"[listen]\nport = {port}\n[accept]\nfree_gb = {0.004 if small else 0}\n"
+        f"[listen]\nport = {port}\n[accept]\nfree_gb = {0.012 if small else 0}\n"
         f'[spool]\nfolder = "{spool}"\nquiet_s = 0.5\nreserve_mb = 8\n'
         f'[[send]]\nkind = "dimse"\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {pacs_port}\n'
     )

@@ -53,8 +53,12 @@ class HOImagingError(Exception):
     ----------
     message
         The problem as a message; of plain text one with the code ``unclassified``.
+    lines
+        The same in several lines, for where each is written on its own; empty for one line.
 
     """
+
+    lines: tuple[str, ...] = ()
 
     def __init__(self, problem: str | Message, *, path: str | PathLike[str] | None = None, remedy: str = "") -> None:
         if not isinstance(problem, Message):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ho_imaging.batch.add_outputs import add_outputs, write_batch_outputs
+from ho_imaging.batch.earlier_films import with_earlier_films
 from ho_imaging.batch.hand_out import work_through
 from ho_imaging.batch.ledger import Ledger, hold_folder
 from ho_imaging.batch.options import BatchCounts, BatchOptions, OnStudy
@@ -103,7 +104,9 @@ def run_batch(
                 **_machine(),
             }
             ledger.begin(about)
-            todo = plan(ledger, discovery, Places(paths), out_dir, settings, options, contexts or {}, digest)
+            places = Places(paths)
+            discovery = with_earlier_films(discovery, ledger, places)
+            todo = plan(ledger, discovery, places, out_dir, settings, options, contexts or {}, digest)
             stale = relabel(ledger, OutputFolder(out_dir), discovery, settings.identifiers or Identifiers.ORDER)
             try:
                 progress = work_through(ledger, todo.queue, options, function, digest, on_study, started)

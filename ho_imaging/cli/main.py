@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _settle_out(options)
             return int(_module(options.command).run(options))
         except HOImagingError as error:
-            logging.getLogger(__name__).error("%s", error)
+            for line in error.lines or (str(error),):
+                logging.getLogger(__name__).error("%s", line)
             logging.getLogger(__name__).debug("trace", exc_info=True)
             return 2
         except BrokenPipeError:

@@ -177,12 +177,14 @@ def raise_problems(path: Path, problems: Sequence[Problem]) -> None:
     if not problems:
         return
     ordered = sorted(problems, key=lambda problem: problem.line)
-    said = "".join(f"\n  {problem}" for problem in ordered[:_MOST_PROBLEMS])
-    more = f"\n  and {len(ordered) - _MOST_PROBLEMS} more" if len(ordered) > _MOST_PROBLEMS else ""
+    said = [str(problem) for problem in ordered[:_MOST_PROBLEMS]]
+    if len(ordered) > _MOST_PROBLEMS:
+        said.append(f"and {len(ordered) - _MOST_PROBLEMS} more")
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
-    raise UsageError(
-        f"{count}, nothing was analysed:{said}{more}\n ", path=path, remedy="correct these lines; see docs/validate.md"
-    )
+    head, remedy = f"{count}, nothing was analysed", "correct these lines; see docs/validate.md"
+    error = UsageError(f"{head}: {'; '.join(said)}", path=path, remedy=remedy)
+    error.lines = (f"{path}: {head} ({remedy}):", *said)
+    raise error
 
 
 class _BadLineError(Exception):

@@ -53,7 +53,8 @@ def to_fhir(
 ) -> dict[str, Any]:
     """Return a Bundle of a DiagnosticReport, its Observations and what they refer to, as JSON-able data.
 
-    What was analysed is ``preliminary``: no reader has seen it. A study that was refused or failed is ``cancelled``,
+    What was analysed is ``preliminary``: no reader has seen it; ``partial`` where films of the study did not come. The
+    conclusion ends with the study's warnings. A study that was refused or failed is ``cancelled``,
     and its report is one of an imaging study, of whatever kind. The same result gives the same bundle.
 
     Parameters
@@ -142,7 +143,7 @@ def _report(result: StudyResult, study: dict[str, Any], release: Release) -> dic
     done = result.status == Status.DONE
     report: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
-        "status": "preliminary" if done else "cancelled",
+        "status": _status(result),
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "RAD"}]}],
         "code": {
             "coding": [_RADIOGRAPH if done else _ANY_STUDY],
@@ -157,6 +158,13 @@ def _report(result: StudyResult, study: dict[str, Any], release: Release) -> dic
     if result.reason is not None:
         report["conclusionCode"] = [_told(result.reason)]
     return report
+
+
+def _status(result: StudyResult) -> str:
+    """Return the status of a report: ``partial`` of a study that was graded though films of it did not come."""
+    if result.status != Status.DONE:
+        return "cancelled"
+    return "preliminary" if result.completeness is None or result.completeness.complete else "partial"
 
 
 def _study(result: StudyResult) -> dict[str, Any]:
@@ -294,6 +302,7 @@ def _conclusion(result: StudyResult) -> str:
         for image in result.images
         if image.status != Status.DONE
     ]
+    said += [str(warning) for warning in result.warnings]
     return " ".join([*said, result.research_use])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ho_imaging.errors import RefusedError
 from ho_imaging.findings.resolution import resolution_flags
 from ho_imaging.messages import Message
@@ -11,9 +9,6 @@ from ho_imaging.reading import Radiograph
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.results.analysis import FilmAnalysis
 from ho_imaging.vocabulary import Laterality, SpacingBasis
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["film_warnings", "with_doubts"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
@@ -12,9 +11,7 @@ from ho_imaging.errors import HOImagingError, RefusedError
 from ho_imaging.messages import Message
 from ho_imaging.reading import Radiograph
 from ho_imaging.reading.read import ImageRef
-from ho_imaging.reading.sources import (
-    PlainSource,
-)
+from ho_imaging.reading.sources import PlainSource
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.results.build import (
     failed_image,
@@ -23,9 +20,6 @@ from ho_imaging.results.build import (
 )
 from ho_imaging.results.schema import ImageResult, StudyResult
 from ho_imaging.vocabulary import Status
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["left_out_film", "not_done", "rejected_input"]
 

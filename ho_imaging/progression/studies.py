@@ -251,7 +251,7 @@ def _same_films(one: tuple[int, StudyAnalysis], other: tuple[int, StudyAnalysis]
     """Say that two studies hold one film: what is compared then is no course of time."""
     (number, earlier), (next_number, later) = one, other
     return [
-        Message("one_film_twice", first=number, second=next_number)
+        Message("one_film_twice", earlier=number, later=next_number)
         for first in earlier.films.values()
         for second in later.films.values()
         if _is_one_film(first.reading.prepared, second.reading.prepared)

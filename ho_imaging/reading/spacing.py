@@ -45,7 +45,7 @@ def read_spacing(dataset: Dataset, shape: tuple[int, int]) -> tuple[Spacing, tup
     scanned = _pair(dataset, "NominalScannedPixelSpacing", shape, flags)
     if imager and scanned and not _same(imager, scanned):
         flags.append(
-            _contradiction(Message("spacings_differ", first="ImagerPixelSpacing", second="NominalScannedPixelSpacing"))
+            _contradiction(Message("spacings_differ", taken="ImagerPixelSpacing", other="NominalScannedPixelSpacing"))
         )
     detector, source = (imager, "ImagerPixelSpacing") if imager else (scanned, "NominalScannedPixelSpacing")
     stated = pixel or detector

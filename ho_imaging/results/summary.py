@@ -18,6 +18,14 @@ _LONGEST_REASON = 120
 _LONGEST_UID = 64
 
 
+class Completeness(Protocol):
+    """Protocol of what a result says of the parts of its study."""
+
+    @property
+    def complete(self) -> bool:
+        """False where something is known to be missing."""
+
+
 class Summarised(Protocol):
     """Protocol of a `ho_imaging.StudyResult` as far as a summary needs it."""
 
@@ -42,18 +50,35 @@ class Summarised(Protocol):
         """Grades and scores."""
 
     @property
+    def completeness(self) -> Completeness | None:
+        """Parts of the study that came and that were expected."""
+
+    @property
+    def warnings(self) -> Sequence[MessageResult]:
+        """Doubts that a reader of the result must know."""
+
+    @property
     def research_use(self) -> str:
         """The limits of use."""
 
 
 def summary_parts(result: Summarised) -> list[tuple[str | None, Any]]:
-    """Return study, status, the grade of each side and the number of findings, with their names."""
+    """Return study, status, grade of each side, number of findings and of warnings if any, with their names."""
     parts: list[tuple[str | None, Any]] = [("study_uid", _uid(result)), ("status", str(result.status))]
     if result.reason is not None:
         parts.append(("reason", _reason(result)))
     if result.severity is not None:
         parts.append(("sides", ", ".join(f"{side.side} {_grade(side)}" for side in result.severity.sides)))
-    return [*parts, ("findings", len(result.findings))]
+    parts.append(("findings", len(result.findings)))
+    if _is_incomplete(result):
+        parts.append(("incomplete", True))
+    if result.warnings:
+        parts.append(("warnings", len(result.warnings)))
+    return parts
+
+
+def _is_incomplete(result: Summarised) -> bool:
+    return result.completeness is not None and not result.completeness.complete
 
 
 def html_table(result: Summarised) -> str:
@@ -61,6 +86,10 @@ def html_table(result: Summarised) -> str:
     about = f"Study {_uid(result)}: {result.status}, {len(result.findings)} findings"
     if result.reason is not None:
         about += f". {_reason(result)}"
+    if _is_incomplete(result):
+        about += ". Incomplete, and graded all the same"
+    if result.warnings:
+        about += ". 1 warning" if len(result.warnings) == 1 else f". {len(result.warnings)} warnings"
     head = f"<table><caption>{escape(about)}<br><small>{escape(result.research_use)}</small></caption>"
     if result.severity is None:
         return f"{head}</table>"

@@ -1,13 +1,19 @@
 """One output folder, several inputs in turn: no study leaves the tables without a word, and none is in them twice."""
 
 import csv
+import io
 import json
 import shutil
 import sqlite3
+import zipfile
 
+import numpy as np
 import pyarrow.parquet as pq
+import pydicom
 import pytest
 from pictures import picture
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch, summarise
 from ho_imaging.errors import UsageError
@@ -196,3 +202,65 @@ def test_parts_of_one_input_see_what_another_part_took(days, out):
             run_batch([day1, day2], out, CHEST, part)
         assert films(out) == all_of(day1, day2)
         assert len(pq.read_table(out / "studies.parquet").to_pylist()) == 4
+
+
+def dicom(path, instance, **attributes):
+    """Write a film of study 1.2.3."""
+    film = Dataset()
+    film.file_meta = FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.SOPClassUID, film.Modality, film.BodyPartExamined = ComputedRadiographyImageStorage, "CR", "CHEST"
+    film.StudyInstanceUID, film.SeriesInstanceUID, film.SOPInstanceUID = "1.2.3", "1.2.3.4", f"1.2.3.4.{instance}"
+    film.PatientID, film.PatientName = "P1", "Doe^Jane"
+    film.Rows, film.Columns, film.SamplesPerPixel, film.PhotometricInterpretation = 80, 90, 1, "MONOCHROME2"
+    film.BitsAllocated = film.BitsStored = 16
+    film.HighBit, film.PixelRepresentation = 15, 0
+    film.PixelData = np.random.default_rng(instance).integers(0, 4096, (80, 90)).astype("<u2").tobytes()
+    for keyword, value in attributes.items():
+        setattr(film, keyword, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = io.BytesIO()
+    pydicom.dcmwrite(stream, film, enforce_file_format=True)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("film.dcm", stream.getvalue())
+    else:
+        path.write_bytes(stream.getvalue())
+    return path
+
+
+def kept(out):
+    """Return the one result in a folder: its reason, and the instances that it holds."""
+    (place,) = (out / "studies").glob("*/result.json")
+    result = json.loads(place.read_text())
+    return result["reason"]["code"], sorted(image["sop_instance_uid"][-1] for image in result["images"])
+
+
+@pytest.mark.parametrize("first", ["day1/a.dcm", "day1/a.zip"])
+def test_a_study_whose_films_come_one_by_one_stays_whole(tmp_path, out, first, caplog):
+    """The last film alone would be graded in the place of the first, and say nothing of it."""
+    one, two = dicom(tmp_path / first, 1), dicom(tmp_path / "day2" / "b.dcm", 2)
+    run_batch([one], out, CHEST, HERE)
+    run_batch([two], out, CHEST, HERE)
+    assert kept(out)[1] == ["1", "2"]
+    assert any("of its films from an earlier run" in text for text in warnings(caplog))
+    caplog.clear()
+    assert run_batch([one, two], out, CHEST, HERE).analysed == 1  # another order of the same films
+    assert not warnings(caplog)
+    one.unlink()
+    run_batch([two], out, CHEST, HERE)
+    assert kept(out)[1] == ["2"]
+
+
+def test_a_film_of_another_patient_under_the_uid_of_a_study_ends_it(tmp_path, out):
+    one = dicom(tmp_path / "day1" / "a.dcm", 1)
+    two = dicom(tmp_path / "day2" / "b.dcm", 2, PatientID="P2", PatientName="Roe^Bert")
+    run_batch([one], out, CHEST, HERE)
+    run_batch([two], out, CHEST, HERE)
+    assert kept(out) == ("two_patients", ["1", "2"])
+    # Corrected and given again from elsewhere, under its own UID, it takes the place of the wrong one.
+    corrected = dicom(tmp_path / "corrected" / "b.dcm", 2)
+    run_batch([one, corrected], out, CHEST, HERE)
+    code, instances = kept(out)
+    assert code != "two_patients"
+    assert instances == ["1", "2"]

@@ -98,6 +98,8 @@ def test_all_bad_lines_are_said_at_once_and_no_cell_is_repeated(table):
         assert f"line {line}:" in said
     assert "Musterfrau" not in said
     assert "11 problems" in said
+    assert "\n" not in said
+    assert [line[:7] for line in error.value.lines[1:4]] == ["line 2:", "line 3:", "line 4:"]
 
 
 @pytest.mark.parametrize(

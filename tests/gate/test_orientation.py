@@ -10,7 +10,7 @@ import pytest
 
 from ho_imaging import Analyzer
 from ho_imaging.findings import read_anatomy
-from ho_imaging.gate import showing as module
+from ho_imaging.gate import orientation as module
 from ho_imaging.gate.orientation import shown_wrongly
 from ho_imaging.reading.radiograph import QualityFlag
 from ho_imaging.vocabulary import Region, Structure, View

@@ -35,6 +35,7 @@ from ho_imaging.outputs.dicom.headers import without_unsound
 from ho_imaging.outputs.dicom.identity import Maker, stable_uid
 from ho_imaging.outputs.dicom.presentation import presentation_state
 from ho_imaging.reading import discover, read_radiograph
+from ho_imaging.reading.classes import FILM_CLASSES
 from ho_imaging.results.build import image_result
 from ho_imaging.results.schema import ModelResult, SoftwareResult, StudyResult
 from ho_imaging.severity.systems import grade_scales
@@ -983,6 +984,21 @@ def test_the_report_refers_to_every_other_object_and_its_grounds_are_coded(analy
     grounds = [e.value.value for g in groups for e in g.get_qualitative_evaluations(name=codes.STATEMENT)]
     assert grounds == [side.evidence.statement.code for side in result.severity.sides]
     assert not errors_of(report, tmp_path / "sr.dcm")
+
+
+@pytest.mark.parametrize("sop_class", FILM_CLASSES)
+def test_a_film_of_every_class_has_every_object(analysed, sop_class, tmp_path):
+    """Those that may have several frames too, where they have one."""
+    several = {"NumberOfFrames": 1} if "MultiFrame" in sop_class.keyword else {}
+    source = make_source(sop_class, PixelSpacing=[0.5, 0.5], Modality="RF", **several)
+    study = analysed(source)
+    made = by_modality(to_dicom(study))
+    assert sorted(made) == ["OT", "PR", "SEG", "SR"]
+    assert not [warning for warning in study.result.warnings if warning.code == "dicom_object_failed"]
+    (named,) = made["PR"][0].ReferencedSeriesSequence[0].ReferencedImageSequence
+    assert (named.ReferencedSOPClassUID, named.ReferencedSOPInstanceUID) == (sop_class, source.SOPInstanceUID)
+    for modality, items in made.items():
+        assert not errors_of(items[0], tmp_path / f"{modality}.dcm")
 
 
 def test_the_words_of_a_side_stand_over_it_with_its_grade(analysed):

@@ -143,6 +143,19 @@ def test_a_refused_study_names_its_study_and_is_cancelled(analyse, tmp_path, rel
     assert not [word for word in ("x-ray", "43468-8", "radiographs") if word in said]
 
 
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_an_incomplete_study_is_partial_and_its_warnings_are_told(analyse, release):
+    _, result = analyse()
+    warning = {"code": "graded_incomplete", "parameters": {"reasons": ["1 of 2 images did not come"]}}
+    completeness = {"received": 1, "expected": 2, "complete": False, "reasons": [warning]}
+    kept = json.loads(result.to_json()) | {"completeness": completeness, "warnings": [warning]}
+    (report,) = of_type(
+        read(to_fhir(StudyResult.from_json(json.dumps(kept)), release=release), release), "DiagnosticReport"
+    )
+    assert report.status == "partial"
+    assert "1 of 2 images did not come" in report.conclusion
+
+
 def test_a_study_without_a_uid_is_named_and_is_not_another_one():
     """Inputs that belong to no study must not share one name."""
 

@@ -20,6 +20,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from pynetdicom import build_context
 
 from ho_imaging.batch.work import work
+from ho_imaging.cli.serve import serve_until_told
 from ho_imaging.errors import UsageError
 from ho_imaging.messages import Message
 from ho_imaging.pacs.config import load_serve_config, secret
@@ -151,6 +152,38 @@ def test_term_ends_a_study_at_work_which_is_begun_anew_with_all_its_tries(config
         ended = service.counters.values
         wait_for(lambda: {"studies_done", "studies_failed"} & set(ended()))
         assert (ended().get("studies_done"), ended().get("studies_failed")) == (1, None)
+
+
+def test_a_signal_is_heard_whichever_thread_it_reaches():
+    """The system chooses one, and a main thread that waits without end is not woken for another's."""
+
+    class Stopped:
+        def __init__(self):
+            self.told, self.stopped = threading.Event(), False
+
+        def start(self):
+            threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+
+        def interrupt(self):
+            self.told.set()
+
+        def wait_for_interrupt(self, seconds):
+            return self.told.wait(seconds)
+
+        def check(self):
+            pass
+
+        def stop(self):
+            self.stopped = True
+
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    service = Stopped()
+    try:
+        serve_until_told(service)
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+    assert service.stopped
 
 
 def test_a_peer_that_does_not_answer_the_call_does_not_hold_up_the_end(config, peer, stand_ins, monkeypatch):

@@ -197,7 +197,7 @@ ENTRIES: dict[str, Entry] = {
         note="Two pixel spacings that contradict each other.",
     ),
     "spacings_differ": Entry(
-        _("{first} and {second} differ: {first} was used."),
+        _("{taken} and {other} differ: {taken} was used."),
         note="Two pitches of one detector.",
     ),
     "calibration_without_change": Entry(

@@ -49,7 +49,7 @@ ENTRIES: dict[str, Entry] = {
         note="A date of an image is doubtful.",
     ),
     "one_film_twice": Entry(
-        _("studies {first} and {second} hold the same film: no time lies between its copies."),
+        _("studies {earlier} and {later} hold the same film: no time lies between its copies."),
         note="A film was given twice, or was filed in two studies. A verdict on it says nothing of the course.",
     ),
     "patients_not_named": Entry(

@@ -11,11 +11,13 @@ from io import BytesIO
 from typing import Any
 
 from pydicom.charset import python_encoding
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
-from pydicom.uid import UID, RLELossless
+from pydicom.tag import Tag
+from pydicom.uid import UID, ComputedRadiographyImageStorage, RLELossless
 
 from ho_imaging.outputs.dicom.greys import GREY_KEYWORDS
 from ho_imaging.outputs.dicom.requests import state_requests
@@ -23,7 +25,17 @@ from ho_imaging.outputs.tracking import stable_uid
 from ho_imaging.reading.own import MANUFACTURER, MODEL_NAME
 from ho_imaging.results.schema import FindingResult, ModelResult, SoftwareResult
 
-__all__ = ["Maker", "Observer", "as_reference", "compress_runs", "series_words", "stable_uid", "take_over"]
+__all__ = [
+    "Maker",
+    "Observer",
+    "as_reference",
+    "as_single_frame",
+    "compress_runs",
+    "restore_class",
+    "series_words",
+    "stable_uid",
+    "take_over",
+]
 
 _TAKEN_OVER = (
     # Patient and study attributes that highdicom leaves out (PS3.3 C.7.1, C.7.2): what a PACS matches and shows.
@@ -76,6 +88,7 @@ _NOT_SAID = {
     "RequestAttributesSequence",
     "ReferencedRequestSequence",
 }
+_SOP_CLASS = Tag("SOPClassUID")
 _TIMES = {"DA", "DT", "TM"}
 _PATIENT_GROUP = 0x0010
 
@@ -147,6 +160,33 @@ def as_reference(source: Dataset) -> Dataset:
     if hasattr(source, "file_meta"):
         header.file_meta = source.file_meta
     return header
+
+
+def as_single_frame(source: Dataset) -> Dataset:
+    """Return a source's header as `as_reference` does, under a class whose images have one frame.
+
+    highdicom looks for functional groups in every image of a class that may have several frames, and fluoroscopy,
+    angiography and secondary captures have none. `restore_class` puts the class back.
+    """
+    header = as_reference(source)
+    # A new element: the others are the source's own.
+    header[_SOP_CLASS] = DataElement(_SOP_CLASS, "UI", ComputedRadiographyImageStorage)
+    return header
+
+
+def restore_class(made: Dataset, source: Dataset) -> None:
+    """State a source's own SOP class in all that refers to it."""
+    for item in _items_of(made):
+        if item.get("ReferencedSOPInstanceUID") == source.SOPInstanceUID:
+            item.ReferencedSOPClassUID = source.SOPClassUID
+
+
+def _items_of(dataset: Dataset) -> Iterator[Dataset]:
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield item
+                yield from _items_of(item)
 
 
 def take_over(made: Dataset, source: Dataset, maker: Maker) -> None:

@@ -22,7 +22,7 @@ from skimage.measure import approximate_polygon
 
 from ho_imaging.outputs.dicom.basis import basis_words, state_presentation_spacing
 from ho_imaging.outputs.dicom.greys import state_greys
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, series_words, take_over
+from ho_imaging.outputs.dicom.identity import Maker, as_single_frame, restore_class, series_words, take_over
 from ho_imaging.outputs.dicom.masks import to_image_coordinates, within
 from ho_imaging.reading.decode import photometric_of
 from ho_imaging.reading.values import stated_whole
@@ -54,6 +54,7 @@ def presentation_state(
     if stated_whole(source, "SamplesPerPixel", 1) > 1 or photometric_of(source) == "PALETTE COLOR":
         logger.info("no presentation state: %s is in colour", source.SOPInstanceUID)
         return None
+    film = as_single_frame(source)
     outlines = GraphicLayer(
         layer_name=_OUTLINE_LAYER,
         order=1,
@@ -65,7 +66,7 @@ def presentation_state(
     )
     annotations = [
         GraphicAnnotation(
-            referenced_images=[source],
+            referenced_images=[film],
             graphic_layer=grades,
             graphic_objects=_gaps(sides, source) or None,
             text_objects=_summary(sides, image),
@@ -74,14 +75,14 @@ def presentation_state(
     if findings:
         annotations.append(
             GraphicAnnotation(
-                referenced_images=[source],
+                referenced_images=[film],
                 graphic_layer=outlines,
                 graphic_objects=[line for finding in findings for line in _outline(finding, source)],
                 text_objects=[_label(finding, source) for finding in findings],
             )
         )
     made = GrayscaleSoftcopyPresentationState(
-        referenced_images=[as_reference(source)],
+        referenced_images=[film],
         series_instance_uid=maker.uid("series", "pr", str(source.StudyInstanceUID)),
         series_number=SERIES_NUMBER,
         sop_instance_uid=maker.uid("pr", str(source.SOPInstanceUID)),
@@ -94,6 +95,7 @@ def presentation_state(
         series_description=series_words("annotations", maker),
         **maker.equipment(),
     )
+    restore_class(made, source)
     state_greys(made, source, image)
     state_presentation_spacing(made, image, source)
     made.Laterality = source.get("Laterality") or ""

@@ -23,7 +23,14 @@ from pydicom.valuerep import DS
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.dicom import codes
 from ho_imaging.outputs.dicom.basis import state_calibration
-from ho_imaging.outputs.dicom.identity import Maker, as_reference, compress_runs, series_words, take_over
+from ho_imaging.outputs.dicom.identity import (
+    Maker,
+    as_single_frame,
+    compress_runs,
+    restore_class,
+    series_words,
+    take_over,
+)
 from ho_imaging.outputs.tracking import nodule_uid
 from ho_imaging.regions import plan_of
 from ho_imaging.results.points import rows_columns
@@ -222,7 +229,7 @@ def _segmentation(
     fractional: bool = False,
 ) -> Segmentation:
     made = Segmentation(
-        source_images=[as_reference(source)],
+        source_images=[as_single_frame(source)],
         pixel_array=pixels[None],
         segmentation_type=SegmentationTypeValues.FRACTIONAL if fractional else SegmentationTypeValues.BINARY,
         fractional_type=SegmentationFractionalTypeValues.PROBABILITY if fractional else None,
@@ -240,6 +247,7 @@ def _segmentation(
         omit_empty_frames=True,
         **maker.equipment(),
     )
+    restore_class(made, source)
     # Required of an image without a plane in the patient, and empty where the source does not say (PS3.3 C.7.6.1).
     made.PatientOrientation = source.get("PatientOrientation") or []
     _state_plane(made, image, source)
