@@ -179,7 +179,7 @@ class _Run:
         if init is not None and not last.exists():
             begin_from(self.net, init, config)
         self.net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
-        self.optimisers = make_optimisers(self.net, config.optimiser)
+        self.optimisers = make_optimisers(self.net, config.optimiser, self.dtype)
         self.average = Average(self.net, config.optimiser.ema_decay)
         self.progress = Progress()
         if last.exists():

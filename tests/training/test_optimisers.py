@@ -33,9 +33,10 @@ def test_every_parameter_is_moved_by_exactly_one_optimiser(net, kernels):
     assert ("muon" in optimisers) == (kernels == "muon")
 
 
-def test_a_step_of_muon_is_orthogonal_and_as_long_as_one_of_adamw(net):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_step_of_muon_is_orthogonal_and_as_long_as_one_of_adamw(net, dtype):
     kernels = [parameter for parameter in net.parameters() if parameter.ndim == 4 and min(parameter.shape[:2]) > 7]
-    muon = KernelMuon(kernels, lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    muon = KernelMuon(kernels, dtype=dtype, lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     before = [kernel.detach().clone() for kernel in kernels]
     for kernel in kernels:
         # Of low rank, as gradients are: a step along it would leave most directions where they are.
@@ -50,6 +51,25 @@ def test_a_step_of_muon_is_orthogonal_and_as_long_as_one_of_adamw(net):
         assert singular.min() > 0.3 * singular.max()
         # 0.2 to 0.4 of the rate is how far AdamW moves a weight in the root mean square (Liu et al. 2025).
         assert 0.1 * 0.01 < moved.square().mean().sqrt() < 0.4 * 0.01
+
+
+@pytest.mark.parametrize("adjust", ["match_rms_adamw", "original"])
+@pytest.mark.parametrize("shape", [(24, 8, 3, 3), (96, 8, 1, 1)])
+def test_muon_in_float32_goes_where_torch_goes_in_bfloat16(shape, adjust):
+    torch.manual_seed(3)
+    start = torch.randn(shape).contiguous(memory_format=torch.channels_last)
+    ends = []
+    gradients = [torch.randn(shape) for _ in range(4)]
+    for dtype in (torch.bfloat16, torch.float32):
+        kernel = torch.nn.Parameter(start.clone(memory_format=torch.preserve_format))
+        muon = KernelMuon([kernel], dtype=dtype, lr=0.01, weight_decay=0.1, adjust_lr_fn=adjust)
+        for gradient in gradients:
+            kernel.grad = gradient.contiguous(memory_format=torch.channels_last)
+            muon.step()
+        ends.append(kernel.detach())
+        assert muon.state_dict()["state"][0].keys() == {"momentum_buffer"}
+    moved, as_torch = ends[1] - start, ends[0] - start
+    assert (moved - as_torch).norm() < 0.03 * as_torch.norm()
 
 
 def test_kernels_that_do_not_lie_with_their_channels_last_are_refused():
