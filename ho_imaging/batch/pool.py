@@ -37,7 +37,7 @@ _DIED_TOGETHER_S = 0.5
 """Time within which whoever ends a worker together with the program ends the program."""
 
 _LOOK_EVERY_S = 0.2
-"""How long it may take until it is seen that the program is told to end."""
+"""Longest time until it is seen that the program is told to end."""
 
 _READY, _LOADING, _LOADED = "ready", "loading", "loaded"
 """Messages of a worker beside the outcomes of its studies."""

@@ -54,7 +54,7 @@ def write_tables(out_dir: Path) -> dict[str, Any]:
 
 @dataclass
 class _Kept:
-    """What the ledgers of a folder hold: the last run, each study once, and each rejected file once.
+    """Contents of the ledgers of a folder: the last run, each study once, and each rejected file once.
 
     ``rejected``: path, status and reason by path. ``left_out``: studies whose files are gone.
     """

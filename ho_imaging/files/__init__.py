@@ -1,1 +1,1 @@
-"""Write files whole or not at all, read TOML, and turn paths into text."""
+"""Write files whole or not at all, read TOML, turn paths into text, and find the modules that lie in a package."""

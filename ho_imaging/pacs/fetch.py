@@ -95,7 +95,7 @@ class DicomwebArchive:
         require(("dicomweb_client",), "pacs", "fetching by DICOMweb")
         self._peer = peer
         self._more = False
-        """Whether the last answer said that there is more than it holds (PS3.18 8.3.4.4)."""
+        """True if the last answer said that there is more than it holds (PS3.18 8.3.4.4)."""
         self._client = web_client(peer, answered=self._note_warning)
 
     def find(self, query: Mapping[str, str]) -> list[str]:

@@ -14,7 +14,7 @@ from ho_imaging.pacs.alarms import Alarm
 __all__ = ["Counters", "HealthServer"]
 
 _LOOK_EVERY_S = 0.1
-"""How long stopping may take."""
+"""Longest time that stopping takes."""
 
 
 class Counters:

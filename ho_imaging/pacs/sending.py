@@ -40,7 +40,7 @@ class Sending:
         self._spool, self._outbox, self._count, self._stopping = spool, spool.outbox, count, stopping
         self._room = Room(spool, count, stopping)
         self.on_its_way = False
-        """Whether an object is on its way, or what became of it is not noted yet; stopping waits for it."""
+        """True while an object is on its way or what became of it is not noted yet; stopping waits for it."""
         self._failing: tuple[float | None, Message | None] = (
             spool.outbox.failing_since(destination.name),
             Message("send_failed_before_stop"),

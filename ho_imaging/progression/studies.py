@@ -248,7 +248,7 @@ def _patients(number: int, study: StudyAnalysis) -> list[tuple[Label, PatientIde
 
 
 def _same_films(one: tuple[int, StudyAnalysis], other: tuple[int, StudyAnalysis]) -> list[Message]:
-    """Say that two studies hold one film: what is compared then is no course of time."""
+    """Return a warning if two studies hold one film: what is compared then is no course of time."""
     (number, earlier), (next_number, later) = one, other
     return [
         Message("one_film_twice", earlier=number, later=next_number)

@@ -350,7 +350,7 @@ def _views_in(text: str) -> set[View]:
 
 
 def _other_views(dataset: Dataset, view: Sourced[View]) -> list[QualityFlag]:
-    """Say which attributes of the film name another projection than the one in use.
+    """Return a flag for attributes of the film that name another projection than the one in use.
 
     A frog-leg or cross-table film is filed as frontal or lateral too; a text that names several views names none.
     """
@@ -375,7 +375,7 @@ def _may_be_one_view(one: View, other: View) -> bool:
 
 
 def _other_regions(dataset: Dataset, region: Sourced[Region]) -> list[QualityFlag]:
-    """Say which attributes of the film name only regions that one film does not show together with the one in use."""
+    """Return a flag for attributes that name only regions which one film does not show together with that in use."""
     part = body_part_named(_text(dataset, "BodyPartExamined"))
     stated = [
         ("BodyPartExamined", {part} if part else set()),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping
-from importlib import import_module
-from pkgutil import iter_modules
 from types import MappingProxyType
 
+from ho_imaging.files.modules_beside import modules_beside
 from ho_imaging.regions.hip import UNSTATED
 from ho_imaging.regions.plan import Code, RegionPlan
 from ho_imaging.vocabulary import Region, Structure
@@ -34,12 +32,11 @@ def find_plans() -> dict[Region, RegionPlan]:
 
     """
     found: dict[Region, RegionPlan] = {}
-    for module in sorted(module.name for module in iter_modules(sys.modules[__package__].__path__)):
-        if module != __name__.rpartition(".")[2]:
-            plans = getattr(import_module(f"{__package__}.{module}"), "PLANS", {})
-            for region in plans.keys() & found.keys():
-                raise LookupError(f"{region} has a plan in {module} and another one")
-            found |= plans
+    for module in modules_beside(__name__):
+        plans = getattr(module, "PLANS", {})
+        for region in plans.keys() & found.keys():
+            raise LookupError(f"{region} has a plan in {module.__name__.rpartition('.')[2]} and another one")
+        found |= plans
     return {region: found[region] for region in Region if region in found}
 
 

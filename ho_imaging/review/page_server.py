@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the page was left; what was decided is kept
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: every decision is in its store."""
+        """Leave requests out of the log: every decision is in its store."""
 
 
 class PageServer:

@@ -87,7 +87,7 @@ def archive(films, *, listed=None, alter=None, refuses=(), aborts_after=None, fi
 
 
 def listing(films, count=None):
-    """What an archive lists: ``count`` objects in the study, and these films."""
+    """Return what an archive lists: ``count`` objects in the study, and these films."""
     found = [{"level": "STUDY", "NumberOfStudyRelatedInstances": count or len(films), "StudyInstanceUID": STUDY}]
     for uid in dict.fromkeys(film.SeriesInstanceUID for film in films):
         here = [film for film in films if film.SeriesInstanceUID == uid]

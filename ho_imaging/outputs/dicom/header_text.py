@@ -29,7 +29,7 @@ _IDENTIFIERS = frozenset(
         "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID",
     }
 )  # fmt: skip
-"""What a part of is something else: emptied rather than cut."""
+"""Attributes a part of which is something else: emptied rather than cut."""
 
 _GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0038, 0x0040})
 """Groups of what describes patient, study and order."""

@@ -338,7 +338,7 @@ def _bases(result: StudyResult) -> tuple[str, ...]:
 
 
 def _basis_meanings(result: StudyResult, spoken: Language) -> dict[str, str]:
-    """Say what each basis of millimetres means; heads of joints are of the size that their own plan gives."""
+    """Return what each basis of millimetres means; heads of joints are of the size that their own plan gives."""
     said = {basis: spoken.say(text) for basis, text in BASIS_MEANINGS.items()}
     for image in result.images:
         landmark = plan_of(Region(image.region)).landmark

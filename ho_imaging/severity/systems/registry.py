@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from pkgutil import iter_modules
-
+from ho_imaging.files.modules_beside import modules_beside
 from ho_imaging.regions import all_plans, plan_of
 from ho_imaging.severity.systems.biplanar import BIPLANAR
 from ho_imaging.severity.systems.system import GradeScale, System
@@ -25,10 +22,8 @@ __all__ = [
 def find_systems() -> tuple[System, ...]:
     """Return the systems of the modules of this package, in the order of the modules' names."""
     found: dict[str, System] = {}
-    for module in sorted(module.name for module in iter_modules(sys.modules[__package__].__path__)):
-        if module != __name__.rpartition(".")[2]:
-            values = vars(import_module(f"{__package__}.{module}")).values()
-            found |= {value.name: value for value in values if isinstance(value, System)}
+    for module in modules_beside(__name__):
+        found |= {value.name: value for value in vars(module).values() if isinstance(value, System)}
     return tuple(found.values())
 
 
