@@ -73,7 +73,8 @@ def find_exposed_area(
         (rows, columns) bool, pixels that the file declares as padding; or ``None``.
     reduction, stored_shape
         Stored pixels along a side of one of ``pixels``, and rows and columns as stored, for a film that was read at a
-        coarser pixel. The same places are looked at as on all of its pixels.
+        coarser pixel. Means over the cells that are looked at are taken then, in which grain is so faint that the
+        result is the same whichever codec the film comes from; otherwise one pixel of each cell.
 
     Returns
     -------
@@ -89,7 +90,10 @@ def find_exposed_area(
             for length, held in zip(shape, pixels.shape, strict=True)
         )
     )
-    small = pixels[places]
+    if reduction > 1 and padding is None:
+        small = _means_of_cells(pixels, step, reduction, (len(places[0]), places[1].shape[1]))
+    else:
+        small = pixels[places]
     outside = np.zeros(small.shape, dtype=bool) if padding is None else padding[places]
     if padding is not None and reduction > 1:
         ends = [(0, length - reduction * held) for length, held in zip(shape, padding.shape, strict=True)]
@@ -108,6 +112,22 @@ def find_exposed_area(
     rows = slice(top * step, shape[0] if bottom == small.shape[0] else bottom * step)
     columns = slice(left * step, shape[1] if right == small.shape[1] else right * step)
     return ExposedArea(rows, columns, kept, padding)
+
+
+def _means_of_cells(
+    pixels: NDArray[np.float32], step: int, reduction: int, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return means over cells of ``step`` stored pixels a side; where a cell reaches beyond the film, its end repeats.
+
+    ``pixels``: of ``reduction`` stored ones a side each; ``shape``: rows and columns of cells.
+    """
+    # As many cells as are made of whole pixels.
+    cells = [-(-count // reduction) * reduction for count in shape]
+    needed = [count * step // reduction for count in cells]
+    beyond = [max(0, want - held) for want, held in zip(needed, pixels.shape, strict=True)]
+    whole = cv2.copyMakeBorder(pixels, 0, beyond[0], 0, beyond[1], cv2.BORDER_REPLICATE)[: needed[0], : needed[1]]
+    means = cv2.resize(whole, (cells[1], cells[0]), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(means[: shape[0], : shape[1]], dtype=np.float32)
 
 
 def _everything(shape: tuple[int, ...], padding: NDArray[np.bool_] | None) -> ExposedArea:

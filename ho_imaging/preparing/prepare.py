@@ -11,6 +11,7 @@ from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.preparing.resample import cells_to_prepared, grid_for, part_to_prepared, to_prepared
 from ho_imaging.preparing.scale import Scale
 from ho_imaging.reading.radiograph import Radiograph
+from ho_imaging.reading.reduction import reduce_radiograph
 from ho_imaging.reading.spacing import LARGEST_EXTENT_MM
 from ho_imaging.regions import plan_of
 from ho_imaging.vocabulary import SpacingBasis
@@ -40,7 +41,9 @@ def prepare(
 
     """
     contract = contract or PreparationContract()
-    area = find_exposed_area(radiograph.pixels, radiograph.padding, radiograph.reduction, radiograph.shape)
+    # Grain that is finer than what is looked at must not hide a border, nor the way a film was read move it.
+    seen = reduce_radiograph(radiograph, contract.coarsest_source_mm)
+    area = find_exposed_area(seen.pixels, seen.padding, seen.reduction, seen.shape)
     spacing = radiograph.spacing
     aspect = radiograph.aspect_ratio
     if spacing.row_mm is not None and spacing.column_mm is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import warnings
 from io import BytesIO
+from itertools import pairwise, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,17 @@ _TAPS = {
 """Weights that make means of blocks of low-pass values, by least squares over the spectrum of a radiograph (amplitude
 falling with the power 1.5 of frequency): after them and the low-pass of ISO/IEC 15444-1 F.4.8 what is left is 0.03 to
 0.13 % of a block's mean, by linear interpolation 0.9 to 2.5 %. Their centre lies half a block after the sample."""
+
+_REVERSIBLE_BIAS = 0.5
+"""Grey values that the low-pass of the reversible 5-3 wavelet lies too high for each level, in the mean.
+
+It rounds down (ISO/IEC 15444-1 F.4.8.1). The high-pass, less the floor of a half, is 1/4 too high, which adds 1/8 to
+the low-pass; the floor of a quarter, after a half was added, is 1/8 too high. That makes 1/4 along rows and as much
+along columns.
+"""
+
+_LEAST_SAMPLES = 4
+"""Low-pass values of a tile along an axis, below which it is not filtered by itself."""
 
 _NEAR_PADDING = 0.25
 """A value this far on the way from the film's to the padding's is mixed of both."""
@@ -144,20 +157,64 @@ def _from_wavelet(data: bytes, factor: int) -> NDArray[np.integer]:
     values = lowpass >> (8 * lowpass.dtype.itemsize - precision)
     if signed:
         values = (values.astype(np.int32) - (1 << (precision - 1))).astype(np.int16)
-    moved = _to_block_means(values, reduced, is_irreversible=is_irreversible(data))[
-        : rows // reduced, : columns // reduced
-    ]
+    lossy = is_irreversible(data)
+    moved = np.empty((rows // reduced, columns // reduced), dtype=values.dtype)
+    for of_rows, of_columns in product(*(_parts(data, axis, reduced) for axis in (0, 1))):
+        tile, means = values[of_rows.samples, of_columns.samples], moved[of_rows.blocks, of_columns.blocks]
+        means[:] = _to_block_means(tile, levels, means.shape, is_irreversible=lossy)
     return np.asarray(block_mean(moved, factor // reduced) if factor > reduced else moved)
 
 
-def _to_block_means(lowpass: NDArray[np.integer], factor: int, *, is_irreversible: bool) -> NDArray[np.integer]:
-    """Make means of blocks of low-pass values, each of which lies on the first pixel of a block along both axes."""
+class _Part(NamedTuple):
+    """Low-pass samples of a tile along one axis, and the blocks whose means they make."""
+
+    samples: slice
+    blocks: slice
+
+
+def _parts(data: bytes, axis: int, factor: int) -> list[_Part]:
+    """Return what is transformed by itself along rows or columns: tiles, as far as they begin where blocks begin."""
+
+    def number(start: int) -> int:
+        return int.from_bytes(data[start : start + 4], "big")
+
+    # Xsiz, XOsiz, XTsiz and XTOsiz, each followed by that of rows (ISO/IEC 15444-1 A.5.1).
+    end, first, side, origin = (number(start + (0 if axis else 4)) for start in (8, 16, 24, 32))
+    length, samples, least = end - first, -(-(end - first) // factor), _LEAST_SAMPLES * factor
+    if side < min(least, length):
+        raise ValueError("tiles are too small")
+    begins = [start - first for start in range(origin, end, side) if start > first and (start - first) % factor == 0]
+    # What is too short for the filter is left with the tile before it.
+    begins = [0, *(start for start in begins if least <= start <= length - least)]
+    return [
+        _Part(slice(start // factor, min(-(-stop // factor), samples)), slice(start // factor, stop // factor))
+        for start, stop in pairwise([*begins, length])
+    ]
+
+
+def _to_block_means(
+    lowpass: NDArray[np.integer], levels: int, shape: tuple[int, int], *, is_irreversible: bool
+) -> NDArray[np.integer]:
+    """Make means of blocks of the low-pass values of one tile, each on the first pixel of a block along both axes.
+
+    A tile is transformed as if it were mirrored about its first and last pixel (ISO/IEC 15444-1 F.4.7). The first is a
+    low-pass sample, the last lies beyond one: there the picture runs on half as steeply, which was closer to the true
+    means on slopes, smooth fields and grain than a mirrored, a repeated or a straight continuation.
+    """
     import cv2  # noqa: PLC0415  (only when a film is read)
 
-    taps = np.array(_TAPS[is_irreversible, factor])
+    taps = np.array(_TAPS[is_irreversible, 1 << levels])
     taps /= taps.sum()
-    moved = cv2.sepFilter2D(lowpass, -1, taps, taps, anchor=(1, 1), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, dtype=lowpass.dtype)
+    wide = cv2.copyMakeBorder(lowpass, 1, 0, 1, 0, cv2.BORDER_REFLECT_101)
+    wide = cv2.copyMakeBorder(wide, 0, 2, 0, 2, cv2.BORDER_REPLICATE)
+    within = np.iinfo(lowpass.dtype)
+    for along in (wide.T, wide):
+        before, last = along[-4].astype(np.int32), along[-3].astype(np.int32)
+        along[-2] = np.clip((3 * last - before) // 2, within.min, within.max)
+        along[-1] = np.clip(2 * last - before, within.min, within.max)
+    bias = 0.0 if is_irreversible else _REVERSIBLE_BIAS * levels
+    moved = cv2.sepFilter2D(wide, -1, taps, taps, anchor=(1, 1), delta=-bias)
+    return np.asarray(moved[1 : 1 + shape[0], 1 : 1 + shape[1]], dtype=lowpass.dtype)
 
 
 def _size(data: bytes) -> tuple[int, int, int, bool]:

@@ -28,7 +28,7 @@ from pydicom.uid import (
 )
 
 from ho_imaging.errors import UsageError
-from ho_imaging.preparing import prepare
+from ho_imaging.preparing import PreparationContract, prepare
 from ho_imaging.reading import Radiograph, read_radiograph
 from ho_imaging.reading.decode import decode_frame
 from ho_imaging.reading.radiograph import Spacing
@@ -156,6 +156,33 @@ def test_edges_of_high_throughput_streams_lie_where_they_lay(make_film: MakeFilm
         along = found.values.mean(axis=axis, dtype=np.float64)
         low, high = along[: 16 // factor].mean(), along[-16 // factor :].mean()
         assert factor * ((high - along) / (high - low)).sum() == pytest.approx(place, abs=0.15)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("how", ["5-3", "9-7"])
+def test_rounding_of_the_wavelet_leaves_the_mean_grey_as_it_is(how: str, factor: int) -> None:
+    """The reversible 5-3 wavelet rounds, so that its low-pass is half a grey value too bright for each level."""
+    pixels = np.random.default_rng(0).integers(90, 140, size=(512, 512)).astype(np.uint8)
+    data = j2k(pixels, irreversible=how == "9-7", quality_mode="rates", quality_layers=[1])
+    found = decode_reduced(data, JPEG2000, bits=8, signed=False, factor=factor, padding=None)
+    assert found is not None
+    # The standard error of the mean of what differs, 9 grey values a pixel, is below 0.04.
+    assert float((found - means(pixels, factor)).mean()) == pytest.approx(0.0, abs=0.12)
+
+
+@pytest.mark.parametrize("how", ["5-3", "9-7"])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_slope_runs_on_over_the_borders_of_tiles_and_to_the_ends_of_the_film(how: str, factor: int) -> None:
+    columns = np.arange(300)
+    slope = np.rint(120 + 100 * np.sin(2 * np.pi * (columns + 12.5) / 150.0))
+    pixels = np.tile(slope, (300, 1)).astype(np.uint8)
+    for turned in (pixels, pixels.T):
+        data = j2k(turned, irreversible=how == "9-7", quality_mode="rates", quality_layers=[1], tile_size=(64, 64))
+        found = decode_reduced(data, JPEG2000, bits=8, signed=False, factor=factor, padding=None)
+        assert found is not None
+        difference = np.abs(found - means(turned, factor))
+        # The slope is up to 4.2 grey values a pixel.
+        assert float(difference.max()) <= 0.5 * 4.2 + 0.5
 
 
 @settings(max_examples=12, deadline=None)
@@ -360,6 +387,27 @@ def test_what_is_said_of_a_film_is_of_its_stored_pixels(make_film: MakeFilm, kno
     enlarged = all_pixels(reduced)  # it came from memory
     assert enlarged.pixels == pytest.approx(whole.pixels, abs=0.05)
     assert (enlarged.reduction, enlarged.shape) == (1, whole.shape)
+
+
+@pytest.mark.parametrize("how", ["plain", "5-3", "9-7", "jpeg-ls"])
+def test_grain_on_a_flat_border_hides_it_from_no_reading(make_film: MakeFilm, how: str) -> None:
+    """Of stored pixels the border is rough, of the means that are looked at it is flat."""
+    top = bits_of(how)[1]
+    pixels = smooth(700, 900, top=top).astype(np.float64)
+    pixels[:, 610:] = 0.3 * top
+    pixels += np.random.default_rng(1).normal(0.0, 0.0025 * top, pixels.shape)
+    film = in_syntax(make_film, np.clip(np.rint(pixels), 0, top).astype(bits_of(how)[0]), how)
+    contract = PreparationContract(pixel_mm=1.25)
+    whole, reduced = (read_radiograph(film, coarsest_mm=mm) for mm in (None, contract.coarsest_source_mm))
+    assert (whole.reduction, reduced.reduction) == (1, 2)
+    seen, expected = prepare(reduced, contract), prepare(whole, contract)
+    for grid in (seen.grid, expected.grid):
+        # The edge rings over some pixels in what a wavelet makes of it.
+        assert grid.row_scale * grid.prepared_shape[0] == pytest.approx(700)
+        assert grid.column_scale * grid.prepared_shape[1] == pytest.approx(610, abs=8)
+    if how in {"plain", "jpeg-ls"}:
+        assert seen.grid == expected.grid
+        assert np.array_equal(seen.valid, expected.valid)
 
 
 def test_what_no_decoder_reduces_is_reduced_as_it_is_shown() -> None:
