@@ -20,6 +20,7 @@ from pydicom.uid import (
     JPEG2000,
     UID,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGExtended12Bit,
     JPEGLSLossless,
@@ -441,10 +442,38 @@ def _decode(dataset: Dataset, syntax: UID, frame: int, said: _Codestream | None)
             if syntax in {JPEG2000, JPEG2000Lossless} and said is not None and said.has_offset:
                 # pylibjpeg-openjpeg 2.6.0 returns the whole reference grid, of another size than the picture.
                 return _pixel_array(dataset, 0, "gdcm")
+            if syntax in {JPEGLSLossless, JPEGLSNearLossless} and said is not None and said.samples == 1:
+                return _from_jpeg_ls(dataset, said)
+            if _is_plain(dataset, syntax):
+                return _view(dataset, dataset.PixelData, dataset.BitsAllocated, (dataset.Rows, dataset.Columns))
             return _pixel_array(dataset, 0 if said is not None else frame, _DECODERS.get(syntax, ""))
     except Exception as error:
         logger.debug("decoding failed", exc_info=True)
         raise DecodeError(Message("decoding_failed", syntax=syntax.name, detail=_short(error))) from error
+
+
+def _is_plain(dataset: Dataset, syntax: UID) -> bool:
+    """Return True if pixel data are the values themselves, of one grey frame."""
+    return (
+        syntax in {ImplicitVRLittleEndian, ExplicitVRLittleEndian}
+        and dataset.SamplesPerPixel == 1
+        and int(dataset.get("NumberOfFrames", 1) or 1) == 1
+    )
+
+
+def _from_jpeg_ls(dataset: Dataset, said: _Codestream) -> NDArray[np.integer]:
+    """Decode grey JPEG-LS as pydicom does, but for the two copies that it makes of the film."""
+    from jpeg_ls import decode_pixel_data  # noqa: PLC0415  (only for these films)
+
+    values, _ = decode_pixel_data(said.data)
+    return _view(dataset, values, 8 if said.precision <= 8 else 16, (said.rows, said.columns))
+
+
+def _view(dataset: Dataset, values: bytes | bytearray, bits: int, shape: tuple[int, int]) -> NDArray[np.integer]:
+    """Return little-endian cells of 8 or 16 bits as they lie there, of the sign that the header states."""
+    kind = np.dtype(f"<{'i' if dataset.PixelRepresentation == 1 else 'u'}{bits // 8}")
+    found: NDArray[np.integer] = np.frombuffer(values, kind, count=shape[0] * shape[1]).reshape(shape)
+    return found.astype(kind.newbyteorder("="), copy=False)
 
 
 def _pixel_array(dataset: Dataset, frame: int, plugin: str) -> NDArray[np.integer]:

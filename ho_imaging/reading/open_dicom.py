@@ -63,7 +63,10 @@ def _parse(source: Path | bytes, *, header_only: bool) -> Dataset:
     stream = BytesIO(source) if isinstance(source, bytes) else source
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom's warnings quote values, which may be the patient's
-        return pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
+        dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=header_only)
+    # All values were read; the data set would keep the whole file for those that were not.
+    dataset.buffer = None
+    return dataset
 
 
 def _is_known(dataset: Dataset) -> bool:

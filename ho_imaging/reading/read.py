@@ -267,6 +267,7 @@ def _read(source: str | PathLike[str] | bytes | Dataset | ImageRef, path: str | 
     if kind is FileKind.OTHER:
         raise NotARadiographError(Message("file_of_other_kind"))
     dataset = open_dataset(data)
+    del data  # the data set has its own copy of the pixels
     damaged = drop_damaged(dataset)
     return radiograph_from_dataset(dataset, path=path, damaged=damaged, **how)
 

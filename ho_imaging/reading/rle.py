@@ -45,12 +45,17 @@ def decode_rle(dataset: Dataset, frame: int) -> NDArray[np.integer]:
     if starts[0] < _HEADER_BYTES or starts != sorted(starts):
         raise ValueError("segments lie outside the frame")
     # A segment a byte of each pixel, the most significant first.
-    planes = [_unpack(data[first:last], rows * columns) for first, last in itertools.pairwise(starts)]
-    values = planes[0] if count == 1 else (planes[0].astype(np.uint16) << 8) | planes[1]
+    segments = memoryview(data)
+    planes = [_unpack(segments[first:last], rows * columns) for first, last in itertools.pairwise(starts)]
+    values: NDArray[np.unsignedinteger] = planes[0]
+    if count > 1:
+        values = planes[0].astype(np.uint16)
+        values <<= 8
+        values |= planes[1]
     return values.reshape(rows, columns).view(f"i{count}" if int(dataset.PixelRepresentation) == 1 else f"u{count}")
 
 
-def _unpack(segment: bytes, length: int) -> NDArray[np.uint8]:
+def _unpack(segment: memoryview, length: int) -> NDArray[np.uint8]:
     """Unpack one segment; Pillow says when it ends too soon, and leaves alone what comes after ``length`` bytes."""
     from PIL import Image  # noqa: PLC0415  (only for RLE)
 
