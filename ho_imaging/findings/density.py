@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ho_imaging.findings.boxes import Box, bounds, grown, within
 from ho_imaging.findings.finding import Anatomy
@@ -52,7 +51,7 @@ class DensityScale:
         compare with. ``nodule`` is bool, of the film's shape, and lies in ``box``.
         """
         near = grown(box, nodule.shape, _RING_PX[1] + 1)
-        soft = self._soft[near] & ~ndimage.binary_dilation(nodule[near], iterations=_APART_PX)
+        soft = self._soft[near] & ~_wider(nodule[near])
         inside = self._pixels[near][nodule[near]]
         ring = _ring(nodule[near], soft)
         if min(inside.size, int(ring.sum())) < _LEAST_CELLS:
@@ -67,7 +66,7 @@ class DensityScale:
         """Return the contrast of the cortex that the nodule does not cover; only what lies near the nodule changes."""
         changed = grown(box, nodule.shape, _RING_PX[1] + _APART_PX)
         around = grown(changed, nodule.shape, _RING_PX[1] + 1)
-        soft = self._soft[around] & ~ndimage.binary_dilation(nodule[around], iterations=_APART_PX)
+        soft = self._soft[around] & ~_wider(nodule[around])
         part = within(changed, around)
         covers = bool((self._cortex[box] & nodule[box]).any())
         bone = self._cortex[around].copy()
@@ -94,7 +93,7 @@ def clarity(pixels: NDArray[np.float32], anatomy: Anatomy, valid: NDArray[np.boo
     if contrast is None:
         return None
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
-    response = np.abs(ndimage.convolve(pixels, kernel))[soft]
+    response = np.abs(cv2.filter2D(pixels, -1, kernel, borderType=cv2.BORDER_REFLECT))[soft]
     grain = float(np.sqrt(np.pi / 2.0) * response.mean() / 6.0)
     return max(contrast, 0.0) / max(grain, 1e-4)
 
@@ -107,12 +106,17 @@ def _cortex_and_soft_tissue(anatomy: Anatomy, valid: NDArray[np.bool_]) -> tuple
     soft = anatomy.masks[Structure.BODY] & valid & ~solid
     if plan.cortex is None:
         return np.zeros(implant.shape, dtype=bool), soft
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    cortex = anatomy.masks[plan.cortex] & (cv2.dilate(implant.astype(np.uint8), cross, iterations=_FROM_METAL_PX) == 0)
+    cortex = anatomy.masks[plan.cortex] & ~_wider(implant, _FROM_METAL_PX)
     for bone in plan.bone_structures:
         if bone is not plan.cortex:
             cortex &= ~anatomy.masks[bone]
     return cortex, soft
+
+
+def _wider(mask: NDArray[np.bool_], by: int = _APART_PX) -> NDArray[np.bool_]:
+    """Return a mask with so many cells more above, below and beside it."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), cross, iterations=by)).view(bool)
 
 
 def _ring(mask: NDArray[np.bool_], soft: NDArray[np.bool_]) -> NDArray[np.bool_]:

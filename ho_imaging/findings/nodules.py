@@ -7,11 +7,10 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+import shapely
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
-from ho_imaging.findings.boxes import Box, bounds, framed, grown, moved, within
+from ho_imaging.findings.boxes import Box, bounds, boxes_of_parts, framed, grown, moved, within
 from ho_imaging.findings.density import DensityScale
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, outlines
@@ -210,7 +209,7 @@ def _find(
     large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
     if not large.any():
         return []
-    boxes = ndimage.find_objects(np.where(large[labels], labels, 0))
+    boxes = boxes_of_parts(labels, count)
     chosen = []
     for label in np.flatnonzero(large):
         box = boxes[label - 1]
@@ -257,8 +256,8 @@ def _measure(
     size = extent(np.concatenate(prepared_outlines))
     inside = mask[box]
     values = probability[box][inside]
-    weights = ndimage.center_of_mass(inside)
-    centroid = grid.points_to_source(np.array([[weights[0] + box[0].start, weights[1] + box[1].start]]))[0]
+    middle = np.argwhere(inside).mean(axis=0) + np.array([part.start for part in box])
+    centroid = grid.points_to_source(middle[None])[0]
     long_ends, short_ends = grid.points_to_source(size.long_ends), grid.points_to_source(size.short_ends)
     mm = anatomy.scale.measured_mm
     nearest, distance_px, joined = _bones(mask, box, anatomy, surroundings.bones)
@@ -343,8 +342,8 @@ class _Wider:
 
 
 def _wider(probability: NDArray[np.float32], level: float) -> _Wider:
-    _, labels = _parts(probability, level)
-    return _Wider(level, labels, ndimage.find_objects(labels))
+    count, labels = _parts(probability, level)
+    return _Wider(level, labels, boxes_of_parts(labels, count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -373,7 +372,9 @@ def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, 
     rim = np.concatenate(levels[1])
     grown = 0.0
     if levels[2]:
-        away, _ = cKDTree(rim).query(np.concatenate(levels[2]))
+        _, away = shapely.STRtree(shapely.points(rim)).query_nearest(
+            shapely.points(np.concatenate(levels[2])), return_distance=True, all_matches=False
+        )
         # The wider outline's median distance along the reported one's length; a merger's far side does not count.
         grown = float(np.median(np.minimum(away, _MOST_GROWN_PX))) * sum(
             float(np.linalg.norm(np.diff(contour, axis=0), axis=1).sum()) for contour in levels[1]
@@ -434,7 +435,7 @@ def _touches_outside_the_landmark(mask: NDArray[np.bool_], box: Box, anatomy: An
         return True
     near = framed(box)
     shaft = anatomy.masks[bone][near] & ~anatomy.masks[landmark.structure][near]
-    return bool((ndimage.binary_dilation(mask[near], structure=np.ones((3, 3), dtype=bool)) & shaft).any())
+    return bool((cv2.dilate(mask[near].view(np.uint8), np.ones((3, 3), np.uint8)).view(bool) & shaft).any())
 
 
 def _joint(

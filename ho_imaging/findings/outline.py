@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import cdist
 
 __all__ = ["Extent", "enclosed_area", "enclosed_areas", "extent", "filled", "outlines"]
 
@@ -225,13 +224,8 @@ def extent(points: Points) -> Extent:
     The long axis is the maximum Feret diameter; the short axis the largest extent at right angles to it, as in
     bidimensional lesion measurement (WHO).
     """
-    hull = points
-    if len(points) > 3:
-        try:
-            hull = points[ConvexHull(points).vertices]
-        except QhullError:  # all points on one line
-            hull = points
-    distances = cdist(hull, hull)
+    hull = shapely.get_coordinates(shapely.convex_hull(shapely.multipoints(points)))
+    distances = np.hypot(*(hull[:, None] - hull[None]).transpose(2, 0, 1))
     first, second = np.unravel_index(int(np.argmax(distances)), distances.shape)
     long_ends = hull[[first, second]]
     axis = long_ends[1] - long_ends[0]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
-from scipy import fft
 
 from ho_imaging.preparing.prepared import Prepared
 from ho_imaging.reading.compression import BLOCK_PX, Compression

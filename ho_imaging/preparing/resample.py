@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from ho_imaging.preparing.prepared import GridMap
 
@@ -75,12 +76,34 @@ def to_prepared(image: NDArray[np.float32], grid: GridMap, reduction: int = 1) -
                 (rows, columns), (grid.row_scale, grid.column_scale), grid.prepared_shape, image.shape, strict=True
             )
         )
-        lying = np.ascontiguousarray((by_rows @ image).T)
-        return np.ascontiguousarray((by_columns @ lying).T)
+        return by_columns.of_rows(by_rows.of_rows(image).T).T.copy()
     return _resize(image[rows, columns], grid, enlarging=cv2.INTER_CUBIC)
 
 
-def _weights_of_blocks(start: int, scale: float, count: int, blocks: int, reduction: int) -> csr_array:
+_ROWS_AT_A_TIME = 32
+
+
+class _Weights(NamedTuple):
+    """Weights (cells, near) float32 of the rows of an image whose numbers, of the same shape, stand beside them."""
+
+    weights: NDArray[np.float32]
+    rows: NDArray[np.intp]
+
+    def of_rows(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the weighted sums of rows: those of a few cells lie together, and are multiplied as a small matrix."""
+        image = np.ascontiguousarray(image)
+        sums = np.empty((len(self.rows), image.shape[1]), dtype=np.float32)
+        for start in range(0, len(sums), _ROWS_AT_A_TIME):
+            some = slice(start, start + _ROWS_AT_A_TIME)
+            first = int(self.rows[some].min())
+            places = self.rows[some] - first
+            matrix = np.zeros((len(places), int(places.max()) + 1), dtype=np.float32)
+            np.add.at(matrix, (np.arange(len(places))[:, None], places), self.weights[some])
+            np.matmul(matrix, image[first : first + matrix.shape[1]], out=sums[some])
+        return sums
+
+
+def _weights_of_blocks(start: int, scale: float, count: int, blocks: int, reduction: int) -> _Weights:
     """Return the weights (cells, blocks) float32 that make means over cells of means over blocks, along one axis.
 
     The sum of all pixels up to the edge of a block is known; between edges it is interpolated by a cubic through the
@@ -109,9 +132,7 @@ def _weights_of_blocks(start: int, scale: float, count: int, blocks: int, reduct
     )
     weights = np.where(near < blocks, end - begin, 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    starts = near.shape[1] * np.arange(count + 1)
-    columns = np.minimum(near, blocks - 1).ravel()
-    return csr_array((weights.astype(np.float32).ravel(), columns, starts), shape=(count, blocks))
+    return _Weights(weights.astype(np.float32), np.minimum(near, blocks - 1))
 
 
 def mask_to_prepared(mask: NDArray[np.bool_], grid: GridMap) -> NDArray[np.float32]:
@@ -150,11 +171,10 @@ def cells_to_prepared(cells: NDArray[np.bool_], grid: GridMap) -> NDArray[np.flo
             grid.prepared_shape, (grid.row_scale, grid.column_scale), cells.shape, strict=True
         )
     )
-    lying = np.ascontiguousarray((by_rows @ cells.astype(np.float32)).T)
-    return np.asarray((by_columns @ lying).T)
+    return by_columns.of_rows(by_rows.of_rows(cells.astype(np.float32)).T).T
 
 
-def _weights_of_cells(count: int, scale: float, cells: int) -> csr_array:
+def _weights_of_cells(count: int, scale: float, cells: int) -> _Weights:
     """Return the share (count, cells) float32 of each prepared pixel that lies in each cell, along one axis."""
     length = round(count * scale)
     # As OpenCV finds the nearest, rounding included.
@@ -166,8 +186,7 @@ def _weights_of_cells(count: int, scale: float, cells: int) -> csr_array:
     inside = np.minimum(near, cells - 1)
     share = np.minimum(low[1:, None], edges[inside + 1]) - np.maximum(low[:-1, None], edges[inside])
     share = np.where(near < cells, np.maximum(share, 0.0), 0.0) / scale
-    starts = near.shape[1] * np.arange(count + 1)
-    return csr_array((share.astype(np.float32).ravel(), inside.ravel(), starts), shape=(count, cells))
+    return _Weights(share.astype(np.float32), inside)
 
 
 def _resize(part: NDArray[np.float32], grid: GridMap, *, enlarging: int) -> NDArray[np.float32]:
