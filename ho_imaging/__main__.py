@@ -2,6 +2,6 @@
 
 import sys
 
-from ho_imaging.cli import main
+from ho_imaging.cli import run
 
-sys.exit(main())
+sys.exit(run())

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, prepare_worker
 from ho_imaging.errors import HOImagingError
+from ho_imaging.garbage import collect_seldom
 from ho_imaging.logs import LogSettings, current, set_up
 from ho_imaging.messages import Message
 from ho_imaging.pipeline import LOADING
@@ -268,6 +269,7 @@ class Alone:
 
 def _serve(connection: Connection, threads: int, function: WorkFunction, logs: LogSettings | None) -> None:
     """Work until told to stop or until the parent is gone; ``logs``: how the parent logs."""
+    collect_seldom()
     set_up(LogSettings(logging.WARNING) if logs is None else logs)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,11 +16,13 @@ from types import ModuleType
 
 from ho_imaging._version import __version__
 from ho_imaging.cli.common import check_out, is_page
+from ho_imaging.cli.ending import end_process
 from ho_imaging.cli.termination import told_to_end
 from ho_imaging.errors import HOImagingError
+from ho_imaging.garbage import collect_seldom
 from ho_imaging.logs import LogSettings, say, set_up
 
-__all__ = ["build_parser", "main"]
+__all__ = ["build_parser", "main", "run"]
 
 _COMMANDS = {
     "analyze": "find, measure and grade heterotopic ossification on files and folders of radiographs",
@@ -43,6 +45,14 @@ _COMMANDS = {
     "completion": "print a script that completes commands and options in a shell",
 }
 _ALIASES = {"analyze": ("analyse",), "fetch-analyze": ("fetch-analyse",)}
+
+
+def run() -> int:
+    """Run the command line as a program of its own: the process ends with it."""
+    collect_seldom()
+    status = main()
+    end_process(status)
+    return status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
