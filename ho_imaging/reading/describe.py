@@ -255,10 +255,27 @@ _ENDING_PATTERNS = tuple(
     (side, re.compile(rf"(?<![^\W_])(?:{words})(?=\.|[\W_]*$|[\W_]+(?:ap|pa|lat|seitl\w*|axial)\b)", re.IGNORECASE))
     for side, words in _SIDE_ENDINGS
 )
-# "L spine" is no side.
-_LETTER_PATTERNS = tuple(
-    (side, re.compile(rf"(?<![^\W_]){letter}(?![^\W_])(?!\W*(?i:spine|wk|[1-5]\b))")) for side, letter in _SIDE_LETTERS
-)
+_VIEWS_COUNTED = r"(?:v|vws?|views?|im(?:ages?|gs?)|films?|ebenen?|proj\w*|inc\w*)"
+
+
+def _letter_pattern(letter: str) -> re.Pattern[str]:
+    """Return the pattern of a side's letter where it stands alone.
+
+    "L spine" and "L5" are no side, but "L 2 views" is. Nor are the letters of "R/O" (rule out), "R.X.", "C.R.", "L.L."
+    (from side to side) and "L/S": single capitals that a point, slash or hyphen joins, unless they name both sides.
+    """
+    other = "L" if letter == "R" else "R"
+    initial = rf"(?!{other})[A-Z]"
+    spine = r"(?!\W*(?i:spine|wk))"
+    if letter == "L":
+        spine += rf"(?!\W*[1-5](?![^\W_])(?!(?:\W*[0-9])?\W*(?i:{_VIEWS_COUNTED})(?![^\W_])))"
+    return re.compile(
+        rf"(?<![^\W_])(?<!(?<![^\W_]){initial}[./-]){letter}(?![^\W_])"
+        rf"(?![./-]{initial}(?![^\W_]))(?!/o(?![^\W_])){spine}"
+    )
+
+
+_LETTER_PATTERNS = tuple((side, _letter_pattern(letter)) for side, letter in _SIDE_LETTERS)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
