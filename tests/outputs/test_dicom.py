@@ -284,6 +284,37 @@ def test_the_states_polarity_is_the_one_that_was_read(photometric, shape, stated
     assert state_of(source)[0].PresentationLUTShape == stated
 
 
+@pytest.mark.parametrize("slope", [1, -1])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_raw_film_is_stated_with_the_polarity_it_was_read_with(sign, slope):
+    """Its window and its photometric interpretation say nothing of it."""
+    source = make_source(
+        PresentationIntentType="FOR PROCESSING", PixelIntensityRelationship="LOG", PixelIntensityRelationshipSign=sign,
+        RescaleSlope=slope, RescaleIntercept=0, **WINDOW,
+    )  # fmt: skip
+    state, read = state_of(source)
+    assert "SoftcopyVOILUTSequence" not in state
+    shown = grey(written(state), source.pixel_array)
+    shown = (shown - shown.min()) / np.ptp(shown)
+    np.testing.assert_allclose(read, 1.0 - shown if state.PresentationLUTShape == "INVERSE" else shown, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_greys_stated_in_functional_groups_are_stated_again():
+    source = make_source()
+    window, transformation, groups = Dataset(), Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = 4000, 8000
+    transformation.RescaleSlope, transformation.RescaleIntercept = 2, 0
+    groups.FrameVOILUTSequence, groups.PixelValueTransformationSequence = [window], [transformation]
+    for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+        source.pop(keyword, None)
+    source.SharedFunctionalGroupsSequence = [groups]
+    state, read = state_of(source)
+    np.testing.assert_allclose(read, grey(written(state), source.pixel_array), atol=1e-4)
+    assert "SoftcopyVOILUTSequence" in state
+
+
 def test_a_window_that_hides_the_film_is_not_stated_again():
     assert "SoftcopyVOILUTSequence" not in state_of(make_source(WindowCenter=600, WindowWidth=100))[0]
 
