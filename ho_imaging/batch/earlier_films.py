@@ -113,7 +113,7 @@ def _known(
                         before.instances |= {
                             film["sop_instance_uid"]
                             for film in row.get("inputs", ())
-                            if places.of(film["path"]) not in refused
+                            if not film["path"] or places.of(film["path"]) not in refused
                         }
     return known
 
