@@ -24,7 +24,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from skimage.draw import polygon
 from skimage.morphology import dilation, erosion
 
-from ho_imaging import Analyzer, UsageError
+from ho_imaging import Analyzer, ReadError, UsageError
 from ho_imaging.batch.work import Job, Settings, work
 from ho_imaging.findings.outline import filled
 from ho_imaging.messages import CATALOGUE
@@ -630,6 +630,18 @@ def test_a_study_that_was_not_analysed_gives_no_objects(fake_network):
     analysis = Analyzer(region="chest").analyze_films([make_source()])
     assert analysis.result.status == "refused"
     assert to_dicom(analysis) == []
+
+
+def test_objects_are_not_made_of_another_film_that_lies_under_the_old_name_now(analysed, tmp_path):
+    """Of the same study and size: its outlines would lie on that film."""
+    source = make_source()
+    pydicom.dcmwrite(tmp_path / "IM1", source, enforce_file_format=True)
+    result = analysed(tmp_path / "IM1").result
+    assert to_dicom(result)
+    source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = f"{source.SOPInstanceUID}.9"
+    pydicom.dcmwrite(tmp_path / "IM1", source, enforce_file_format=True)
+    with pytest.raises(ReadError, match=r"IM1: is another film than the result's"):
+        to_dicom(result)
 
 
 def test_what_nothing_can_refer_to_is_said(analysed, tmp_path):
