@@ -61,6 +61,18 @@ def test_a_file_that_names_one_side_of_a_film_of_both_is_graded_by_what_it_shows
     assert any("Patient Orientation" in str(warning) for warning in mirrored.warnings)
 
 
+def test_sides_of_a_pa_film_without_orientation_are_said_to_be_taken(fake_network):
+    """Most archives show PA films of the trunk as AP ones, and protocols that say PA by mistake are common."""
+    dataset = pydicom.dcmread(ROOT / "sample_data" / "03_spurs_wide_gap.dcm")
+    for keyword in ("ViewCodeSequence", "PatientOrientation"):
+        dataset.pop(keyword, None)
+    said = {}
+    for view, orientation in (("AP", None), ("PA", None), ("PA", ["L", "F"])):
+        dataset.ViewPosition, dataset.PatientOrientation = view, orientation
+        said[view, orientation is None] = {warning.code for warning in Analyzer().analyze(dataset).warnings}
+    assert {case for case, codes in said.items() if "sides_of_pa" in codes} == {("PA", True)}
+
+
 def test_the_same_film_gives_the_same_bytes_by_path_bytes_and_thread(fake_network, png):
     analyzer = Analyzer(region="pelvis", laterality="bilateral")
     results = [analyzer.analyze(png) for _ in range(2)]

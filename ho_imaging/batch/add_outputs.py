@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 
 from ho_imaging.batch.ledger import Ledger
 from ho_imaging.errors import HOImagingError, ReadError, WriteError
@@ -118,13 +119,13 @@ def write_batch_outputs(ledger: Ledger, folder: OutputFolder) -> int:
 
 def _sources(folder: OutputFolder) -> Iterator[Source]:
     """Yield every study that stands and whose result can be read."""
-    out: set[str] = set()
+    left_out, current = set[str](), set[str]()
     for path in folder.ledgers():
-        ledger = Ledger(path)
-        try:
-            out |= {folder.study(uid).path.name for uid in ledger.left_out()}
-        finally:
-            ledger.close()
+        with closing(Ledger(path)) as ledger:
+            left_out |= ledger.left_out()
+            current |= {uid for uid, _ in ledger.ends()} if left_out else set()
+    # Where parts were cut in other numbers, another ledger may have found it since.
+    out = {folder.study(uid).path.name for uid in left_out - current}
     for study in folder.study_folders():
         if study.path.name in out:
             continue

@@ -17,6 +17,7 @@ from ho_imaging.batch.pool import Alone, Died, Pool, available_cores
 from ho_imaging.batch.work import Job, Outcome, WorkFunction, fingerprint, given_up
 from ho_imaging.errors import HOImagingError
 from ho_imaging.messages import Message
+from ho_imaging.outputs.study_folder import forget_study
 
 __all__ = ["work_through"]
 
@@ -66,6 +67,8 @@ def work_through(
         if "inputs" not in outcome.rows:
             rows = given_up(job.study, outcome.status, outcome.reason, job.identifiers)
             outcome = replace(outcome, rows={**outcome.rows, **rows})
+        if "study" not in outcome.rows:
+            forget_study(job.folder.path)  # else reports and outputs would show what is left of an earlier analysis
         ledger.finish(outcome)
         counts[outcome.status] += 1
         if on_study is not None:

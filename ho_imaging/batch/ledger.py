@@ -296,11 +296,13 @@ class Ledger:
 
         With ``since_run=0`` also of studies that are no longer current.
         """
+        # Asked for one study among a million, all must not be looked at.
+        one, which = (" AND study_uid = ?", (since_run, of)) if of is not None else ("", (since_run,))
         query = (
             "SELECT study_uid, state, reason, finished, seconds, rows FROM studies "
-            "WHERE run >= ? AND (? IS NULL OR study_uid = ?) ORDER BY study_uid"
+            f"WHERE run >= ?{one} ORDER BY study_uid"
         )
-        for uid, state, reason, finished, seconds, rows in self._db.execute(query, (since_run, of, of)):
+        for uid, state, reason, finished, seconds, rows in self._db.execute(query, which):
             yield {
                 "study_uid": uid,
                 "state": state,

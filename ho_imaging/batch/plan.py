@@ -18,7 +18,7 @@ from ho_imaging.reading.archive import in_archive
 from ho_imaging.severity.context import StudyContext
 from ho_imaging.vocabulary import Identifiers, Status
 
-__all__ = ["Plan", "Queue", "plan"]
+__all__ = ["Plan", "Queue", "in_shard", "plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def plan(
     files: dict[str, list[str]] = {}
     for study in discovery.studies:
         uid = study.study_uid
-        if options.shard is not None and not _in_shard(uid, options.shard):
+        if options.shard is not None and not in_shard(uid, options.shard):
             continue
         files[uid] = [places.of(image.path) for image in study.images]
         context = contexts.get(uid)
@@ -142,7 +142,8 @@ def _is_written(result: Path) -> bool:
         return False
 
 
-def _in_shard(study_uid: str, shard: tuple[int, int]) -> bool:
+def in_shard(study_uid: str, shard: tuple[int, int]) -> bool:
+    """Return True if a study is of a part of all studies, see `BatchOptions`."""
     number = int.from_bytes(hashlib.sha256(study_uid.encode("utf-8", "surrogateescape")).digest()[:8], "big")
     return number % shard[1] == shard[0] - 1
 

@@ -49,7 +49,6 @@ def relabel(
             continue
         (row,) = ledger.rows(since_run=0, of=uid)
         place = forget_names(folder, uid) if wanted is Identifiers.NONE else folder.study(uid)
-        ledger.note_rows(uid, _rows(row, place, study, wanted))
         if (said or Identifiers.ORDER.value) != wanted.value:
             outputs = ledger.outputs() if outputs is None else outputs
             shown = [text for text in sorted(outputs.get(uid, ())) if _shows_identifiers(text)]
@@ -60,6 +59,8 @@ def relabel(
                 _delete(place, dicom=wanted is Identifiers.NONE)
             for text in shown if wanted is Identifiers.NONE else drawn:
                 ledger.forget_output(uid, text)
+        # Last: a run that ends before it has not done with the study, and the next one takes it up again.
+        ledger.note_rows(uid, _rows(row, place, study, wanted))
     return stale
 
 

@@ -20,7 +20,7 @@ from ho_imaging.batch.hand_out import work_through
 from ho_imaging.batch.ledger import Ledger, hold_folder
 from ho_imaging.batch.options import BatchCounts, BatchOptions, OnStudy
 from ho_imaging.batch.places import Places
-from ho_imaging.batch.plan import plan
+from ho_imaging.batch.plan import in_shard, plan
 from ho_imaging.batch.relabel import names_a_patient, relabel
 from ho_imaging.batch.standard_input import forget_standard_input
 from ho_imaging.batch.summary import write_tables
@@ -50,6 +50,7 @@ def run_batch(
     contexts_file: Path | None = None,
     on_study: OnStudy | None = None,
     function: WorkFunction = work,
+    earlier_films: bool = True,
 ) -> BatchCounts:
     """Analyse everything under some paths into ``out_dir``, or go on with what an earlier run left.
 
@@ -58,7 +59,7 @@ def run_batch(
     only when its files, the model, its clinical facts or a setting that changes results have changed; an output that is
     new is made from the results that were kept, where it can be. ``contexts_file`` is where ``contexts`` were read
     from, for messages. ``on_study`` is told each study as it ends. ``function`` does the work of one study; it must be
-    importable by name.
+    importable by name. Without ``earlier_films`` a study is the films given now, whatever earlier runs found of it.
 
     Raises
     ------
@@ -105,7 +106,10 @@ def run_batch(
             }
             ledger.begin(about)
             places = Places(paths)
-            discovery = with_earlier_films(discovery, ledger, places)
+            if earlier_films:
+                uids = [study.study_uid for study in discovery.studies]
+                mine = {uid for uid in uids if options.shard is None or in_shard(uid, options.shard)}
+                discovery = with_earlier_films(discovery, OutputFolder(out_dir), places, wanted=mine)
             todo = plan(ledger, discovery, places, out_dir, settings, options, contexts or {}, digest)
             stale = relabel(ledger, OutputFolder(out_dir), discovery, settings.identifiers or Identifiers.ORDER)
             try:

@@ -19,6 +19,8 @@ from ho_imaging.messages import Message
 from ho_imaging.vocabulary import Identifiers
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
     from ho_imaging.pacs.config import Tls
     from ho_imaging.pacs.fetch import Archive
     from ho_imaging.pipeline import Analyzer
@@ -113,6 +115,7 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, wanted: Identifiers, op
             analysis = replace(analysis, result=identified(analysis.result, wanted, stated))
             folder = OutputFolder(options.out).study(uid)
             outputs = [] if wanted is Identifiers.NONE else ["dicom"]  # objects are of a patient by nature
+            before = len(analysis.result.warnings)
             analysis = write_study(analysis, folder.path, [*outputs, *(["overlays"] * options.overlays)])
             result = analysis.result
             if result.identifiers is not None:
@@ -127,9 +130,13 @@ def _one(archive: Archive, analyzer: Analyzer, uid: str, wanted: Identifiers, op
                 line["incomplete_codes"] = [reason.code for reason in films.completeness.reasons]
             line["result"] = str(folder.result)
             if options.send and str(result.status) == "done":
-                answers = archive.put([pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))])
+                objects: list[Dataset] = [pydicom.dcmread(path) for path in sorted(folder.dicom.glob("*.dcm"))]
+                answers = archive.put(objects) if objects else {}
                 line["objects_sent"] = sum(reason is None for reason in answers.values())
+                # What was not made cannot be sent either, and nobody would miss it there.
                 not_sent = {reason for reason in answers.values() if reason is not None}
+                not_sent |= {warning.message for warning in result.warnings[before:]}
+                not_sent |= set() if objects else {Message("no_objects_made")}
                 line["objects_not_sent"] = sorted(map(str, not_sent))
                 line["objects_not_sent_codes"] = sorted({reason.code for reason in not_sent})
     except HOImagingError as error:

@@ -113,7 +113,8 @@ def validate(
     identity, threshold, confidence = _model(settings)
     paths = [film.path for film in matched.films if film.image is not None]
     if paths:
-        run_batch(paths, out_dir / ANALYSIS, settings, options, on_study=on_study)
+        # Figures are of the films that the table names now: those of an earlier table would join their studies.
+        run_batch(paths, out_dir / ANALYSIS, settings, options, on_study=on_study, earlier_films=False)
     outcomes = film_outcomes(matched.films, out_dir / ANALYSIS)
     figures = _figures(table, matched, outcomes, settings, identity, threshold, confidence)
     page = write_validation(

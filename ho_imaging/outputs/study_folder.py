@@ -18,7 +18,7 @@ from ho_imaging.results.folder import StudyFolder, film_file
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["write_output", "write_study"]
+__all__ = ["forget_study", "write_output", "write_study"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,19 @@ def write_study(analysis: StudyAnalysis, folder: Path, outputs: Sequence[str] = 
     # The result comes last: where it is, the rest is.
     write_text(place.result, analysis.result.to_json())
     return analysis
+
+
+def forget_study(folder: Path) -> None:
+    """Delete a study's result and all that shows it, where it is of an earlier analysis and the last one made none.
+
+    Raises
+    ------
+    WriteError
+        If something cannot be deleted.
+
+    """
+    place = StudyFolder(folder)
+    _delete([place.result, *place.of_the_result()], folder)
 
 
 def write_output(chosen: Chosen, source: Source, folder: Path) -> None:

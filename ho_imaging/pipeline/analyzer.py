@@ -33,10 +33,10 @@ from ho_imaging.reading.completeness import Completeness, StudyFilms
 from ho_imaging.reading.one_study import (
     FilmHeader,
     by_study,
-    copies,
     copies_elsewhere,
     doubts,
     film_headers,
+    left_out,
     why_not_one,
 )
 from ho_imaging.reading.read import ImageRef, check_spacing, with_callers_words
@@ -401,10 +401,10 @@ class Analyzer:
         warnings: list[Message] = doubts(headers)
         if completeness is not None and not completeness.complete:
             warnings.insert(0, Message("graded_incomplete", reasons=completeness.reasons))
-        left_out = copies(headers)
+        unused = left_out(headers)
         for number, source in enumerate(images):
-            if number in left_out:
-                ended.append(not_done(source, number, None, Status.REFUSED, RefusedError(left_out[number]))[0])
+            if number in unused:
+                ended.append(not_done(source, number, None, Status.REFUSED, RefusedError(unused[number]))[0])
                 continue
             image, film, uid = self._film(source, number)
             ended.append(image)

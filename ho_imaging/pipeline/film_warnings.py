@@ -8,7 +8,7 @@ from ho_imaging.messages import Message
 from ho_imaging.reading import Radiograph
 from ho_imaging.reading.grayscale import WINDOW_CLIPS
 from ho_imaging.results.analysis import FilmAnalysis
-from ho_imaging.vocabulary import Laterality, SpacingBasis
+from ho_imaging.vocabulary import Laterality, SpacingBasis, View
 
 __all__ = ["film_warnings", "with_doubts"]
 
@@ -63,6 +63,8 @@ def film_warnings(film: FilmAnalysis) -> list[Message]:
     landmark = anatomy.plan.landmark
     if anatomy.sides.both and stated.value in {Laterality.LEFT, Laterality.RIGHT}:
         found.append(Message("sides_by_place", source=stated.source, side=stated.value))
+    if anatomy.sides.both and radiograph.view.value is View.PA and radiograph.columns_run_to is None:
+        found.append(Message("sides_of_pa", source=radiograph.view.source))
     if anatomy.scale.basis is SpacingBasis.ANATOMICAL and landmark is not None:
         found.append(landmark.scale_message())
     elif anatomy.scale.is_assumed:

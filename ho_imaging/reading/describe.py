@@ -132,7 +132,7 @@ _BODY_PARTS = {
 _VIEW_WORDS: tuple[tuple[View, str], ...] = (
     (View.FROG_LEG, r"frog(?:[- ]?legs?)?|froschstellung|lauenstein|grenouille|rana|dunn"),
     (View.CROSS_TABLE_LATERAL, r"cross[- ]?table(?: lateral)?|shoot[- ]?through|horizontal beam|x-?table"),
-    (View.AXIAL, r"axial|axiale?|sunrise|skyline|tangential|axillary"),
+    (View.AXIAL, r"axial|axiale?|assiale|sunrise|skyline|tangential|axillary"),
     (View.OBLIQUE, r"oblique|obl|judet|schr[aä]g|oblicua?|obliquo|obl[ií]qu\w*|skos\w*|obturator|ala"),
     (View.PA, r"pa|p\.a\.|postero[- ]?anterior|dorsovolar|dv"),
     (View.AP, r"ap|a\.p\.|a/p|antero[- ]?posterior|anteroposterior|(?:de )?face|frente|frontal|przednio[- ]?tyln\w*|прямая|正面|正位|dp|vd"),
@@ -147,11 +147,18 @@ _VIEW_POSITIONS = {
 }  # fmt: skip
 
 _SIDE_WORDS: tuple[tuple[Laterality, str], ...] = (
-    (Laterality.BILATERAL, r"bilat(?:eral)?(?:e|es)?|both|beid(?:e|er|seits|seitig)|bds|bdsts|deux c[ôo]t[ée]s|deux hanches|bilatéral\w*|ambos|ambas|entrambi|beide|obu\w*|"
+    (Laterality.BILATERAL, r"bilat(?:eral)?(?:e|es)?|(?:both|beide)(?!\W+(?:views?|planes?|projections?|ebenen|richtungen|richtingen))|beid(?:er|seits|seitig)|bds|bdsts|deux c[ôo]t[ée]s|deux hanches|bilatéral\w*|ambos|ambas|entrambi|obu\w*|"
                            r"obie|обе\w*|両側|両|双|双侧"),
     (Laterality.RIGHT, r"right|rt|rechts?|rechte[rsn]?|droite?|dte|derech[ao]|dcha|destr[ao]|(?:anca|anche|bacino|femore|ginocchio|coscia|gamba|spalla|gomito|polso|mano|piede|caviglia|coxa|hofte|h[öo]ft|kn[äe])[ _]dx|direit[ao]|praw\w*|sağ|прав\w*|右"),
-    (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sx|esquerd[ao]|lew\w*|лев\w*|左"),
+    (Laterality.LEFT, r"left|lt|links?|linke[rsn]?|gauche|gche|izquierd[ao]|izda|sinistr[ao]|sx|esquerd[ao]|lew(?:a|e|y|ego|ej|ym|ostronn\w*)|лев\w*|左"),
 )  # fmt: skip
+# "Sx" is surgery, or symptoms, where nothing else is Italian.
+_SX = re.compile(r"(?<![^\W_])sx(?![^\W_])", re.IGNORECASE)
+_ITALIAN = re.compile(
+    r"(?<![^\W_])(?:anca|anche|bacino|femore|ginocchi\w*|coscia|gamba|spalla|gomito|polso|mano|piede|caviglia|coxa|arto|protesi|"
+    r"proiezion\w*|laterale|assiale|frontale|lato|hofte|h[öo]ft|kn[äe])(?![^\W_])",
+    re.IGNORECASE,
+)
 # Abbreviations that are words elsewhere ("re exam", "sin contraste", "sol"): only with a full stop or at the end.
 _SIDE_ENDINGS: tuple[tuple[Laterality, str], ...] = ((Laterality.RIGHT, r"re"), (Laterality.LEFT, r"li|sin|sol"))
 _SIDE_LETTERS: tuple[tuple[Laterality, str], ...] = ((Laterality.RIGHT, r"R"), (Laterality.LEFT, r"L"))
@@ -255,10 +262,27 @@ _ENDING_PATTERNS = tuple(
     (side, re.compile(rf"(?<![^\W_])(?:{words})(?=\.|[\W_]*$|[\W_]+(?:ap|pa|lat|seitl\w*|axial)\b)", re.IGNORECASE))
     for side, words in _SIDE_ENDINGS
 )
-# "L spine" is no side.
-_LETTER_PATTERNS = tuple(
-    (side, re.compile(rf"(?<![^\W_]){letter}(?![^\W_])(?!\W*(?i:spine|wk|[1-5]\b))")) for side, letter in _SIDE_LETTERS
-)
+_VIEWS_COUNTED = r"(?:v|vws?|views?|im(?:ages?|gs?)|films?|ebenen?|proj\w*|inc\w*)"
+
+
+def _letter_pattern(letter: str) -> re.Pattern[str]:
+    """Return the pattern of a side's letter where it stands alone.
+
+    "L spine" and "L5" are no side, but "L 2 views" is. Nor are the letters of "R/O" (rule out), "R.X.", "C.R.", "L.L."
+    (from side to side) and "L/S": single capitals that a point, slash or hyphen joins, unless they name both sides.
+    """
+    other = "L" if letter == "R" else "R"
+    initial = rf"(?!{other})[A-Z]"
+    spine = r"(?!\W*(?i:spine|wk))"
+    if letter == "L":
+        spine += rf"(?!\W*[1-5](?![^\W_])(?!(?:\W*[0-9])?\W*(?i:{_VIEWS_COUNTED})(?![^\W_])))"
+    return re.compile(
+        rf"(?<![^\W_])(?<!(?<![^\W_]){initial}[./-]){letter}(?![^\W_])"
+        rf"(?![./-]{initial}(?![^\W_]))(?!/o(?![^\W_])){spine}"
+    )
+
+
+_LETTER_PATTERNS = tuple((side, _letter_pattern(letter)) for side, letter in _SIDE_LETTERS)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
@@ -426,6 +450,8 @@ def _laterality(dataset: Dataset, flags: list[QualityFlag], *, exam_counts: bool
 
 def _side_in(text: str) -> Laterality:
     """Side named in free text; a text that names both sides is bilateral, single letters count only in capitals."""
+    if _ITALIAN.search(text) is None:
+        text = _SX.sub(" ", text)
     found = [side for side, pattern in _SIDE_PATTERNS if pattern.search(text)]
     found = found or [side for side, pattern in _ENDING_PATTERNS if pattern.search(text)]
     found = found or [side for side, pattern in _LETTER_PATTERNS if pattern.search(text)]

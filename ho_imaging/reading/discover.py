@@ -8,14 +8,12 @@ import logging
 import os
 import stat
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 
 from ho_imaging.errors import HOImagingError, ReadError, RefusedError, TooLargeError, UsageError
 from ho_imaging.files.output_names import written_names
@@ -38,6 +36,7 @@ from ho_imaging.reading.identity import NO_PATIENT, difference, patient_of
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.raster import raster_uid
+from ho_imaging.reading.raw_twins import Exposure, exposure_of, raw_twins
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.uid import usable_uid
 from ho_imaging.vocabulary import Status
@@ -49,13 +48,9 @@ logger = logging.getLogger(__name__)
 _HEAD_BYTES = 512
 _GZIP = b"\x1f\x8b"
 _WRITTEN = Message("folder_of_results")
-_EVENT = "event "
 
 _Seen = dict[tuple[int, int, str], Path]
 """Files that were found, by the numbers of their place on disk, and of their archive with their name in it."""
-
-_Stated = tuple[bool, str, str, str]
-"""True if the exposure's event is stated; body part, view and side, empty where they are not stated."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +128,8 @@ _WHOLE_SHARE = 0.98
 @dataclass(frozen=True)
 class _Candidate:
     image: ImageRef
-    raw: bool
     order: tuple[str, int, str]
-    exposure: str = ""
-    shows: tuple[str, str, str] = ("", "", "")
-    sources: frozenset[str] = frozenset()
+    exposure: Exposure
     file_bytes: int = 0
 
 
@@ -356,7 +348,7 @@ def _look(path: Path) -> _Candidate:
                 data = stream.read()
                 uids = raster_uid(data, "study"), raster_uid(data, "series"), raster_uid(data)
                 image = ImageRef(path, kind, *uids, "", NO_PATIENT)
-                return _Candidate(image, raw=False, order=("", 0, ""), file_bytes=len(data))
+                return _Candidate(image, ("", 0, ""), Exposure(image.sop_instance_uid), file_bytes=len(data))
     except OSError as error:
         if isinstance(error, HOImagingError):
             raise
@@ -404,52 +396,7 @@ def _candidate(path: Path, dataset: Dataset, size: int) -> _Candidate:
     patient, identifiers = patient_of(dataset), identifiers_of(dataset)
     image = ImageRef(path, FileKind.DICOM, study, series, sop, text("Modality"), patient, identifiers)
     order = (series, int(number) if number.isdigit() else 0, sop)
-    return _Candidate(
-        image,
-        raw=text("PresentationIntentType").upper() == "FOR PROCESSING",
-        order=order,
-        exposure=_exposure(dataset),
-        shows=_shows(dataset),
-        sources=_sources(dataset),
-        file_bytes=size,
-    )
-
-
-def _exposure(dataset: Dataset) -> str:
-    """Return what images of one exposure share: the event's UID, else time and projection; empty without both."""
-    event = _first(dataset, "IrradiationEventUID")
-    if event:
-        return _EVENT + event
-    taken = _first(dataset, "AcquisitionTime")
-    return "|".join((taken, *_shows(dataset))) if taken else ""
-
-
-def _shows(dataset: Dataset) -> tuple[str, str, str]:
-    """Body part, view and side, each empty where it is not stated."""
-    part, view, side = (_first(dataset, keyword) for keyword in ("BodyPartExamined", "ViewPosition", "ImageLaterality"))
-    return part, view, side
-
-
-def _first(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    return str(value[0] if isinstance(value, list | MultiValue) and value else value or "").strip()
-
-
-def _stated(image: _Candidate) -> _Stated:
-    return image.exposure.startswith(_EVENT), *image.shows
-
-
-def _may_be_one(raw: _Stated, film: _Stated) -> bool:
-    """Return True if images without a shared event may be of one exposure: neither contradicts the other."""
-    return not (raw[0] and film[0]) and all(
-        not one or not other or one == other for one, other in zip(raw[1:], film[1:], strict=True)
-    )
-
-
-def _sources(dataset: Dataset) -> frozenset[str]:
-    """SOP Instance UIDs of the images that an image was made from."""
-    items = dataset.get("SourceImageSequence") or []
-    return frozenset(str(item.get("ReferencedSOPInstanceUID", "") or "") for item in items)
+    return _Candidate(image, order, exposure_of(dataset, sop), file_bytes=size)
 
 
 def first_copies(uids: Sequence[str | None], sizes: Sequence[int]) -> list[int]:
@@ -494,7 +441,7 @@ def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -
     studies: dict[str, list[_Candidate]] = {}
     for candidate in candidates:
         studies.setdefault(candidate.image.study_uid, []).append(candidate)
-    twins = {raw.image.sop_instance_uid for members in studies.values() for raw in _raw_twins(members)}
+    twins = {uid for members in studies.values() for uid in raw_twins([member.exposure for member in members])}
     kept = []
     for candidate in candidates:
         members = studies[candidate.image.study_uid]
@@ -504,27 +451,3 @@ def _without_raw_twins(candidates: list[_Candidate], rejected: list[Rejected]) -
         else:
             kept.append(candidate)
     return kept
-
-
-def _raw_twins(study: list[_Candidate]) -> list[_Candidate]:
-    """Raw images of a study whose processed film it holds.
-
-    A processed film names its raw image, or shares the exposure with it. Of the rest numbers decide: as many processed
-    films as raw ones are taken for the same exposures, among those that state no other event, body part, view or side.
-    """
-    raws, films = [c for c in study if c.raw], [c for c in study if not c.raw]
-    named = {source for film in films for source in film.sources}
-    exposures = {film.exposure for film in films} - {""}
-    twins = [raw for raw in raws if raw.image.sop_instance_uid in named or raw.exposure in exposures]
-    found = {raw.image.sop_instance_uid for raw in twins}
-    found_exposures = {raw.exposure for raw in twins} - {""}
-    rest = [raw for raw in raws if raw.image.sop_instance_uid not in found]
-    free = [film for film in films if not film.sources & found and film.exposure not in found_exposures]
-    counts, film_counts = Counter(map(_stated, rest)), Counter(map(_stated, free))
-    enough = set()
-    for raw in counts:
-        possible = [film for film in film_counts if _may_be_one(raw, film)]
-        rivals = [other for other in counts if any(_may_be_one(other, film) for film in possible)]
-        if possible and sum(film_counts[film] for film in possible) >= sum(counts[other] for other in rivals):
-            enough.add(raw)
-    return twins + [raw for raw in rest if _stated(raw) in enough]

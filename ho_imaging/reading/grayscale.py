@@ -27,6 +27,7 @@ __all__ = [
     "VoiView",
     "grayscale_table",
     "is_inverse",
+    "modality_ends",
     "modality_lut",
     "view_falls",
     "voi_views",
@@ -365,6 +366,13 @@ def modality_lut(dataset: Dataset) -> LookupTable | None:
         )
     except LookupTableError:
         return None
+
+
+def modality_ends(dataset: Dataset) -> tuple[float, float]:
+    """Return what Modality LUT or rescale make of the smallest and the largest value of the stored bits."""
+    possible = _possible(dataset)
+    first, last = _modality(dataset, np.array(possible, dtype=np.float64), possible, flags=[])
+    return float(first), float(last)
 
 
 def _everything(values: Values, ends: Values) -> Values:

@@ -20,6 +20,7 @@ from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.projection_check import check_is_radiograph
 from ho_imaging.reading.radiograph import Radiograph
 from ho_imaging.reading.raster import NO_HEADER, raster_uid
+from ho_imaging.reading.raw_twins import Exposure, exposure_of, raw_twins
 from ho_imaging.reading.read import ImageRef
 from ho_imaging.reading.sources import PlainSource
 from ho_imaging.reading.uid import usable_uid
@@ -27,10 +28,10 @@ from ho_imaging.reading.uid import usable_uid
 __all__ = [
     "FilmHeader",
     "by_study",
-    "copies",
     "copies_elsewhere",
     "doubts",
     "film_headers",
+    "left_out",
     "one_patient",
     "why_not_one",
 ]
@@ -47,6 +48,7 @@ class FilmHeader:
 
     ``label``: how the image is named to its user, a path, or its number and UID. ``size``: bytes of the file or of the
     pixel data, to tell a copy that was cut off. ``picture``: it is no DICOM, and its UID was made from its bytes.
+    ``exposure``: ``None`` for what `ho_imaging.reading.discover` found, which has left raw images out.
     """
 
     label: Label
@@ -55,6 +57,7 @@ class FilmHeader:
     patient: PatientIdentity = NO_PATIENT
     size: int = 0
     picture: bool = False
+    exposure: Exposure | None = None
 
 
 def film_headers(sources: Sequence[PlainSource]) -> list[FilmHeader]:
@@ -129,10 +132,17 @@ def _doubts(images: Iterable[tuple[Label, PatientIdentity]]) -> list[Message]:
     return [Message("patients_in_doubt", attributes=found.attributes, first=found.first, second=found.second)]
 
 
-def copies(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
-    """Return the images, by their place, that are another copy of one that is used, and why each is left out."""
+def left_out(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
+    """Return the images of a study, by their place, that are not used, and why.
+
+    These are further copies of an image, and raw images whose processed film is there too.
+    """
     kept = first_copies([header.sop_uid for header in headers], [header.size for header in headers])
-    return {place: _copy_of(headers[first]) for place, first in enumerate(kept) if first != place}
+    copies = {place: _copy_of(headers[first]) for place, first in enumerate(kept) if first != place}
+    used = {place: header.exposure for place, header in enumerate(headers) if place not in copies}
+    twins = raw_twins([exposure for exposure in used.values() if exposure is not None])
+    raw = {place: Message("raw_twin") for place, one in used.items() if one is not None and one.sop_uid in twins}
+    return copies | raw
 
 
 def copies_elsewhere(headers: Sequence[FilmHeader]) -> Mapping[int, Message]:
@@ -198,7 +208,7 @@ def _of_dataset(
     if not sop:
         sop = content_uid(whole if isinstance(whole, Dataset) else open_dataset(whole), "SOPInstanceUID")
     named = label or Message("image.numbered_uid", number=number, uid=sop)
-    return FilmHeader(named, study or None, sop, patient_of(dataset), size)
+    return FilmHeader(named, study or None, sop, patient_of(dataset), size, exposure=exposure_of(dataset, sop))
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

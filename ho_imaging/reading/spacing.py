@@ -196,10 +196,13 @@ def _is_secondary(dataset: Dataset) -> bool:
 
 
 def _magnification(dataset: Dataset, flags: list[QualityFlag]) -> tuple[float | None, str]:
-    """Magnification from Estimated Radiographic Magnification Factor, else from source distances (PS3.3 C.8.7.10)."""
+    """Magnification from Estimated Radiographic Magnification Factor, else from source distances (PS3.3 C.8.7.10).
+
+    Exactly 1 stands for one that nobody entered: no joint lies on the detector.
+    """
     stated = _length(dataset, "EstimatedRadiographicMagnificationFactor")
     measured = _by_distances(dataset, flags)
-    if stated is not None:
+    if stated is not None and stated != 1.0:
         if 1.0 <= stated <= _MOST_MAGNIFICATION:
             if measured is not None and not _near(stated, measured):
                 flags.append(QualityFlag("magnification_implausible", Message("magnification_disagrees")))

@@ -92,7 +92,8 @@ def export_reviews(
     folder
         What ``ho-imaging analyze --out`` was given.
     out_dir
-        Where to; films and truth that an earlier export left and this one does not write are deleted.
+        Where to; films, truth and, with ``dicom``, objects that an earlier export left and this one does not write are
+        deleted.
     store
         Folder of decisions; ``reviews`` in the batch's folder by default.
     readers
@@ -141,13 +142,13 @@ def export_reviews(
         for reviewed in reviewed_studies(source, store=kept, readers=readers, left_out=summary.left_out):
             _export_study(reviewed, out, contract, places, shares, summary, written, leaving)
             if dicom:
-                _export_dicom(reviewed, out, places, summary, leaving)
+                _export_dicom(reviewed, out, places, summary, written, leaving)
         summary.without_ho = _export_plain(without_ho, out, contract, shares, summary, written, leaving, scope=True)
         summary.out_of_scope = _export_plain(
             out_of_scope, out, contract, shares, summary, written, leaving, scope=False
         )
         if summary.films:
-            _forget_others(out, written)
+            _forget_others(out, written, dicom=dicom)
     except OSError as error:
         if isinstance(error, HOImagingError):
             raise
@@ -197,7 +198,7 @@ def _export_study(
         written |= {film_path(out, leaving.uid(uid)), out / STUDIES / split / name}
 
 
-def _forget_others(out: Path, written: set[Path]) -> None:
+def _forget_others(out: Path, written: set[Path], *, dicom: bool) -> None:
     """Delete what an earlier export left: a withdrawn reading must not teach, nor a patient be in two splits."""
     for film in (out / FILMS_FOLDER).glob("film_*.safetensors"):
         if film not in written:
@@ -205,6 +206,9 @@ def _forget_others(out: Path, written: set[Path]) -> None:
     for truth in (out / STUDIES).glob("*/*/truth"):
         if truth.parent not in written:
             shutil.rmtree(truth.parent)
+    for item in (out / DICOM_FOLDER).glob("*/*.dcm") if dicom else ():
+        if item not in written:
+            item.unlink()
 
 
 def _export_plain(
@@ -244,7 +248,15 @@ def _export_plain(
     return count
 
 
-def _export_dicom(reviewed: Reviewed, out: Path, places: FilmPlaces, summary: ExportSummary, leaving: Leaving) -> None:
+def _export_dicom(
+    reviewed: Reviewed,
+    out: Path,
+    places: FilmPlaces,
+    summary: ExportSummary,
+    written: set[Path],
+    leaving: Leaving,
+) -> None:
+    """Write the objects of each reading of a study, and note them in ``written``."""
     from ho_imaging.review.dicom import reading_objects  # noqa: PLC0415  (highdicom loads only for DICOM)
 
     uid = reviewed.result.study_uid
@@ -260,5 +272,7 @@ def _export_dicom(reviewed: Reviewed, out: Path, places: FilmPlaces, summary: Ex
             continue
         folder.mkdir(parents=True, exist_ok=True)
         for item in map(leaving.made, made):
-            item.save_as(folder / f"{item.Modality.lower()}-{item.SOPInstanceUID}.dcm", enforce_file_format=True)
+            place = folder / f"{item.Modality.lower()}-{item.SOPInstanceUID}.dcm"
+            item.save_as(place, enforce_file_format=True)
+            written.add(place)
         summary.dicom_objects += len(made)

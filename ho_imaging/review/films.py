@@ -34,6 +34,9 @@ CURVE_POINTS = 256
 _TOP = 65535
 _BINS = 65536
 _STRIP_BYTES = 4 << 20
+_MADE = "2.25."
+"""Begins a UID that was made from a picture file's content."""
+
 _VOI = (
     "WindowCenter", "WindowWidth", "VOILUTSequence", "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
@@ -101,6 +104,14 @@ def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
         return dataset
     except HOImagingError as error:
         raise type(error)(error.message, path=path) from error
+
+
+def _is_another(path: Path, uid: str) -> bool:
+    """Return True if a file holds another film than the one with this UID: names of files come again."""
+    (header,) = film_headers([path])
+    if header.sop_uid is None or (header.picture and not uid.startswith(_MADE)):
+        return False  # reading says what is wrong with it
+    return header.sop_uid != uid
 
 
 def _frame(dataset: Dataset | None, frame: int) -> int | None:
@@ -194,7 +205,7 @@ class FilmSource:
         Raises
         ------
         ReadError
-            If the file is not where it was, nor in the folders named.
+            If the file is not where it was, nor in the folders named, or another film lies there by now.
 
         """
         if self._analysis is not None:
@@ -202,13 +213,23 @@ class FilmSource:
                 return self._analysis.datasets[uid]
             if uid in self._analysis.films:
                 radiograph = self._analysis.films[uid].reading.prepared.radiograph
-                return Path(radiograph.path) if radiograph.path and Path(radiograph.path).is_file() else radiograph
-        path = self._images[uid].path
-        for candidate in () if path is None else (Path(path), *(folder / path for folder in self._near)):
+                path = None if radiograph.path is None else Path(radiograph.path)
+                return path if path is not None and path.is_file() and not _is_another(path, uid) else radiograph
+        path = None if (stated := self._images[uid].path) is None else Path(stated)
+        replaced: Path | None = None
+        for candidate in () if path is None else (path, *(folder / path for folder in self._near)):
             if candidate.is_file() or in_archive(candidate) is not None:
-                return candidate
+                if not _is_another(candidate, uid):
+                    return candidate
+                replaced = replaced or candidate
         if uid in self._elsewhere():
             return self._elsewhere()[uid]
+        if replaced is not None:
+            raise ReadError(
+                "holds another film now than the one that was analysed",
+                path=replaced,
+                remedy="put that one back, or give films=FOLDER to look for it by its UID",
+            )
         if path is None:  # it was analysed from memory, or the batch says no paths
             raise ReadError(
                 f"the result does not say where film {uid} lies", remedy="give films=FOLDER where it lies as a file"

@@ -253,6 +253,20 @@ def test_what_earlier_versions_gave_up_for_deaths_of_the_program_is_done(films, 
     assert (counts.analysed, counts.failed) == ((1, 0) if again else (0, 1))
 
 
+def test_a_study_that_is_given_up_leaves_no_result_of_an_earlier_analysis(films, ended, studies):
+    """Reports, outputs and reviews would show it as the present one."""
+    keep_results(ended)
+    place = ended / "studies" / by_film(ended)["03"]
+    (place / "report.html").write_text("of the earlier analysis")
+    run_batch([films], ended, CHEST, BatchOptions(workers=0, again=True), function=studies.ends)
+    assert (place / "result.json").exists()  # the stand-in writes nothing, and nothing goes
+    set_states(ended, {by_film(ended)["03"]: 1})
+    counts = run_batch([films], ended, CHEST, BatchOptions(workers=0), function=studies.deadly)
+    assert counts.failed == 1
+    assert not (place / "result.json").exists()
+    assert not (place / "report.html").exists()
+
+
 def test_a_run_killed_between_a_result_and_its_note_costs_nothing(films, ended, studies):
     keep_results(ended)
     before = (ended / "studies.csv").read_bytes()

@@ -17,7 +17,7 @@ from PIL import Image
 from ho_imaging.batch import BatchOptions, Settings, run_batch
 from ho_imaging.batch import work as work_module
 from ho_imaging.cli.main import main
-from ho_imaging.errors import UsageError
+from ho_imaging.errors import UsageError, WriteError
 from ho_imaging.files.output_names import name_of_file
 from ho_imaging.messages import CATALOGUE
 from ho_imaging.results.folder import OutputFolder, read_result
@@ -129,6 +129,20 @@ def test_the_patient_is_added_and_all_taken_away_without_another_analysis(films,
     assert overlay.read_bytes() == before
     assert stamp(out) == done
     assert not any(secret in caplog.text for secret in (*SECRETS, "A-2026-17"))
+
+
+def test_pictures_that_could_not_be_deleted_are_deleted_by_the_next_run(films, tmp_path, monkeypatch):
+    """Not taken for done: the ledger would call the folder anonymous, with the patient's name in its pictures."""
+    out = tmp_path / "out"
+    run_batch([films], out, asked(PELVIS, Identifiers.PATIENT, "overlays", "report"), HERE)
+    (study,) = OutputFolder(out).study_folders()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "denied")))
+        with pytest.raises(WriteError, match="denied"):
+            run_batch([films], out, asked(PELVIS, Identifiers.NONE), HERE)
+    assert "ERIKA" in study.report.read_text()
+    run_batch([films], out, asked(PELVIS, Identifiers.NONE), HERE)
+    assert not any(secret in shown(out) for secret in (*SECRETS, "A-2026-17"))
 
 
 def test_the_patient_is_taken_from_studies_whose_films_are_not_given_or_gone(films, tmp_path):

@@ -250,6 +250,56 @@ def test_a_study_whose_films_come_one_by_one_stays_whole(tmp_path, out, first, c
     one.unlink()
     run_batch([two], out, CHEST, HERE)
     assert kept(out)[1] == ["2"]
+    (said,) = warnings(caplog)
+    assert "study 1.2.3: 1 of the films that its last result is of are gone" in said
+    caplog.clear()
+    assert run_batch([two], out, CHEST, HERE).analysed == 0
+    assert not warnings(caplog)  # it was said
+
+
+def test_a_film_of_a_study_that_is_torn_now_is_missed_with_a_word(tmp_path, out, caplog):
+    one, two = dicom(tmp_path / "day1" / "a.dcm", 1), dicom(tmp_path / "day2" / "b.dcm", 2)
+    run_batch([one, two], out, CHEST, HERE)
+    one.write_bytes(TORN)
+    run_batch([two], out, CHEST, HERE)
+    assert kept(out)[1] == ["2"]
+    assert any("gone or cannot be read" in text for text in warnings(caplog))
+
+
+def test_films_of_a_study_that_were_moved_are_not_missed(tmp_path, out, caplog):
+    for number in (1, 2):
+        dicom(tmp_path / "day1" / f"{number}.dcm", number)
+    run_batch([tmp_path / "day1"], out, CHEST, HERE)
+    (tmp_path / "day1").rename(tmp_path / "archive")
+    run_batch([tmp_path / "archive"], out, CHEST, HERE)
+    assert kept(out)[1] == ["1", "2"]
+    assert not warnings(caplog)
+
+
+@pytest.mark.parametrize("raw_first", [True, False])
+def test_a_raw_film_is_left_out_also_when_its_processed_one_lies_elsewhere(tmp_path, out, raw_first):
+    raw = dicom(tmp_path / "raw" / "a.dcm", 1, PresentationIntentType="FOR PROCESSING")
+    processed = dicom(tmp_path / "processed" / "b.dcm", 2, PresentationIntentType="FOR PRESENTATION")
+    for film in (raw, processed) if raw_first else (processed, raw):
+        counts = run_batch([film], out, CHEST, HERE)
+    assert kept(out)[1] == ["2"]
+    assert films(out) == {str(raw): "refused", str(processed): "refused"}
+    assert len(counts.rejected) == (0 if raw_first else 1)  # of what was given
+
+
+def test_films_that_come_one_by_one_belong_together_however_the_parts_were_cut(tmp_path, out):
+    one, two = dicom(tmp_path / "day1" / "a.dcm", 1), dicom(tmp_path / "day2" / "b.dcm", 2)
+    run_batch([one], out, CHEST, HERE)
+    for part in (1, 2):
+        run_batch([two], out, CHEST, BatchOptions(workers=0, shard=(part, 2)))
+    assert kept(out)[1] == ["1", "2"]
+
+
+def test_without_earlier_films_a_study_is_what_is_given(tmp_path, out):
+    one, two = dicom(tmp_path / "day1" / "a.dcm", 1), dicom(tmp_path / "day2" / "b.dcm", 2)
+    run_batch([one, two], out, CHEST, HERE)
+    run_batch([two], out, CHEST, HERE, earlier_films=False)
+    assert kept(out)[1] == ["2"]
 
 
 def test_a_film_of_another_patient_under_the_uid_of_a_study_ends_it(tmp_path, out):

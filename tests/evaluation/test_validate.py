@@ -11,9 +11,10 @@ import pydicom
 import pytest
 
 from ho_imaging import Analyzer, StudyResult, UsageError
-from ho_imaging.batch import Settings
+from ho_imaging.batch import BatchOptions, Settings
 from ho_imaging.batch.work import fingerprint
 from ho_imaging.cli import main
+from ho_imaging.evaluation.validate import validate
 from ho_imaging.network.model_store import find_model, load_model, read_description
 from ho_imaging.network.prediction import ModelIdentity
 from ho_imaging.network.site import SiteEvidence, SiteFile, SiteModel, read_site, site_text
@@ -116,6 +117,22 @@ def test_the_same_command_resumes(validated, films, labels, monkeypatch):
     assert command(films, labels, validated) == 1
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (validated / "figures.json").read_bytes() == figures
+
+
+def test_films_of_an_earlier_table_do_not_join_the_studies_of_this_one(tmp_path):
+    """A grade of a study is that of its films together, so figures would depend on what was validated before."""
+    (tmp_path / "films").mkdir()
+    film = pydicom.dcmread(SAMPLES / WITHOUT)
+    for name in "ab":
+        film.SOPInstanceUID = film.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{ord(name)}"
+        film.save_as(tmp_path / "films" / f"{name}.dcm")
+    for names in ("ab", "b"):
+        labels = tmp_path / "labels.csv"
+        labels.write_text("film,ho\n" + "".join(f"{name}.dcm,no\n" for name in names))
+        # Refused by its region, before any model is loaded.
+        validate(tmp_path / "films", labels, tmp_path / "out", Settings(region="chest"), BatchOptions(workers=0))
+    (place,) = (tmp_path / "out" / "analysis" / "studies").glob("*/result.json")
+    assert [image.sop_instance_uid for image in StudyResult.from_json(place.read_text()).images] == ["1.2.3.98"]
 
 
 def test_bad_lines_are_said_before_anything_is_analysed(films, tmp_path, capsys):

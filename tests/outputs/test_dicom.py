@@ -24,7 +24,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from skimage.draw import polygon
 from skimage.morphology import dilation, erosion
 
-from ho_imaging import Analyzer, UsageError
+from ho_imaging import Analyzer, ReadError, UsageError
 from ho_imaging.batch.work import Job, Settings, work
 from ho_imaging.findings.outline import filled
 from ho_imaging.messages import CATALOGUE
@@ -282,6 +282,37 @@ def test_a_presentation_state_shows_the_film_as_it_was_read(changes, photometric
 def test_the_states_polarity_is_the_one_that_was_read(photometric, shape, stated):
     source = make_source(PhotometricInterpretation=photometric, PresentationLUTShape=shape)
     assert state_of(source)[0].PresentationLUTShape == stated
+
+
+@pytest.mark.parametrize("slope", [1, -1])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_raw_film_is_stated_with_the_polarity_it_was_read_with(sign, slope):
+    """Its window and its photometric interpretation say nothing of it."""
+    source = make_source(
+        PresentationIntentType="FOR PROCESSING", PixelIntensityRelationship="LOG", PixelIntensityRelationshipSign=sign,
+        RescaleSlope=slope, RescaleIntercept=0, **WINDOW,
+    )  # fmt: skip
+    state, read = state_of(source)
+    assert "SoftcopyVOILUTSequence" not in state
+    shown = grey(written(state), source.pixel_array)
+    shown = (shown - shown.min()) / np.ptp(shown)
+    np.testing.assert_allclose(read, 1.0 - shown if state.PresentationLUTShape == "INVERSE" else shown, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_greys_stated_in_functional_groups_are_stated_again():
+    source = make_source()
+    window, transformation, groups = Dataset(), Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = 4000, 8000
+    transformation.RescaleSlope, transformation.RescaleIntercept = 2, 0
+    groups.FrameVOILUTSequence, groups.PixelValueTransformationSequence = [window], [transformation]
+    for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+        source.pop(keyword, None)
+    source.SharedFunctionalGroupsSequence = [groups]
+    state, read = state_of(source)
+    np.testing.assert_allclose(read, grey(written(state), source.pixel_array), atol=1e-4)
+    assert "SoftcopyVOILUTSequence" in state
 
 
 def test_a_window_that_hides_the_film_is_not_stated_again():
@@ -599,6 +630,18 @@ def test_a_study_that_was_not_analysed_gives_no_objects(fake_network):
     analysis = Analyzer(region="chest").analyze_films([make_source()])
     assert analysis.result.status == "refused"
     assert to_dicom(analysis) == []
+
+
+def test_objects_are_not_made_of_another_film_that_lies_under_the_old_name_now(analysed, tmp_path):
+    """Of the same study and size: its outlines would lie on that film."""
+    source = make_source()
+    pydicom.dcmwrite(tmp_path / "IM1", source, enforce_file_format=True)
+    result = analysed(tmp_path / "IM1").result
+    assert to_dicom(result)
+    source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = f"{source.SOPInstanceUID}.9"
+    pydicom.dcmwrite(tmp_path / "IM1", source, enforce_file_format=True)
+    with pytest.raises(ReadError, match=r"IM1: is another film than the result's"):
+        to_dicom(result)
 
 
 def test_what_nothing_can_refer_to_is_said(analysed, tmp_path):

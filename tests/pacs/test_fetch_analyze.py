@@ -97,6 +97,23 @@ def test_a_title_may_hold_what_titles_hold(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("fake_network")
+def test_a_study_whose_objects_could_not_be_made_is_not_done(tmp_path, capsys, monkeypatch):
+    """Nothing would be in the archive, and nobody would miss it."""
+    film = pydicom.dcmread(SAMPLES / "08_one_hip_no_ectopic_bone.dcm")
+    monkeypatch.setattr(DicomwebArchive, "fetch", lambda _self, _uid: StudyFilms((film,), Completeness(1)))
+    monkeypatch.setattr(DicomwebArchive, "put", lambda _self, made: {item.SOPInstanceUID: None for item in made})
+    command = ["-q", "fetch-analyze", "--dicomweb", "http://h", "--study", film.StudyInstanceUID, "--send"]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    (line,) = lines(capsys)
+    assert (line["objects_sent"] > 1, line["objects_not_sent"]) == (True, [])
+    monkeypatch.setattr("ho_imaging.outputs.dicom.write.study_objects", lambda *_, **__: 1 / 0)
+    assert main([*command, "--out", str(tmp_path / "none")]) == 1
+    (line,) = lines(capsys)
+    assert (line["status"], line["objects_sent"]) == ("done", 0)
+    assert "no_objects_made" in line["objects_not_sent_codes"]
+
+
+@pytest.mark.usefixtures("fake_network")
 def test_whose_film_a_study_is_is_said_as_much_as_is_asked_for(tmp_path, capsys, monkeypatch):
     film = pydicom.dcmread(SAMPLES / "08_one_hip_no_ectopic_bone.dcm")
     film.PatientID, film.PatientName, film.AccessionNumber = "PID-1", "Name^Of", "ORDER-1"

@@ -16,6 +16,7 @@ from ho_imaging.errors import ReadError
 from ho_imaging.reading import discover, read_radiograph
 from ho_imaging.reading.discover import _Candidate, _without_raw_twins
 from ho_imaging.reading.files import FileKind
+from ho_imaging.reading.raw_twins import Exposure
 from ho_imaging.reading.read import ImageRef
 
 
@@ -167,7 +168,7 @@ def test_a_study_of_thousands_of_films_is_sorted_in_no_time():
 
     def candidate(number):
         image = ImageRef(Path(str(number)), FileKind.DICOM, Counted("1.2"), "1.3", f"1.4.{number}", "DX")
-        return _Candidate(image, raw=number % 2 == 0, order=("", number, ""))
+        return _Candidate(image, ("", number, ""), Exposure(image.sop_instance_uid, raw=number % 2 == 0))
 
     rejected = []
     assert len(_without_raw_twins([candidate(number) for number in range(4000)], rejected)) == 2000

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 
 from ho_imaging import Analyzer, UsageError
 from ho_imaging.errors import RefusedError
@@ -11,7 +12,7 @@ from ho_imaging.messages import Message
 from ho_imaging.outputs import to_dicom
 from ho_imaging.reading import discover
 from ho_imaging.reading.completeness import Completeness, StudyFilms
-from ho_imaging.reading.one_study import by_study, copies, film_headers, one_patient, why_not_one
+from ho_imaging.reading.one_study import by_study, film_headers, left_out, one_patient, why_not_one
 from ho_imaging.results.messages import message_result
 
 OTHERS = {
@@ -85,12 +86,27 @@ def test_what_is_no_radiograph_or_cannot_be_read_speaks_for_no_patient(film, as_
 
 def test_copies_are_used_once_and_the_whole_one_before_one_cut_off(film, as_bytes):
     whole = as_bytes(film())
-    assert list(copies(film_headers([whole, whole, as_bytes(film("1.2.3.4.6"))]))) == [1]
-    assert list(copies(film_headers([whole[:-9000], whole]))) == [0]
+    assert list(left_out(film_headers([whole, whole, as_bytes(film("1.2.3.4.6"))]))) == [1]
+    assert list(left_out(film_headers([whole[:-9000], whole]))) == [0]
     nameless = film(None)
     other = film(None)
     other.PixelData = bytes(len(other.PixelData))
-    assert list(copies(film_headers([nameless, copy.deepcopy(nameless), other]))) == [1]
+    assert list(left_out(film_headers([nameless, copy.deepcopy(nameless), other]))) == [1]
+
+
+@pytest.mark.parametrize("tells", ["event", "source", "numbers"])
+def test_a_raw_image_is_left_out_where_its_processed_film_is_there_however_it_comes(film, given_as, tells):
+    stated = {"event": {"IrradiationEventUID": "7.1"}}.get(tells, {})
+    raw = film("1.1", PresentationIntentType="FOR PROCESSING", **stated)
+    shown = film("1.2", PresentationIntentType="FOR PRESENTATION", **stated)
+    if tells == "source":
+        shown.SourceImageSequence = [Dataset()]
+        shown.SourceImageSequence[0].ReferencedSOPInstanceUID = "1.1"
+    sources = given_as([raw, shown])
+    unused = left_out(film_headers(sources))
+    assert [header.sop_uid for place, header in enumerate(film_headers(sources)) if place not in unused] == ["1.2"]
+    assert {message.code for message in unused.values()} <= {"raw_twin"}
+    assert not left_out(film_headers(given_as([raw])))
 
 
 def test_by_study_keeps_the_order_and_parts_what_states_none(film):
@@ -134,12 +150,20 @@ def test_a_film_that_comes_twice_counts_once(film, fake_network, corrected):
     assert len(result.findings) == len(Analyzer().analyze(film()).findings)
 
 
+def test_a_raw_image_beside_its_processed_film_is_not_graded_as_a_view_of_its_own(film, fake_network):
+    raw = film("1.1", PresentationIntentType="FOR PROCESSING")
+    result = Analyzer().analyze_films([raw, film("1.2", PresentationIntentType="FOR PRESENTATION")]).result
+    ended = {image.sop_instance_uid: image for image in result.images}
+    assert (ended["1.1"].status, ended["1.1"].reason.code) == ("refused", "raw_twin")
+    assert ended["1.2"].reason is None or ended["1.2"].reason.code != "raw_twin"
+
+
 def test_a_picture_file_that_comes_twice_is_said_without_a_uid(tmp_path):
     files = [tmp_path / "a.png", tmp_path / "b.png"]
     for file in files:
         Image.new("L", (80, 80)).save(file)
     for sources in (files, [discover([file]).studies[0].images[0] for file in files]):
-        (reason,) = copies(film_headers(sources)).values()
+        (reason,) = left_out(film_headers(sources)).values()
         assert str(reason) == f"holds the same picture as {files[0]}: that one is used"
 
 

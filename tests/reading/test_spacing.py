@@ -93,6 +93,11 @@ def spacing_of(**attributes):
         ({**distances(11500, 1000)}, "detector", 0.3, "magnification_implausible"),
         ({**distances(-1150, -1000)}, "detector", 0.3, "magnification_implausible"),
         ({**distances(1150, 0)}, "detector", 0.3, "magnification_unknown"),
+        # A factor of 1 is one that was never entered, as equal distances are.
+        ({"ImagerPixelSpacing": [0.2, 0.2], **factor(1)}, "detector", 0.2, "magnification_unknown"),
+        ({**distances(1000, 1000), **factor("1.000")}, "detector", 0.3, "magnification_unknown"),
+        ({**distances(1150, 1000), **factor(1.0)}, "detector", 0.3 / 1.15, None),
+        ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3], **factor(1.0)}, "calibrated", 0.25, None),
         ({**distances(1500, 1000), **factor(1.1)}, "detector", 0.3 / 1.1, "magnification_implausible"),
         ({**distances(1150, 1000), **factor(1.1)}, "detector", 0.3 / 1.1, None),
         ({"PixelAspectRatio": ["2", "1"], "PixelSpacing": [0.3, 0.3]}, "assumed", 0.3, "aspect_ratio_invalid"),
@@ -109,6 +114,11 @@ def test_spacing_and_its_basis(attributes, basis, row_mm, code):
         assert not codes
     else:
         assert code in codes
+
+
+def test_a_magnification_of_one_is_not_known():
+    """Grades would take lengths at the detector for those in the patient."""
+    assert spacing_of(ImagerPixelSpacing=[0.2, 0.2], **factor(1.0))[0].magnification is None
 
 
 def test_rows_and_columns_are_not_swapped():

@@ -203,6 +203,20 @@ def test_an_export_leaves_nothing_of_an_earlier_one(analysed, batch):
     assert (batch.out / "films" / "notes.txt").exists()
 
 
+def test_objects_of_a_reading_that_has_changed_are_not_left_beside_the_new_ones(analysed, batch):
+    """Whoever sends the folder to an archive would send both."""
+    batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
+    export_reviews(batch.folder, batch.out, val_share=0.0, dicom=True)
+    before = set(batch.out.glob("dicom/*/*.dcm"))
+    first = analysed.analyses[ISLANDS].result.findings[0]
+    batch.decide(ISLANDS, "A", ("reject", first.id, {}), ("commit", None, {}))
+    summary = export_reviews(batch.folder, batch.out, val_share=0.0, dicom=True)
+    now = set(batch.out.glob("dicom/*/*.dcm"))
+    assert (len(now), len(now & before)) == (summary.dicom_objects, 0)
+    export_reviews(batch.folder, batch.out, val_share=0.0)  # not asked for, they stay
+    assert set(batch.out.glob("dicom/*/*.dcm")) == now
+
+
 def test_what_readers_differ_on_costs_nothing_in_an_evaluation(analysed, batch, tmp_path):
     batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
     rejected = [("reject", f.id, {}) for f in analysed.analyses[ISLANDS].result.findings]

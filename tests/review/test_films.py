@@ -147,6 +147,27 @@ def test_another_film_in_a_films_place_is_not_shown_for_it(batch, tmp_path):
         study.films.pixels("1.2.3.1")
 
 
+def test_a_film_of_the_same_size_under_the_old_name_is_not_shown_for_it(tmp_path, monkeypatch):
+    """Films of one detector have one size, and names of files come again: it may be another patient's."""
+    from review_page import make_result, write_batch  # noqa: PLC0415
+
+    path, kept = tmp_path / "films" / "IM1", tmp_path / "archive" / "IM1"
+    for place in (path, kept):
+        place.parent.mkdir()
+    dicom(RAMP, SOPInstanceUID="1.2.9.9", PatientID="B").save_as(path, implicit_vr=False, little_endian=True)
+    batch = write_batch(tmp_path / "out", make_result("1.2.3", {"1.2.3.1": (path, 100, 120)}, {}))
+    with pytest.raises(ReadError, match=r"films/IM1: holds another film now"):
+        open_study(batch)
+    dicom(RAMP).save_as(kept, implicit_vr=False, little_endian=True)
+    assert open_study(batch, films=[kept.parent]).films.locate("1.2.3.1") == kept
+    # A name that leads to another film from here, and to the film from the folder above the results.
+    batch = write_batch(tmp_path / "two", make_result("1.2.3", {"1.2.3.1": (Path("archive/IM1"), 100, 120)}, {}))
+    (tmp_path / "here" / "archive").mkdir(parents=True)
+    path.rename(tmp_path / "here" / "archive" / "IM1")
+    monkeypatch.chdir(tmp_path / "here")
+    assert open_study(batch).films.locate("1.2.3.1") == kept
+
+
 def test_a_film_in_an_archive_and_one_whose_result_names_no_path_are_found(tmp_path):
     from review_page import make_result, write_batch  # noqa: PLC0415
 

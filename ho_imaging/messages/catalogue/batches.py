@@ -14,7 +14,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "no_objects_made": Entry(
         _("no DICOM objects were made of its result"),
-        note="A study of a service whose result nobody would see.",
+        note="A study whose result nobody would see in the archive.",
     ),
     "files_changing": Entry(
         _("its files keep changing while they are read"),

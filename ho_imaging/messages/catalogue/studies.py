@@ -44,6 +44,13 @@ ENTRIES: dict[str, Entry] = {
         _("{source} says {side:word}, but the film shows the joints of both sides: each side is graded where it lies."),
         note="The header names one side of an image of both.",
     ),
+    "sides_of_pa": Entry(
+        _(
+            "{source} says PA and no Patient Orientation is stated: the patient's right was taken to lie on the right "
+            "of the film. Where it is shown as AP films are, right and left are exchanged."
+        ),
+        note="Which side of a PA image lies where is not stated.",
+    ),
     "mm_from_heads": Entry(
         _(
             "Millimetres are scaled from the {landmarks:word} ({diameter_mm:g} mm assumed): "

@@ -7,10 +7,19 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DSfloat
 
-from ho_imaging.reading.grayscale import WINDOW_CLIPS, VoiView, is_inverse, modality_lut, view_falls, voi_views
+from ho_imaging.reading.functional_groups import of_frame
+from ho_imaging.reading.grayscale import (
+    WINDOW_CLIPS,
+    VoiView,
+    is_inverse,
+    modality_ends,
+    modality_lut,
+    view_falls,
+    voi_views,
+)
 from ho_imaging.reading.luts import LookupTable
 from ho_imaging.reading.rescaling import rescale
-from ho_imaging.reading.values import stated_whole
+from ho_imaging.reading.values import stated_number, stated_whole
 from ho_imaging.results.schema import ImageResult
 
 __all__ = ["GREY_KEYWORDS", "state_greys"]
@@ -26,6 +35,9 @@ GREY_KEYWORDS = frozenset(
 _MISSES, _SEVERAL = "window_misses", "several_voi_views"
 """Codes of the flags that say that a view shows nothing, or hides much and is not used; and which of several is."""
 
+_BY_RELATIONSHIP = "raw_by_relationship"
+"""Code of the message of a raw film that is shown by Pixel Intensity Relationship."""
+
 _BITS = 16
 _LONGEST_NAME = 64
 
@@ -37,7 +49,12 @@ def state_greys(made: Dataset, source: Dataset, image: ImageResult) -> None:
     (dcmtk does not load one with two). A window that hides part of the film is left out: then all values are shown.
     Greys of a table are written over 16 bits, whatever its descriptor says of fewer.
     """
+    source = of_frame(source, 0)  # objects are made of films of one frame
     _state_modality(made, source)
+    raw = _raw_inverse(source, image)
+    if raw is not None:
+        made.PresentationLUTShape = "INVERSE" if raw else "IDENTITY"
+        return
     view = _view_used(source, image)
     if view is not None:
         made.SoftcopyVOILUTSequence = [_voi_item(view)]
@@ -46,6 +63,19 @@ def state_greys(made: Dataset, source: Dataset, image: ImageResult) -> None:
     if not hasattr(made, "SoftcopyVOILUTSequence") and view_falls(source):
         inverse = not inverse
     made.PresentationLUTShape = "INVERSE" if inverse else "IDENTITY"
+
+
+def _raw_inverse(source: Dataset, image: ImageResult) -> bool | None:
+    """Return True if low values of a raw film are shown white; ``None`` for a film that goes by its own polarity.
+
+    Reading shows less X-ray bright, over all values and whatever else the header states (PS3.3 C.8.11.3.1.2).
+    """
+    if not any(flag.message.code == _BY_RELATIONSHIP for flag in image.quality_flags):
+        return None
+    # The sign is that of stored values, and the shape's input is what follows the Modality LUT.
+    lowest, highest = modality_ends(source)
+    falls = highest < lowest
+    return (stated_number(source, "PixelIntensityRelationshipSign") == 1) != falls
 
 
 def _view_used(source: Dataset, image: ImageResult) -> VoiView | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage
 
-from ho_imaging.errors import HOImagingError, UsageError
+from ho_imaging.errors import HOImagingError, ReadError, UsageError
 from ho_imaging.messages import Message
 from ho_imaging.outputs.dicom.capture import secondary_capture
 from ho_imaging.outputs.dicom.document import pdf_document
@@ -35,7 +35,7 @@ from ho_imaging.reading.archive import first_bytes
 from ho_imaging.reading.files import FileKind, kind_of
 from ho_imaging.reading.one_study import film_headers, why_not_one
 from ho_imaging.reading.open_dicom import open_dataset
-from ho_imaging.reading.uid import is_uid
+from ho_imaging.reading.uid import is_uid, usable_uid
 from ho_imaging.reading.values import stated_whole
 from ho_imaging.results.schema import ImageResult, ModelResult, StudyResult
 from ho_imaging.vocabulary import Status, Structure
@@ -183,7 +183,7 @@ def read_sources(
     UsageError
         If the result names no file of a film and none is given, or a file is no DICOM object.
     ReadError
-        If a file cannot be read.
+        If a file cannot be read, or holds another film now.
 
     """
     if given is not None:
@@ -204,7 +204,12 @@ def read_sources(
             )
         if not _is_dicom(Path(image.path)):
             raise UsageError("is no DICOM object, so nothing can refer to it", path=image.path, remedy="use the JSON")
-        found[image.sop_instance_uid] = open_dataset(Path(image.path), header_only=header_only)
+        dataset = open_dataset(Path(image.path), header_only=header_only)
+        stated = usable_uid(str(dataset.get("SOPInstanceUID", "") or "").strip())
+        if stated and stated != image.sop_instance_uid:
+            # Its outlines would lie on that film, under its name.
+            raise ReadError("is another film than the result's", path=image.path, remedy="analyse it again")
+        found[image.sop_instance_uid] = dataset
     _check(result, found)
     return found
 
