@@ -287,6 +287,10 @@ class Ledger:
         )
         return dict(self._db.execute(query).fetchall())
 
+    def ends(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each current study and when it ended."""
+        yield from self._db.execute("SELECT study_uid, finished FROM studies WHERE run > ?", (_LEFT_OUT,))
+
     def rows(self, *, since_run: int = _LEFT_OUT + 1, of: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the table rows of each current study; on request only of studies that later runs found, or of one.
 

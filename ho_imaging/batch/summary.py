@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,82 +27,112 @@ __all__ = ["summarise", "write_tables"]
 
 
 def write_tables(out_dir: Path) -> dict[str, Any]:
-    """Write the tables of everything the folder's ledgers hold, each file whole or not at all; gives the summary."""
+    """Write the tables of everything the folder's ledgers hold, each file whole or not at all; gives the summary.
+
+    The ledgers are read a study at a time, once for the tables and once for the worklist: there may be a million.
+    """
     folder = OutputFolder(out_dir)
     kept = _kept(folder)
-    tables = _tables(kept)
-    studies = tables[STUDIES_TABLE]
-    write_rows(folder.path, tables)
-    stages: Counter[str] = Counter()
-    for row in kept.rows.values():
-        stages.update(row.get("stages", {}))
-    seconds = sum((row["seconds"] or 0.0 for row in kept.rows.values()), 0.0)
-    summary = _summary(studies, tables[INPUTS_TABLE], kept.about, seconds) | {
-        "left_out": len(kept.left_out - kept.rows.keys()),
+    counts = _Counts()
+    write_rows(folder.path, counts.of(_tables(folder, kept)))
+    summary = _summary(counts, kept.about) | {
+        "left_out": len(kept.left_out - kept.ledger_of.keys()),
         # What is left of the work is looking for changed files, making tables' rows and loading the model.
-        "stage_seconds": {name: round(value, 1) for name, value in stages.items()},
+        "stage_seconds": {name: round(value, 1) for name, value in counts.stages.items()},
     }
     write_text(folder.run, json.dumps(summary, indent=2) + "\n")
     language = kept.about.get("settings", {}).get("language") or "en"
-    reasons = {uid: row["reason"] for uid, row in kept.rows.items() if row["reason"] is not None}
-    spoken = [
-        {**row, "reason": text(reasons[row["study_uid"]], language)} if row["study_uid"] in reasons else row
-        for row in studies
-    ]
-    write_page(out_dir, spoken, language)
+    write_page(out_dir, (_spoken(row, language) for row in _rows(folder, kept)), language)
     return summary
 
 
 @dataclass
 class _Kept:
-    """Contents of the ledgers of a folder: the last run, each study once, and each rejected file once.
+    """Contents of the ledgers of a folder: the last run, which ledger tells of a study, and each rejected file once.
 
     ``rejected``: path, status and reason by path. ``left_out``: studies whose files are gone.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
-    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ledger_of: dict[str, Path] = field(default_factory=dict)
     rejected: dict[str, tuple[str, str, Message]] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
 
 
+@dataclass
+class _Counts:
+    """Sums over the rows that pass through `of`."""
+
+    studies: Counter[str] = field(default_factory=Counter)
+    inputs: Counter[str] = field(default_factory=Counter)
+    grades: Counter[str] = field(default_factory=Counter)
+    categories: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def of(self, studies: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Pass on the rows of each study, and count them."""
+        for rows in studies:
+            self.seconds += rows["seconds"] or 0.0
+            self.stages.update(rows["stages"])
+            self.inputs.update(film["status"] for film in rows[INPUTS_TABLE])
+            for study in rows[STUDIES_TABLE]:
+                self.studies[study["status"]] += 1
+                if study["status"] == "done" and study.get("grade"):
+                    self.grades[f"{study.get('system')} {study['grade']}"] += 1
+                self.categories.update(filter(None, [study.get("category")]))
+                self.reasons.update(filter(None, [study.get("reason_code")]))
+            yield rows
+
+
 def _kept(folder: OutputFolder) -> _Kept:
-    kept = _Kept()
+    kept, finished = _Kept(), dict[str, str]()
     for path in folder.ledgers():
-        ledger = Ledger(path)
-        try:
+        with closing(Ledger(path)) as ledger:
             kept.about = ledger.about() or kept.about
-            bad = {name: (status, reason) for name, status, reason in ledger.rejected()}
-            for row in ledger.rows():
-                # A film that was analysed once and cannot be read now ended as that.
-                row["inputs"] = [film for film in row.get("inputs", ()) if film["path"] not in bad]
+            for uid, ended in ledger.ends():
                 # Parts of one folder cut in other numbers hold the same study twice: the later one is on disk.
-                before = kept.rows.get(row["study_uid"])
-                if before is None or (row["finished"] or "") >= (before["finished"] or ""):
-                    kept.rows[row["study_uid"]] = row
+                if uid not in kept.ledger_of or (ended or "") >= finished.get(uid, ""):
+                    kept.ledger_of[uid] = path
+                    finished[uid] = ended or ""
             unnamed = kept.about.get("settings", {}).get("identifiers") == Identifiers.NONE.value
-            for name, (status, reason) in bad.items():
+            for name, status, reason in ledger.rejected():
                 kept.rejected[name] = ("", status, without_paths(reason)) if unnamed else (name, status, reason)
             kept.left_out |= ledger.left_out()
-        finally:
-            ledger.close()
     return kept
 
 
-def _tables(kept: _Kept) -> dict[str, list[dict[str, Any]]]:
-    rows = list(kept.rows.values())
-    inputs = [film for row in rows for film in row["inputs"]]
-    inputs += [
-        {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, **reason_cells(reason)}
-        for name, status, reason in kept.rejected.values()
-    ]
-    inputs.sort(key=lambda row: (row["path"], row["sop_instance_uid"] or ""))
-    return {
-        STUDIES_TABLE: [_study(row) for row in rows],
-        FINDINGS_TABLE: [found for row in rows for found in row.get(FINDINGS_TABLE, [])],
-        SIDES_TABLE: [side for row in rows for side in row.get(SIDES_TABLE, [])],
-        INPUTS_TABLE: inputs,
-    }
+def _rows(folder: OutputFolder, kept: _Kept) -> Iterator[dict[str, Any]]:
+    """Read what the ledgers say of each study, once."""
+    for path in folder.ledgers():
+        with closing(Ledger(path)) as ledger:
+            bad = {name for name, _, _ in ledger.rejected()}
+            for row in ledger.rows():
+                if kept.ledger_of.get(row["study_uid"]) == path:
+                    # A film that was analysed once and cannot be read now ended as that.
+                    row["inputs"] = [film for film in row.get("inputs", ()) if film["path"] not in bad]
+                    yield row
+
+
+def _tables(folder: OutputFolder, kept: _Kept) -> Iterator[dict[str, Any]]:
+    """Return the rows of each table, a study at a time; files that are in no study come last."""
+    for row in _rows(folder, kept):
+        yield {
+            STUDIES_TABLE: [_study(row)],
+            FINDINGS_TABLE: row.get(FINDINGS_TABLE, []),
+            SIDES_TABLE: row.get(SIDES_TABLE, []),
+            INPUTS_TABLE: row["inputs"],
+            "seconds": row["seconds"],
+            "stages": row.get("stages", {}),
+        }
+    for name, status, reason in kept.rejected.values():
+        film = {"path": name, "study_uid": "", "sop_instance_uid": None, "status": status, **reason_cells(reason)}
+        yield {STUDIES_TABLE: [], INPUTS_TABLE: [film], "seconds": None, "stages": {}}
+
+
+def _spoken(row: dict[str, Any], language: str) -> dict[str, Any]:
+    return _study(row) if row["reason"] is None else {**_study(row), "reason": text(row["reason"], language)}
 
 
 def summarise(out_dir: Path) -> dict[str, Any]:
@@ -117,11 +148,8 @@ def summarise(out_dir: Path) -> dict[str, Any]:
         raise UsageError("holds no batch", path=out_dir, remedy="give the --out of an earlier ho-imaging analyze")
     summary = write_tables(out_dir)
     for path in OutputFolder(out_dir).ledgers():
-        ledger = Ledger(path)
-        try:
+        with closing(Ledger(path)) as ledger:
             write_batch_outputs(ledger, OutputFolder(out_dir))
-        finally:
-            ledger.close()
     return summary
 
 
@@ -135,21 +163,16 @@ def _study(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"study_uid": uid, "folder": folder_name(uid), "status": row["state"], **reason_cells(reason)}
 
 
-def _summary(
-    studies: list[dict[str, Any]], inputs: list[dict[str, Any]], about: dict[str, Any], seconds: float
-) -> dict[str, Any]:
-    graded = Counter(
-        f"{row.get('system')} {row.get('grade')}" for row in studies if row["status"] == "done" and row.get("grade")
-    )
+def _summary(counts: _Counts, about: dict[str, Any]) -> dict[str, Any]:
     wall = float(about.get("seconds") or 0.0)
     analysed = int(about.get("analysed") or 0)
     return {
         **about,
-        "studies": dict(Counter(row["status"] for row in studies)),
-        "inputs": dict(Counter(row["status"] for row in inputs)),
-        "grades": dict(sorted(graded.items())),
-        "categories": dict(Counter(row["category"] for row in studies if row.get("category"))),
-        "reasons": dict(Counter(row["reason_code"] for row in studies if row.get("reason_code")).most_common(20)),
+        "studies": dict(counts.studies),
+        "inputs": dict(counts.inputs),
+        "grades": dict(sorted(counts.grades.items())),
+        "categories": dict(counts.categories),
+        "reasons": dict(counts.reasons.most_common(20)),
         "studies_per_second": round(analysed / wall, 3) if wall > 0.0 and analysed else None,
-        "work_seconds": round(seconds, 1),
+        "work_seconds": round(counts.seconds, 1),
     }

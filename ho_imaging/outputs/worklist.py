@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ho_imaging.files.atomic import write_text
+from ho_imaging.files.atomic import writing
 from ho_imaging.files.output_names import OVERLAY_SUFFIX, PLAIN_SUFFIX, REPORT, RESULT, STUDIES, THUMBNAIL
 from ho_imaging.messages import load_language
 from ho_imaging.outputs.rows import IDENTIFIER_COLUMNS
@@ -89,7 +89,7 @@ _TEXTS = {
 """Texts of the page by what stands for them in it."""
 
 
-def write_page(out_dir: Path, studies: Sequence[dict[str, Any]], language: str = "en") -> None:
+def write_page(out_dir: Path, studies: Iterable[Mapping[str, Any]], language: str = "en") -> None:
     """Write the page; rows are embedded as JSON, thumbnails are the files beside the results.
 
     Parameters
@@ -109,30 +109,40 @@ def write_page(out_dir: Path, studies: Sequence[dict[str, Any]], language: str =
     """
     check_language(language)
     spoken = load_language(language)
-    rows = []
+    rows: list[str] = []
+    used = set(_CHOICES)
     for study in studies:
-        folder = StudyFolder(OutputFolder(out_dir).studies / str(study.get("folder")))
-        row = {name: study.get(name) for name in _SHOWN}
-        row["thumbnail"] = folder.thumbnail.is_file()
-        row["report"] = folder.report.is_file()
-        overlays = [path.name for path in folder.overlays()]
-        row["overlays"] = overlays
-        stems = [name.removesuffix(OVERLAY_SUFFIX) for name in overlays]
-        row["plain"] = [f"{stem}{PLAIN_SUFFIX}" for stem in stems if (folder.path / f"{stem}{PLAIN_SUFFIX}").is_file()]
-        rows.append(row)
+        used |= {str(study[name]) for name in _WORDS if study.get(name) is not None}
+        rows.append(_embedded(_row(out_dir, study)))
     texts = {name: spoken.say(text) for name, text in _TEXTS.items()}
-    used = {str(row[name]) for row in rows for name in _WORDS if row[name] is not None} | set(_CHOICES)
     values = {"NOTE": html.escape(spoken.say(RESEARCH_USE)), "STUDIES": STUDIES, "THUMBNAIL": THUMBNAIL,
               "RESULT": RESULT, "REPORT": REPORT, "OVERLAY": OVERLAY_SUFFIX, "PLAIN": PLAIN_SUFFIX,
               "LANGUAGE": language,
               **{f"T:{name}": html.escape(text) for name, text in texts.items()},
               "TEXTS": _embedded(texts), "IDENTIFIERS": _embedded(IDENTIFIER_COLUMNS),
-              "WORDS": _embedded({value: spoken.word(value) for value in sorted(used)}),
-              "DATA": _embedded(rows)}  # fmt: skip
+              "WORDS": _embedded({value: spoken.word(value) for value in sorted(used)})}  # fmt: skip
     page = _PAGE
-    for name, value in values.items():  # the data last: it may hold anything
+    for name, value in values.items():
         page = page.replace(f"@{name}@", value)
-    write_text(OutputFolder(out_dir).worklist, page)
+    before, after = page.split("@DATA@")
+    with writing(OutputFolder(out_dir).worklist) as part, part.open("w", encoding="utf-8") as stream:
+        stream.write(f"{before}[")
+        for number, row in enumerate(rows):
+            stream.write(f",{row}" if number else row)
+        stream.write(f"]{after}")
+
+
+def _row(out_dir: Path, study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page says of a study, and which files lie beside its result."""
+    folder = StudyFolder(OutputFolder(out_dir).studies / str(study.get("folder")))
+    overlays = [path.name for path in folder.overlays()]
+    plain = (f"{name.removesuffix(OVERLAY_SUFFIX)}{PLAIN_SUFFIX}" for name in overlays)
+    return {name: study.get(name) for name in _SHOWN} | {
+        "thumbnail": folder.thumbnail.is_file(),
+        "report": folder.report.is_file(),
+        "overlays": overlays,
+        "plain": [name for name in plain if (folder.path / name).is_file()],
+    }
 
 
 _CHOICES = ("done", "refused", "failed", "severe", "moderate", "mild", "none", "right", "left", "unknown")

@@ -22,6 +22,8 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
@@ -419,12 +421,15 @@ def _check_codestream(
 
 
 _DECODERS = {
+    JPEGLossless: "gdcm",
+    JPEGLosslessSV1: "gdcm",
     JPEGLSLossless: "pyjpegls",
     JPEGLSNearLossless: "pyjpegls",
     JPEG2000Lossless: "pylibjpeg",
     JPEG2000: "pylibjpeg",
 }
-"""JPEG-LS: a decoder that ends damaged data with an ordinary error and keeps no memory for it, which others do not.
+"""Lossless JPEG: the one that heeds a point transform, whichever others are installed.
+JPEG-LS: a decoder that ends damaged data with an ordinary error and keeps no memory for it, which others do not.
 JPEG 2000: one that works in one thread; the other starts a thread a core, in each of a batch's workers."""
 
 

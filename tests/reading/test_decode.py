@@ -7,12 +7,13 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -77,6 +78,37 @@ def test_lossless_syntaxes_give_the_same_pixels(make_film, ramp, syntax, kind):
     plain, packed = make_film(pixels), make_film(pixels)
     packed.compress(syntax)
     np.testing.assert_array_equal(read_radiograph(packed).pixels, read_radiograph(plain).pixels)
+
+
+def lossless_jpeg(values, bits, transform):
+    """A codestream (ISO/IEC 10918-1, process 14): predictor 1, each length of a difference as itself in 5 bits."""
+    reduced = (values >> transform).astype(int)
+    before = np.empty_like(reduced)
+    before[:, 1:], before[1:, 0] = reduced[:, :-1], reduced[:-1, 0]
+    before[0, 0] = 1 << (bits - transform - 1)
+    code = ""
+    for difference in (reduced - before).ravel().tolist():
+        length = abs(difference).bit_length()
+        code += f"{length:05b}"
+        if length:
+            code += f"{difference if difference > 0 else difference + (1 << length) - 1:0{length}b}"
+    code += "1" * (-len(code) % 8)
+    scan = int(code, 2).to_bytes(len(code) // 8, "big").replace(b"\xff", b"\xff\x00")
+    frame = struct.pack(">HBHHBBBB", 11, bits, *values.shape, 1, 1, 0x11, 0)
+    table = struct.pack(">HB", 36, 0) + bytes(17 if place == 4 else 0 for place in range(16)) + bytes(range(17))
+    header = struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, transform)
+    return b"\xff\xd8\xff\xc3" + frame + b"\xff\xc4" + table + b"\xff\xda" + header + scan + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("transform", [0, 2])
+def test_lossless_jpeg_is_multiplied_by_what_its_point_transform_divided_by(make_film, ramp, transform):
+    values = ramp + np.arange(96, dtype=np.uint16)[:, None] % 16
+    film = make_film(BitsStored=12, **WINDOW)
+    film.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    film.PixelData = encapsulate([lossless_jpeg(values, 12, transform)])
+    film["PixelData"].VR = "OB"
+    plain = make_film(values >> transform << transform, BitsStored=12, **WINDOW)
+    np.testing.assert_array_equal(read_radiograph(film).pixels, read_radiograph(plain).pixels)
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -159,6 +159,7 @@ def test_edges_of_high_throughput_streams_lie_where_they_lay(make_film: MakeFilm
 
 
 @settings(max_examples=12, deadline=None)
+@example(rows=271, columns=256, factor=4, how="5-3", tile=(100, 90), seed=0)
 @given(
     rows=st.integers(256, 300),
     columns=st.integers(256, 300),
@@ -181,6 +182,11 @@ def test_decoders_return_means_of_blocks(
         syntax = JPEG2000
     bits = 8 * pixels.itemsize
     found = decode_reduced(data, syntax, bits=bits, signed=False, factor=factor, padding=None)
+    if found is None and how != "jpeg" and tile is not None:
+        # OpenJPEG refuses a last tile so small that none of it is left: such a film is decoded in full.
+        sides = ((rows, tile[1]), (columns, tile[0]))
+        assert any(-(-length // factor) == -(-((length - 1) // side * side) // factor) for length, side in sides)
+        return
     assert found is not None
     expected = means(pixels, factor)
     assert found.shape == expected.shape
