@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 
 from ho_imaging.errors import ReadError, UsageError
 from ho_imaging.evaluation.growth_error import SideRecord, growth_figures
+from ho_imaging.evaluation.truth import StudyTruth, read_truth
 from ho_imaging.pipeline import Analyzer
 from ho_imaging.progression.studies import Comparison, analyze_study, compare_studies
 from ho_imaging.vocabulary import Side, Status
@@ -36,7 +40,7 @@ class PairRecord(BaseModel):
     verdict: str
     has_ho: bool
     true_ratio: float | None = None
-    """True area later over earlier, in the plane of the joint; none without ectopic bone."""
+    """True area later over earlier, both at one magnification; none without ectopic bone."""
     sides: tuple[SideRecord, ...] = ()
     """Sides that are on both films, with their true areas."""
     errors_in_sd: tuple[float, ...] = ()
@@ -87,10 +91,12 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
     try:
         truth = json.loads((pair / "pair.json").read_text(encoding="utf-8"))
         course = str(truth["course"])
-        before_mm2, after_mm2 = float(truth["area_mm2_before"]), float(truth["area_mm2_after"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReadError(f"is no pair's truth: {error}", path=pair / "pair.json", remedy="simulate it again") from error
-    studies = [analyze_study(analyzer, pair / name / "film.dcm") for name in ("baseline", "followup")]
+    visits = [pair / name for name in ("baseline", "followup")]
+    true = _true_areas(*(read_truth(visit) for visit in visits))
+    before, after = (sum(areas[visit] for areas in true.values()) for visit in range(2))
+    studies = [analyze_study(analyzer, visit / "film.dcm") for visit in visits]
     comparison = compare_studies(studies)
     result = comparison.result
     sides = result.overall.sides
@@ -99,9 +105,9 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
         pair=pair.name,
         course=course,
         verdict=result.verdict,
-        has_ho=before_mm2 > 0.0,
-        true_ratio=round(after_mm2 / before_mm2, 4) if before_mm2 > 0.0 else None,
-        sides=_sides(comparison, pair),
+        has_ho=before > 0.0,
+        true_ratio=round(after / before, 4) if before > 0.0 else None,
+        sides=_sides(comparison, true),
         errors_in_sd=tuple(round(n.change_mm2 / n.change_sd_mm2, 3) for n in measured if n.change_sd_mm2 > 0.0)
         if course == "unchanged"
         else (),
@@ -110,24 +116,50 @@ def _evaluate_one(analyzer: Analyzer, pair: Path) -> PairRecord:
     )
 
 
-def _sides(comparison: Comparison, pair: Path) -> tuple[SideRecord, ...]:
+def _true_areas(earlier: StudyTruth, later: StudyTruth) -> dict[Side, tuple[float, float]]:
+    """Return the area that the nodules of each side cover on both visits, in pixels of the earlier film.
+
+    A person who stands nearer to the tube is shown larger. The heads of the femurs do not grow: the later area is in
+    the size that they have on the earlier film.
+    """
+    return {
+        side: (_pixels(earlier, side), _pixels(later, side) * _enlarged(earlier, later, side))
+        for side in (Side.RIGHT, Side.LEFT)
+    }
+
+
+def _pixels(truth: StudyTruth, side: Side) -> float:
+    """Return the pixels that the nodules of a side cover together."""
+    numbers = [number for number, nodule in enumerate(truth.about_nodules, start=1) if nodule["side"] == side.value]
+    return float(np.isin(truth.nodules, numbers).sum())
+
+
+def _enlarged(earlier: StudyTruth, later: StudyTruth, side: Side) -> float:
+    """Return the area of a head on the earlier film over that on the later one: of the side, or the other if cut."""
+    for name in sorted((Side.LEFT.value, Side.RIGHT.value), key=lambda name: name != side.value):
+        heads = [truth.masks.get(f"femoral_head_{name}") for truth in (earlier, later)]
+        sizes = [0.0 if head is None or _is_cut(head) else float(head.sum()) for head in heads]
+        if min(sizes) > 0.0:
+            return sizes[0] / sizes[1]
+    return 1.0
+
+
+def _is_cut(mask: NDArray[np.bool_]) -> bool:
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
+
+
+def _sides(comparison: Comparison, pixels: Mapping[Side, tuple[float, float]]) -> tuple[SideRecord, ...]:
     """Lay the true areas of each side that was compared beside those that were read."""
-    truths = [json.loads((pair / n / "truth" / "truth.json").read_text("utf-8")) for n in ("baseline", "followup")]
     images = [image for image in comparison.studies[0].result.images if image.status == Status.DONE]
     spacing = images[0].measured_spacing_mm if images else None
     if spacing is None:
         return ()
-    # Truth is in the plane of the joint; areas that were read are in the earlier film's millimetres.
-    scale = (spacing[1] / (truths[0]["pixel_mm"] / truths[0]["magnification"])) ** 2
     found = []
     for side, compared in comparison.sides.items():
         if side is Side.UNKNOWN:
             continue
         areas = compared.change.areas
-        true = [
-            scale * sum(nodule["area_mm2"] for nodule in truth["truth"]["nodules"] if nodule["side"] == side.value)
-            for truth in truths
-        ]
+        true = [spacing[0] * spacing[1] * area for area in pixels[side]]
         found.append(
             SideRecord(
                 side=side.value,

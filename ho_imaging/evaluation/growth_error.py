@@ -32,7 +32,7 @@ __all__ = ["SideRecord", "fit_constants", "growth_figures"]
 _TAILS = 4
 """Degrees of freedom of the errors: a network that misses half a nodule makes long tails."""
 
-_START = (0.0, *np.log([0.08, 0.08, 0.08]))
+_START = (0.0, *np.log([0.08, 0.08, 0.08, 0.08]))
 """Constants that the fit starts from, and is pulled to where the sides say little: the weight's logit, logarithms."""
 
 _PULL = 0.02
@@ -107,8 +107,8 @@ def fit_constants(sides: Sequence[SideRecord]) -> Constants | None:
     true = np.array([side.log_ratio for side in known])
 
     def constants(values: Sequence[float], reach: float = 1.0) -> Constants:
-        share, blur, change = np.exp(values[1:]).tolist()
-        return Constants(1.0 / (1.0 + math.exp(-values[0])), share, blur, change, reach, 0.0)
+        share, blur, scatter, change = np.exp(values[1:]).tolist()
+        return Constants(1.0 / (1.0 + math.exp(-values[0])), share, blur, scatter, change, reach, 0.0)
 
     def errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
         made = constants(values)

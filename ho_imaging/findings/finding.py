@@ -64,8 +64,8 @@ class Finding:
     ``area_range_mm2``: area within the outline where the map is surer, and within the one where it is less sure.
     ``mask``: bool on the prepared grid, the nodule alone. ``levels``: its outlines on the prepared grid where the map
     is surer, as reported, and less sure; the first may be empty, the last may take in a neighbour.
-    ``core_cells``, ``fringe_cells``: cells of the prepared grid in which the map reaches 0.8 and 0.2, in the nodule
-    and in what joins it at 0.2; 0 for a nodule that is known by its outline alone.
+    ``core_cells``, ``fringe_cells``: cells of the prepared grid in which the map reaches 0.95 and 0.05, in the nodule
+    and in what joins it at 0.05; 0 for a nodule that is known by its outline alone.
     """
 
     id: str

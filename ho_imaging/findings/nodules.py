@@ -42,7 +42,7 @@ _HIGHEST_LEVEL = 0.95
 _PEAK_STEP = 1e-4
 _MOST_GROWN_PX = 5.0
 
-CORE_LEVEL, FRINGE_LEVEL = 0.8, 0.2
+CORE_LEVEL, FRINGE_LEVEL = 0.95, 0.05
 """The map is steep at the edge of a nodule that reaches the one where it reaches the other."""
 
 POSSIBLE_LEVEL = 0.2

@@ -129,7 +129,9 @@ SAMPLE = Path(__file__).parents[2] / "sample_data" / "02_islands.dcm"
 def test_a_study_compared_with_itself_is_stable(tmp_path, capsys, monkeypatch):
     """Where outlines err by little; how much those of the model do decides how sure a verdict can be."""
     monkeypatch.setattr(
-        growth, "CONSTANTS", growth.Constants(whole=0.5, share=0.02, blur=0.02, change=0.05, reach=2.0, size=0.05)
+        growth,
+        "CONSTANTS",
+        growth.Constants(whole=0.5, share=0.02, blur=0.02, scatter=0.02, change=0.05, reach=2.0, size=0.05),
     )
     assert main(["-q", "compare", str(SAMPLE), str(SAMPLE), "--days", "30", "--out", str(tmp_path)]) == 0
     result = json.loads(capsys.readouterr().out)

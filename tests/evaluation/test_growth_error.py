@@ -27,7 +27,7 @@ def sides(count, seed, *, sd=0.1, growth=(0.8, 1.8), blur=(0.0, 0.0), size_sd=0.
         made.append(
             SideRecord(
                 side="left", true_mm2=(before, after), whole=areas, shared=areas, faint=0.0, outside=0.0,
-                matched=sum(areas), blur=here, unlike=0.2, held_back=False,
+                matched=sum(areas), blur=here, unlike=0.03 + abs(read - before) / (read + before), held_back=False,
             )
         )  # fmt: skip
     return made
@@ -53,6 +53,22 @@ def test_fitted_intervals_are_wide_where_errors_are():
         assert 0.91 <= share_held(others, constants) <= 0.995
     widths = [spread_of(side.areas, constants) for side in (sides(1, 0, blur=(b, b))[0] for b in (0.1, 0.5))]
     assert widths[1] > 2.0 * widths[0]
+
+
+def test_fitted_intervals_are_wide_where_outlines_do_not_agree():
+    """As one that is larger by a fifth, of which a third is at another place, and not one that has only grown."""
+    exact, apart = sides(150, 8, sd=0.05), sides(150, 9, sd=0.3)
+    exact = [side.model_copy(update={"unlike": _grown(side)}) for side in exact]
+    apart = [side.model_copy(update={"unlike": 0.3 + _grown(side)}) for side in apart]
+    constants = fit_constants([*exact, *apart])
+    (near, far) = (sides(1, 0)[0].model_copy(update={"unlike": _grown(sides(1, 0)[0]) + more}) for more in (0.0, 0.3))
+    assert (near.areas.scatter, far.areas.scatter) == pytest.approx((0.0, 0.3))
+    assert spread_of(far.areas, constants) > 2.0 * spread_of(near.areas, constants)
+
+
+def _grown(side):
+    """The share of the outlined area that is on one film only where bone was only added or lost."""
+    return abs(side.whole[1] - side.whole[0]) / sum(side.whole)
 
 
 def test_an_error_that_both_areas_share_widens_the_change_in_mm2_alone():
@@ -101,7 +117,7 @@ def test_pairs_are_judged_by_constants_of_other_pairs():
 
 def test_a_wider_reach_holds_more():
     known = sides(50, 3)
-    narrow, wide = (Constants(0.5, 0.05, 0.0, 0.0, reach, 0.0) for reach in (1.0, 4.0))
+    narrow, wide = (Constants(0.5, 0.05, 0.0, 0.0, 0.0, reach, 0.0) for reach in (1.0, 4.0))
     held = [
         sum(g.low <= math.exp(s.log_ratio) <= g.high for s in known if (g := growth_of(s.areas, c)))
         for c in (narrow, wide)
