@@ -55,7 +55,8 @@ def write_study(analysis: StudyAnalysis, folder: Path, outputs: Sequence[str] = 
         raise WriteError(f"cannot be made: {error.strerror}", path=folder, remedy="check space and rights") from error
     chosen = [choose(text) for text in dict.fromkeys((*outputs, "thumbnail"))]
     earlier = _earlier_reports(chosen, folder)
-    _delete(place.of_the_result(), folder)
+    # An earlier result first: a program that is killed leaves none beside the outputs of another.
+    forget_study(folder)
     for uid, film in analysis.films.items():
         outlines = bone_outlines(film.reading, film.prediction.model.sha256)
         write_text(place.bone_outlines(uid, film_file(analysis.result, uid)), outlines.to_json())

@@ -104,6 +104,25 @@ def test_an_output_that_fails_costs_itself_alone(toy, analysis, tmp_path, caplog
     assert not list((tmp_path / "study" / "outputs").iterdir())
 
 
+@pytest.mark.parametrize("killed_at", range(1, 4))
+def test_an_analysis_that_is_killed_leaves_no_result_beside_outputs_of_another(
+    analysis, tmp_path, monkeypatch, killed_at
+):
+    write_study(analysis, tmp_path / "study", ("fhir",))
+    left = iter(range(killed_at))
+
+    def killed(path, *_, **__):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        path.write_text("new")
+
+    monkeypatch.setattr("ho_imaging.outputs.study_folder.write_text", killed)
+    monkeypatch.setattr("ho_imaging.outputs.study_folder.write_output", lambda _, __, folder: killed(folder / "out"))
+    with pytest.raises(KeyboardInterrupt):
+        write_study(analysis, tmp_path / "study", ("fhir",))
+    assert not (tmp_path / "study" / "result.json").exists()
+
+
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setattr("ho_imaging.outputs.registry.find_spec", lambda _: None)
     with pytest.raises(
