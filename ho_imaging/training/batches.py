@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from ho_imaging.errors import UsageError
+from ho_imaging.simulation.scene import VISIBLE_MM
 from ho_imaging.training.augmentation import CropPlan, bent, change_picture, cut_crop
 from ho_imaging.training.cases import IGNORE_BIT, MASK_BITS, MIMIC_BIT, list_cases, read_case, read_nodules
 from ho_imaging.training.config import DataConfig, TrainingConfig
@@ -25,6 +26,12 @@ from ho_imaging.vocabulary import Structure
 
 __all__ = ["Batch", "StepBatches", "list_training", "nodule_weights"]
 
+
+DONORS = 4
+"""Cases that are looked through for nodules to insert."""
+
+SMALL_MM2, SMALL_SHARE = 120.0, 0.6
+"""Nodules below this area are missed most often in real radiographs, so this share of insertions takes them alone."""
 
 LAID_IN_BLUR_PX = (0.4, 1.5)
 """Blur of real radiographs on the prepared grid (range of the standard deviation in pixels); inserted nodules are
@@ -204,15 +211,26 @@ class StepBatches(Dataset[Batch]):
         # Nodules are inserted only where the model is meant to find them, not into hands or chests.
         if not info.scope or shows_ho or not self._cases or share == 0.0 or rng.random() >= share:
             return Drawn(film, info.pixel_mm, info.scope, anatomy=False)
-        donor, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
-        scale = donor.pixel_mm / info.pixel_mm
-        nodules = [turned(layer.mineral_mm, rng, scale=scale) for layer in donated if not layer.fixed]
+        nodules = self._free_nodules(info.pixel_mm, rng)
         where = soft_tissue(film.pixels, film.valid, info.pixel_mm)
         if may_lie is not None:
             where &= may_lie
         blur_px = float(rng.uniform(*LAID_IN_BLUR_PX))
         laid = lay_in(film, nodules, where, int(rng.integers(1, 4)), rng, blur_px=blur_px)
         return Drawn(laid.film, info.pixel_mm, info.scope, anatomy=False, places=laid.places)
+
+    def _free_nodules(self, pixel_mm: float, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+        """Return nodules that touch no bone, of one case, in mm of cortex; often small ones alone."""
+        for _ in range(DONORS):
+            donor, donated = read_nodules(self._cases[int(rng.integers(len(self._cases)))])
+            free = [layer.mineral_mm for layer in donated if not layer.fixed]
+            if not free:
+                continue
+            areas_mm2 = [float((mineral > VISIBLE_MM).sum()) * donor.pixel_mm**2 for mineral in free]
+            if rng.random() < SMALL_SHARE:
+                free = [one for one, area in zip(free, areas_mm2, strict=True) if area < SMALL_MM2] or free
+            return [turned(mineral, rng, scale=donor.pixel_mm / pixel_mm) for mineral in free]
+        return []
 
     def _plan(
         self,

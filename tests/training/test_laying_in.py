@@ -109,6 +109,22 @@ def test_a_sites_films_without_ectopic_bone_get_some(toy_config, toy_cases, toy_
     assert shown[1.0] > 0.3
 
 
+def test_nodules_are_found_where_most_cases_have_none_and_small_ones_come_alone(
+    toy_config, toy_cases, toy_film_maker, make_toy_case
+):
+    # Most simulated cases have no nodule that touches no bone: a film would seldom get one.
+    for number, fixed in enumerate((True, True, False)):
+        layers = (Layer(5, 5, a_ball(4), fixed=fixed), Layer(40, 40, a_ball(20), fixed=fixed))
+        donor = make_toy_case(number)._replace(nodules=layers)
+        info = donor.info.model_copy(update={"nodules": ((5, 5, fixed), (40, 40, fixed))})
+        write_case(toy_cases / f"donor_{number}.safetensors", donor._replace(info=info))
+    batches = StepBatches(list(toy_cases.glob("donor_*")), load_config(toy_config), toy_film_maker, 100)
+    rng = np.random.default_rng(0)
+    counts = [len(batches._free_nodules(0.6, rng)) for _ in range(300)]
+    assert 0.7 < np.mean(np.array(counts) > 0) < 0.9  # 1 - (2/3)^4 of films
+    assert 0.5 < counts.count(1) / (counts.count(1) + counts.count(2)) < 0.7
+
+
 def test_nodules_lie_beside_the_femur_and_not_in_the_cavity_of_the_pelvis():
     # A ring of two halves with a femur outside of each, at 1 mm a pixel.
     pelvis, femur = np.zeros((200, 300), dtype=bool), np.zeros((200, 300), dtype=bool)
