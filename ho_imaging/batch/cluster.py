@@ -29,6 +29,7 @@ __all__ = ["Cluster", "check_address"]
 
 logger = logging.getLogger(__name__)
 
+_CONNECT = "20s"
 _MOST_FAILED_STARTS = 3
 _AHEAD = 2
 """Studies handed out for each thread of the cluster: the next one waits where the last one ends."""
@@ -43,7 +44,7 @@ class Cluster:
         except ImportError as error:
             raise missing_extra(error, "dask", "--dask") from error
         try:
-            self._client = _untyped(Client)(address, timeout="20s")
+            self._client = _untyped(Client)(address, timeout=_CONNECT)
         except (OSError, TimeoutError, ValueError) as error:
             raise UsageError(f"no Dask scheduler answers at {address}", remedy="check the address") from error
         self._function, self._model_name = function, settings_model

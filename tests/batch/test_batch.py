@@ -193,7 +193,7 @@ def test_results_lost_again_and_again_are_made_again(films, tmp_path, functions)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_disk_that_is_full_for_days_costs_no_study(films, tmp_path, functions, workers):
     out, options = tmp_path / "out", BatchOptions(workers=workers)
-    for _ in range(6):
+    for _ in range(4):
         with pytest.raises(HOImagingError, match="No space"):
             run_batch([films], out, CHEST, options, function=functions.no_space)
     assert run_batch([films], out, CHEST, options, function=functions.steady).done == 12

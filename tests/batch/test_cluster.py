@@ -88,7 +88,8 @@ def test_a_study_that_kills_its_worker_is_given_up(films, tmp_path, cluster):
     assert not list((tmp_path / "out").rglob(".trying"))
 
 
-def test_no_scheduler_is_said(films, tmp_path):
+def test_no_scheduler_is_said(films, tmp_path, monkeypatch):
+    monkeypatch.setattr("ho_imaging.batch.cluster._CONNECT", "1s")
     with pytest.raises(UsageError, match="no Dask scheduler"):
         run_batch([films], tmp_path / "out", CHEST, BatchOptions(dask="tcp://127.0.0.1:1"))
 
