@@ -80,7 +80,13 @@ def to_prepared(image: NDArray[np.float32], grid: GridMap, reduction: int = 1) -
     return _resize(image[rows, columns], grid, enlarging=cv2.INTER_CUBIC)
 
 
-_ROWS_AT_A_TIME = 32
+_MOST_PRODUCTS = 1 << 18
+"""Products of two numbers in one multiplication of matrices: OpenBLAS, which NumPy comes with, shares more among threads.
+
+They would spin beside those of the network and of other workers, which takes longer than all of it.
+"""
+
+_ROWS_AT_A_TIME = 8
 
 
 class _Weights(NamedTuple):
@@ -99,7 +105,10 @@ class _Weights(NamedTuple):
             places = self.rows[some] - first
             matrix = np.zeros((len(places), int(places.max()) + 1), dtype=np.float32)
             np.add.at(matrix, (np.arange(len(places))[:, None], places), self.weights[some])
-            np.matmul(matrix, image[first : first + matrix.shape[1]], out=sums[some])
+            wide = max(1, _MOST_PRODUCTS // matrix.size)
+            for left in range(0, image.shape[1], wide):
+                part = slice(left, left + wide)
+                np.matmul(matrix, image[first : first + matrix.shape[1], part], out=sums[some, part])
         return sums
 
 

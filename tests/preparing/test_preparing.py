@@ -11,6 +11,7 @@ from ho_imaging.preparing import (
     normalise_intensity,
     prepare,
     probability_to_source,
+    resample,
 )
 from ho_imaging.preparing.collimation import ExposedArea, find_exposed_area
 from ho_imaging.preparing.resample import cells_to_prepared, grid_for, part_to_prepared
@@ -187,3 +188,21 @@ def test_a_film_that_is_mostly_padding_keeps_what_is_film_and_nothing_else():
     assert area.valid.all()
     flat = find_exposed_area(np.full((400, 400), 0.5, np.float32), padding)
     np.testing.assert_array_equal(flat.valid, ~padding)
+
+
+def test_weighted_sums_of_rows_are_made_of_products_too_small_for_threads(monkeypatch):
+    """OpenBLAS shares larger ones among threads, which spin beside those of the network."""
+    image = np.random.default_rng(0).random((301, 5000), dtype=np.float32)
+    weights = resample._weights_of_blocks(0, 2.94, 205, 301, 2)
+    products, multiply = [], np.matmul
+
+    def counted(first, second, out):
+        products.append(first.shape[0] * first.shape[1] * second.shape[1])
+        multiply(first, second, out=out)
+
+    monkeypatch.setattr(resample.np, "matmul", counted)
+    sums = weights.of_rows(image)
+    dense = np.zeros((205, 301))
+    np.add.at(dense, (np.arange(205)[:, None], weights.rows), weights.weights)
+    assert np.allclose(sums, dense @ image, atol=1e-5)
+    assert max(products) <= 1 << 18
