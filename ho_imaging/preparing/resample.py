@@ -81,7 +81,7 @@ def to_prepared(image: NDArray[np.float32], grid: GridMap, reduction: int = 1) -
 
 
 _MOST_PRODUCTS = 1 << 18
-"""Products of two numbers in one multiplication of matrices: OpenBLAS, which NumPy comes with, shares more among threads.
+"""Products of numbers in one multiplication of matrices: OpenBLAS, which NumPy comes with, shares more among threads.
 
 They would spin beside those of the network and of other workers, which takes longer than all of it.
 """
