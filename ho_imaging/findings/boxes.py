@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "bounds", "boxes_of_parts", "framed", "grown", "moved", "within"]
+__all__ = ["Box", "bounds", "framed", "grown", "moved", "within"]
 
 Box = tuple[slice, ...]
 
@@ -14,22 +14,6 @@ def bounds(mask: NDArray[np.bool_]) -> Box | None:
     """Return the rows and columns that hold a mask, ``None`` for an empty one."""
     there = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
     return tuple(slice(int(cells[0]), int(cells[-1]) + 1) for cells in there) if there[0].size else None
-
-
-def boxes_of_parts(labels: NDArray[np.int32], count: int) -> list[Box]:
-    """Return the rows and columns that hold each part of a map of labels, which has at least one cell of each.
-
-    ``count``: labels from 0, which is the background and has no box; the first box is that of label 1.
-    """
-    places = np.nonzero(labels)
-    part = labels[places] - 1
-    sides = []
-    for along in places:
-        first, last = np.full(count - 1, labels.size), np.zeros(count - 1, dtype=np.intp)
-        np.minimum.at(first, part, along)
-        np.maximum.at(last, part, along + 1)
-        sides.append([slice(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)])
-    return list(zip(*sides, strict=True))
 
 
 def framed(box: Box) -> Box:

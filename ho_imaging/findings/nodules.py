@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ho_imaging.findings.boxes import Box, bounds, boxes_of_parts, framed, grown, moved, within
+from ho_imaging.findings.boxes import Box, bounds, framed, grown, moved, within
 from ho_imaging.findings.density import DensityScale
 from ho_imaging.findings.finding import Anatomy, Finding, Outlines
 from ho_imaging.findings.outline import enclosed_area, enclosed_areas, extent, outlines
@@ -148,18 +148,21 @@ def _cut_to_outlined(
     if box is None:
         return None
     near = probability[framed(box)]
-    count, labels = _parts(near, level)
-    large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
-    reached = np.zeros(count, dtype=bool)
+    labels, boxes = _parts(near, level)
+    large = _are_large_enough(near, labels, len(boxes) + 1, level, _cell_mm(anatomy))
+    reached = np.zeros(large.shape, dtype=bool)
     reached[labels[near >= threshold]] = True
     inside = bounds((large & reached)[labels])
     return None if inside is None else near[framed(inside)]
 
 
-def _parts(probability: NDArray[np.float32], level: float) -> tuple[int, NDArray[np.int32]]:
-    """Return the number of 8-connected parts that reach a level, the background counted in, and a map of labels."""
-    count, labels = cv2.connectedComponents((probability >= level).view(np.uint8), connectivity=8)
-    return count, np.asarray(labels, dtype=np.int32)
+def _parts(probability: NDArray[np.float32], level: float) -> tuple[NDArray[np.int32], list[Box]]:
+    """Return a map of labels of the 8-connected parts that reach a level, and the box of each from label 1 on."""
+    _, labels, sides, _ = cv2.connectedComponentsWithStats((probability >= level).view(np.uint8), connectivity=8)
+    boxes: list[Box] = [
+        (slice(top, top + height), slice(left, left + width)) for left, top, width, height, _ in sides[1:].tolist()
+    ]
+    return np.asarray(labels, dtype=np.int32), boxes
 
 
 def _are_large_enough(
@@ -205,11 +208,10 @@ def _find(
         return []
     window = framed(there)
     near = probability[window]
-    count, labels = _parts(near, level)
-    large = _are_large_enough(near, labels, count, level, _cell_mm(anatomy))
+    labels, boxes = _parts(near, level)
+    large = _are_large_enough(near, labels, len(boxes) + 1, level, _cell_mm(anatomy))
     if not large.any():
         return []
-    boxes = boxes_of_parts(labels, count)
     chosen = []
     for label in np.flatnonzero(large):
         box = boxes[label - 1]
@@ -342,8 +344,7 @@ class _Wider:
 
 
 def _wider(probability: NDArray[np.float32], level: float) -> _Wider:
-    count, labels = _parts(probability, level)
-    return _Wider(level, labels, boxes_of_parts(labels, count))
+    return _Wider(level, *_parts(probability, level))
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,9 +362,9 @@ class _Steepness:
 
 
 def _steepness(probability: NDArray[np.float32]) -> _Steepness:
-    count, labels = _parts(probability, FRINGE_LEVEL)
-    core = np.bincount(labels[probability >= CORE_LEVEL], minlength=count)
-    return _Steepness(labels, core, np.bincount(labels.ravel(), minlength=count))
+    labels, boxes = _parts(probability, FRINGE_LEVEL)
+    core = np.bincount(labels[probability >= CORE_LEVEL], minlength=len(boxes) + 1)
+    return _Steepness(labels, core, np.bincount(labels.ravel(), minlength=len(boxes) + 1))
 
 
 def _area_range(levels: tuple[Outlines, Outlines, Outlines], area_cells: float, mm: float) -> tuple[float, float]:
