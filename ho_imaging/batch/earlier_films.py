@@ -89,7 +89,7 @@ def with_earlier_films(
 
 @dataclass
 class _Before:
-    """What earlier runs found of a study: places of its files, and the instances that its result is of."""
+    """Places of the files that earlier runs found of a study, and the instances that its result is of."""
 
     places: set[str] = field(default_factory=set)
     instances: set[str] = field(default_factory=set)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 
-__all__ = ["is_uid", "made_uid", "usable_uid"]
+__all__ = ["MADE", "is_uid", "made_uid", "usable_uid"]
+
+MADE = "2.25."
+"""Begins a UID that was made from data, as those of picture files are from their content (PS3.5 B.2)."""
 
 _UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 
@@ -17,7 +20,7 @@ def is_uid(text: str) -> bool:
 
 def made_uid(data: bytes) -> str:
     """Make a UID from data, the same each time (PS3.5 B.2, under 2.25)."""
-    return f"2.25.{int.from_bytes(hashlib.sha256(data).digest()[:16], 'big')}"
+    return f"{MADE}{int.from_bytes(hashlib.sha256(data).digest()[:16], 'big')}"
 
 
 def usable_uid(text: str) -> str:

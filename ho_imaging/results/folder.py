@@ -18,7 +18,7 @@ from ho_imaging.files import output_names as names
 from ho_imaging.reading.discover import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.raster import NO_HEADER
-from ho_imaging.reading.uid import is_uid
+from ho_imaging.reading.uid import MADE, is_uid
 from ho_imaging.results.schema import READABLE_VERSIONS, SCHEMA_VERSION, StudyResult
 from ho_imaging.results.versions import not_read, read_kept
 
@@ -40,9 +40,6 @@ __all__ = [
 _MOST_RESULT_BYTES = 256 << 20
 _FIRST_BYTES = 256
 _FIRST_LINES = re.compile(rb'^\s*\{\s*"schema_version"\s*:\s*"([0-9.]{1,9})"')
-
-_MADE = "2.25."
-"""Begins a UID that was made from a file's content: only these have names of files."""
 
 _PICTURES = {FileKind.PNG, FileKind.JPEG, FileKind.TIFF}
 _FILM_SUFFIXES = (
@@ -133,7 +130,8 @@ def forget_names(batch: OutputFolder, study_uid: str) -> StudyFolder:
 def _place(folder: Path, uid: str, file: str | None, suffix: str = "") -> Path:
     """Return where something of a UID is, or where it goes: named by the UID, or by the picture file it is made of."""
     plain = folder / f"{folder_name(uid)}{suffix}"
-    if not uid.startswith(_MADE) or os.path.lexists(plain):
+    # Only a UID that was made from a file's content has the name of a file.
+    if not uid.startswith(MADE) or os.path.lexists(plain):
         return plain
     named = plain if file is None else folder / f"{names.name_of_file(file, uid)}{suffix}"
     if file is not None and os.path.lexists(named):

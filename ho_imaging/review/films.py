@@ -23,6 +23,7 @@ from ho_imaging.reading.identity import NO_PATIENT, PatientIdentity
 from ho_imaging.reading.one_study import film_headers
 from ho_imaging.reading.open_dicom import open_dataset
 from ho_imaging.reading.reduction import enlarge_radiograph
+from ho_imaging.reading.uid import MADE
 from ho_imaging.reading.values import stated_whole
 from ho_imaging.reading.visibility import LEAST_GREYS
 from ho_imaging.results.analysis import StudyAnalysis
@@ -34,9 +35,6 @@ CURVE_POINTS = 256
 _TOP = 65535
 _BINS = 65536
 _STRIP_BYTES = 4 << 20
-_MADE = "2.25."
-"""Begins a UID that was made from a picture file's content."""
-
 _VOI = (
     "WindowCenter", "WindowWidth", "VOILUTSequence", "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
@@ -109,7 +107,7 @@ def _dataset(source: str | PathLike[str] | Dataset) -> Dataset | None:
 def _is_another(path: Path, uid: str) -> bool:
     """Return True if a file holds another film than the one with this UID: names of files come again."""
     (header,) = film_headers([path])
-    if header.sop_uid is None or (header.picture and not uid.startswith(_MADE)):
+    if header.sop_uid is None or (header.picture and not uid.startswith(MADE)):
         return False  # reading says what is wrong with it
     return header.sop_uid != uid
 
