@@ -46,6 +46,9 @@ class HipPlan:
     changes nothing else of the scene."""
     worn: float = 0.0
     """Probability that a hip has the outgrowths of severe arthrosis and long-standing tendon traction."""
+    calcified: float = 0.0
+    """Probability that arteries have plaques, the buttocks solid calcified bodies, or a socket an os acetabuli. It
+    changes nothing else of the scene."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ho_imaging.simulation.hip_plan import Exposure, HipPlan, sample_exposure
 from ho_imaging.simulation.mimic_drawing import Mimic
 from ho_imaging.simulation.mimics import sample_mimics
 from ho_imaging.simulation.mimics_bony import wear
+from ho_imaging.simulation.mimics_calcified import calcify
 from ho_imaging.simulation.pose import Hip, PosedSkeleton, Stir
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import FRINGE_MM, Layer, Material, Scene
@@ -105,6 +106,8 @@ def sample_visit(seed: int, plan: HipPlan | None = None, visit: Visit | None = N
     hips = person.posed.hips
     mimics = sample_mimics(rng, person.camera, hips, native, plan.abundance) if plan.clutter else []
     mimics += [growth for hip in hips if fate.random() < plan.worn for growth in wear(fate, person.camera, hip)]
+    if fate.random() < plan.calcified:
+        mimics += [mimic for mimic in calcify(fate, person.camera, hips) if mimic.mask.any()]
     scene = Scene(
         thickness_mm=_thickness(bones, growths, mimics, body),
         masks=_masks(person, bones, growths, mimics, body.mask),

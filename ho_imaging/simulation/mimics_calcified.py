@@ -5,11 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from ho_imaging.simulation.mimic_drawing import Mimic, bead, either_hip, lesser_pelvis_point, pixels_per_mm, rails
+from ho_imaging.simulation.mimics_bony import ossicle
 from ho_imaging.simulation.pose import Hip
 from ho_imaging.simulation.projection import Camera
 from ho_imaging.simulation.scene import Material
+from ho_imaging.simulation.shape_model import Points
 
-__all__ = ["calcified_arteries", "calcified_fibroid", "calcified_node", "injection_granulomas", "phleboliths", "stones"]
+__all__ = [
+    "CALCIFIED",
+    "calcified_arteries",
+    "calcified_fibroid",
+    "calcified_node",
+    "calcify",
+    "injection_granulomas",
+    "phleboliths",
+    "stones",
+]
+
+CALCIFIED = 0.6
+"""Value of `HipPlan.calcified` for images of the old and of the often injected."""
 
 
 def phleboliths(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
@@ -32,18 +46,94 @@ def calcified_arteries(rng: np.random.Generator, camera: Camera, hips: tuple[Hip
     image = np.zeros(camera.shape, np.float32)
     chosen = hips if rng.random() < 0.6 else (either_hip(rng, hips),)
     for hip in chosen:
-        inward = -hip.outward
-        knots = hip.head_center + np.array(
-            [
-                [inward * rng.uniform(42.0, 62.0), -30.0, rng.uniform(85.0, 130.0)],
-                [inward * rng.uniform(16.0, 30.0), -45.0, 35.0],
-                [inward * rng.uniform(2.0, 16.0), -50.0, -12.0],
-                [inward * rng.uniform(6.0, 20.0), -45.0, -80.0],
-                [inward * rng.uniform(15.0, 35.0), -20.0, -190.0],
-            ]
-        )
-        image += rails(rng, camera, knots)
+        image += rails(rng, camera, _femoral_artery(rng, hip))
     return [Mimic("arterial_calcification", Material.BONE, image)]
+
+
+def _femoral_artery(rng: np.random.Generator, hip: Hip) -> Points:
+    """Draw (5, 3) points in mm along the external iliac and femoral artery of a hip."""
+    inward = -hip.outward
+    offsets_mm = np.array(
+        [
+            [inward * rng.uniform(42.0, 62.0), -30.0, rng.uniform(85.0, 130.0)],
+            [inward * rng.uniform(16.0, 30.0), -45.0, 35.0],
+            [inward * rng.uniform(2.0, 16.0), -50.0, -12.0],
+            [inward * rng.uniform(6.0, 20.0), -45.0, -80.0],
+            [inward * rng.uniform(15.0, 35.0), -20.0, -190.0],
+        ]
+    )
+    return np.asarray(hip.head_center + offsets_mm)
+
+
+def calcify(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:
+    """Draw what makes an image rich in calcification: arteries with plaques, solid bodies in fat, an os acetabuli.
+
+    Parameters
+    ----------
+    rng
+        Random generator.
+    camera
+        Source and detector.
+    hips
+        Right and left hip.
+
+    Returns
+    -------
+    list of Mimic
+        The mimics in projection, of the kinds that images have more rarely and less of.
+
+    """
+    found: list[Mimic] = []
+    if rng.random() < 0.6:
+        found.append(_plaques(rng, camera, hips))
+    if rng.random() < 0.5:
+        found.append(_solid_bodies(rng, camera, hips))
+    if rng.random() < 0.35:
+        found.extend(ossicle(rng, camera, hips))
+    return found
+
+
+def _plaques(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> Mimic:
+    """Draw flecks of plaque along the walls of the arteries and a second, deeper branch, some without any rails."""
+    image = np.zeros(camera.shape, np.float32)
+    for hip in hips if rng.random() < 0.6 else (either_hip(rng, hips),):
+        for deep_mm in (0.0, rng.uniform(15.0, 35.0))[: 1 + int(rng.random() < 0.5)]:
+            knots = _femoral_artery(rng, hip) + np.array([0.0, deep_mm, 0.0])
+            if rng.random() < 0.5:
+                image += rails(rng, camera, knots)
+            path = _polyline(knots, rng.uniform(0.0, 1.0, int(rng.integers(2, 16))))
+            for point in path:
+                wall = point + rng.normal(0.0, 2.6, 3)
+                length = int(rng.integers(1, 5))
+                along = np.array([rng.normal(0.0, 0.25), 0.0, 1.0])
+                for step in range(length):
+                    position = wall + along * (1.2 * step)
+                    bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.5, 1.9),
+                         pixels_per_mm(camera, float(position[1])), rng.uniform(0.2, 0.9), 0.0)  # fmt: skip
+    return Mimic("arterial_calcification", Material.BONE, image)
+
+
+def _polyline(knots: Points, share: Points) -> Points:
+    """Return the points at each share, 0 to 1, of a line through knots."""
+    at = share * (len(knots) - 1)
+    return np.stack([np.interp(at, np.arange(len(knots)), knots[:, axis]) for axis in range(3)], axis=1)
+
+
+def _solid_bodies(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> Mimic:
+    """Draw old injection sites that are calcified throughout: smooth, dense lumps behind the ilium.
+
+    Only there: beside the joint nothing on the image would tell such a lump from ectopic bone.
+    """
+    image = np.zeros(camera.shape, np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        hip = either_hip(rng, hips)
+        center = hip.head_center + np.array([hip.outward * rng.uniform(-30.0, 55.0), 60.0, rng.uniform(50.0, 130.0)])
+        size, density = rng.uniform(1.5, 6.0), rng.uniform(0.25, 0.8)
+        for _ in range(int(rng.integers(1, 4))):
+            position = center + rng.normal(0.0, 0.3 * size, 3)
+            bead(rng, camera, image, camera.project(position[None])[0], size * rng.uniform(0.5, 1.0),
+                 pixels_per_mm(camera, float(position[1])), density, rng.uniform(0.0, 0.5))  # fmt: skip
+    return Mimic("injection_granuloma", Material.BONE, image)
 
 
 def calcified_node(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) -> list[Mimic]:

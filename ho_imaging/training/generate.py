@@ -12,6 +12,7 @@ from typing import Literal
 from ho_imaging.simulation.hip_plan import INJURED, WORN, HipPlan
 from ho_imaging.simulation.hip_scene import sample_hip_scene
 from ho_imaging.simulation.limb_scene import LimbPlan, sample_limb_scene
+from ho_imaging.simulation.mimics_calcified import CALCIFIED
 from ho_imaging.simulation.ossification import Styles
 from ho_imaging.simulation.other_scene import sample_other_scene
 from ho_imaging.training.cases import Split, case_from_scene, write_case
@@ -43,11 +44,16 @@ _HIPS_PER_INJURED = 3
 
 _INJURED_SEEDS = 200_000_000
 
+_HIPS_PER_CALCIFIED = 3
+"""Images of hips per additional one that is rich in calcification: what is mistaken for ectopic bone most often."""
+
+_CALCIFIED_SEEDS = 300_000_000
+
 _ABUNDANT = 3.0
 """Factor on the frequency of mimics in every other training image of hips: most false positives are mimics, and the
 rarer kinds would hardly be learnt."""
 
-Kind = Literal["hip", "limb", "lateral", "injured", "other"]
+Kind = Literal["hip", "limb", "lateral", "injured", "calcified", "other"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,9 @@ class _Job:
 def write_cases(out_dir: Path, *, train: int, val: int, seed: int = 0, workers: int = 2) -> int:
     """Simulate training and validation cases; existing files are kept.
 
-    One case of a leg and one of an injured or worn hip are added for every three hips, one out of scope for every six
-    and a cross-table lateral for every eight. Case ``n`` of a split depends only on ``seed`` and ``n``, so a larger set
-    contains the smaller one.
+    One case of a leg, one of an injured or worn hip and one rich in calcification are added for every three hips, one
+    out of scope for every six and a cross-table lateral for every eight. Case ``n`` of a split depends only on ``seed``
+    and ``n``, so a larger set contains the smaller one.
 
     Parameters
     ----------
@@ -104,6 +110,9 @@ def _jobs(out_dir: Path, counts: dict[str, int], seed: int) -> Iterator[_Job]:
                 yield _Job(out_dir / f"case_{split}_lateral_{number:06d}.safetensors", start, split, modes, "lateral")
             if number % _HIPS_PER_INJURED == 0:
                 yield _Job(out_dir / f"case_{split}_injured_{number:06d}.safetensors", start, split, modes, "injured")
+            if number % _HIPS_PER_CALCIFIED == 0:
+                path = out_dir / f"case_{split}_calcified_{number:06d}.safetensors"
+                yield _Job(path, start, split, modes, "calcified")
             if number % _HIPS_PER_OTHER == 0:
                 yield _Job(out_dir / f"case_{split}_other_{number:06d}.safetensors", start, split, modes, "other")
 
@@ -123,6 +132,9 @@ def _write_one(job: _Job) -> None:
     elif job.kind == "injured":
         plan = HipPlan(modes=job.modes, injured=INJURED, worn=WORN, styles=styles)
         scene = sample_hip_scene(job.seed + _INJURED_SEEDS, plan)
+    elif job.kind == "calcified":
+        plan = HipPlan(modes=job.modes, calcified=CALCIFIED, abundance=_ABUNDANT, styles=styles)
+        scene = sample_hip_scene(job.seed + _CALCIFIED_SEEDS, plan)
     elif job.kind == "limb":
         scene = sample_limb_scene(job.seed, LimbPlan(modes=job.modes, styles=styles))
     else:
