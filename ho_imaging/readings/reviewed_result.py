@@ -50,7 +50,7 @@ def reviewed_result(result: StudyResult, reading: Reading) -> StudyResult:
 
 def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) -> FindingResult:
     if known is not None and not nodule.drawn:
-        return known.model_copy(update={"side": nodule.side.value})
+        return known.model_copy(update={"side": nodule.side.value, "same_as": nodule.same_as})
     drawn = Finding.outlined(
         [_closed(rows_columns(ring)) for ring in nodule.outline_xy_px if len(ring) >= _LEAST_POINTS],
         name=nodule.id,
@@ -59,7 +59,7 @@ def _finding(nodule: Nodule, known: FindingResult | None, image: ImageResult) ->
         spacing_mm=image.measured_spacing_mm,
         confidence=1.0,
     )
-    found = finding_result(drawn, nodule.id, None if known is None else known.same_as)
+    found = finding_result(drawn, nodule.id, nodule.same_as)
     area_mm2 = None if nodule.area_mm2 is None else round(nodule.area_mm2, 1)
     update = {"contours_xy_px": nodule.outline_xy_px, "area_px": round(nodule.area_px, 1), "area_mm2": area_mm2}
     return found.model_copy(update=update)

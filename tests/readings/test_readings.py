@@ -18,6 +18,8 @@ from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.plan import ReadingPlan, read_plan, write_plan
 from ho_imaging.readings.readings import MODEL, model_reading, reader_reading
 from ho_imaging.readings.review_store import ReviewStore
+from ho_imaging.readings.reviewed_result import reviewed_result
+from ho_imaging.results.counting import counted_findings
 from ho_imaging.results.schema import (
     EvidenceResult,
     FindingResult,
@@ -152,6 +154,45 @@ def test_a_rejected_spur_takes_its_gap_and_its_burden_along():
     assert nothing.burdens["left"] == 0.0
     assert (nothing.area_mm2, nothing.long_axis_mm) == (0.0, 0.0)
     assert {item.id: item.mimic for item in nothing.not_bone} == {"F1": None, "F2": "clips"}
+
+
+def on_films(*views, findings=()):
+    """The study with further films of these views, ``film1`` and on, and their findings."""
+    result = study()
+    more = [
+        result.images[0].model_copy(update={"sop_instance_uid": f"film{number}", "view": view})
+        for number, view in enumerate(views, start=1)
+    ]
+    first = result.images[0].model_copy(update={"view": "ap"})
+    return result.model_copy(update={"images": (first, *more), "findings": (*result.findings, *findings)})
+
+
+def test_a_nodule_that_two_projections_show_adds_up_once():
+    again = finding("F3", 100, 100, 20).model_copy(update={"sop_instance_uid": "film1"})
+    result = on_films("lateral", findings=[again])
+    assert [n.id for n in model_reading(result).nodules] == ["F1", "F2", "F3"]
+    assert model_reading(result).area_mm2 == model_reading(study()).area_mm2 == 125.0
+    # Fewer nodules are never a greater burden: that of the same reading of the one film.
+    one, both = (Reader("A", given).does("reject", "F2").commits().reading for given in (study(), result))
+    assert both.burdens["left"] == one.burdens["left"] < study().severity.sides[1].score
+    drawn = Reader("A", result).does("reject", "F1").does("reject", "F2").commits().reading
+    assert drawn.area_mm2 == 100.0  # the one that is left on the other projection
+
+
+def test_a_nodule_counts_on_the_next_film_when_that_of_the_best_is_rejected():
+    repeats = [
+        finding(name, 250, 100, 20).model_copy(update={"sop_instance_uid": film, "same_as": "F1"})
+        for name, film in (("F3", "film1"), ("F4", "film2"))
+    ]
+    result = on_films("ap", "ap", findings=repeats)
+    assert model_reading(result).area_mm2 == 125.0
+    mine = Reader("A", result).does("reject", "F1").commits().reading
+    assert mine.area_mm2 == 125.0
+    assert {n.id: n.same_as for n in mine.nodules} == {"F2": None, "F3": None, "F4": "F3"}
+    reviewed = reviewed_result(result, mine)
+    assert [found.id for found in counted_findings(reviewed)] == ["F2", "F3"]
+    moved = Reader("A", result).draws("F1", square(50, 100, 20)).commits().reading  # to the patient's right
+    assert moved.area_mm2 == 225.0
 
 
 def test_a_blinded_reading_is_what_was_drawn_before_the_commitment():
