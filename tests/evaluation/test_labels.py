@@ -39,6 +39,24 @@ def films(*images, rejected=()):
     return Discovery(tuple(StudyRef(uid, tuple(items)) for uid, items in studies.items()), tuple(rejected))
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('film,ho,remark\na,yes,fine\nb,yes,"seen twice\nc,no,\nd,yes,\n', "after line 2"),
+        ('film;ho;remark\na;yes;"left\nb;no;\nc;yes;right"\nd;no;\n', "line 2: .*rows"),
+        ('sep=;\nfilm;ho;remark\na;yes;"left\nb;no;\nc;yes;right"\n', "line 3: .*rows"),
+    ],
+)
+def test_rows_are_not_lost_in_a_cell_whose_quote_is_not_closed(table, text, says):
+    with pytest.raises(UsageError, match=says):
+        table(text)
+
+
+def test_a_remark_may_go_over_several_lines(table):
+    found = table('film,ho,remark\na,yes,"left, small\nsince 2019"\nb,no,\n')
+    assert [(row.line, row.ho) for row in found.rows] == [(2, HO.YES), (4, HO.NO)]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
