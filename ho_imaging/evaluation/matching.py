@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.evaluation.labels import HO, KEY_COLUMNS, Box, Key, LabelRow, LabelTable, Problem
+from ho_imaging.files.film_stem import film_stem
 from ho_imaging.reading import Discovery, Rejected
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
@@ -157,7 +158,7 @@ class _Index:
         self._candidates = candidates
         paths = [(number, candidate.name) for number, candidate in enumerate(candidates)]
         names = [(number, candidate.path.name) for number, candidate in enumerate(candidates)]
-        stems = [(number, candidate.path.stem) for number, candidate in enumerate(candidates)]
+        stems = [(number, film_stem(candidate.path.name)) for number, candidate in enumerate(candidates)]
         images = [(number, item.image) for number, item in enumerate(candidates) if item.image is not None]
         self._files = [by_text(items) for items in (paths, names, stems)]
         self._sop = by_text((number, image.sop_instance_uid) for number, image in images)
