@@ -135,8 +135,8 @@ class ReviewStore:
     def read(self, study_uid: str, reader: str | None = None) -> list[Decision]:
         """Read what one reader, or every reader, decided on a study, in the order of time; none where there is none.
 
-        A line torn by a crash while it was written is left out and logged. Of a decision that stands twice in a file, as
-        in one merged from copies, the first counts; a nodule added under a name in use gets a name of its own.
+        A line torn by a crash while it was written is left out and logged. Of a decision that stands twice in a file,
+        as in one merged from copies, the first counts; a nodule added under a name in use gets a name of its own.
 
         Raises
         ------
