@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,17 @@ class ReviewStore:
         paths = self.folder.glob("*/*.jsonl")
         firsts = (next(_decisions(path), None) for path in sorted(paths))
         return sorted({decision.study_uid for decision in firsts if decision is not None})
+
+    def warn_of_others(self, known: Collection[str]) -> None:
+        """Log how many studies somebody decided something on are not among those ``known``: they count nowhere."""
+        others = sorted(set(self.studies()) - set(known))
+        if others:
+            logger.warning(
+                "%s: decisions on %d studies that have no result here are left out, the first: %s",
+                self.folder,
+                len(others),
+                others[0],
+            )
 
 
 def _reader_file(reader: str) -> str:

@@ -285,7 +285,7 @@ def test_the_plot_draws_what_was_measured():
         assert interval in ends
 
 
-def test_agreement_of_two_readers_and_the_model(tmp_path):
+def test_agreement_of_two_readers_and_the_model(tmp_path, caplog):
     store = ReviewStore(tmp_path / "reviews")
     readers = ("A", "B")
     grades = {"A": ["I", "II", "III", "0"], "B": ["I", "III", "III", "0"]}
@@ -302,6 +302,10 @@ def test_agreement_of_two_readers_and_the_model(tmp_path):
     Reader("C", result, store)  # has not committed: is in no comparison
     found = {(item.first, item.second): item for item in agreements(tmp_path)}
     assert set(found) == {("A", "B"), ("A", MODEL), ("B", MODEL)}
+    assert "no result here" not in caplog.text
+    Reader("A", study("1.2.9"), store).commits()  # whose result has gone
+    assert len(agreements(tmp_path)) == 3
+    assert "decisions on 1 studies that have no result here are left out, the first: 1.2.9" in caplog.text
     both = found["A", "B"]
     assert (both.studies, both.sides, both.not_graded) == (4, 8, 0)
     assert both.same_grade == 7 / 8
