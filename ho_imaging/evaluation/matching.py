@@ -21,6 +21,8 @@ __all__ = ["FilmLabel", "LabelledFilm", "Matched", "match_labels"]
 
 logger = logging.getLogger(__name__)
 
+_UIDS = frozenset({Key.SOP_INSTANCE_UID, Key.STUDY_UID})
+
 SEVERAL = "several"
 """Stands for a group of a film whose two sides are of different ones."""
 
@@ -75,8 +77,9 @@ class _Candidate:
 def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Matched:
     """Find the film of every row.
 
-    A row may name its film in several columns, which together must leave one film. A column that names no film in any
-    row is taken for something else. Two rows of one film and side are problems.
+    A row may name its film in several columns, which together must leave one film; a UID that no film here has is of
+    another film, whatever its name. A column that names no film in any row is taken for something else. Two rows of
+    one film and side are problems.
 
     Raises
     ------
@@ -107,7 +110,11 @@ def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Match
     for row in table.rows:
         sets = [found[column][row.line] for column in used if found[column].get(row.line)]
         left = set.intersection(*sets) if sets else set()
-        if len(left) == 1:
+        elsewhere = [c for c in used if KEY_COLUMNS[c] in _UIDS and row.line in found[c] and not found[c][row.line]]
+        if sets and elsewhere:
+            # File names come again in every study: of another one's film this row says nothing.
+            unmatched.append(Problem(row.line, f"its {elsewhere[0]} names no film that is here"))
+        elif len(left) == 1:
             rows_of.setdefault(left.pop(), []).append(row)
         elif left:
             unmatched.append(Problem(row.line, f"names {len(left)} films: add the file's path or SOP Instance UID"))
