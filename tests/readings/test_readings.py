@@ -156,6 +156,24 @@ def test_a_rejected_spur_takes_its_gap_and_its_burden_along():
     assert {item.id: item.mimic for item in nothing.not_bone} == {"F1": None, "F2": "clips"}
 
 
+@pytest.mark.parametrize("change", ["reject", "add", "reshape"])
+def test_a_grade_that_is_left_on_other_nodules_has_nothing_else_of_the_models(change):
+    result = study(alternatives=("III",))
+    untouched = Reader("A", result).does("accept", "F1").does("accept", "F2").commits().reading
+    assert reviewed_result(result, untouched).severity.sides == result.severity.sides
+    reader = Reader("A", result)
+    changed = {
+        "reject": lambda: reader.does("reject", "F2"),
+        "add": lambda: reader.draws("R1", square(300, 100, 20)),
+        "reshape": lambda: reader.draws("F2", square(260, 200, 12)),
+    }[change]()
+    right, left = reviewed_result(result, changed.commits().reading).severity.sides
+    assert right == result.severity.sides[0]
+    assert (left.grade, left.probabilities, left.alternatives, left.possible) == ("II", {}, (), None)
+    assert [system.grade for system in left.systems] == ["II"]
+    assert str(left.evidence.statement) == "The grade of the model; A changed nodules of this side and left it."
+
+
 def on_films(*views, findings=()):
     """The study with further films of these views, ``film1`` and on, and their findings."""
     result = study()
