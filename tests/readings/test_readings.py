@@ -174,6 +174,14 @@ def test_a_grade_that_is_left_on_other_nodules_has_nothing_else_of_the_models(ch
     assert str(left.evidence.statement) == "The grade of the model; A changed nodules of this side and left it."
 
 
+def test_a_side_left_without_a_grade_does_not_take_that_of_the_other():
+    result = study(left=None, right="0")
+    mine = Reader("A", result).does("accept", "F1").does("accept", "F2").commits().reading
+    assert reviewed_result(result, mine).severity.study.grade is None
+    rejected = Reader("A", result).does("reject", "F1").does("reject", "F2").commits().reading
+    assert reviewed_result(result, rejected).severity.study.grade == "0"
+
+
 def on_films(*views, findings=()):
     """The study with further films of these views, ``film1`` and on, and their findings."""
     result = study()
