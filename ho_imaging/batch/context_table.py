@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from os import PathLike
 from pathlib import Path
 
 from ho_imaging.errors import UsageError
+from ho_imaging.files.csv_lines import csv_lines
 from ho_imaging.severity.context import StudyContext, context_from_words
 
 __all__ = ["COLUMNS", "read_context_table"]
@@ -38,26 +38,30 @@ def read_context_table(path: str | PathLike[str]) -> dict[str, StudyContext]:
         ) from error
     except UnicodeDecodeError as error:
         raise UsageError("is not UTF-8 text", path=path, remedy="give a CSV in UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
-    columns = [name.strip() for name in reader.fieldnames or ()]
-    if "study_uid" not in columns or not set(columns) <= set(COLUMNS):
+    lines = csv_lines(text, path)
+    _, columns = next(lines, (1, []))
+    if "study_uid" not in columns or not set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
         raise UsageError(
             "has other columns than expected", path=path, remedy=f"use {', '.join(COLUMNS)}, separated by commas"
         )
     contexts: dict[str, StudyContext] = {}
-    for row in reader:
-        values = {str(name).strip(): str(value or "").strip() for name, value in row.items() if name is not None}
-        uid = values["study_uid"]
+    for number, cells in lines:
+        if any(cells[len(columns) :]):
+            raise UsageError(
+                f"line {number}: has more cells than the heading", path=path, remedy="put a cell with a comma in quotes"
+            )
+        values = dict(zip(columns, cells, strict=False))
+        uid = values.get("study_uid", "")
         try:
             context = context_from_words(
                 values.get("cause"), values.get("days_since_event"), values.get("prophylaxis"), source="csv"
             )
         except UsageError as error:
-            raise UsageError(f"line {reader.line_num}: {error.problem}", path=path, remedy=error.remedy) from error
+            raise UsageError(f"line {number}: {error.problem}", path=path, remedy=error.remedy) from error
         if uid in contexts:
-            raise UsageError(f"line {reader.line_num}: a second line for one study", path=path, remedy="keep one")
+            raise UsageError(f"line {number}: a second line for one study", path=path, remedy="keep one")
         if context is not None:
             if not uid:
-                raise UsageError(f"line {reader.line_num}: names no study", path=path, remedy="give its study_uid")
+                raise UsageError(f"line {number}: names no study", path=path, remedy="give its study_uid")
             contexts[uid] = context
     return contexts

@@ -6,9 +6,7 @@ the wrong column may hold a patient's name.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from ho_imaging.errors import UsageError
 from ho_imaging.evaluation.grades import GRADES, grade_of, shows_ho
+from ho_imaging.files.csv_lines import csv_lines
 from ho_imaging.severity.systems import BROOKER
 from ho_imaging.vocabulary import Laterality, Side, spell, spell_side
 
@@ -224,18 +223,7 @@ def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     heading = next((line for line in text.splitlines() if line.strip(' ;,\t"')), "")
     outside = re.sub(r'"[^"]*"', "", heading)
     separator = stated.group(1) if stated else max(",;\t", key=outside.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
-    before = 0
-    try:
-        for cells in reader:
-            number, before = before + 1, reader.line_num
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                yield number + first, stripped
-    except csv.Error as error:
-        raise UsageError(
-            f"is no CSV after line {before + first}: {error}", path=path, remedy="save it as CSV again"
-        ) from error
+    yield from csv_lines(text, path, separator=separator, skipped=first)
 
 
 def _columns(heading: Sequence[str], path: Path) -> list[str]:

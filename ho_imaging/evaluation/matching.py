@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ho_imaging.errors import HOImagingError, UsageError
 from ho_imaging.evaluation.labels import HO, KEY_COLUMNS, Box, Key, LabelRow, LabelTable, Problem
+from ho_imaging.files.film_stem import film_stem
 from ho_imaging.reading import Discovery, Rejected
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.read import ImageRef
@@ -19,6 +20,8 @@ from ho_imaging.vocabulary import Side
 __all__ = ["FilmLabel", "LabelledFilm", "Matched", "match_labels"]
 
 logger = logging.getLogger(__name__)
+
+_UIDS = frozenset({Key.SOP_INSTANCE_UID, Key.STUDY_UID})
 
 SEVERAL = "several"
 """Stands for a group of a film whose two sides are of different ones."""
@@ -74,8 +77,9 @@ class _Candidate:
 def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Matched:
     """Find the film of every row.
 
-    A row may name its film in several columns, which together must leave one film. A column that names no film in any
-    row is taken for something else. Two rows of one film and side are problems.
+    A row may name its film in several columns, which together must leave one film; a UID that no film here has is of
+    another film, whatever its name. A column that names no film in any row is taken for something else. Two rows of
+    one film and side are problems.
 
     Raises
     ------
@@ -106,7 +110,11 @@ def match_labels(table: LabelTable, discovery: Discovery, folder: Path) -> Match
     for row in table.rows:
         sets = [found[column][row.line] for column in used if found[column].get(row.line)]
         left = set.intersection(*sets) if sets else set()
-        if len(left) == 1:
+        elsewhere = [c for c in used if KEY_COLUMNS[c] in _UIDS and row.line in found[c] and not found[c][row.line]]
+        if sets and elsewhere:
+            # File names come again in every study: of another one's film this row says nothing.
+            unmatched.append(Problem(row.line, f"its {elsewhere[0]} names no film that is here"))
+        elif len(left) == 1:
             rows_of.setdefault(left.pop(), []).append(row)
         elif left:
             unmatched.append(Problem(row.line, f"names {len(left)} films: add the file's path or SOP Instance UID"))
@@ -157,7 +165,7 @@ class _Index:
         self._candidates = candidates
         paths = [(number, candidate.name) for number, candidate in enumerate(candidates)]
         names = [(number, candidate.path.name) for number, candidate in enumerate(candidates)]
-        stems = [(number, candidate.path.stem) for number, candidate in enumerate(candidates)]
+        stems = [(number, film_stem(candidate.path.name)) for number, candidate in enumerate(candidates)]
         images = [(number, item.image) for number, item in enumerate(candidates) if item.image is not None]
         self._files = [by_text(items) for items in (paths, names, stems)]
         self._sop = by_text((number, image.sop_instance_uid) for number, image in images)

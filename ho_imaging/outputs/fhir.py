@@ -195,7 +195,7 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
         components.append(_measure("gap", "Least distance between opposing bone surfaces", side.evidence.gap_mm, "mm"))
     if side.category is not None:
         components.append({"code": private("severity", "Severity"), "valueString": side.category})
-    return _observation(
+    made = _observation(
         private("ho-side", "Severity of heterotopic ossification"),
         {"valueString": "not graded" if side.grade is None else f"{side.system} {side.grade}"},
         components,
@@ -203,6 +203,14 @@ def _of_side(side: SideResult, regions: dict[str, Region]) -> dict[str, Any]:
         Side(side.side),
         str(side.evidence.statement),
     )
+    if side.evidence.gap_mm is not None:
+        made["method"] = _basis(str(side.evidence.spacing_basis))
+    return made
+
+
+def _basis(basis: str) -> dict[str, Any]:
+    """Return what the millimetres of an Observation rest on."""
+    return private(f"mm-{basis}", f"Basis of millimetres: {basis}")
 
 
 def _state_structure(observation: dict[str, Any], structure: dict[str, Any], release: Release) -> None:
@@ -238,12 +246,12 @@ def _of_nodule(
         components,
         region,
         Side(finding.side),
-        f"On film {finding.sop_instance_uid}",
+        f"On film {finding.sop_instance_uid}"
+        + ("" if finding.same_as is None else f"; the same nodule as {finding.same_as}, not to be added to it"),
     )
     made["identifier"] = tracking(finding)
     if image is not None:
-        basis = str(image.measured_basis)
-        made["method"] = private(f"mm-{basis}", f"Basis of millimetres: {basis}")
+        made["method"] = _basis(str(image.measured_basis))
     return made
 
 

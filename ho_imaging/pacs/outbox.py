@@ -62,6 +62,25 @@ class Outbox:
             OutboxItem(row["sop_uid"], row["study_uid"], self._folder / row["file"], row["attempts"]) for row in rows
         ]
 
+    def is_replaced(self, destination: str, item: OutboxItem) -> bool | None:
+        """Return whether an object whose file is gone gave way to a newer result; ``None`` while its study is at work.
+
+        Of one that did not nobody knows where it went, and it must not count as sent.
+        """
+        study = self._ledger.one("SELECT state, changed FROM studies WHERE study_uid = ?", item.study_uid)
+        if study is None:
+            return True
+        if study["state"] != "ended":
+            return None
+        rows = self._ledger.all(
+            "SELECT sop_uid, file, since FROM outbox WHERE destination = ? AND study_uid = ?",
+            destination,
+            item.study_uid,
+        )
+        since = next((row["since"] for row in rows if row["sop_uid"] == item.sop_uid), 0.0)
+        others = (row["file"] for row in rows if row["sop_uid"] != item.sop_uid)
+        return study["changed"] > since or any((self._folder / file).exists() for file in others)
+
     def sent(self, destination: str, sop_uid: str) -> None:
         """Note that a destination has taken an object."""
         self._ledger.run(

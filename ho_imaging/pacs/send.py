@@ -212,7 +212,9 @@ def _by_web(
         if stopped():
             break
         try:
-            failed = client.store_instances([dataset]).get("FailedSOPSequence")
+            report = client.store_instances([dataset])
+            # What an archive could not even take for an object it lists without its UID (PS3.18 Table I.1-1).
+            failed = report.get("FailedSOPSequence") or report.get("OtherFailuresSequence")
             reason = failed[0].get("FailureReason") if failed else None
         except requests.ConnectTimeout:  # the others would have to wait as long for the same
             return dict.fromkeys(datasets, Message("archive_unreachable", archive=destination.name)) | found

@@ -67,7 +67,7 @@ class Sending:
     def _send(self) -> bool:
         """Send what is due; ``False`` if nothing was."""
         destination = self._destination
-        items = [item for item in self._outbox.due(destination.name) if self._exists(item)]
+        items = [item for item in self._outbox.due(destination.name) if self._is_to_send(item)]
         if not items:
             if self._failing[0] is not None and self._outbox.failing_since(destination.name) is None:
                 self._failing = (None, None)  # given up or purged: nothing waits for it
@@ -106,12 +106,17 @@ class Sending:
         self.on_its_way |= not stopping
         return stopping
 
-    def _exists(self, item: OutboxItem) -> bool:
+    def _is_to_send(self, item: OutboxItem) -> bool:
+        """Return False for what a newer result of its study replaced, or may replace: the study is at work.
+
+        What is gone otherwise is tried all the same: that it cannot be read is noted, and in the end it is given up.
+        """
         if item.file.exists():
             return True
-        # Replaced by a newer result of the same study, whose objects are in the outbox too.
-        self._outbox.sent(self._destination.name, item.sop_uid)
-        return False
+        replaced = self._outbox.is_replaced(self._destination.name, item)
+        if replaced:
+            self._outbox.sent(self._destination.name, item.sop_uid)
+        return replaced is False
 
     def _commit(self) -> bool:
         """Ask the destination to take charge of what it took; ``False`` if there is nothing to ask for.

@@ -154,7 +154,9 @@ def compare_studies(
     patients = [image for number, study in enumerate(studies, start=1) for image in _patients(number, study)]
     about_patients = one_patient(patients, allow_other=allow_other_patient)
     model = _model(studies)
-    dates = _dates(studies) if days is None else []
+    dates = _dates(studies)
+    if days is None:
+        _check_order(dates)
     between = [_days(a, b) for a, b in pairwise(dates)] if days is None else list(days)
     whole = _days(dates[0], dates[-1]) if days is None else sum(days)
     compared = [_interval(a, b, d) for (a, b), d in zip(pairwise(studies), between, strict=True)]
@@ -171,6 +173,11 @@ def compare_studies(
         warnings.append(Message("patients_not_named"))
     if days is None:
         warnings += _date_warnings(studies)
+        warnings += [
+            Message("one_day", earlier=n, later=n + 1) for n, apart in enumerate(between, start=1) if apart == 0
+        ]
+    else:
+        warnings += _against_dates(dates, days)
     if None in between:
         warnings.append(Message("some_dates_missing") if any(dates) else Message("dates_missing"))
     result = ProgressionResult(
@@ -281,18 +288,34 @@ def _model(studies: Sequence[StudyAnalysis]) -> ModelResult | None:
 
 
 def _dates(studies: Sequence[StudyAnalysis]) -> list[date | None]:
-    """Return the first date of each study's images; known dates must be in order, others may lie between them."""
+    """Return the first date of each study's images."""
     dates = []
     for study in studies:
         taken = (film.reading.prepared.radiograph.acquired for film in study.films.values())
         dates.append(min((day for day in taken if day is not None), default=None))
+    return dates
+
+
+def _check_order(dates: Sequence[date | None]) -> None:
+    """Raise `UsageError` unless known dates are in order; unknown ones may lie between them."""
     known = [(number, day) for number, day in enumerate(dates, start=1) if day is not None]
     for (number, day), (next_number, next_day) in pairwise(known):
         if next_day < day:
             raise UsageError(
                 f"study {next_number} was taken before study {number}", remedy="give the studies in time order"
             )
-    return dates
+
+
+def _against_dates(dates: Sequence[date | None], days: Sequence[int]) -> list[Message]:
+    """Return warnings where the files' dates tell another time between studies, or another order, than was given."""
+    warnings = []
+    for number, ((first, second), given) in enumerate(zip(pairwise(dates), days, strict=True), start=1):
+        dated = _days(first, second)
+        if dated is not None and dated < 0:
+            warnings.append(Message("dates_reversed", earlier=number, later=number + 1, dated=-dated))
+        elif dated is not None and dated != given:
+            warnings.append(Message("days_against_dates", earlier=number, later=number + 1, dated=dated, given=given))
+    return warnings
 
 
 def _date_warnings(studies: Sequence[StudyAnalysis]) -> list[Message]:

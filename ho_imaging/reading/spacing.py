@@ -19,6 +19,8 @@ LARGEST_EXTENT_MM = 1500.0
 _EXTENT_RANGE_MM = (20.0, LARGEST_EXTENT_MM)
 MOST_ANISOTROPY = 2.0
 _MOST_MAGNIFICATION = 2.0
+_NO_MAGNIFICATION = 1.01
+"""Up to this a magnification is 1, rounded: no joint lies so near to the detector, so nobody entered it."""
 _LEAST_MAGNIFICATION = 0.95
 """Pixel Spacing over the detector's by a little more than rounding is still a calibration, not a contradiction."""
 _SAME = 0.002
@@ -198,12 +200,12 @@ def _is_secondary(dataset: Dataset) -> bool:
 def _magnification(dataset: Dataset, flags: list[QualityFlag]) -> tuple[float | None, str]:
     """Magnification from Estimated Radiographic Magnification Factor, else from source distances (PS3.3 C.8.7.10).
 
-    Exactly 1 stands for one that nobody entered: no joint lies on the detector.
+    One of 1 stands for one that nobody entered: no joint lies on the detector.
     """
     stated = _length(dataset, "EstimatedRadiographicMagnificationFactor")
     measured = _by_distances(dataset, flags)
-    if stated is not None and stated != 1.0:
-        if 1.0 <= stated <= _MOST_MAGNIFICATION:
+    if stated is not None and not 1.0 <= stated <= _NO_MAGNIFICATION:
+        if _NO_MAGNIFICATION < stated <= _MOST_MAGNIFICATION:
             if measured is not None and not _near(stated, measured):
                 flags.append(QualityFlag("magnification_implausible", Message("magnification_disagrees")))
             return stated, "EstimatedRadiographicMagnificationFactor"
@@ -219,6 +221,6 @@ def _by_distances(dataset: Dataset, flags: list[QualityFlag]) -> float | None:
     if not detector or not patient:
         return None
     if min(detector, patient) > 0.0 and 1.0 <= detector / patient <= _MOST_MAGNIFICATION:
-        return detector / patient if detector > patient else None
+        return detector / patient if detector / patient > _NO_MAGNIFICATION else None
     flags.append(QualityFlag("magnification_implausible", Message("distances_implausible")))
     return None

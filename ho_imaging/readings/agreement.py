@@ -222,7 +222,9 @@ def committed_readings(
     place = given_path(folder, "the --out of ho-imaging analyze")
     kept = ReviewStore(Path(store) if store is not None else OutputFolder(place).reviews)
     found: dict[str, dict[str, Reading]] = {}
+    known: set[str] = set()
     for _, result in batch_results(place):
+        known.add(result.study_uid)
         for name in kept.readers(result.study_uid):
             reading = reader_reading(result, kept.read(result.study_uid, name))
             if reading.committed:
@@ -232,6 +234,7 @@ def committed_readings(
                 logger.warning(
                     "study %s: the reading of %s is left out: it was analysed again since", result.study_uid, name
                 )
+    kept.warn_of_others(known)
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from ho_imaging.errors import ReadError, UsageError
+from ho_imaging.files.film_stem import film_stem
 from ho_imaging.readings.decisions import Decision, check_reader
 from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.outline_files import DrawnFilm, outside, read_outline_file
@@ -73,9 +74,11 @@ def import_readings(
     Raises
     ------
     ReadError
-        If a file or an entry in it is wrong, names no film of the batch or several, or a film of another size.
+        If a file or an entry in it is wrong, names no film of the batch or several, or a film of another size, or if
+        two of them outline one film.
     UsageError
-        If the reader has no name, has read one of the studies already, or there are no files.
+        If the reader has no name, has read one of the studies already, there are no files, or none of the shapes in
+        them is of a class that was asked for.
     WriteError
         If the readings cannot be kept; none of them then is.
 
@@ -88,13 +91,28 @@ def import_readings(
         for image in result.images
         if image.status == Status.DONE
     ]
-    drawn: dict[str, list[DrawnFilm]] = {}
+    drawn: dict[str, DrawnFilm] = {}
+    classes: set[str] = set()
     of_uid = {film.image.sop_instance_uid: film for film in films}
     for path in _listed(files):
         for found in read_outline_file(path, labels):
             film = _film_of(found, films)
             _check(found, film.image)
-            drawn.setdefault(film.image.sop_instance_uid, []).append(found)
+            other = drawn.setdefault(film.image.sop_instance_uid, found)
+            if other is not found:
+                raise ReadError(
+                    f"outlines film {found.name}, which {other.file.name} outlines, too",
+                    path=path,
+                    remedy="give one of the two: each nodule would count twice",
+                )
+            classes |= found.classes
+    unknown = sorted(set(labels) - classes) if classes else []
+    if unknown:
+        raise UsageError(
+            f"no shape is of the class {', '.join(unknown)}",
+            path=", ".join(map(str, files)),
+            remedy="check --label; capitals count. All films would have been read as showing nothing",
+        )
     when = datetime.now(UTC) if at is None else at.astimezone(UTC)
     readings: list[list[Decision]] = []
     partly: list[str] = []
@@ -112,7 +130,7 @@ def import_readings(
     return ImportedReadings(
         studies=len(readings),
         films=len(drawn),
-        nodules=sum(len(found.nodules) for several in drawn.values() for found in several),
+        nodules=sum(len(found.nodules) for found in drawn.values()),
         partly_read=tuple(sorted(partly)),
     )
 
@@ -141,7 +159,7 @@ def _film_of(drawn: DrawnFilm, films: Sequence[_Film]) -> _Film:
     for found in (
         [film for film, path in paths if path == name],
         [film for film, path in paths if path.name == name.name],
-        [film for film, path in paths if path.stem == name.stem],
+        [film for film, path in paths if film_stem(path.name) == film_stem(name.name)],
     ):
         if len(found) > 1:
             raise ReadError(
@@ -174,15 +192,15 @@ def _check(drawn: DrawnFilm, image: ImageResult) -> None:
 
 
 def _decisions(
-    result: StudyResult, drawn: dict[str, list[DrawnFilm]], reader: str, at: datetime, *, whole: bool
+    result: StudyResult, drawn: dict[str, DrawnFilm], reader: str, at: datetime, *, whole: bool
 ) -> list[Decision]:
     def decision(action: str, **values: object) -> Decision:
         about = {"at": at, "reader": reader, "study_uid": result.study_uid, "model": result.model, "action": action}
         return Decision.model_validate(about | values)
 
     made = [decision("open", value={"blinded": True})]
-    for uid, several in drawn.items():
-        for nodule in (nodule for found in several for nodule in found.nodules):
+    for uid, film in drawn.items():
+        for nodule in film.nodules:
             outline = [[list(point) for point in ring] for ring in nodule.outline]
             made.append(decision("add", image_uid=uid, target=f"R{len(made)}", value={"outline_xy_px": outline}))
     if whole:

@@ -48,7 +48,8 @@ class DrawnFilm:
     """A film of a file and the nodules drawn on it, which may be none.
 
     ``uid``: its SOP Instance UID, if it is one. ``name``: of the film's file, with or without its folder. ``shape``:
-    rows and columns, ``None`` where the file does not say.
+    rows and columns, ``None`` where the file does not say. ``classes``: those that the file knows, of shapes that were
+    left out too.
     """
 
     file: Path
@@ -56,6 +57,7 @@ class DrawnFilm:
     name: str
     shape: tuple[int, int] | None
     nodules: tuple[DrawnNodule, ...]
+    classes: frozenset[str] = frozenset()
 
 
 def read_outline_file(path: Path, labels: Sequence[str] = ()) -> list[DrawnFilm]:
@@ -124,10 +126,10 @@ def _coco(data: Any, path: Path, labels: Sequence[str]) -> list[DrawnFilm]:
             raise ReadError(f"{entry}: its image is not in the file", path=path, remedy=_REMEDY)
         draw = partial(_coco_shape, annotation["segmentation"], shapes[annotation["image_id"]])
         drawn[annotation["image_id"]].append(DrawnNodule(entry, _within(path, entry, draw)))
-    films = []
+    films, known = [], frozenset(classes.values())
     for image in data["images"]:
         uid, name = image.get("sop_instance_uid"), str(image["file_name"])
-        films.append(DrawnFilm(path, uid or name, name, shapes[image["id"]], tuple(drawn[image["id"]])))
+        films.append(DrawnFilm(path, uid or name, name, shapes[image["id"]], tuple(drawn[image["id"]]), known))
     return films
 
 
@@ -172,7 +174,8 @@ def _labelme(data: Any, path: Path, labels: Sequence[str]) -> list[DrawnFilm]:
     for parts in groups.values():
         entry, whole = parts[0][0], shapely.union_all([part for _, part in parts])
         nodules.append(DrawnNodule(entry, _within(path, entry, partial(shapely.union_all, [whole]))))
-    return [DrawnFilm(path, path.stem, str(data.get("imagePath") or path.stem), shape, tuple(nodules))]
+    known = frozenset(str(item["label"]) for item in data["shapes"]) if labels else frozenset()
+    return [DrawnFilm(path, path.stem, str(data.get("imagePath") or path.stem), shape, tuple(nodules), known)]
 
 
 def _labelme_shape(item: Any) -> BaseGeometry:
@@ -195,17 +198,20 @@ def _labelme_shape(item: Any) -> BaseGeometry:
 def _geojson(data: Any, path: Path, labels: Sequence[str]) -> list[DrawnFilm]:
     features = data if isinstance(data, list) else data["features"] if data["type"] == "FeatureCollection" else [data]
     films: dict[str, list[DrawnNodule]] = {}
+    known: set[str] = set()
     for number, feature in enumerate(features, start=1):
         about = feature.get("properties") or {}
         entry = f"feature {number}"
-        if labels and (about.get("classification") or {}).get("name") not in labels:
+        kind = (about.get("classification") or {}).get("name")
+        known.add(str(kind))
+        if labels and kind not in labels:
             continue
         uid = str((about.get("metadata") or {}).get("sop_instance_uid") or path.stem)
         drawn = _within(path, entry, partial(_geojson_shape, feature["geometry"]))
         films.setdefault(uid, []).append(DrawnNodule(entry, drawn))
     if not films:
         films[path.stem] = []
-    return [DrawnFilm(path, uid, path.stem, None, tuple(nodules)) for uid, nodules in films.items()]
+    return [DrawnFilm(path, uid, path.stem, None, tuple(nodules), frozenset(known)) for uid, nodules in films.items()]
 
 
 def _geojson_shape(geometry: Any) -> BaseGeometry:

@@ -21,6 +21,7 @@ from ho_imaging.readings.decisions import Decision
 from ho_imaging.readings.outlines import Outline, outline_shape
 from ho_imaging.readings.reviewed_study import ReviewedFinding, ReviewedStudy
 from ho_imaging.regions import plan_of
+from ho_imaging.results.counting import Shown, counted_ids, originals
 from ho_imaging.results.schema import FindingResult, ImageResult, SideResult, StudyResult
 from ho_imaging.severity.burden import NoduleSize, burden_of
 from ho_imaging.severity.systems import leading_system, system_named
@@ -60,8 +61,10 @@ class Nodule:
     area_mm2: float | None
     long_axis_mm: float | None
     density_ratio: float | None = None
+    same_as: str | None = None
+    """Id of the nodule that it is on a better film of the same projection."""
     repeat: bool = False
-    """True if a better film of the study shows it, too."""
+    """True if it adds nothing to totals: a better film shows it, too, or another projection of its side counts."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Reading:
 
     @property
     def area_mm2(self) -> float | None:
-        """Area of all nodules together, each on its best film; ``None`` without millimetres."""
+        """Area of all nodules together, each once (`counted_ids`); ``None`` without millimetres."""
         return _total([nodule.area_mm2 for nodule in self.nodules if not nodule.repeat])
 
     @property
@@ -237,10 +240,13 @@ def _reading(
 ) -> Reading:
     images = {image.sop_instance_uid: image for image in result.images if image.status == Status.DONE}
     model = {found.id: found for found in result.findings}
-    nodules = tuple(
-        _nodule(found, images[found.image_uid], model.get(found.id))
-        for found in findings
-        if found.image_uid in images and found.stands
+    nodules = _counted(
+        result,
+        [
+            _nodule(found, images[found.image_uid], model.get(found.id))
+            for found in findings
+            if found.image_uid in images and found.stands
+        ],
     )
     sides = {str(side.side): side for side in (() if result.severity is None else result.severity.sides)}
     names = list(dict.fromkeys([*sides, *regraded]))
@@ -267,6 +273,13 @@ def _reading(
     )
 
 
+def _counted(result: StudyResult, nodules: Sequence[Nodule]) -> tuple[Nodule, ...]:
+    """Mark the nodules that add nothing to totals, by the rule that counts the model's."""
+    shown = [Shown(n.id, str(n.side), n.image_uid, n.same_as, n.area_mm2) for n in nodules]
+    better, counted = originals(shown), counted_ids(shown, result)
+    return tuple(replace(n, same_as=better[n.id], repeat=n.id not in counted) for n in nodules)
+
+
 def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | None) -> Nodule:
     if model is not None and not found.reshaped:
         return Nodule(
@@ -280,7 +293,7 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
             area_mm2=model.area_mm2,
             long_axis_mm=model.long_axis_mm,
             density_ratio=model.density_ratio,
-            repeat=model.same_as is not None,
+            same_as=model.same_as,
         )
     area_px = float(outline_shape(found.outline_xy_px).area)
     area_mm2 = long_axis_mm = None
@@ -300,7 +313,7 @@ def _nodule(found: ReviewedFinding, image: ImageResult, model: FindingResult | N
         area_mm2=area_mm2,
         long_axis_mm=long_axis_mm,
         density_ratio=None if model is None else model.density_ratio,
-        repeat=model is not None and model.same_as is not None,
+        same_as=None if model is None else model.same_as,
     )
 
 
@@ -319,7 +332,8 @@ def _burden(
     """
     here = [nodule for nodule in nodules if nodule.side == name and not nodule.repeat]
     theirs = {found.id for found in result.findings if found.side == name and found.same_as is None}
-    unchanged = theirs == {nodule.id for nodule in here} and theirs <= untouched
+    left = {nodule.id for nodule in nodules if nodule.side == name and nodule.same_as is None}
+    unchanged = theirs == left and theirs <= untouched
     if side is not None and not blinded and unchanged and grade == side.grade:
         return side.score
     region = next((Region(image.region) for image in result.images if image.status == Status.DONE), Region.UNKNOWN)

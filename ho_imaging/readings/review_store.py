@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,8 @@ class ReviewStore:
     def read(self, study_uid: str, reader: str | None = None) -> list[Decision]:
         """Read what one reader, or every reader, decided on a study, in the order of time; none where there is none.
 
-        A line torn by a crash while it was written is left out and logged.
+        A line torn by a crash while it was written is left out and logged. Of a decision that stands twice in a file,
+        as in one merged from copies, the first counts; a nodule added under a name in use gets a name of its own.
 
         Raises
         ------
@@ -148,7 +149,7 @@ class ReviewStore:
         found = [
             decision
             for path in paths
-            for decision in _decisions(path)
+            for decision in _each_once(path, _decisions(path))
             if decision.study_uid == study_uid and reader in {None, decision.reader}
         ]
         # One reader's own order is that of the lines, whatever the clock did meanwhile.
@@ -164,6 +165,17 @@ class ReviewStore:
         firsts = (next(_decisions(path), None) for path in sorted(paths))
         return sorted({decision.study_uid for decision in firsts if decision is not None})
 
+    def warn_of_others(self, known: Collection[str]) -> None:
+        """Log how many studies somebody decided something on are not among those ``known``: they count nowhere."""
+        others = sorted(set(self.studies()) - set(known))
+        if others:
+            logger.warning(
+                "%s: decisions on %d studies that have no result here are left out, the first: %s",
+                self.folder,
+                len(others),
+                others[0],
+            )
+
 
 def _reader_file(reader: str) -> str:
     """Name of a reader's file: the reader's where that is safe, else with what makes it the only one."""
@@ -171,6 +183,27 @@ def _reader_file(reader: str) -> str:
         return reader
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", reader)[:40].strip("_") or "reader"
     return f"{plain}-{hashlib.sha256(reader.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def _each_once(path: Path, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    """Yield each decision once, and each added nodule under a name that no earlier one has: none takes its place."""
+    known: set[str] = set()
+    added: set[str] = set()
+    twice = 0
+    for decision in decisions:
+        if decision.id in known:
+            twice += 1
+            continue
+        known.add(decision.id)
+        kept = decision
+        if decision.action == "add":
+            if decision.target in added:
+                kept = decision.model_copy(update={"target": f"R-{decision.id[:6]}"})
+                logger.warning("%s: two nodules were added as %s; one is %s", path, decision.target, kept.target)
+            added.add(str(kept.target))
+        yield kept
+    if twice:
+        logger.warning("%s: holds decisions twice; the first of each counts (%d left out)", path, twice)
 
 
 def _decisions(path: Path) -> Iterator[Decision]:

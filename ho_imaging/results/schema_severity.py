@@ -99,7 +99,10 @@ class SideResult(Part):
 class StudySeverityResult(Part):
     """The worst of the sides."""
 
-    grade: str | None = Field(description="Grade of the worst side; null where no side has one.")
+    grade: str | None = Field(
+        description="Grade of the worst side; null where no side has one, or where one without a grade shows "
+        "ectopic bone and may be worse."
+    )
     system: str | None = Field(default=None, description="The grading system of that grade; null without a grade.")
     score: Score | None = Field(description="Highest burden score of any side, 0 to 100; null where none is known.")
     category: str | None = Field(description="Worst word of any side: none, mild, moderate or severe.")

@@ -19,6 +19,7 @@ from typing import Any
 from ho_imaging.errors import HOImagingError, UsageError, WriteError
 from ho_imaging.files.atomic import write_text
 from ho_imaging.files.output_names import DICOM_FOLDER, STUDIES
+from ho_imaging.files.path_text import path_text
 from ho_imaging.network.model_store import find_model, read_description
 from ho_imaging.preparing import PreparationContract
 from ho_imaging.reading import discover
@@ -226,7 +227,12 @@ def _export_plain(
     if not sources:
         return 0
     count = 0
-    for study in discover([Path(source) for source in sources]).studies:
+    found = discover([Path(source) for source in sources])
+    for item in found.rejected:
+        if not item.stray:
+            summary.left_out[path_text(item.path)] = str(item.reason)
+            logger.warning("%s is left out: %s", item.path, item.reason)
+    for study in found.studies:
         for image in study.images:
             place = film_path(out, leaving.uid(image.sop_instance_uid))
             if place in written:

@@ -42,7 +42,9 @@ def reviewed_studies(
     """
     kept = ReviewStore(store if store is not None else OutputFolder(folder).reviews)
     plan = read_plan(kept.folder)
+    known: set[str] = set()
     for study_folder, result in batch_results(folder):
+        known.add(result.study_uid)
         names = [name for name in kept.readers(result.study_uid) if readers is None or name in readers]
         readings = [reader_reading(result, kept.read(result.study_uid, name), final=True) for name in names]
         committed = [reading for reading in readings if reading.committed]
@@ -55,3 +57,4 @@ def reviewed_studies(
         last_word = [reading for reading in committed if plan is not None and reading.reader == plan.adjudicator]
         if committed:
             yield Reviewed(study_folder, result, tuple(last_word or committed))
+    kept.warn_of_others(known)

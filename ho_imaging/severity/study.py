@@ -13,7 +13,7 @@ from ho_imaging.severity.systems import BIPLANAR, grade_scale
 from ho_imaging.severity.systems.biplanar import applies_to, grade_biplanar
 from ho_imaging.vocabulary import Side, SpacingBasis, View
 
-__all__ = ["BASES_WORST_TO_BEST", "grade_study"]
+__all__ = ["BASES_WORST_TO_BEST", "grade_study", "may_be_worse", "severity_of_study"]
 
 _CATEGORIES = tuple(Category)
 
@@ -51,16 +51,42 @@ def grade_study(films: Sequence[FilmReading]) -> Severity:
         for side in sides_shown(film):
             by_side.setdefault(side, []).append(read_side(film, side))
     sides = tuple(_combine(by_side[side]) for side in (Side.RIGHT, Side.LEFT, Side.UNKNOWN) if side in by_side)
+    return Severity(sides, severity_of_study(sides))
+
+
+def severity_of_study(sides: Sequence[SideSeverity]) -> StudySeverity:
+    """Return the grade of the worst side, and the highest score and word of any.
+
+    There is no grade where a side that could not be graded shows ectopic bone and may be worse: that of the other side
+    would stand for both.
+    """
     worst = max(sides, key=_severity_rank, default=None)
     scores = [side.score for side in sides if side.score is not None]
     categories = [side.category for side in sides if side.category is not None]
-    study = StudySeverity(
+    if worst is not None and any(
+        may_be_worse(side.system, side.alternatives, than=(worst.system, worst.grade))
+        for side in sides
+        if side.grade is None and side.evidence.finding_ids
+    ):
+        worst = None
+    return StudySeverity(
         grade=None if worst is None else worst.grade,
         score=max(scores, default=None),
         category=max(categories, key=_CATEGORIES.index, default=None),
         system=None if worst is None or worst.grade is None else worst.system,
     )
-    return Severity(sides, study)
+
+
+def may_be_worse(system: str, alternatives: Sequence[str], *, than: tuple[str, str | None]) -> bool:
+    """Return True if a side without a grade may be worse than another's system and grade.
+
+    ``alternatives``: the grades that it may have, any where there are none.
+    """
+    scale, (other, grade) = grade_scale(system), than
+    if scale is None or system != other:
+        return True
+    most = max(map(scale.rank, alternatives or scale.grades), default=0)
+    return most > scale.rank(grade)
 
 
 def _severity_rank(side: SideSeverity) -> tuple[bool, int, float, float]:

@@ -39,6 +39,24 @@ def films(*images, rejected=()):
     return Discovery(tuple(StudyRef(uid, tuple(items)) for uid, items in studies.items()), tuple(rejected))
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('film,ho,remark\na,yes,fine\nb,yes,"seen twice\nc,no,\nd,yes,\n', "after line 2"),
+        ('film;ho;remark\na;yes;"left\nb;no;\nc;yes;right"\nd;no;\n', "line 2: .*rows"),
+        ('sep=;\nfilm;ho;remark\na;yes;"left\nb;no;\nc;yes;right"\n', "line 3: .*rows"),
+    ],
+)
+def test_rows_are_not_lost_in_a_cell_whose_quote_is_not_closed(table, text, says):
+    with pytest.raises(UsageError, match=says):
+        table(text)
+
+
+def test_a_remark_may_go_over_several_lines(table):
+    found = table('film,ho,remark\na,yes,"left, small\nsince 2019"\nb,no,\n')
+    assert [(row.line, row.ho) for row in found.rows] == [(2, HO.YES), (4, HO.NO)]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -278,3 +296,15 @@ def test_a_film_that_cannot_be_read_has_its_row(table):
     bad = found.films[1]
     assert bad.image is None
     assert bad.rejected.reason.code == "file_empty"
+
+
+def test_a_row_of_a_film_that_is_not_here_labels_no_other_film_of_its_name(table):
+    here = films(image("a/IM1.dcm", sop="1.1", study="1"), image("a/IM2.dcm", sop="1.2", study="1"))
+    for column, (mine, other) in {"study_uid": ("1", "2"), "sop_instance_uid": ("1.1", "2.2")}.items():
+        rows = table(f"film,{column},ho\nIM1,{mine},no\nIM2,{other},yes\n")
+        matched = match_labels(rows, here, FILMS)
+        assert [film.name for film in matched.films] == ["a/IM1.dcm"]
+        assert [(row.line, row.why) for row in matched.unmatched] == [(3, f"its {column} names no film that is here")]
+    # A file that was renamed is still the film of its UID, and a row without a UID goes by its name.
+    rows = table("film,sop_instance_uid,ho\nold,1.1,no\nIM2,,yes\n")
+    assert len(match_labels(rows, here, FILMS).films) == 2

@@ -36,6 +36,28 @@ def analyse(fake_network, tmp_path):
 
 
 @pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_gap_says_what_it_rests_on_and_a_repeated_nodule_of_which_it_is_one(analyse, release):
+    _, result = analyse()
+    side, *others = result.severity.sides
+    evidence = side.evidence.model_copy(update={"gap_mm": 12.5, "spacing_basis": "assumed"})
+    sides = (side.model_copy(update={"evidence": evidence}), *others)
+    again = result.findings[0].model_copy(update={"id": "F9", "same_as": result.findings[0].id})
+    changed = result.model_copy(
+        update={
+            "severity": result.severity.model_copy(update={"sides": sides}),
+            "findings": (*result.findings, again),
+        }
+    )
+    observations = of_type(read(to_fhir(changed, release=release), release), "Observation")
+    gap = {part.code.text: part.valueQuantity for part in observations[0].component}[
+        "Least distance between opposing bone surfaces"
+    ]
+    assert (float(gap.value), observations[0].method.coding[0].code) == (12.5, "mm-assumed")
+    assert f"the same nodule as {result.findings[0].id}" in observations[-1].note[0].text
+    assert "same nodule" not in observations[-2].note[0].text
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
 def test_a_bundle_is_valid_and_says_what_the_result_says(analyse, release):
     _, result = analyse()
     bundle = read(to_fhir(result, subject="Patient/42", release=release), release)

@@ -37,9 +37,9 @@ def stow(peer, **parts):
     return None if found is None else str(found)
 
 
-def report(item):
+def report(item, tag="00081198"):
     """A report of a failure (PS3.18 Table I.1-1)."""
-    return json.dumps({"00081198": {"vr": "SQ", "Value": [item]}}).encode()
+    return json.dumps({tag: {"vr": "SQ", "Value": [item]}}).encode()
 
 
 FAILED = report({"00081197": {"vr": "US", "Value": [0x0110]}})
@@ -55,6 +55,7 @@ XML = {"headers": {"Content-Type": "application/dicom+xml"}}
         ({"body": FAILED}, "refused with reason 0110"),
         ({"status": 202, "body": FAILED, "headers": {"Content-Type": "Application/DICOM+json; charset=utf-8"}}, "0110"),
         ({"body": report({})}, "refused without a reason"),
+        ({"body": report({"00081197": {"vr": "US", "Value": [0xC000]}}, "0008119A")}, "refused with reason C000"),
         ({"body": b"[{}]"}, "cannot be understood"),
         ({"body": b"{"}, "cannot be understood"),
         (XML | {"body": b"<NativeDicomModel"}, "cannot be understood"),

@@ -444,6 +444,26 @@ def test_what_went_out_late_and_has_been_replaced_is_not_committed_and_costs_not
         service.check()
 
 
+def test_an_object_that_is_gone_does_not_count_as_sent_until_a_newer_one_takes_its_place(config, peer, stand_ins):
+    peer.answers = [0xA700] * 100
+    with running(config(send=[peer.destination]), stand_ins.stand_in) as service:
+
+        def waiting():
+            return service.spool.ledger.all("SELECT * FROM outbox WHERE state = 'waiting'")
+
+        send(service.receiver.port, [small_film(1, study="1.2.3")])
+        wait_for(lambda: peer.answers != [0xA700] * 100)
+        for path in service.spool.folder.glob("out/studies/*/dicom/*.dcm"):
+            path.unlink()
+        peer.answers = []
+        wait_for(lambda: [row for row in waiting() if "send_object_unreadable" in (row["reason"] or "")])
+        assert peer.taken == []
+        assert service.spool.counts()["objects_waiting"] == 1
+        send(service.receiver.port, [small_film(2, study="1.2.3")])
+        wait_for(lambda: len(peer.taken) == 1 and not waiting())
+        assert service.spool.counts()["objects_sent"] == 2
+
+
 @contextmanager
 def committing(name):
     """A destination that is asked to keep what it takes: its entry, what it took, and the transactions it was asked."""

@@ -279,6 +279,29 @@ def test_days_that_are_no_days_are_refused(known, days):
         compared(film, film, days=days)
 
 
+def test_days_that_the_files_contradict_are_taken_with_a_warning(known):
+    first, second = (hip(known, NODULE, acquired=date(2025, month, 2), angle_deg=month) for month in (1, 3))
+
+    def said(*films, days):
+        found = compared(*films, days=days)
+        assert found.overall.days == days[0]
+        return [str(w) for w in found.warnings if w.code in {"days_against_dates", "dates_reversed"}]
+
+    assert said(first, second, days=[59]) == []
+    (other,) = said(first, second, days=[590])
+    assert other.startswith("By the dates in the files 59 days lie between studies 1 and 2; 590 were given")
+    (reversed_,) = said(second, first, days=[59])
+    assert "study 2 was taken 59 days before study 1" in reversed_
+    assert said(hip(known, NODULE), second, days=[59]) == []
+
+
+def test_studies_of_one_day_say_that_their_order_was_given(known):
+    morning, evening = (hip(known, NODULE, acquired=date(2025, 1, 2), angle_deg=turn) for turn in (0, 2))
+    assert "one_day" in {warning.code for warning in compared(morning, evening).warnings}
+    later = hip(known, NODULE, acquired=date(2025, 1, 3), angle_deg=2)
+    assert "one_day" not in {warning.code for warning in compared(morning, later).warnings}
+
+
 def test_files_that_name_nobody_are_compared_with_a_warning(known):
     named, nameless = hip(known, NODULE, patient=PatientIdentity(number="a")), hip(known, NODULE)
     for films in ((named, nameless), (nameless, named), (nameless, nameless)):

@@ -96,6 +96,10 @@ def spacing_of(**attributes):
         # A factor of 1 is one that was never entered, as equal distances are.
         ({"ImagerPixelSpacing": [0.2, 0.2], **factor(1)}, "detector", 0.2, "magnification_unknown"),
         ({**distances(1000, 1000), **factor("1.000")}, "detector", 0.3, "magnification_unknown"),
+        ({**distances(1000, 999), **factor("1.0000001")}, "detector", 0.3, "magnification_unknown"),
+        ({**distances(1150, 1149.5), **factor("1.005")}, "detector", 0.3, "magnification_unknown"),
+        ({**distances(1150, 1000), **factor("1.001")}, "detector", 0.3 / 1.15, None),
+        ({"ImagerPixelSpacing": [0.2, 0.2], **factor("1.02")}, "detector", 0.2 / 1.02, None),
         ({**distances(1150, 1000), **factor(1.0)}, "detector", 0.3 / 1.15, None),
         ({**GEOMETRY, "ImagerPixelSpacing": [0.3, 0.3], **factor(1.0)}, "calibrated", 0.25, None),
         ({**distances(1500, 1000), **factor(1.1)}, "detector", 0.3 / 1.1, "magnification_implausible"),

@@ -132,6 +132,40 @@ def test_a_torn_line_costs_that_line_only(tmp_path, caplog):
     assert store.read(STUDY, "AB") == [first, third]
 
 
+@pytest.mark.parametrize("first", [1, 3, 6])
+def test_a_file_merged_from_copies_says_what_its_longest_copy_says(tmp_path, result, caplog, first):
+    store = ReviewStore(tmp_path)
+    made = [
+        decide("open"),
+        decide("reject", "F1"),
+        decide("add", "R1", {"outline_xy_px": SQUARE}),
+        decide("accept", "F1"),
+        decide("close", value={"seconds": 60.0}),
+        decide("reject", "F2"),
+    ]
+    for decision in made:
+        store.append(decision)
+    before = review_state(result, store.read(STUDY, "AB"))
+    with store.path(STUDY, "AB").open("a") as file:
+        file.writelines(decision.to_line() for decision in made[:first])
+    assert store.read(STUDY, "AB") == made
+    assert review_state(result, store.read(STUDY, "AB")) == before
+    assert by_id(before)["F1"].status == "accepted"
+    assert f"({first} left out)" in caplog.text
+
+
+def test_nodules_that_two_copies_gave_one_name_are_both_kept(tmp_path, caplog):
+    store = ReviewStore(tmp_path)
+    other = [[[x + 50.0, y] for x, y in SQUARE[0]]]
+    for outline in (SQUARE, other):
+        store.append(decide("add", "R1", {"outline_xy_px": outline}))
+    kept = store.read(STUDY, "AB")
+    assert [decision.value["outline_xy_px"] for decision in kept] == [SQUARE, other]
+    assert kept[0].target == "R1"
+    assert re.fullmatch("R-[0-9a-f]{6}", kept[1].target)
+    assert "two nodules were added as R1" in caplog.text
+
+
 def test_a_whole_line_that_is_no_decision_is_named(tmp_path):
     store = ReviewStore(tmp_path)
     store.append(decide("accept", "F1"))

@@ -187,3 +187,34 @@ def test_an_uncompressed_mask_is_outlined_along_its_pixels(batch, tmp_path):
     (nodule,) = reader_reading(result(), ReviewStore(batch / "reviews").read(STUDY, "AB")).nodules
     assert outline_shape(nodule.outline_xy_px).bounds == (19.5, 9.5, 39.5, 24.5)
     assert nodule.area_px == pytest.approx(300)
+
+
+@pytest.mark.parametrize("name", ["1.2.840.6", "1.2.840.6.png", "IM.2", "IM"])
+def test_the_end_of_a_uid_or_a_number_is_no_suffix(tmp_path, name):
+    keep(tmp_path / "out", result(images=(image(path="films/1.2.840.5" if "2" in name[:4] else "films/IM.1"),)))
+    (tmp_path / "a.json").write_text(json.dumps(labelme() | {"imagePath": name}))
+    with pytest.raises(ReadError, match="is no film of the batch"):
+        import_readings(tmp_path / "out", [tmp_path / "a.json"], reader="AB")
+
+
+@pytest.mark.parametrize("name", ["1.2.840.5", "1.2.840.5.png"])
+def test_a_film_named_by_its_uid_is_found_by_it(tmp_path, name):
+    keep(tmp_path / "out", result(images=(image(path="films/1.2.840.5.dcm"),)))
+    (tmp_path / "a.json").write_text(json.dumps(labelme() | {"imagePath": name}))
+    assert import_readings(tmp_path / "out", [tmp_path / "a.json"], reader="AB").films == 1
+
+
+def test_a_film_that_two_files_outline_is_refused(batch, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(coco()))
+    (tmp_path / "b.json").write_text(json.dumps(labelme()))
+    with pytest.raises(ReadError, match=r"b\.json: outlines film AP hip\.png, which a\.json outlines, too"):
+        import_readings(batch, [tmp_path], reader="AB")
+    assert not (batch / "reviews").exists()
+
+
+@pytest.mark.parametrize("data", [coco(), labelme(), feature({"type": "Polygon", "coordinates": [[[1, 1], [9, 1]]]})])
+def test_a_class_that_no_shape_has_does_not_make_a_film_one_without_bone(batch, tmp_path, data):
+    (tmp_path / "AP hip.json").write_text(json.dumps(data))
+    with pytest.raises(UsageError, match="no shape is of the class Bone"):
+        import_readings(batch, [tmp_path / "AP hip.json"], reader="AB", labels=["Bone"])
+    assert not (batch / "reviews").exists()

@@ -18,6 +18,8 @@ from ho_imaging.readings.grounds import grounds_of
 from ho_imaging.readings.plan import ReadingPlan, read_plan, write_plan
 from ho_imaging.readings.readings import MODEL, model_reading, reader_reading
 from ho_imaging.readings.review_store import ReviewStore
+from ho_imaging.readings.reviewed_result import reviewed_result
+from ho_imaging.results.counting import counted_findings
 from ho_imaging.results.schema import (
     EvidenceResult,
     FindingResult,
@@ -154,6 +156,71 @@ def test_a_rejected_spur_takes_its_gap_and_its_burden_along():
     assert {item.id: item.mimic for item in nothing.not_bone} == {"F1": None, "F2": "clips"}
 
 
+@pytest.mark.parametrize("change", ["reject", "add", "reshape"])
+def test_a_grade_that_is_left_on_other_nodules_has_nothing_else_of_the_models(change):
+    result = study(alternatives=("III",))
+    untouched = Reader("A", result).does("accept", "F1").does("accept", "F2").commits().reading
+    assert reviewed_result(result, untouched).severity.sides == result.severity.sides
+    reader = Reader("A", result)
+    changed = {
+        "reject": lambda: reader.does("reject", "F2"),
+        "add": lambda: reader.draws("R1", square(300, 100, 20)),
+        "reshape": lambda: reader.draws("F2", square(260, 200, 12)),
+    }[change]()
+    right, left = reviewed_result(result, changed.commits().reading).severity.sides
+    assert right == result.severity.sides[0]
+    assert (left.grade, left.probabilities, left.alternatives, left.possible) == ("II", {}, (), None)
+    assert [system.grade for system in left.systems] == ["II"]
+    assert str(left.evidence.statement) == "The grade of the model; A changed nodules of this side and left it."
+
+
+def test_a_side_left_without_a_grade_does_not_take_that_of_the_other():
+    result = study(left=None, right="0")
+    mine = Reader("A", result).does("accept", "F1").does("accept", "F2").commits().reading
+    assert reviewed_result(result, mine).severity.study.grade is None
+    rejected = Reader("A", result).does("reject", "F1").does("reject", "F2").commits().reading
+    assert reviewed_result(result, rejected).severity.study.grade == "0"
+
+
+def on_films(*views, findings=()):
+    """The study with further films of these views, ``film1`` and on, and their findings."""
+    result = study()
+    more = [
+        result.images[0].model_copy(update={"sop_instance_uid": f"film{number}", "view": view})
+        for number, view in enumerate(views, start=1)
+    ]
+    first = result.images[0].model_copy(update={"view": "ap"})
+    return result.model_copy(update={"images": (first, *more), "findings": (*result.findings, *findings)})
+
+
+def test_a_nodule_that_two_projections_show_adds_up_once():
+    again = finding("F3", 100, 100, 20).model_copy(update={"sop_instance_uid": "film1"})
+    result = on_films("lateral", findings=[again])
+    assert [n.id for n in model_reading(result).nodules] == ["F1", "F2", "F3"]
+    assert model_reading(result).area_mm2 == model_reading(study()).area_mm2 == 125.0
+    # Fewer nodules are never a greater burden: that of the same reading of the one film.
+    one, both = (Reader("A", given).does("reject", "F2").commits().reading for given in (study(), result))
+    assert both.burdens["left"] == one.burdens["left"] < study().severity.sides[1].score
+    drawn = Reader("A", result).does("reject", "F1").does("reject", "F2").commits().reading
+    assert drawn.area_mm2 == 100.0  # the one that is left on the other projection
+
+
+def test_a_nodule_counts_on_the_next_film_when_that_of_the_best_is_rejected():
+    repeats = [
+        finding(name, 250, 100, 20).model_copy(update={"sop_instance_uid": film, "same_as": "F1"})
+        for name, film in (("F3", "film1"), ("F4", "film2"))
+    ]
+    result = on_films("ap", "ap", findings=repeats)
+    assert model_reading(result).area_mm2 == 125.0
+    mine = Reader("A", result).does("reject", "F1").commits().reading
+    assert mine.area_mm2 == 125.0
+    assert {n.id: n.same_as for n in mine.nodules} == {"F2": None, "F3": None, "F4": "F3"}
+    reviewed = reviewed_result(result, mine)
+    assert [found.id for found in counted_findings(reviewed)] == ["F2", "F3"]
+    moved = Reader("A", result).draws("F1", square(50, 100, 20)).commits().reading  # to the patient's right
+    assert moved.area_mm2 == 225.0
+
+
 def test_a_blinded_reading_is_what_was_drawn_before_the_commitment():
     mine = Reader("A", study(), blinded=True).draws("R1", square(250, 100, 20)).grades("left", "I").commits()
     mine.does("accept", "F2").grades("left", "III")
@@ -244,7 +311,7 @@ def test_the_plot_draws_what_was_measured():
         assert interval in ends
 
 
-def test_agreement_of_two_readers_and_the_model(tmp_path):
+def test_agreement_of_two_readers_and_the_model(tmp_path, caplog):
     store = ReviewStore(tmp_path / "reviews")
     readers = ("A", "B")
     grades = {"A": ["I", "II", "III", "0"], "B": ["I", "III", "III", "0"]}
@@ -261,6 +328,10 @@ def test_agreement_of_two_readers_and_the_model(tmp_path):
     Reader("C", result, store)  # has not committed: is in no comparison
     found = {(item.first, item.second): item for item in agreements(tmp_path)}
     assert set(found) == {("A", "B"), ("A", MODEL), ("B", MODEL)}
+    assert "no result here" not in caplog.text
+    Reader("A", study("1.2.9"), store).commits()  # whose result has gone
+    assert len(agreements(tmp_path)) == 3
+    assert "decisions on 1 studies that have no result here are left out, the first: 1.2.9" in caplog.text
     both = found["A", "B"]
     assert (both.studies, both.sides, both.not_graded) == (4, 8, 0)
     assert both.same_grade == 7 / 8

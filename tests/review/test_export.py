@@ -183,6 +183,17 @@ def test_films_nobody_outlined_teach_what_is_no_bone(analysed, batch):
     ]
 
 
+def test_further_films_that_cannot_be_read_are_said(analysed, batch, tmp_path):
+    batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
+    further = tmp_path / "further"
+    further.mkdir()
+    (further / "broken.dcm").write_bytes((SAMPLES / f"{NONE}.dcm").read_bytes()[:300])
+    (further / "notes.txt").write_text("no film")
+    summary = export_reviews(batch.folder, batch.out, val_share=0.0, without_ho=[further])
+    assert summary.without_ho == 0
+    assert list(summary.left_out) == [str(further / "broken.dcm")]
+
+
 def test_what_a_reader_outlined_counts_before_what_is_said_of_the_whole_film(analysed, batch):
     batch.decide(ISLANDS, "A", *everything(analysed, ISLANDS))
     summary = export_reviews(batch.folder, batch.out, val_share=0.0, without_ho=[SAMPLES / f"{ISLANDS}.dcm"])

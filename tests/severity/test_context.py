@@ -64,6 +64,12 @@ def test_a_table_gives_a_context_a_study(tmp_path):
         ("uid,cause\n1,burn\n", "columns"),
         ("study_uid,cause\n1,burn\n2,fall\n", "line 3"),
         ("study_uid,cause\n1,burn\n1,trauma\n", "line 3"),
+        # A thousand and two hundred days are not one, and a cell is not left out.
+        ("study_uid,cause,days_since_event\n1,burn,20\n2,burn,1,200\n", "line 3: has more cells"),
+        ("study_uid,cause,cause\n1,burn,trauma\n", "columns"),
+        # The rows below a quote that is not closed are no part of its cell.
+        ('study_uid,days_since_event,cause\n1,20,burn\n2,30,"burn\n3,40,trauma\n', "after line 2"),
+        ('study_uid,cause,prophylaxis\n1,"burn\n2,trauma,none\n3",burn,\n', "line 2: .*rows"),
     ],
 )
 def test_a_bad_table_says_where(tmp_path, text, says):

@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ho_imaging.findings import find_nodules, read_anatomy
+from ho_imaging.messages import Message
 from ho_imaging.preparing.scale import Scale
 from ho_imaging.regions import plan_of
 from ho_imaging.severity import Category, FilmReading, grade_study
 from ho_imaging.severity.burden import BurdenParts, burden_score
-from ho_imaging.severity.grade import Gap, SystemGrade
+from ho_imaging.severity.grade import Evidence, Gap, SideSeverity, SystemGrade
 from ho_imaging.severity.layout import Arrangement, Piece
+from ho_imaging.severity.study import severity_of_study
 from ho_imaging.severity.systems import BROOKER, WALTER_REED
 from ho_imaging.vocabulary import Laterality, Region, Side, SpacingBasis, View
 
@@ -146,6 +148,31 @@ def test_the_worst_film_of_a_side_counts_and_is_named(hips):
     assert right.grade == severity.study.grade == "III"
     assert right.evidence.sop_instance_uid == "9.9"
     assert "one of 2 films" in str(right.evidence.statement)
+
+
+def one_side(side, grade, *, alternatives=(), nodules=("F1",), system="brooker"):
+    evidence = Evidence("1.2", nodules, {}, None, "none", Message("islands"))
+    return SideSeverity(side, system, grade, alternatives, 10.0, None, evidence)
+
+
+@pytest.mark.parametrize(
+    ("other", "ungraded", "grade"),
+    [
+        ("0", {"alternatives": ("II", "III")}, None),
+        ("II", {"alternatives": ("II", "III")}, None),
+        ("III", {"alternatives": ("II", "III")}, "III"),
+        ("0", {}, None),  # a lateral film: any grade may be meant
+        ("III", {}, None),
+        ("IV", {}, "IV"),
+        ("IV", {"system": "walter_reed"}, None),
+        ("0", {"nodules": ()}, "0"),
+    ],
+)
+def test_a_side_that_could_not_be_graded_does_not_take_the_grade_of_the_other(other, ungraded, grade):
+    sides = [one_side(Side.LEFT, other), one_side(Side.RIGHT, None, **ungraded)]
+    for order in (sides, sides[::-1]):
+        study = severity_of_study(order)
+        assert (study.grade, study.system) == (grade, None if grade is None else "brooker")
 
 
 parts = st.builds(

@@ -48,6 +48,24 @@ ENTRIES: dict[str, Entry] = {
         _("study {number}: {flag} Intervals and growth per month may be wrong."),
         note="A date of an image is doubtful.",
     ),
+    "one_day": Entry(
+        _("Studies {earlier} and {later} are of one day: which came first is as they were given."),
+        note="The order of studies of one day is not checked.",
+    ),
+    "days_against_dates": Entry(
+        _(
+            "By the dates in the files {dated} days lie between studies {earlier} and {later}; {given} were given, "
+            "and growth per month rests on these."
+        ),
+        note="The caller gave another time between two studies than the files.",
+    ),
+    "dates_reversed": Entry(
+        _(
+            "By the dates in the files study {later} was taken {dated} days before study {earlier}: if they are true, "
+            "growth and loss are exchanged."
+        ),
+        note="The caller gave the days between studies whose dates are in the opposite order.",
+    ),
     "one_film_twice": Entry(
         _("studies {earlier} and {later} hold the same film: no time lies between its copies."),
         note="A film was given twice, or was filed in two studies. A verdict on it says nothing of the course.",

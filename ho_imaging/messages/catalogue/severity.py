@@ -157,6 +157,10 @@ ENTRIES: dict[str, Entry] = {
         _("At least 1 cm between bone on both views."),
         note="Biplanar grade 1.",
     ),
+    "grade_left_by": Entry(
+        _("The grade of the model; {reader} changed nodules of this side and left it."),
+        note="A reader took away, drew or redrew nodules and gave no other grade.",
+    ),
     "graded_by": Entry(
         _("Graded by {reader}."),
         note="A reader gave the grade.",
