@@ -51,9 +51,12 @@ def predict(
         scope = (scope + mirrored_scope) / 2
     description = model.description
     probabilities: dict[Structure, NDArray[np.float32]] = {}
+    outside = ~prepared.valid
+    whole = not outside.any()
     for structure, logit in zip(description.structures, logits, strict=True):
         probability = calibrate(logit, description.calibration[structure])
-        probability[~prepared.valid] = 0.0
+        if not whole:
+            probability[outside] = 0.0
         probabilities[structure] = probability
     thresholds = dict(description.thresholds)
     if model.site is not None:
@@ -112,7 +115,7 @@ def _run(net: Network, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) ->
     padded[0, :rows, :columns] = np.where(valid, pixels, 0.0)
     padded[1, :rows, :columns] = valid
     logits, scope = net.look(padded)
-    return np.ascontiguousarray(logits[:, :rows, :columns]), scope
+    return logits[:, :rows, :columns], scope
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

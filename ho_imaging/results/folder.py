@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ho_imaging.errors import ReadError, UsageError, WriteError
 from ho_imaging.files import output_names as names
+from ho_imaging.files.name_endings import name_with_end
 from ho_imaging.reading.discover import StudyRef
 from ho_imaging.reading.files import FileKind
 from ho_imaging.reading.raster import NO_HEADER
@@ -137,10 +138,8 @@ def _place(folder: Path, uid: str, file: str | None, suffix: str = "") -> Path:
     if file is not None and os.path.lexists(named):
         return named
     # Made when the file had another name, or of a result that does not say its name.
-    tail = names.tail_of(uid) + suffix
-    with contextlib.suppress(OSError):
-        return next((folder / name for name in os.listdir(folder) if name.endswith(tail)), named)  # noqa: PTH208
-    return named
+    found = name_with_end(folder, names.tail_of(uid) + suffix)
+    return named if found is None else folder / found
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,20 @@ def test_logits_have_the_films_resolution_and_one_scope_each(make_net):
     assert output.scope.shape == (3,)
 
 
+@pytest.mark.parametrize("widths", [(8, 12), (8, 12, 16)])
+@pytest.mark.parametrize(("rows", "columns"), [(8, 16), (64, 8), (72, 24), (200, 40)])
+def test_the_last_stage_in_strips_gives_what_it_gives_at_once(make_net, widths, rows, columns):
+    """No strip, whole strips, and a short one at the end; every row next to a border between strips counts."""
+    net = make_net(architecture=Architecture(widths=widths, blocks=(0, 1, 1)[: len(widths)], dilations=(1,)))
+    film = torch.rand(2, rows, columns)
+    with torch.no_grad():
+        at_once = net(film[None])
+    logits, scope = net.look(film.numpy())
+    assert logits.shape == at_once.structures.shape[1:]
+    torch.testing.assert_close(torch.from_numpy(logits), at_once.structures[0], rtol=1e-5, atol=1e-6)
+    assert scope == pytest.approx(float(at_once.scope), abs=1e-6)
+
+
 def test_folding_changes_nothing_but_removes_normalisation(make_net):
     net = make_net(architecture=Architecture(widths=(8, 12, 16), blocks=(1, 1, 2), dilations=(1, 2)))
     film = torch.rand(1, 2, 64, 64)
