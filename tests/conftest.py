@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ho_imaging import logs
+from ho_imaging.batch import work
 from ho_imaging.network.prediction import ModelIdentity, Prediction
 from ho_imaging.preparing import PreparationContract, Scale
 from ho_imaging.preparing.prepared import GridMap, Prepared
@@ -203,7 +204,10 @@ def fake_network(monkeypatch):
 
     monkeypatch.setattr("ho_imaging.network.model_store.load_model", load_model)
     monkeypatch.setattr("ho_imaging.network.inference.predict", predict)
-    return state
+    # A worker keeps its Analyzer: none of another test's may serve here, nor this one's elsewhere.
+    work._analyzer.cache_clear()
+    yield state
+    work._analyzer.cache_clear()
 
 
 @pytest.fixture

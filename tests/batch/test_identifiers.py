@@ -15,7 +15,6 @@ from pictures import picture
 from PIL import Image
 
 from ho_imaging.batch import BatchOptions, Settings, run_batch
-from ho_imaging.batch import work as work_module
 from ho_imaging.cli.main import main
 from ho_imaging.errors import UsageError, WriteError
 from ho_imaging.files.output_names import name_of_file
@@ -56,9 +55,7 @@ def dicom(folder, **attributes):
 
 @pytest.fixture
 def films(tmp_path, fake_network):
-    work_module._analyzer.cache_clear()
-    yield dicom(tmp_path / "films")
-    work_module._analyzer.cache_clear()
+    return dicom(tmp_path / "films")
 
 
 PELVIS = Settings(region="pelvis", laterality="bilateral", view="ap", spacing_mm=(0.5, 0.5))
@@ -240,7 +237,6 @@ class TestNames:
         assert {row["folder"] for row in rows(out)} == set(names)
 
     def test_pictures_of_a_study_are_named_so_too(self, tmp_path, out, fake_network):
-        work_module._analyzer.cache_clear()
         film = pydicom.dcmread(SAMPLES / "07_one_hip_islands.dcm").pixel_array
         (tmp_path / "in").mkdir()
         Image.fromarray((film >> 4).astype(np.uint8)).save(tmp_path / "in" / "links.png")
@@ -257,7 +253,6 @@ class TestNames:
         assert "links" not in shown(out)
         assert OutputFolder(out).study(result.study_uid).result.is_file()
         assert run_batch([tmp_path / "in"], out, PELVIS, HERE).analysed == 0
-        work_module._analyzer.cache_clear()
 
     def test_an_older_folder_is_resumed_and_keeps_its_names(self, tmp_path, out):
         folder = picture(tmp_path / "in" / "a.png").parent
