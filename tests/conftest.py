@@ -205,9 +205,10 @@ def fake_network(monkeypatch):
     monkeypatch.setattr("ho_imaging.network.model_store.load_model", load_model)
     monkeypatch.setattr("ho_imaging.network.inference.predict", predict)
     # A worker keeps its Analyzer: none of another test's may serve here, nor this one's elsewhere.
-    work._analyzer.cache_clear()
+    analyzers = work._analyzer  # tests may put another in its place
+    analyzers.cache_clear()
     yield state
-    work._analyzer.cache_clear()
+    analyzers.cache_clear()
 
 
 @pytest.fixture
