@@ -240,6 +240,15 @@ def test_files_of_one_name_are_refused_and_one_file_is_for_one_film(result, tmp_
         write(two, "labels", tmp_path / "one.png")
 
 
+def test_the_end_of_a_uid_is_no_suffix_of_a_file(result, tmp_path):
+    films = [
+        result.images[0].model_copy(update={"sop_instance_uid": uid, "path": uid}) for uid in ("1.2.3.8", "1.2.3.9")
+    ]
+    findings = tuple(found.model_copy(update={"sop_instance_uid": "1.2.3.8"}) for found in result.findings)
+    write(result.model_copy(update={"images": tuple(films), "findings": findings}), "labelme", tmp_path, names="file")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.2.3.8.json", "1.2.3.9.json"]
+
+
 @pytest.mark.parametrize("name", ["coco", "geojson", "labelme", "cvat", "yolo", "labels", "nrrd", "nifti", "r"])
 def test_the_same_result_gives_the_same_bytes(result, tmp_path, name, monkeypatch):
     written = []

@@ -17,6 +17,7 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from ho_imaging.errors import UsageError
+from ho_imaging.files.film_stem import film_stem
 from ho_imaging.findings.outline import filled
 from ho_imaging.outputs.registry import Option, Source
 from ho_imaging.readings.outlines import Outline, outline_shape
@@ -31,8 +32,8 @@ __all__ = [
     "NAMES_OPTION",
     "Film",
     "Nodule",
+    "exported_name",
     "film_paths",
-    "film_stem",
     "films_of",
     "without_holes",
 ]
@@ -100,7 +101,7 @@ def films_of(result: StudyResult) -> list[Film]:
     return films
 
 
-def film_stem(result: StudyResult, image: ImageResult, named_by: str) -> str:
+def exported_name(result: StudyResult, image: ImageResult, named_by: str) -> str:
     """Return the name of a film's file without its suffix.
 
     ``named_by``: ``uid`` for the name that the film has in output folders, or ``file`` for that of its file alone.
@@ -115,7 +116,7 @@ def film_stem(result: StudyResult, image: ImageResult, named_by: str) -> str:
         return film_name(result, image.sop_instance_uid)
     if image.path is None:
         raise UsageError(f"film {image.sop_instance_uid} came from no file", remedy="leave names=file out")
-    return Path(image.path).stem
+    return film_stem(Path(image.path).name)
 
 
 def film_paths(source: Source, path: Path, suffix: str, named_by: str = "uid") -> list[tuple[Film, Path]]:
@@ -134,7 +135,7 @@ def film_paths(source: Source, path: Path, suffix: str, named_by: str = "uid") -
         if len(films) != 1:
             raise UsageError(f"is one file, but {len(films)} films were analysed", path=path, remedy="give a folder")
         return [(films[0], path)]
-    names = [film_stem(source.result, film.image, named_by) for film in films]
+    names = [exported_name(source.result, film.image, named_by) for film in films]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise UsageError(f"two films are named {double}", path=path, remedy="leave names=file out")

@@ -17,7 +17,7 @@ from ho_imaging.outputs.exchange.shapes import (
     LABEL,
     NAMES_OPTION,
     Film,
-    film_stem,
+    exported_name,
     films_of,
     without_holes,
 )
@@ -34,7 +34,7 @@ def _write(sources: Iterable[Source], path: Path, *, names: str) -> None:
     written: dict[str, str] = {}
     for source in sources:
         for film in films_of(source.result):
-            name = film_stem(source.result, film.image, names)
+            name = exported_name(source.result, film.image, names)
             if name in written:
                 raise UsageError(f"two films are named {name}", path=path, remedy="leave names=file out")
             written[name] = film.image.path or film.image.sop_instance_uid
