@@ -23,7 +23,7 @@ from ho_imaging.results.schema import (
     SystemGradeResult,
 )
 from ho_imaging.severity.grade import Category
-from ho_imaging.severity.study import may_be_worse
+from ho_imaging.severity.study import another_may_be_worse
 from ho_imaging.severity.systems import grade_scale, system_named
 
 __all__ = ["reviewed_result"]
@@ -130,11 +130,7 @@ def _has_other_nodules(side: str, reading: Reading, before: Sequence[FindingResu
 def _worst(sides: Sequence[SideResult]) -> StudySeverityResult:
     """Return the worst side's grade, and the highest score and word of any, by the rule that grades the model's."""
     worst = max(sides, key=_rank, default=None)
-    if worst is not None and any(
-        may_be_worse(side.system, side.alternatives, than=(worst.system, worst.grade))
-        for side in sides
-        if side.grade is None and side.evidence.finding_ids
-    ):
+    if worst is not None and another_may_be_worse(worst, sides):
         worst = None
     scores = [side.score for side in sides if side.score is not None]
     words = [side.category for side in sides if side.category is not None]

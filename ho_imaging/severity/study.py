@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from ho_imaging.messages import Message
 from ho_imaging.severity.film import FilmReading, sides_shown
@@ -13,7 +14,7 @@ from ho_imaging.severity.systems import BIPLANAR, grade_scale
 from ho_imaging.severity.systems.biplanar import applies_to, grade_biplanar
 from ho_imaging.vocabulary import Side, SpacingBasis, View
 
-__all__ = ["BASES_WORST_TO_BEST", "grade_study", "may_be_worse", "severity_of_study"]
+__all__ = ["BASES_WORST_TO_BEST", "another_may_be_worse", "grade_study", "severity_of_study"]
 
 _CATEGORIES = tuple(Category)
 
@@ -63,11 +64,7 @@ def severity_of_study(sides: Sequence[SideSeverity]) -> StudySeverity:
     worst = max(sides, key=_severity_rank, default=None)
     scores = [side.score for side in sides if side.score is not None]
     categories = [side.category for side in sides if side.category is not None]
-    if worst is not None and any(
-        may_be_worse(side.system, side.alternatives, than=(worst.system, worst.grade))
-        for side in sides
-        if side.grade is None and side.evidence.finding_ids
-    ):
+    if worst is not None and another_may_be_worse(worst, sides):
         worst = None
     return StudySeverity(
         grade=None if worst is None else worst.grade,
@@ -77,16 +74,40 @@ def severity_of_study(sides: Sequence[SideSeverity]) -> StudySeverity:
     )
 
 
-def may_be_worse(system: str, alternatives: Sequence[str], *, than: tuple[str, str | None]) -> bool:
-    """Return True if a side without a grade may be worse than another's system and grade.
+class _Evidence(Protocol):
+    @property
+    def finding_ids(self) -> tuple[str, ...]: ...
 
-    ``alternatives``: the grades that it may have, any where there are none.
+
+class _GradedSide(Protocol):
+    """A side as it was graded just now, or as a result states it."""
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def grade(self) -> str | None: ...
+
+    @property
+    def alternatives(self) -> tuple[str, ...]: ...
+
+    @property
+    def evidence(self) -> _Evidence: ...
+
+
+def another_may_be_worse(worst: _GradedSide, sides: Iterable[_GradedSide]) -> bool:
+    """Return True if a side that shows ectopic bone has no grade and may be worse than the worst that has one.
+
+    It may have any of its ``alternatives``, or any grade at all where there are none.
     """
-    scale, (other, grade) = grade_scale(system), than
-    if scale is None or system != other:
+    return any(_may_exceed(side, worst) for side in sides if side.grade is None and side.evidence.finding_ids)
+
+
+def _may_exceed(side: _GradedSide, worst: _GradedSide) -> bool:
+    scale = grade_scale(side.system)
+    if scale is None or side.system != worst.system:
         return True
-    most = max(map(scale.rank, alternatives or scale.grades), default=0)
-    return most > scale.rank(grade)
+    return max(map(scale.rank, side.alternatives or scale.grades), default=0) > scale.rank(worst.grade)
 
 
 def _severity_rank(side: SideSeverity) -> tuple[bool, int, float, float]:
