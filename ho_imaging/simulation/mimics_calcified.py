@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ho_imaging.simulation.mimic_drawing import Mimic, bead, either_hip, lesser_pelvis_point, pixels_per_mm, rails
 from ho_imaging.simulation.mimics_bony import ossicle
@@ -101,16 +102,19 @@ def _plaques(rng: np.random.Generator, camera: Camera, hips: tuple[Hip, Hip]) ->
             knots = _femoral_artery(rng, hip) + np.array([0.0, deep_mm, 0.0])
             if rng.random() < 0.5:
                 image += rails(rng, camera, knots)
-            path = _polyline(knots, rng.uniform(0.0, 1.0, int(rng.integers(2, 16))))
-            for point in path:
-                wall = point + rng.normal(0.0, 2.6, 3)
-                length = int(rng.integers(1, 5))
-                along = np.array([rng.normal(0.0, 0.25), 0.0, 1.0])
-                for step in range(length):
-                    position = wall + along * (1.2 * step)
-                    bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.5, 1.9),
-                         pixels_per_mm(camera, float(position[1])), rng.uniform(0.2, 0.9), 0.0)  # fmt: skip
+            for point in _polyline(knots, rng.uniform(0.0, 1.0, int(rng.integers(2, 16)))):
+                _fleck(rng, camera, image, point + rng.normal(0.0, 2.6, 3))
     return Mimic("arterial_calcification", Material.BONE, image)
+
+
+def _fleck(rng: np.random.Generator, camera: Camera, image: NDArray[np.float32], start: Points) -> None:
+    """Add a fleck of plaque to an image of mm of bone: a row of beads along the vessel."""
+    count = int(rng.integers(1, 5))
+    along = np.array([rng.normal(0.0, 0.25), 0.0, 1.0])
+    for step in range(count):
+        position = start + along * (1.2 * step)
+        bead(rng, camera, image, camera.project(position[None])[0], rng.uniform(0.5, 1.9),
+             pixels_per_mm(camera, float(position[1])), rng.uniform(0.2, 0.9), 0.0)  # fmt: skip
 
 
 def _polyline(knots: Points, share: Points) -> Points:
